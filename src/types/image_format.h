@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/hash.h"
+
+// The metadata image of one ELF object: version, meaning and layout, in one place. `docs/formats/metadata.md` says the same in
+// words.
+//
+// An image is a header, then tables of fixed-size records, each 8-aligned. There are no pointers and no relocations: records
+// refer to strings by byte offset in the string table and to each other by index. All numbers are little-endian. All
+// addresses are link addresses of the object. The writer is trusted for nothing: a reader checks every index.
+namespace allocs::types {
+
+inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
+inline constexpr std::uint32_t kImageVersion = 1;  // bump when anything below changes
+
+using StringRef = std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
+using TypeIndex = std::uint32_t;  // index in Table::types
+inline constexpr TypeIndex kNoType = 0xFFFFFFFFu;
+inline constexpr std::uint32_t kNoRecord = 0xFFFFFFFFu;
+inline constexpr std::uint64_t kUnknownSize = ~std::uint64_t{0};
+inline constexpr std::uint64_t kUnbounded = ~std::uint64_t{0};  // TypeRecord::count of an array without a length
+
+enum class Table : std::uint32_t {
+  strings,      // bytes
+  types,        // TypeRecord
+  members,      // MemberRecord: of composites; the arguments of subprograms; the lower bound of subranges
+  enumerators,  // EnumeratorRecord
+  aliases,      // AliasRecord: typedefs and other spellings
+  names,        // NameRecord, sorted by hash: canonical names and aliases
+  segments,     // RegionRecord, by address
+  sections,     // RegionRecord, by address; only those that are loaded
+  statics,      // StaticRecord, by (address, then larger first)
+  tls,          // StaticRecord, by (address, then larger first); address = offset in the TLS segment
+  functions,    // FunctionRecord, by low pc; ranges do not overlap
+  variables,    // VariableRecord
+  locations,    // bytes: see VariableRecord
+  sites,        // SiteRecord, by return address
+  count_,
+};
+inline constexpr std::size_t kTableCount = static_cast<std::size_t>(Table::count_);
+
+struct TableEntry {
+  std::uint64_t offset = 0;  // from the start of the image; a multiple of 8
+  std::uint64_t count = 0;   // records (bytes for strings and locations)
+};
+
+enum ImageFlag : std::uint32_t {
+  kImageHasDebugInformation = 1,  // DWARF was found and read
+  kImageHasSymbolTable = 2,       // .symtab (of the object or its debug file) was read, not just .dynsym
+};
+
+struct ImageHeader {
+  std::array<char, 4> magic = kImageMagic;
+  std::uint32_t version = kImageVersion;
+  std::uint64_t size = 0;              // of the whole image in bytes
+  std::uint64_t header_checksum = 0;   // of this header with the field zero: see image_checksum()
+  std::uint64_t content_checksum = 0;  // of every byte after the header
+  std::uint32_t flags = 0;             // ImageFlag
+  std::uint32_t build_id_size = 0;     // 0: the object has none, and identity is file_size and file_mtime_ns
+  std::array<std::uint8_t, 32> build_id{};
+  std::uint64_t file_size = 0;      // of the object
+  std::uint64_t file_mtime_ns = 0;  // of the object
+  StringRef object_path = 0;        // as it was when the image was made
+  StringRef debug_path = 0;         // the separate debug file that was used, if any
+  std::array<TableEntry, kTableCount> tables{};
+};
+static_assert(sizeof(TableEntry) == 16);
+static_assert(sizeof(ImageHeader) == 96 + 16 * kTableCount);
+
+enum class Kind : std::uint8_t {  // the values of the in-memory uniqtype
+  void_ = 0,
+  array = 1,
+  base = 2,
+  enumeration = 4,
+  composite = 6,
+  address = 8,
+  subprogram = 10,
+  subrange = 12,
+};
+
+enum class AddressKind : std::uint8_t { pointer, reference, rvalue_reference, member_pointer };
+enum class CompositeKind : std::uint8_t { structure, union_, class_, frame };
+
+enum TypeFlag : std::uint8_t {
+  kTypeIncomplete = 1,  // declared only: size is kUnknownSize
+  kTypeVariadic = 2,    // a subprogram with "..."
+  kTypeAnonymous = 4,   // the name is made up
+  kTypePrototyped = 8,  // a subprogram whose arguments are known (C: declared with a prototype)
+};
+
+struct TypeRecord {
+  Hash128 hash;                   // of the content, transitively: see types/type_hash.h
+  std::uint64_t size = 0;         // bytes; kUnknownSize if incomplete or unbounded; 0 for a subprogram
+  std::uint64_t count = 0;        // members, enumerators, arguments, or elements (kUnbounded)
+  StringRef name = 0;             // canonical, see names in docs
+  StringRef human_name = 0;       // as the language writes it
+  TypeIndex target = kNoType;     // pointee, element, host of a subrange, return type, base of an enumeration
+  std::uint32_t first = 0;        // first member, enumerator or argument; for a subrange a member whose offset is
+                                  // the lower bound, while count is upper - lower
+  StringRef file = 0;             // declaration, as DWARF has it
+  std::uint32_t line = 0;
+  Kind kind = Kind::void_;
+  std::uint8_t detail = 0;        // base: DW_ATE_*; address: AddressKind; composite: CompositeKind
+  std::uint8_t flags = 0;         // TypeFlag
+  std::uint8_t align_log2 = 0;    // 0 if not stated
+  std::uint16_t bit_size = 0;     // base of bit granularity: its bits; else 0
+  std::uint16_t bit_offset = 0;   // base of bit granularity: lowest bit, counted from the storage unit's lowest
+};
+static_assert(sizeof(TypeRecord) == 64);
+
+enum MemberFlag : std::uint32_t {
+  kMemberBaseClass = 1,
+  kMemberVirtualBase = 2,  // the offset is not constant; it is kUnknownSize
+  kMemberArtificial = 4,   // vtable pointer and the like
+  kMemberFlexible = 8,     // C flexible array member
+};
+
+struct MemberRecord {
+  std::uint64_t offset = 0;  // bytes from the start of the composite (for a bit-field: of its storage unit)
+  StringRef name = 0;
+  TypeIndex type = kNoType;
+  StringRef alias = 0;       // the type as the source spelt it, where that is not its own name
+  std::uint32_t flags = 0;   // MemberFlag
+};
+static_assert(sizeof(MemberRecord) == 24);
+
+struct EnumeratorRecord {
+  std::int64_t value = 0;
+  StringRef name = 0;
+  std::uint32_t reserved = 0;
+};
+static_assert(sizeof(EnumeratorRecord) == 16);
+
+struct AliasRecord {
+  StringRef name = 0;
+  TypeIndex type = kNoType;
+};
+static_assert(sizeof(AliasRecord) == 8);
+
+struct NameRecord {
+  std::uint32_t hash = 0;  // name_hash() of a canonical name or an alias
+  TypeIndex type = kNoType;
+};
+static_assert(sizeof(NameRecord) == 8);
+
+struct RegionRecord {
+  std::uint64_t address = 0;
+  std::uint64_t size = 0;
+  StringRef name = 0;
+  std::uint32_t flags = 0;  // p_flags of a segment, the low 32 bits of sh_flags of a section
+};
+static_assert(sizeof(RegionRecord) == 24);
+
+enum class StaticKind : std::uint8_t { function, object, string_literal, unnamed };
+
+enum StaticFlag : std::uint8_t {
+  kStaticExternal = 1,        // has external linkage
+  kStaticSizeGuessed = 2,     // the symbol has no size: extends to the next symbol or the section's end
+  kStaticFromSymbolOnly = 4,  // no debug information describes it
+  kStaticInferred = 8,        // found through references in the code
+};
+
+struct StaticRecord {
+  std::uint64_t address = 0;
+  std::uint64_t size = 0;
+  StringRef name = 0;           // as the source has it, qualified; a function's local as "f::x"
+  StringRef linkage_name = 0;   // the symbol, if it differs
+  TypeIndex type = kNoType;
+  std::uint32_t enclosing = kNoRecord;  // the nearest earlier record that contains this one's start, if any
+  StringRef file = 0;
+  std::uint32_t line = 0;
+  StaticKind kind = StaticKind::object;
+  std::uint8_t flags = 0;  // StaticFlag
+  std::uint16_t reserved = 0;
+  std::uint32_t reserved2 = 0;
+};
+static_assert(sizeof(StaticRecord) == 48);
+
+// One contiguous piece of a function's code, with the variables of the function and of everything inlined in it.
+struct FunctionRecord {
+  std::uint64_t low = 0;
+  std::uint32_t length = 0;  // of the piece in bytes
+  StringRef name = 0;        // as StaticRecord::name
+  StringRef unit = 0;        // DW_AT_name of the compile unit
+  TypeIndex type = kNoType;  // the subprogram type
+  std::uint32_t first_variable = 0;
+  std::uint32_t variable_count = 0;
+};
+static_assert(sizeof(FunctionRecord) == 32);
+
+enum VariableFlag : std::uint32_t {
+  kVariableFormal = 1,
+  kVariableInlined = 2,  // belongs to an inlined function; its name is "callee::name"
+};
+
+enum class LocationKind : std::uint8_t {
+  memory = 0,    // value = byte offset from the canonical frame address
+  in_register = 1,  // value = DWARF register number
+};
+
+// `locations` is the byte offset of: uleb n, then n times { uleb gap, uleb length, uleb LocationKind, sleb value }. The first gap
+// is counted from FunctionRecord::low, each further one from the end of the entry before. Where no entry covers a pc, the
+// variable is out of scope there, or is nowhere.
+struct VariableRecord {
+  StringRef name = 0;
+  TypeIndex type = kNoType;
+  std::uint32_t locations = 0;
+  std::uint32_t flags = 0;  // VariableFlag
+};
+static_assert(sizeof(VariableRecord) == 16);
+
+enum class Shape : std::uint8_t { unknown, one, array, flexible };
+enum class Provenance : std::uint8_t { none, new_expression, size_arithmetic, target, inferred };
+
+enum SiteEvidence : std::uint8_t {
+  kSiteTargetVariable = 1,    // the result goes to a variable of pointer type
+  kSiteTargetField = 2,       // ... to a member, an element or a global of pointer type
+  kSiteConstantSizeFits = 4,  // the requested size is a constant and a positive multiple of the type's size
+  kSiteArgument = 8,          // ... to an argument of pointer type
+  kSiteStrideFits = 16,       // calloc-like: the element size is a constant equal to the type's size
+};
+enum SiteFlag : std::uint8_t {
+  kSiteWrapper = 1,   // the result is returned: the type is to be found in the caller
+  kSiteConflict = 2,  // two targets disagree
+};
+
+struct SiteRecord {
+  std::uint64_t return_address = 0;
+  std::uint64_t constant_size = 0;  // requested bytes if constant, else 0
+  TypeIndex type = kNoType;         // of the whole block: T, or the unbounded array of T
+  StringRef callee = 0;             // "malloc", ...
+  StringRef function = 0;           // the function that calls
+  StringRef file = 0;
+  std::uint32_t line = 0;
+  Shape shape = Shape::unknown;
+  Provenance provenance = Provenance::none;
+  std::uint8_t evidence = 0;  // SiteEvidence
+  std::uint8_t flags = 0;     // SiteFlag
+};
+static_assert(sizeof(SiteRecord) == 40);
+
+// Context: any. The checksum of `size` bytes; used for the header (with header_checksum zeroed) and for the content.
+constexpr std::uint64_t image_checksum(const unsigned char* bytes, std::size_t size) {
+  Hasher hasher;
+  hasher.add(size);
+  for (std::size_t at = 0; at < size; at += 8) {
+    std::uint64_t word = 0;
+    for (std::size_t i = 0; i < 8 && at + i < size; ++i) word |= std::uint64_t{bytes[at + i]} << (8 * i);
+    hasher.add(word);
+  }
+  return hasher.finish().low;
+}
+
+}  // namespace allocs::types
