@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCS_H
+#define ALLOCS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "allocs/uniqtype.h"
+
+/* Questions about memory. Each takes any 64-bit value whatever, interior pointers included, from any thread, and never faults,
+ * never changes errno, never prints.
+ *
+ * The plain getters may wait, once per loaded object, until the object's metadata has been made; they are not for signal
+ * handlers. alloc_query with ALLOC_NOWAIT never waits, spawns or allocates and is async-signal-safe. What is answered was
+ * true at some moment during the call. */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An allocator is anything that hands out memory. */
+struct allocator {
+  const char *name;
+};
+
+/* ---- plain getters: NULL (or 0) means that the answer is "nothing", or is not known; alloc_query tells which ---- */
+
+struct allocator *alloc_get_allocator(const void *obj); /* of the deepest allocation that contains obj */
+void *alloc_get_base(const void *obj);                  /* where that allocation starts */
+size_t alloc_get_size(const void *obj);                 /* heap: the size that was asked for. Functions: the size of their
+                                                           type, which is 0; alloc_query has the extent of the code */
+struct uniqtype *alloc_get_type(const void *obj);       /* of the whole allocation, not of the field at obj */
+const void *alloc_get_site(const void *obj);            /* the return address of the call that allocated it */
+
+/* ---- one call for everything ---- */
+
+enum alloc_error {
+  ALLOC_OK = 0,
+  ALLOC_E_NOTHING_THERE = -1,   /* no allocation contains the address */
+  ALLOC_E_NO_METADATA = -2,     /* the object has no metadata, and none could be made */
+  ALLOC_E_NOT_YET = -3,         /* metadata has not been read, and ALLOC_NOWAIT forbids to */
+  ALLOC_E_NO_TYPE = -4,         /* metadata is there, but does not tell the type */
+  ALLOC_E_UNINDEXED = -5,       /* allocated before, or beside, what the index sees */
+  ALLOC_E_BEING_RESIZED = -6,   /* another thread is in realloc with this block */
+  ALLOC_E_OTHER_THREAD = -7,    /* a slot of a running thread's stack: its frames cannot be told */
+  ALLOC_E_NO_UNWIND = -8,       /* the stack cannot be unwound as far as this frame */
+  ALLOC_E_CONFLICT = -9,        /* the evidence contradicts itself */
+  ALLOC_E_NO_RUNTIME = -10,     /* liballocs_preload.so is not loaded */
+  ALLOC_E_NO_MEMORY = -11,
+  ALLOC_E_INVALID = -12         /* an argument is not valid */
+};
+const char *alloc_error_message(int error); /* never NULL; static text */
+
+enum alloc_flag {
+  ALLOC_NOWAIT = 1 /* never wait, spawn, allocate or ask the kernel; async-signal-safe */
+};
+
+/* How well a part of an answer is known. */
+enum alloc_grade {
+  ALLOC_GRADE_NONE = 0,
+  ALLOC_GRADE_WEAK = 1,      /* something that points here says so */
+  ALLOC_GRADE_PLAUSIBLE = 2, /* one kind of evidence */
+  ALLOC_GRADE_STRONG = 3,    /* kinds of evidence that agree */
+  ALLOC_GRADE_EXACT = 4      /* stated by the compiler, the linker, the kernel or the allocator */
+};
+
+/* What an answer rests on: a set. */
+enum alloc_evidence {
+  ALLOC_EV_ELF_SYMBOL = 1 << 0,       /* a symbol of the object */
+  ALLOC_EV_DEBUG_INFORMATION = 1 << 1,
+  ALLOC_EV_CODE_REFERENCE = 1 << 2,   /* code or data refers to it */
+  ALLOC_EV_HEAP_INDEX = 1 << 3,       /* the record made when it was allocated */
+  ALLOC_EV_SITE_TARGET = 1 << 4,      /* the pointer that the allocating call's result is stored in */
+  ALLOC_EV_SITE_SIZE = 1 << 5,        /* the size asked for fits the type */
+  ALLOC_EV_UNWIND = 1 << 6,           /* call frame information */
+  ALLOC_EV_KERNEL = 1 << 7,           /* the kernel's list of mappings, the auxiliary vector */
+  ALLOC_EV_THREAD_TABLE = 1 << 8,
+  ALLOC_EV_LINK_MAP = 1 << 9,
+  ALLOC_EV_SITE_NEW = 1 << 10,        /* a new-expression */
+  ALLOC_EV_SECTION = 1 << 11
+};
+
+struct alloc_info {
+  struct allocator *allocator; /* NULL: nothing there, or nobody knows */
+  const void *base;
+  size_t size;         /* bytes; heap: as asked for; functions: of the code */
+  struct uniqtype *type;
+  const void *site;    /* return address of the allocating call; NULL if there is none */
+  const char *name;    /* symbol, function of a frame, file of a mapping; NULL if none. Lives as long as the process */
+  int error;           /* ALLOC_OK, or why some of the above is missing */
+  int type_error;      /* ALLOC_OK, or why `type` is NULL */
+  unsigned evidence;   /* enum alloc_evidence */
+  unsigned char base_grade, type_grade; /* enum alloc_grade */
+  unsigned short depth; /* number of allocations that contain this one */
+  int thread;          /* kernel id of the thread whose stack or thread-local storage it is, or 0 */
+  uint64_t reserved[4];
+};
+
+/* Fills *out (all of it, also on failure) and returns ALLOC_OK, or out->error when the allocation itself is not known. A missing
+ * type alone is not a failure: see type_error.
+ * With ALLOC_NOWAIT: async-signal-safe. */
+int alloc_query(const void *obj, unsigned flags, struct alloc_info *out);
+
+/* One link of the chain from the mapping down to the field. */
+struct alloc_path_entry {
+  struct allocator *allocator; /* NULL below the leaf allocation: members, elements */
+  const void *base;
+  size_t size;
+  struct uniqtype *type;
+  const char *name; /* of the allocation or of the member; NULL for an array element */
+  uint64_t index;   /* of an array element or a member; UINT64_MAX otherwise */
+};
+
+/* Writes at most `capacity` entries, outermost first, and returns how many there are, or a negative enum alloc_error. */
+int alloc_get_path(const void *obj, unsigned flags, struct alloc_path_entry *entries, size_t capacity);
+
+/* The path from the leaf allocation's name to the field at obj, as C writes it ("ctx.items[3].name"); like snprintf. Negative on
+ * failure. */
+int alloc_format_path(const void *obj, unsigned flags, char *buf, size_t len);
+
+/* A paragraph for a human: allocator, bounds, type, path, site, evidence. Works like snprintf. Never waits: safe in a crash
+ * handler. */
+int alloc_describe(const void *obj, char *buf, size_t len);
+
+/* The same, but may wait for metadata like the plain getters. */
+int alloc_describe_wait(const void *obj, char *buf, size_t len);
+
+/* The allocators that answer; compare with alloc_get_allocator(). */
+extern struct allocator __mmap_allocator, __brk_allocator, __static_file_allocator, __static_segment_allocator,
+    __static_section_allocator, __static_symbol_allocator, __tls_block_allocator, __tls_symbol_allocator, __auxv_allocator,
+    __stack_allocator, __stackframe_allocator, __default_lib_malloc_allocator, __ld_so_malloc_allocator,
+    __liballocs_own_allocator;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
