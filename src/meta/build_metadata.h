@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <vector>
+
+#include "meta/diagnostics.h"
+
+namespace allocs::meta {
+
+struct Options {
+  std::filesystem::path object;
+  std::filesystem::path output;  // the image
+};
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitBadInput = 1;
+
+// The image of the object at options.object; empty, with an error, if there can be none. `output` is not looked at.
+std::vector<std::byte> build_image(const Options& options, Diagnostics& diag);
+
+// The same, written to options.output. Returns an exit code.
+int build_metadata(const Options& options, Diagnostics& diag);
+
+}  // namespace allocs::meta
