@@ -149,7 +149,8 @@ struct uniqtype *uniqtype_array_of(struct uniqtype *u, size_t count);
 
 #define UNIQTYPE_NAME(u) uniqtype_name(u)
 #define NAME_FOR_UNIQTYPE(u) uniqtype_name(u)
-#define UNIQTYPE_KIND(u) ((u)->un.array.is_array ? UNIQTYPE_KIND_ARRAY : (u)->un.info.kind)
+#define UNIQTYPE_KIND(u) \
+  ((enum uniqtype_kind)((u)->un.array.is_array ? (unsigned)UNIQTYPE_KIND_ARRAY : (u)->un.info.kind))
 #define UNIQTYPE_SIZE_IN_BYTES(u) ((u)->pos_maxoff)
 #define UNIQTYPE_HAS_KNOWN_LENGTH(u) ((u)->pos_maxoff != UNIQTYPE_POS_MAXOFF_UNBOUNDED)
 #define UNIQTYPE_IS_ARRAY_TYPE(u) ((u)->un.array.is_array)

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "types/interner.h"
+
+namespace allocs::types {
+
+// Types made at run time from others, once per process: the same object that an image with the same type leads to. nullptr
+// when the argument is nullptr or incomplete in a way that matters, or memory runs out. Context: query; may allocate.
+uniqtype* pointer_to(Interner& interner, uniqtype* target);
+uniqtype* array_of(Interner& interner, uniqtype* element, std::uint64_t count);  // kUnbounded: no length
+
+// A base type of whole bytes: `encoding` is a DW_ATE_* value.
+uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size, std::string_view name,
+                    std::string_view human_name);
+
+struct FrameSlot {
+  std::string_view name{};
+  std::uint64_t offset = 0;  // from the start of the frame's type
+  uniqtype* type = nullptr;
+};
+
+// A composite whose members are those slots (in order of offset); `hash` is its identity.
+uniqtype* frame_type(Interner& interner, const Hash128& hash, std::string_view name,
+                     std::string_view human_name, std::uint64_t size, const FrameSlot* slots,
+                     std::uint64_t count);
+
+inline constexpr std::uint8_t kEncodingBoolean = 0x2;
+inline constexpr std::uint8_t kEncodingSigned = 0x5;
+inline constexpr std::uint8_t kEncodingSignedChar = 0x6;
+inline constexpr std::uint8_t kEncodingUnsigned = 0x7;
+inline constexpr std::uint8_t kEncodingUnsignedChar = 0x8;
+
+}  // namespace allocs::types

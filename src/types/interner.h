@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <string_view>
+
+#include "types/uniqtype_record.h"
+
+namespace allocs::types {
+
+// Where uniqtypes live: memory that is never given back. `allocate` returns zeroed, 16-aligned memory or nullptr, from any thread.
+struct TypeMemory {
+  void* (*allocate)(std::size_t size) = nullptr;
+};
+
+// Everything about a type except what it refers to. The texts are copied.
+struct TypeDraft {
+  Hash128 hash;
+  Kind kind = Kind::void_;
+  std::uint8_t detail = 0;
+  std::uint8_t flags = 0;
+  std::uint8_t align_log2 = 0;
+  std::uint16_t bit_size = 0;
+  std::uint16_t bit_offset = 0;
+  std::uint32_t line = 0;
+  std::uint64_t size = 0;
+  std::uint64_t count = 0;
+  std::string_view name{};
+  std::string_view human_name{};
+  std::string_view file{};
+};
+
+// One member or enumerator of a draft.
+struct DraftMember {
+  std::string_view name{};
+  std::string_view alias{};
+  std::uint64_t offset = 0;
+  std::uint8_t flags = 0;
+  std::int64_t value = 0;  // of an enumerator
+};
+
+// Gives member `index` of the draft that it belongs to.
+using MemberSource = DraftMember (*)(const void* context, std::uint64_t index);
+
+// One uniqtype per content hash. Insert-only: a fixed array of lists, new records go in at the head by compare-exchange,
+// found ones are never moved. Constant-initialised; until open() it finds nothing and makes nothing.
+class Interner {
+ public:
+  constexpr Interner() = default;
+
+  void open(TypeMemory memory) { memory_ = memory; }
+  bool is_open() const { return memory_.allocate != nullptr; }
+
+  // Context: signal.
+  uniqtype_record* find(const Hash128& hash) const;
+
+  // The record of that hash, made from the draft if there is none. Its `related` pointers may still be empty. nullptr if memory
+  // runs out, or if the record that is there is not of the draft's shape (a damaged image). Context: query.
+  uniqtype_record* find_or_make(const TypeDraft& draft, MemberSource members = nullptr,
+                                const void* context = nullptr);
+
+  // Context: signal. The first complete type of that canonical name.
+  uniqtype* find_by_name(std::string_view name) const;
+
+  std::size_t bytes_used() const { return bytes_used_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::size_t kBuckets = 1 << 14;
+
+  uniqtype_record* make(const TypeDraft& draft, MemberSource members, const void* context);
+  static bool has_shape(const uniqtype_record& record, const TypeDraft& draft);
+  std::atomic<uniqtype_record*>& bucket_of(const Hash128& hash) {
+    return buckets_[hash.low % kBuckets];
+  }
+
+  TypeMemory memory_{};
+  std::atomic<std::size_t> bytes_used_{0};
+  std::array<std::atomic<uniqtype_record*>, kBuckets> buckets_{};
+};
+
+// How many slots of `related` a type of that kind has; at least 1.
+std::uint64_t related_slots(Kind kind, std::uint64_t count);
+
+}  // namespace allocs::types
