@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that every header compiles when it is the only thing included.
+
+usage: check_headers.py [--stamp FILE] [HEADER...]
+
+Public C headers are compiled as C99, C11 and C++20, all others as C++20, with the compilers in $CC and
+$CXX (default: cc and c++). With --stamp nothing is done when no header changed since the last success.
+"""
+import argparse
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+
+from repository import ROOT, files, name_of
+
+WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
+INCLUDES = ["-I", str(ROOT / "src"), "-I", str(ROOT / "include")]
+NEEDS_CLANG_HEADERS = ROOT / "src/toolchain/plugin"
+COMPATIBILITY = ROOT / "include/compat"
+
+
+def languages_of(header):
+    public = ROOT / "include" in header.parents
+    if public and header.suffix == ".h":
+        return ["c99", "c11", "c++20"]
+    return ["c++20"]
+
+
+def compile_alone(job):
+    header, standard = job
+    cxx = standard.startswith("c++")
+    compiler = os.environ.get("CXX" if cxx else "CC") or ("c++" if cxx else "cc")
+    includes = INCLUDES + (["-I", str(COMPATIBILITY)] if COMPATIBILITY in header.parents else [])
+    # The strict C standards hide what POSIX adds; users of the headers do not build like that.
+    command = [*compiler.split(), f"-std={standard}", "-fsyntax-only", *WARNINGS, *includes,
+               "-D_GNU_SOURCE", "-x", "c++" if cxx else "c", "-"]
+    result = subprocess.run(command, input=f'#include "{header}"\n', capture_output=True, text=True)
+    return header, standard, result.stderr if result.returncode else None
+
+
+def digest(headers):
+    content = hashlib.sha256(repr(sorted(os.environ.get(v, "") for v in ("CC", "CXX"))).encode())
+    for header in headers:
+        content.update(str(header).encode() + b"\0" + header.read_bytes())
+    return content.hexdigest()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--stamp", type=pathlib.Path)
+    arguments.add_argument("headers", nargs="*", type=pathlib.Path)
+    options = arguments.parse_args()
+    headers = [h.resolve() for h in options.headers] or [
+        h for h in files(".h", ".hpp")
+        if {ROOT / "src", ROOT / "include"} & set(h.parents) and NEEDS_CLANG_HEADERS not in h.parents]
+    current = digest(headers)
+    if options.stamp and options.stamp.exists() and options.stamp.read_text() == current:
+        print(f"{len(headers)} headers, unchanged since they last compiled")
+        return 0
+    jobs = [(header, standard) for header in headers for standard in languages_of(header)]
+    problems = 0
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for header, standard, errors in pool.map(compile_alone, jobs):
+            if errors:
+                print(f"{name_of(header)} does not compile alone as {standard}:\n{errors}")
+                problems += 1
+    print(f"{len(headers)} headers, {len(jobs)} compilations, {problems} failed")
+    if options.stamp and not problems:
+        options.stamp.write_text(current)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks what the libraries that live inside a guest need of it, and show to it.
+
+usage: check_symbols.py BUILD_DIR
+
+For liballocs_preload.so and liballocs.so:
+  - every undefined symbol is glibc's and listed in allowed_symbols.txt (beside this script);
+  - every defined dynamic symbol matches a pattern of exported_symbols.txt;
+  - only libc and the dynamic linker are NEEDED: no libstdc++, no libgcc_s;
+  - thread-local storage fits in the little that dlopen can still place.
+"""
+import fnmatch
+import pathlib
+import re
+import subprocess
+import sys
+
+from repository import SKIPPED
+
+LIBRARIES = ["liballocs_preload.so", "liballocs.so"]
+NEEDED = re.compile(r"(libc\.so\.\d+|ld-linux.*\.so\.\d+)$")
+MAX_TLS_BYTES = 64
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def words(name):
+    lines = (HERE / name).read_text().splitlines()
+    return [word for line in lines for word in line.split("#")[0].split()]
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def problems_of(library, allowed, exported):
+    for line in output("nm", "-uD", library).splitlines():
+        kind, symbol = line.split()[-2:]
+        name, _, version = symbol.partition("@")
+        if name not in allowed:
+            yield f"needs {symbol}, which allowed_symbols.txt does not list"
+        elif kind != "w" and not version.lstrip("@").startswith("GLIBC_"):
+            yield f"needs {symbol}, which is not glibc's"
+    for line in output("nm", "-D", "--defined-only", library).splitlines():
+        name = line.split()[-1].split("@")[0]
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in exported):
+            yield f"exports {name}, which no pattern of exported_symbols.txt matches"
+    for name in re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-dW", library)):
+        if not NEEDED.match(name) and name != "liballocs.so":
+            yield f"needs the library {name}"
+    for line in output("readelf", "-lW", library).splitlines():
+        fields = line.split()
+        if fields[:1] == ["TLS"] and int(fields[5], 16) > MAX_TLS_BYTES:
+            yield f"has {int(fields[5], 16)} bytes of thread-local storage, more than {MAX_TLS_BYTES}"
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__)
+        return 2
+    folder = pathlib.Path(sys.argv[1]) / "lib"
+    libraries = [folder / name for name in LIBRARIES if (folder / name).exists()]
+    if not libraries:
+        print(f"skipped: {folder} has neither of {' '.join(LIBRARIES)}")
+        return SKIPPED
+    allowed, exported = set(words("allowed_symbols.txt")), words("exported_symbols.txt")
+    problems = 0
+    for library in libraries:
+        for problem in problems_of(str(library), allowed, exported):
+            print(f"{library.name}: {problem}")
+            problems += 1
+    print(f"{len(libraries)} libraries, {problems} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
