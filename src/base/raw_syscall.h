@@ -18,9 +18,9 @@ struct SyscallResult {
 
 // Numbers from <sys/syscall.h>. Pointers and integers alike are passed as they are; unused arguments cost nothing.
 template <typename... Arguments>
-  requires(sizeof...(Arguments) <= 6)
-inline SyscallResult raw_syscall(long number, Arguments... arguments) {
-  constexpr auto as_word = [](auto argument) {
+requires(sizeof...(Arguments) <= 6) inline SyscallResult
+    raw_syscall(long number, Arguments... arguments) {
+  [[maybe_unused]] constexpr auto as_word = [](auto argument) {
     if constexpr (std::is_pointer_v<decltype(argument)>) {
       return reinterpret_cast<std::int64_t>(argument);
     } else {
@@ -34,14 +34,18 @@ inline SyscallResult raw_syscall(long number, Arguments... arguments) {
     const std::int64_t a = kCount > 0 ? words[0] : 0;
     const std::int64_t b = words[kCount > 1 ? 1 : kCount];
     const std::int64_t c = words[kCount > 2 ? 2 : kCount];
-    asm volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c)
+    asm volatile("syscall"
+                 : "=a"(result)
+                 : "a"(number), "D"(a), "S"(b), "d"(c)
                  : "rcx", "r11", "memory");
   } else {
     register std::int64_t r10 asm("r10") = words[3];
     register std::int64_t r8 asm("r8") = words[kCount > 4 ? 4 : kCount];
     register std::int64_t r9 asm("r9") = words[kCount > 5 ? 5 : kCount];
-    asm volatile("syscall" : "=a"(result)
-                 : "a"(number), "D"(words[0]), "S"(words[1]), "d"(words[2]), "r"(r10), "r"(r8), "r"(r9)
+    asm volatile("syscall"
+                 : "=a"(result)
+                 : "a"(number), "D"(words[0]), "S"(words[1]), "d"(words[2]), "r"(r10), "r"(r8),
+                   "r"(r9)
                  : "rcx", "r11", "memory");
   }
   return {result};

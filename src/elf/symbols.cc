@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elf/symbols.h"
+
+#include <cstring>
+
+namespace allocs::elf {
+namespace {
+
+bool has_address(const Symbol& symbol) {
+  const unsigned type = ELF64_ST_TYPE(symbol.st_info);
+  return symbol.st_shndx != SHN_UNDEF && symbol.st_shndx != SHN_ABS &&
+         (type == STT_FUNC || type == STT_OBJECT || type == STT_GNU_IFUNC || type == STT_NOTYPE);
+}
+
+int rank(const Symbol& symbol) {
+  const bool typed = ELF64_ST_TYPE(symbol.st_info) != STT_NOTYPE;
+  const unsigned binding = ELF64_ST_BIND(symbol.st_info);
+  return (typed ? 4 : 0) + (binding == STB_GLOBAL ? 2 : binding == STB_WEAK ? 1 : 0);
+}
+
+}  // namespace
+
+SymbolTable::SymbolTable(const File& file) : SymbolTable(file, SHT_SYMTAB) {
+  if (count_ == 0) *this = SymbolTable(file, SHT_DYNSYM);
+}
+
+SymbolTable::SymbolTable(const File& file, Elf64_Word section_type) {
+  const auto section = file.find_section(section_type);
+  if (!section || section->sh_entsize != sizeof(Symbol)) return;
+  const auto strings = file.section(section->sh_link);
+  if (!strings) return;
+  const std::byte* symbols = file.content(*section);
+  const std::byte* names = file.content(*strings);
+  if (symbols == nullptr || names == nullptr) return;
+  symbols_ = symbols;
+  count_ = section->sh_size / sizeof(Symbol);
+  strings_ = reinterpret_cast<const char*>(names);
+  strings_size_ = strings->sh_size;
+}
+
+Symbol SymbolTable::raw_symbol(std::size_t index) const {
+  Symbol symbol;
+  std::memcpy(&symbol, symbols_ + index * sizeof(Symbol), sizeof(Symbol));
+  return symbol;
+}
+
+SymbolRecord SymbolTable::operator[](std::size_t index) const {
+  const Symbol symbol = raw_symbol(index);
+  std::string_view name;
+  if (symbol.st_name < strings_size_) {
+    const std::size_t room = strings_size_ - symbol.st_name;
+    const std::size_t length = strnlen(strings_ + symbol.st_name, room);
+    if (length < room) name = {strings_ + symbol.st_name, length};
+  }
+  return {name,
+          LinkAddress{symbol.st_value},
+          symbol.st_size,
+          static_cast<std::uint8_t>(ELF64_ST_TYPE(symbol.st_info)),
+          static_cast<std::uint8_t>(ELF64_ST_BIND(symbol.st_info)),
+          symbol.st_shndx};
+}
+
+std::optional<SymbolRecord> SymbolTable::containing(LinkAddress address) const {
+  std::size_t best = 0;
+  std::uint64_t best_size = 0;
+  int best_rank = -1;
+  for (std::size_t i = 1; i < count_; ++i) {
+    const Symbol symbol = raw_symbol(i);
+    const std::uint64_t size = symbol.st_size == 0 ? 1 : symbol.st_size;
+    if (raw(address) < symbol.st_value || raw(address) - symbol.st_value >= size) continue;
+    if (!has_address(symbol)) continue;
+    const int candidate_rank = rank(symbol);
+    if (best_rank >= 0 && (size > best_size || (size == best_size && candidate_rank <= best_rank)))
+      continue;
+    best = i;
+    best_size = size;
+    best_rank = candidate_rank;
+  }
+  if (best_rank < 0) return std::nullopt;
+  return (*this)[best];
+}
+
+std::optional<SymbolRecord> SymbolTable::named(std::string_view name) const {
+  std::optional<SymbolRecord> local;
+  for (std::size_t i = 1; i < count_; ++i) {
+    const Symbol symbol = raw_symbol(i);
+    if (symbol.st_shndx == SHN_UNDEF || symbol.st_name >= strings_size_) continue;
+    // One byte more than the name must fit, and be the NUL.
+    if (name.size() >= strings_size_ - symbol.st_name) continue;
+    const char* candidate = strings_ + symbol.st_name;
+    if (std::memcmp(candidate, name.data(), name.size()) != 0 || candidate[name.size()] != 0)
+      continue;
+    if (ELF64_ST_BIND(symbol.st_info) != STB_LOCAL) return (*this)[i];
+    if (!local) local = (*this)[i];
+  }
+  return local;
+}
+
+}  // namespace allocs::elf

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "base/address.h"
+#include "base/memory.h"
+#include "runt/rule_cache.h"
+#include "runt/unwind.h"
+
+namespace allocs::runt {
+
+// This process's own memory as far as the given ranges go: usually the thread's stack, and its alternate stack.
+// Context: signal.
+class StackMemory {
+ public:
+  static constexpr std::size_t kMaxRanges = 3;
+  constexpr explicit StackMemory(AddressRange stack) : ranges_{stack} {}
+  constexpr StackMemory(AddressRange stack, AddressRange alternate) : ranges_{stack, alternate} {}
+  const std::byte* view(Address at, std::size_t size) const {
+    for (const AddressRange& range : ranges_) {
+      if (at >= range.begin && at < range.end && size <= range.end - at) {
+        return reinterpret_cast<const std::byte*>(raw(at));
+      }
+    }
+    return nullptr;
+  }
+
+ private:
+  AddressRange ranges_[kMaxRanges] = {};
+};
+static_assert(Memory<StackMemory>);
+
+// A walk that asks the cache first: 5 ns a frame where it knows, 70-100 ns where it does not.
+//
+// Frames of the common shape need rip, rsp and rbp only, so the others are given up on the way. The rare frame whose rule
+// needs one of them (a lazy binding stub, a realigned stack) makes the walk start over, keeping every register.
+// `Rules` is asked on a miss. Holds references to everything it is given; the walked frames must stay on their stack.
+// Context: signal, if the memory's view() and the rules are.
+template <Memory M, RuleSource R>
+class CachedWalk {
+ public:
+  CachedWalk(const M& stack, const R& rules, RuleCache& cache, const Registers& start,
+             bool is_interrupted = true)
+      : stack_(stack),
+        rules_(rules),
+        cache_(cache),
+        start_(start),
+        starts_interrupted_(is_interrupted),
+        cursor_{.registers = start, .is_interrupted = is_interrupted} {}
+
+  // The next frame outwards, the starting one first. Absent when the walk is over: end() says how.
+  std::optional<Frame> next() {
+    if (cursor_.end != Certainty::known) return std::nullopt;
+    const Address pc = cursor_.registers.pc();
+    if (const auto rule = cache_.find(cursor_.is_interrupted ? pc : pc - 1)) {
+      if (const auto frame = step_packed(*rule)) return frame;
+    }
+    return step_uncached();
+  }
+
+  Certainty end() const {
+    return cursor_.end == Certainty::known ? Certainty::cannot_tell : cursor_.end;
+  }
+  // The registers of the frame that comes next; rip, rsp and rbp at least.
+  const Registers& registers() const { return cursor_.registers; }
+
+ private:
+  static constexpr std::uint32_t kTracked = 1u << elf::kRip | 1u << elf::kRsp | 1u << elf::kRbp;
+
+  // Changes nothing when it is absent.
+  std::optional<Frame> step_packed(PackedRule rule) {
+    Registers& registers = cursor_.registers;
+    const Address sp = registers.sp();
+    if (rule.base_is_rbp() && !registers.has(elf::kRbp)) return std::nullopt;
+    const Address base = rule.base_is_rbp() ? Address{registers.value[elf::kRbp]} : sp;
+    const Address cfa = base + rule.cfa_offset();
+    if (cfa <= sp) return std::nullopt;
+    const auto caller_pc = load<std::uint64_t>(stack_, cfa - 8);
+    if (!caller_pc || *caller_pc == 0) return std::nullopt;
+    std::uint64_t rbp = registers.value[elf::kRbp];
+    std::uint32_t known = registers.known & kTracked;
+    if (rule.rbp_offset() != 0) {
+      const auto saved = load<std::uint64_t>(stack_, cfa - rule.rbp_offset());
+      if (!saved) return std::nullopt;
+      rbp = *saved;
+      known |= 1u << elf::kRbp;
+    }
+    const Frame frame{
+        .pc = registers.pc(), .sp = sp, .cfa = cfa, .is_interrupted = cursor_.is_interrupted};
+    registers.value[elf::kRbp] = rbp;
+    registers.value[elf::kRsp] = raw(cfa);
+    registers.value[elf::kRip] = *caller_pc;
+    registers.known = known;
+    cursor_.is_interrupted = false;
+    ++frames_;
+    used_cache_ = true;
+    return frame;
+  }
+
+  std::optional<Frame> step_uncached() {
+    const std::uint64_t generation = cache_.generation();
+    const Address pc = cursor_.registers.pc();
+    const Address lookup_pc = cursor_.is_interrupted ? pc : pc - 1;
+    const auto rule = rules_.rule_of(lookup_pc);
+    if (rule) {
+      if (const auto packed = PackedRule::pack(*rule))
+        cache_.insert(lookup_pc, generation, *packed);
+    }
+    const OneRule source{rule};
+    if (const auto frame = step(stack_, source, cursor_)) {
+      ++frames_;
+      return frame;
+    }
+    return used_cache_ ? start_over() : std::nullopt;
+  }
+
+  // Repeats the walk up to here with all registers, then takes one step more.
+  std::optional<Frame> start_over() {
+    used_cache_ = false;
+    cursor_ = {.registers = start_, .is_interrupted = starts_interrupted_};
+    for (std::size_t i = 0; i < frames_; ++i) {
+      if (!step(stack_, rules_, cursor_)) return std::nullopt;
+    }
+    const auto frame = step(stack_, rules_, cursor_);
+    if (frame) ++frames_;
+    return frame;
+  }
+
+  struct OneRule {
+    const std::optional<elf::UnwindRule>& rule;
+    std::optional<elf::UnwindRule> rule_of(Address) const { return rule; }
+  };
+
+  const M& stack_;
+  const R& rules_;
+  RuleCache& cache_;
+  Registers start_;
+  bool starts_interrupted_;
+  UnwindCursor cursor_;
+  std::size_t frames_ = 0;
+  bool used_cache_ = false;
+};
+
+}  // namespace allocs::runt

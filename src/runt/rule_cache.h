@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "base/address.h"
+#include "elf/cfi.h"
+
+// A cache from pc to unwind rule that threads and signal handlers share without a lock.
+//
+// Nearly every rule of compiled code says the same thing with other numbers: CFA = rsp or rbp + n * 8, return address at
+// CFA - 8, rbp either unchanged or saved at CFA - m * 8. That fits in 19 bits. A pc has 47, of which the place in the
+// table gives 12. So an entry is one 64-bit word and there is nothing to tear:
+//
+//     63                29 28         19  18   17    13 12         0
+//     [ pc >> 12         ][ generation  ][rbp][ m      ][ n         ]
+//
+// The index mixes pc >> 12 into the low bits, so that it and the tag together give the pc back exactly.
+// n is never 0, so 0 is an empty entry. Rules of another shape are not stored (stubs, signal frames, realigned stacks).
+//
+// When an object is loaded or unloaded its owner says so with next_generation(): all entries become stale at once. The
+// field is 10 bits of the count; each time they start again the table is emptied, so that no entry of 1024 generations ago
+// can match. A writer that sleeps between looking up a rule and storing it finds the generation changed and drops it.
+//
+// Rejected: two words with a check word (16 bytes an entry, a multiplication a look-up); a seqlock (a signal handler that
+// interrupts its writer waits for ever).
+namespace allocs::runt {
+
+// A rule of the common shape.
+struct PackedRule {
+  std::uint64_t bits = 0;
+
+  static constexpr unsigned kCfaBits = 13;
+  static constexpr unsigned kSlotBits = 5;
+  static constexpr std::uint64_t kBaseIsRbp = std::uint64_t{1} << (kCfaBits + kSlotBits);
+  static constexpr unsigned kSize = kCfaBits + kSlotBits + 1;
+
+  std::uint64_t cfa_offset() const { return (bits & ((1u << kCfaBits) - 1)) * 8; }
+  bool base_is_rbp() const { return (bits & kBaseIsRbp) != 0; }
+  std::uint64_t rbp_offset() const {
+    return (bits >> kCfaBits & ((1u << kSlotBits) - 1)) * 8;
+  }  // below the CFA; 0: unchanged
+
+  // Absent for rules of another shape.
+  static std::optional<PackedRule> pack(const elf::UnwindRule& rule);
+};
+
+// Written and read by any thread in any context; every access is one relaxed load or store of a word that is whole in
+// itself. Constant-initialised; 32 KiB, touched only where used.
+class RuleCache {
+ public:
+  static constexpr unsigned kIndexBits = 12;
+  static constexpr unsigned kGenerationBits = 10;
+
+  constexpr RuleCache() = default;
+
+  // Context: hook, signal.
+  std::optional<PackedRule> find(Address pc) const {
+    const std::uint64_t entry = entries_[index_of(pc)].load(std::memory_order_relaxed);
+    if (((entry ^ key_of(pc, generation())) >> PackedRule::kSize) != 0 || entry == 0)
+      return std::nullopt;
+    return PackedRule{entry & ((std::uint64_t{1} << PackedRule::kSize) - 1)};
+  }
+
+  // Read it before the rule is looked up, and give it to insert(). Context: hook, signal.
+  std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+  void insert(Address pc, std::uint64_t generation, PackedRule rule);
+
+  // The set of loaded objects has changed. Context: query; calls must not overlap.
+  void next_generation();
+
+ private:
+  static constexpr std::uint64_t key_of(Address pc, std::uint64_t generation) {
+    return raw(pc) >> kIndexBits << (PackedRule::kSize + kGenerationBits) |
+           (generation & ((1u << kGenerationBits) - 1)) << PackedRule::kSize;
+  }
+  static constexpr unsigned index_of(Address pc) {
+    const std::uint64_t tag = raw(pc) >> kIndexBits;
+    return static_cast<unsigned>((raw(pc) ^ tag * 0x9E3779B97F4A7C15u >> (64 - kIndexBits)) &
+                                 ((1u << kIndexBits) - 1));
+  }
+
+  std::atomic<std::uint64_t> generation_{0};
+  std::array<std::atomic<std::uint64_t>, 1u << kIndexBits> entries_{};
+};
+static_assert(47 - RuleCache::kIndexBits + RuleCache::kGenerationBits + PackedRule::kSize == 64);
+
+}  // namespace allocs::runt
