@@ -133,19 +133,19 @@ uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t siz
 namespace {
 
 DraftMember slot_member(const void* context, std::uint64_t index) {
-  const FrameSlot& slot = static_cast<const FrameSlot*>(context)[index];
+  const CompositeSlot& slot = static_cast<const CompositeSlot*>(context)[index];
   return {.name = slot.name, .offset = slot.offset};
 }
 
 }  // namespace
 
-uniqtype* frame_type(Interner& interner, const Hash128& hash, std::string_view name,
-                     std::string_view human_name, std::uint64_t size, const FrameSlot* slots,
-                     std::uint64_t count) {
+uniqtype* composite_of(Interner& interner, CompositeKind kind, const Hash128& hash, std::string_view name,
+                       std::string_view human_name, std::uint64_t size, const CompositeSlot* slots,
+                       std::uint64_t count) {
   uniqtype_record* record =
       interner.find_or_make({.hash = hash,
                              .kind = Kind::composite,
-                             .detail = static_cast<std::uint8_t>(CompositeKind::frame),
+                             .detail = static_cast<std::uint8_t>(kind),
                              .size = size,
                              .count = count,
                              .name = name,

@@ -17,16 +17,16 @@ uniqtype* array_of(Interner& interner, uniqtype* element, std::uint64_t count); 
 uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size, std::string_view name,
                     std::string_view human_name);
 
-struct FrameSlot {
+struct CompositeSlot {
   std::string_view name{};
-  std::uint64_t offset = 0;  // from the start of the frame's type
+  std::uint64_t offset = 0;  // from the start of the composite
   uniqtype* type = nullptr;
 };
 
 // A composite whose members are those slots (in order of offset); `hash` is its identity.
-uniqtype* frame_type(Interner& interner, const Hash128& hash, std::string_view name,
-                     std::string_view human_name, std::uint64_t size, const FrameSlot* slots,
-                     std::uint64_t count);
+uniqtype* composite_of(Interner& interner, CompositeKind kind, const Hash128& hash, std::string_view name,
+                       std::string_view human_name, std::uint64_t size, const CompositeSlot* slots,
+                       std::uint64_t count);
 
 inline constexpr std::uint8_t kEncodingBoolean = 0x2;
 inline constexpr std::uint8_t kEncodingSigned = 0x5;

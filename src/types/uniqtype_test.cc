@@ -83,8 +83,8 @@ TEST_F(UniqtypeTest, MacrosReadTheFields) {
 }
 
 TEST_F(UniqtypeTest, SubobjectsAreFoundByOffset) {
-  const FrameSlot slots[] = {{"a", 0, int32()}, {"rest", 8, array_of(*interner_, character(), kUnbounded)}};
-  uniqtype* composite = frame_type(*interner_, Hash128{1, 2}, "s", "struct s", 8, slots, 2);
+  const CompositeSlot slots[] = {{"a", 0, int32()}, {"rest", 8, array_of(*interner_, character(), kUnbounded)}};
+  uniqtype* composite = composite_of(*interner_, CompositeKind::structure, Hash128{1, 2}, "s", "struct s", 8, slots, 2);
   Subobject found;
   ASSERT_TRUE(subobject_at(*composite, 20, 2, found));
   EXPECT_STREQ(found.member, "a");

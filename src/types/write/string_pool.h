@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -23,21 +25,25 @@ class StringPool {
 
   // Valid until the pool is destroyed.
   std::string_view operator[](StringRef text) const { return {entries_[text].text, entries_[text].size}; }
-  const Hash128& hash_of(StringRef text) const { return entries_[text].hash; }
+  const Hash128& hash_of(StringRef text) const { return entries_[text].content_hash; }
   std::size_t size() const { return entries_.size(); }
 
  private:
   struct Entry {
-    Hash128 hash;
-    const char* text;
-    std::uint32_t size;
+    Hash128 content_hash;
+    const char* text = "";
+    std::uint32_t size = 0;
+    std::uint32_t slot_hash = 0;
   };
+  static std::uint32_t slot_hash(std::string_view text);
   const char* keep(std::string_view text);
   void grow();
 
   std::vector<Entry> entries_;
-  std::vector<std::uint32_t> slots_;  // open addressing; 0 is free, else an entry index
-  std::vector<std::vector<char>> blocks_;
+  std::vector<std::uint32_t> slots_;  // open addressing, a power of two; 0 is free, else an index in entries_
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* free_ = nullptr;
+  std::size_t free_size_ = 0;
 };
 
 }  // namespace allocs::types

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "allocs.h"
+#include "base/address.h"
+
+namespace allocs::query {
+
+// Who answers. The order is that of kAllocatorNames.
+enum class Allocator : std::uint8_t {
+  none,
+  mmap,
+  brk,
+  static_file,
+  static_segment,
+  static_section,
+  static_symbol,
+  tls_block,
+  tls_symbol,
+  auxv,
+  stack,
+  stackframe,
+  lib_malloc,
+  program_malloc,  // a malloc that is not libc's
+  ld_so_malloc,
+  own,
+  count_,
+};
+
+// What is known about the innermost allocation that contains an address, and why. Value-initialised it says: nothing there.
+struct Answer {
+  Allocator allocator = Allocator::none;
+  int error = ALLOC_E_NOTHING_THERE;
+  int type_error = ALLOC_E_NOTHING_THERE;
+  std::uint8_t base_grade = ALLOC_GRADE_NONE;
+  std::uint8_t type_grade = ALLOC_GRADE_NONE;
+  std::uint32_t evidence = 0;  // enum alloc_evidence
+  AddressRange range{};        // heap: [start, start + size asked for)
+  uniqtype* type = nullptr;
+  Address site{};              // Address{0}: none
+  const char* name = nullptr;  // lives as long as the metadata does
+  int thread = 0;
+  bool is_function = false;
+
+  static Answer cannot_tell(int why) {
+    Answer answer;
+    answer.error = answer.type_error = why;
+    return answer;
+  }
+  static Answer of(Allocator allocator, AddressRange range, std::uint32_t evidence) {
+    Answer answer;
+    answer.allocator = allocator;
+    answer.error = ALLOC_OK;
+    answer.type_error = ALLOC_E_NO_TYPE;
+    answer.range = range;
+    answer.evidence = evidence;
+    answer.base_grade = ALLOC_GRADE_EXACT;
+    return answer;
+  }
+  void set_type(uniqtype* found, std::uint8_t grade) {
+    type = found;
+    type_grade = found == nullptr ? ALLOC_GRADE_NONE : grade;
+    type_error = found == nullptr ? ALLOC_E_NO_TYPE : ALLOC_OK;
+  }
+  void set_no_type(int why) {
+    type = nullptr;
+    type_grade = ALLOC_GRADE_NONE;
+    type_error = why;
+  }
+};
+
+}  // namespace allocs::query

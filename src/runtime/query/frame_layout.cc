@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/query/frame_layout.h"
+
+#include "base/byte_reader.h"
+#include "types/derive.h"
+
+// The type of a frame depends on the pc: variables come into scope and leave it, move between registers and memory. The
+// metadata has, for every variable, the pc ranges in which it is at a fixed distance from the canonical frame address.
+// At a given pc the frame's members are the variables with an entry that covers it; the frame's type holds from the last to the next
+// pc at which any variable's entry begins or ends.
+//
+//   x  [0x10,0x50) at CFA-24        at pc 0x30:  members x, i;  holds for [0x20,0x40)
+//   i  [0x20,0x40) at CFA-28        at pc 0x44:  member x;      holds for [0x40,0x50)
+namespace allocs::query {
+
+namespace {
+
+using types::LocationKind;
+
+struct Entry {
+  std::uint64_t begin;
+  std::uint64_t end;
+  LocationKind kind;
+  std::int64_t value;
+};
+
+// Calls visit(Entry) for the variable's location entries.
+template <typename Visit>
+void for_each_entry(const types::Image& image, const types::FunctionRecord& function,
+                    const types::VariableRecord& variable, Visit&& visit) {
+  const auto bytes = image.table<std::byte>(types::Table::locations);
+  if (variable.locations >= bytes.size()) return;
+  ByteReader reader(bytes.data() + variable.locations, bytes.size() - variable.locations);
+  std::uint64_t at = function.low;
+  for (std::uint64_t left = reader.read_uleb(); left > 0 && reader.ok(); --left) {
+    Entry entry;
+    entry.begin = at + reader.read_uleb();
+    entry.end = entry.begin + reader.read_uleb();
+    entry.kind = static_cast<LocationKind>(reader.read_uleb());
+    entry.value = reader.read_sleb();
+    if (!reader.ok()) return;
+    visit(entry);
+    at = entry.end;
+  }
+}
+
+constexpr std::uint64_t kLargestVariable = std::uint64_t{1} << 40;  // a larger one is damage
+
+void narrow(FrameLayout& layout, std::uint64_t boundary) {
+  if (boundary <= layout.pc) {
+    if (boundary > layout.low_pc) layout.low_pc = boundary;
+  } else if (boundary < layout.high_pc) {
+    layout.high_pc = boundary;
+  }
+}
+
+std::uint64_t size_in_memory(const types::Image& image, types::TypeIndex index) {
+  const types::TypeRecord* type = image.type(index);
+  return type == nullptr || type->size == types::kUnknownSize ? 0 : type->size;
+}
+
+// The variables that are somewhere in memory at `layout.pc`: visit(variable, cfa_offset, size).
+template <typename Visit>
+void for_each_variable_in_memory(const types::Image& image, const types::FunctionRecord& function,
+                                 FrameLayout& layout, Visit&& visit) {
+  const auto variables = image.table<types::VariableRecord>(types::Table::variables);
+  if (function.first_variable > variables.size() ||
+      function.variable_count > variables.size() - function.first_variable) {
+    return;
+  }
+  for (const auto& variable : variables.subspan(function.first_variable, function.variable_count)) {
+    for_each_entry(image, function, variable, [&](const Entry& entry) {
+      if (entry.kind != LocationKind::memory) return;
+      narrow(layout, entry.begin);
+      narrow(layout, entry.end);
+      if (layout.pc < entry.begin || layout.pc >= entry.end) return;
+      const std::uint64_t size = size_in_memory(image, variable.type);
+      if (size != 0 && size <= kLargestVariable) visit(variable, entry.value, size);
+    });
+  }
+}
+
+// In order of offset, larger ones first.
+void insert(types::CompositeSlot* slots, std::size_t count, const types::CompositeSlot& slot) {
+  std::size_t at = count;
+  for (; at > 0; --at) {
+    const types::CompositeSlot& before = slots[at - 1];
+    if (before.offset != slot.offset ? before.offset < slot.offset
+                                     : types::size_of(*before.type) >= types::size_of(*slot.type)) {
+      break;
+    }
+    slots[at] = before;
+  }
+  slots[at] = slot;
+}
+
+Hash128 identity_of(const types::Image& image, const FrameLayout& layout) {
+  Hasher hasher;
+  hasher.add(std::string_view("frame"));
+  const auto build_id = image.build_id();
+  hasher.add(std::string_view(reinterpret_cast<const char*>(build_id.data()), build_id.size()));
+  hasher.add(image.header().content_checksum);
+  hasher.add(layout.low_pc);
+  hasher.add(layout.high_pc);
+  return hasher.finish();
+}
+
+void put_mangled(TextWriter& out, const char* text) {
+  for (const char* c = text; *c != '\0'; ++c) {
+    const bool plain = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '_';
+    if (plain) {
+      out.put(*c);
+    } else {
+      const auto byte = static_cast<unsigned char>(*c);
+      out.put('$').put("0123456789abcdef"[byte >> 4]).put("0123456789abcdef"[byte & 15]);
+    }
+  }
+}
+
+}  // namespace
+
+FrameLayout frame_layout(const types::Image& image, const types::FunctionRecord& function, std::uint64_t pc) {
+  FrameLayout layout{.pc = pc, .low_pc = function.low, .high_pc = function.low + function.length};
+  for_each_variable_in_memory(
+      image, function, layout,
+      [&](const types::VariableRecord&, std::int64_t cfa_offset, std::uint64_t size) {
+        const std::int64_t end = cfa_offset + static_cast<std::int64_t>(size);
+        if (cfa_offset < layout.low) layout.low = cfa_offset;
+        if (end > layout.high) layout.high = end;
+      });
+  return layout;
+}
+
+void put_frame_name(TextWriter& out, const types::Image& image, const types::FunctionRecord& function,
+                    const FrameLayout& layout) {
+  put_mangled(out, image.text(function.unit));
+  out.put(image.text(function.name))
+      .put("_vaddrs_")
+      .hexadecimal(layout.low_pc)
+      .put('_')
+      .hexadecimal(layout.high_pc);
+}
+
+namespace {
+
+uniqtype* make_frame_type(const TypeMaker& types, const types::Image& image,
+                          const types::FunctionRecord& function, const FrameLayout& layout,
+                          const Hash128& identity, const types::CompositeSlot* slots, std::size_t count) {
+  char text[2048];
+  TextWriter name(text, sizeof(text));
+  put_frame_name(name, image, function, layout);
+  char human_text[1024];
+  TextWriter human(human_text, sizeof(human_text));
+  human.put("frame of ").put(image.text(function.name));
+  return types::composite_of(*types.interner, types::CompositeKind::frame, identity, name.text(), human.text(), layout.size(), slots, count);
+}
+
+}  // namespace
+
+uniqtype* frame_type(const TypeMaker& types, const Object& object, const types::FunctionRecord& function,
+                     const FrameLayout& layout) {
+  const types::Image& image = *object.image;
+  const Hash128 identity = identity_of(image, layout);
+  if (types.interner == nullptr) return nullptr;
+  if (const uniqtype_record* known = types.interner->find(identity);
+      known != nullptr && known->complete.load(std::memory_order_acquire)) {
+    return known->type;
+  }
+  if (!types.may_make) return nullptr;
+
+  const std::size_t scratch_size = (function.variable_count + 1) * sizeof(types::CompositeSlot);
+  auto* slots = static_cast<types::CompositeSlot*>(types.scratch.take(scratch_size));
+  if (slots == nullptr) return nullptr;
+  std::size_t count = 0;
+  bool complete = true;
+  FrameLayout again = layout;
+  for_each_variable_in_memory(
+      image, function, again,
+      [&](const types::VariableRecord& variable, std::int64_t cfa_offset, std::uint64_t) {
+        uniqtype* type = types.type(object, variable.type);
+        if (type == nullptr || count >= function.variable_count) {
+          complete = false;
+          return;
+        }
+        insert(slots, count++, {.name = image.text(variable.name),
+                                .offset = static_cast<std::uint64_t>(cfa_offset - layout.low),
+                                .type = type});
+      });
+  uniqtype* made = nullptr;
+  if (complete) made = make_frame_type(types, image, function, layout, identity, slots, count);
+  types.scratch.give_back(slots, scratch_size);
+  return made;
+}
+
+}  // namespace allocs::query

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+
+#include "base/memory.h"
+#include "runtime/index/root.h"
+#include "runtime/query/answer.h"
+#include "runtime/query/object.h"
+#include "types/instantiate.h"
+
+namespace allocs::query {
+
+// Where the kernel put the arguments, environment and auxiliary vector of the process.
+struct InitialStack {
+  Address argc{};          // one word
+  Address arguments{};     // argv[0]; (argument_count + 1) pointers
+  std::uint64_t argument_count = 0;
+  Address environment{};   // (environment_count + 1) pointers
+  std::uint64_t environment_count = 0;
+  Address auxiliary{};     // auxiliary_count entries of 16 bytes, AT_NULL included
+  std::uint64_t auxiliary_count = 0;
+  Address strings{};       // up to `end`
+  Address end{};           // of the stack mapping
+};
+
+// A mapping as the kernel, or a core file, lists it.
+struct MappingView {
+  AddressRange range{};
+  const char* name = "";  // file, "[heap]", "[stack]"; empty for an anonymous one
+  bool is_accessible = true;
+};
+
+// A thread, as far as its thread-locals and its stack are concerned.
+struct ThreadView {
+  int id = 0;                         // of the kernel
+  Address thread_pointer{};           // %fs:0
+};
+
+// How types are made: absent pieces mean "only what has been made already".
+struct TypeMaker {
+  types::Interner* interner = nullptr;
+  types::ScratchMemory scratch{};
+  bool may_make = false;
+
+  uniqtype* type(const Object& object, types::TypeIndex index) const {
+    if (index == types::kNoType || !object.image) return nullptr;
+    if (may_make) return types::instantiate(*interner, *object.image, object.slots, scratch, index);
+    return types::instantiated(object.slots, index);
+  }
+};
+
+// What the query engine needs of the process that it is asked about: this one, another one, a core.
+//
+// tables()            the run time's own tables; in-process they need no check
+// host()              everything else that the process can read
+// root()              of the run time; nullptr if the process does not run under it
+// types()             where uniqtypes come from
+// find_object(a)      the loaded object whose range contains a, with its metadata as far as that may be had now; or nullptr
+// find_instance(n)    the object of that module instance, loaded or retired; or nullptr
+// for_each_object(f)  f(const Object&) for each loaded object, until f returns false
+// for_each_thread(f)  f(const ThreadView&) for each known thread, until f returns false
+// query_stacks(a)     the answer if `a` lies in a known thread's stack
+// initial_stack()     or nullptr when it is not known
+// mapping_of(a)       the mapping that contains a; asks the kernel, so it is empty when that is not allowed
+template <typename P>
+concept Process = requires(const P& process, Address a, std::uint32_t instance) {
+  requires Memory<std::remove_cvref_t<decltype(process.tables())>>;
+  requires Memory<std::remove_cvref_t<decltype(process.host())>>;
+  { process.root() } -> std::same_as<const index::Root*>;
+  { process.types() } -> std::convertible_to<const TypeMaker&>;
+  { process.find_object(a) } -> std::same_as<const Object*>;
+  { process.find_instance(instance) } -> std::same_as<const Object*>;
+  { process.query_stacks(a) } -> std::same_as<Answer>;
+  { process.initial_stack() } -> std::same_as<const InitialStack*>;
+  { process.mapping_of(a) } -> std::same_as<std::optional<MappingView>>;
+};
+
+}  // namespace allocs::query

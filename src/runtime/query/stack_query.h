@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <optional>
+
+#include "runt/unwind.h"
+#include "runtime/query/answer.h"
+#include "runtime/query/frame_layout.h"
+#include "runtime/query/process.h"
+
+// Addresses inside the frames of one thread whose registers are known.
+//
+// A frame reaches from its stack pointer (128 bytes lower if it is a leaf that was interrupted) to its canonical frame address.
+// Its variables take a part of that, from the lowest one upwards: that part is the allocation with the frame's type. What lies
+// below (spilled registers, arguments being built) is the frame's as well, without a type. Arguments that came on the
+// stack lie above the canonical frame address, in the caller's frame, but they are variables of the callee:
+//
+//        caller's temporaries | x y z (arguments on the stack)      <- callee's layout.high > 0
+//        ------ CFA of callee ------
+//        return address, saved registers, locals                    <- [CFA + layout.low, CFA + layout.high)
+//        spills                                                     <- [sp, CFA + layout.low)
+namespace allocs::query {
+
+// A whole frame without metadata, or what is below its variables.
+inline Answer answer_from_bare_frame(const runt::Frame& frame, AddressRange range, int why_no_type) {
+  Answer answer = Answer::of(Allocator::stackframe, range, ALLOC_EV_UNWIND);
+  answer.site = frame.pc;
+  answer.set_no_type(why_no_type);
+  return answer;
+}
+
+struct FrameFunction {
+  const Object* object = nullptr;
+  const types::FunctionRecord* function = nullptr;
+  FrameLayout layout{};
+};
+
+template <Process P>
+FrameFunction function_of(const P& process, const runt::Frame& frame) {
+  FrameFunction found{.object = process.find_object(frame.lookup_pc())};
+  if (found.object == nullptr || !found.object->image) return found;
+  const std::uint64_t pc = raw(found.object->link_address(frame.lookup_pc()));
+  found.function = found.object->image->find_function(pc);
+  if (found.function != nullptr) found.layout = frame_layout(*found.object->image, *found.function, pc);
+  return found;
+}
+
+// `at` lies between the frame's lowest byte and the end of its arguments on the stack.
+template <Process P>
+Answer answer_from_frame(const P& process, const runt::Frame& frame, const FrameFunction& in, Address at) {
+  const AddressRange whole{frame.lowest(), frame.cfa};
+  if (in.function == nullptr) {
+    const int why = in.object == nullptr ? ALLOC_E_NO_METADATA : in.object->image ? ALLOC_E_NO_TYPE : in.object->image_error;
+    return answer_from_bare_frame(frame, whole, why);
+  }
+  const types::Image& image = *in.object->image;
+  AddressRange typed{frame.cfa + static_cast<std::uint64_t>(in.layout.low),
+                     frame.cfa + static_cast<std::uint64_t>(in.layout.high)};
+  Answer answer;
+  if (typed.size() == 0) {
+    answer = answer_from_bare_frame(frame, whole, ALLOC_E_NO_TYPE);
+  } else if (!typed.contains(at)) {
+    answer = answer_from_bare_frame(frame, {whole.begin, typed.begin}, ALLOC_E_NO_TYPE);
+  } else {
+    answer = answer_from_bare_frame(frame, typed, ALLOC_E_NO_TYPE);
+  }
+  answer.name = image.text(in.function->name);
+  answer.evidence |= ALLOC_EV_DEBUG_INFORMATION;
+  if (typed.size() != 0 && !typed.contains(at)) return answer;
+  if (uniqtype* type = frame_type(process.types(), *in.object, *in.function, in.layout)) {
+    answer.set_type(type, ALLOC_GRADE_EXACT);
+  } else {
+    answer.set_no_type(process.types().may_make ? ALLOC_E_NO_MEMORY : ALLOC_E_NOT_YET);
+  }
+  return answer;
+}
+
+inline constexpr std::uint64_t kMostArgumentBytes = 1 << 16;  // passed on the stack
+inline constexpr unsigned kMostFrames = 1 << 20;
+
+// Gives the frames of one thread, innermost first.
+template <typename W>
+concept FrameWalk = requires(W& walk) {
+  { walk.next() } -> std::same_as<std::optional<runt::Frame>>;
+};
+
+// A walk without a cache: over another process, or a core.
+template <Memory S, runt::RuleSource R>
+class PlainWalk {
+ public:
+  PlainWalk(const S& stack, const R& rules, const runt::Registers& start)
+      : stack_(stack), rules_(rules), cursor_{.registers = start} {}
+  std::optional<runt::Frame> next() { return runt::step(stack_, rules_, cursor_); }
+
+ private:
+  const S& stack_;
+  const R& rules_;
+  runt::UnwindCursor cursor_;
+};
+
+// Walks until the frame that contains `at`. "Cannot tell" if the walk ends before it. An address below the innermost frame is in
+// none: nothing there. Context: signal if process.types() may not make types.
+template <Process P, FrameWalk W>
+Answer query_frames(const P& process, W& walk, Address at) {
+  for (unsigned depth = 0; depth < kMostFrames; ++depth) {
+    const auto frame = walk.next();
+    if (!frame) break;
+    if (at < frame->lowest()) return {};
+    if (at >= frame->cfa + kMostArgumentBytes) continue;
+    if (at >= frame->cfa) {
+      const FrameFunction in = function_of(process, *frame);
+      if (in.function == nullptr || in.layout.high <= 0) continue;
+      if (at >= frame->cfa + static_cast<std::uint64_t>(in.layout.high)) continue;
+      return answer_from_frame(process, *frame, in, at);
+    }
+    return answer_from_frame(process, *frame, function_of(process, *frame), at);
+  }
+  return Answer::cannot_tell(ALLOC_E_NO_UNWIND);
+}
+
+}  // namespace allocs::query

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "elf/symbols.h"
+#include "runtime/query/answer.h"
+#include "runtime/query/process.h"
+
+// Addresses inside a loaded object: a function, a variable, a string literal; else the section, the segment or the file around it.
+namespace allocs::query {
+
+// Below 16 bytes of search the symbols of a file are asked without metadata; a stripped one may have none.
+inline Answer answer_from_symbols(const Object& object, Address at) {
+  const elf::SymbolTable symbols(object.file);
+  const auto symbol = symbols.containing(object.link_address(at));
+  if (!symbol || symbol->type == STT_TLS) return {};
+  const Address begin = symbol->value + object.bias;
+  Answer answer = Answer::of(Allocator::static_symbol, {begin, begin + (symbol->size == 0 ? 1 : symbol->size)},
+                             ALLOC_EV_ELF_SYMBOL | ALLOC_EV_LINK_MAP);
+  answer.name = symbol->name.data();  // ends in a NUL: it lies in a string section
+  answer.is_function = symbol->type == STT_FUNC || symbol->type == STT_GNU_IFUNC;
+  answer.set_no_type(object.image_error);
+  if (symbol->size == 0) answer.base_grade = ALLOC_GRADE_PLAUSIBLE;
+  return answer;
+}
+
+inline Answer answer_from_static(const TypeMaker& types, const Object& object, const types::StaticRecord& record) {
+  const types::Image& image = *object.image;
+  const Address begin = LinkAddress{record.address} + object.bias;
+  Answer answer = Answer::of(Allocator::static_symbol, {begin, begin + record.size}, ALLOC_EV_LINK_MAP);
+  const bool inferred = (record.flags & types::kStaticInferred) != 0;
+  if (inferred) {
+    answer.evidence |= ALLOC_EV_CODE_REFERENCE;
+    answer.base_grade = ALLOC_GRADE_STRONG;
+  } else if ((record.flags & types::kStaticFromSymbolOnly) != 0) {
+    answer.evidence |= ALLOC_EV_ELF_SYMBOL;
+  } else {
+    answer.evidence |= ALLOC_EV_DEBUG_INFORMATION;
+  }
+  if ((record.flags & types::kStaticSizeGuessed) != 0) answer.base_grade = ALLOC_GRADE_PLAUSIBLE;
+  if (record.name != 0) answer.name = image.text(record.name);
+  answer.is_function = record.kind == types::StaticKind::function;
+  if (record.type == types::kNoType) {
+    answer.set_no_type(ALLOC_E_NO_TYPE);
+  } else if (uniqtype* type = types.type(object, record.type)) {
+    answer.set_type(type, inferred ? ALLOC_GRADE_STRONG : ALLOC_GRADE_EXACT);
+  } else {
+    answer.set_no_type(types.may_make ? ALLOC_E_NO_MEMORY : ALLOC_E_NOT_YET);
+  }
+  return answer;
+}
+
+inline Answer answer_from_region(const Object& object, types::Table table, Allocator allocator, Address at) {
+  const auto* region = object.image->find_region(table, raw(object.link_address(at)));
+  if (region == nullptr) return {};
+  const Address begin = LinkAddress{region->address} + object.bias;
+  Answer answer = Answer::of(allocator, {begin, begin + region->size}, ALLOC_EV_SECTION | ALLOC_EV_LINK_MAP);
+  if (region->name != 0) answer.name = object.image->text(region->name);
+  return answer;
+}
+
+inline Answer answer_from_segment(const Object& object, Address at) {
+  const auto header = object.file.header();
+  const std::size_t count = header ? header->e_phnum : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto segment = object.file.program_header(i);
+    if (!segment || segment->p_type != PT_LOAD) continue;
+    const Address begin = LinkAddress{segment->p_vaddr} + object.bias;
+    const AddressRange range{begin, begin + segment->p_memsz};
+    if (range.contains(at)) return Answer::of(Allocator::static_segment, range, ALLOC_EV_LINK_MAP);
+  }
+  return {};
+}
+
+inline Answer answer_from_file(const Object& object) {
+  Answer answer = Answer::of(Allocator::static_file, object.range, ALLOC_EV_LINK_MAP);
+  answer.name = object.path;
+  return answer;
+}
+
+// `at` lies in object.range. Never answers "nothing there". Context: signal if `types` may not make any.
+inline Answer query_static(const TypeMaker& types, const Object& object, Address at) {
+  if (object.image) {
+    const auto* record = object.image->find_static(raw(object.link_address(at)));
+    if (record != nullptr) return answer_from_static(types, object, *record);
+    for (const auto [table, allocator] : {std::pair{types::Table::sections, Allocator::static_section},
+                                          std::pair{types::Table::segments, Allocator::static_segment}}) {
+      Answer answer = answer_from_region(object, table, allocator, at);
+      if (answer.error == ALLOC_OK) return answer;
+    }
+    return answer_from_file(object);
+  }
+  for (Answer answer : {answer_from_symbols(object, at), answer_from_segment(object, at)}) {
+    if (answer.error != ALLOC_OK) continue;
+    answer.set_no_type(object.image_error);
+    return answer;
+  }
+  Answer answer = answer_from_file(object);
+  answer.set_no_type(object.image_error);
+  return answer;
+}
+
+}  // namespace allocs::query

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "types/write/type_graph.h"
+
+#include "types/write/source_types.h"
+#include "types/write/type_names.h"
+
+namespace allocs::types {
+
+TypeGraph::TypeGraph(StringPool& strings) : strings_(&strings) {
+  TypeRecord nothing;
+  nothing.hash = hash_of_void();
+  nothing.name = nothing.human_name = strings.add("void");
+  add(nothing);
+}
+
+TypeGraph::TypeGraph(StringPool& strings, TypeTables tables, std::vector<AliasRecord> aliases)
+    : strings_(&strings), tables_(std::move(tables)), aliases_(std::move(aliases)) {
+  by_hash_.reserve(tables_.types.size() * 2);
+  for (TypeIndex index = 0; index < tables_.types.size(); ++index) {
+    by_hash_.emplace(tables_.types[index].hash, index);
+  }
+}
+
+std::span<const MemberRecord> TypeGraph::members_of(TypeIndex type) const {
+  return tables_.members_of(tables_.types[type]);
+}
+
+std::span<const EnumeratorRecord> TypeGraph::enumerators_of(TypeIndex type) const {
+  return tables_.enumerators_of(tables_.types[type]);
+}
+
+TypeIndex TypeGraph::pointer_to(TypeIndex type) {
+  TypeRecord record;
+  record.kind = Kind::address;
+  record.detail = static_cast<std::uint8_t>(AddressKind::pointer);
+  record.size = 8;
+  record.target = type;
+  record.hash = hash_of_address(AddressKind::pointer, tables_.types[type].hash);
+  return add(record);
+}
+
+TypeIndex TypeGraph::array_of(TypeIndex type, std::uint64_t count) {
+  TypeRecord record;
+  record.kind = Kind::array;
+  record.count = count == 0 ? kUnbounded : count;  // of no elements and of unknown length are one type
+  record.target = type;
+  record.hash = hash_of_array(tables_.types[type].hash, record.count);
+  const std::uint64_t element = tables_.types[type].size;
+  const bool unknown = record.count == kUnbounded || element == kUnknownSize;
+  if (unknown || __builtin_mul_overflow(element, record.count, &record.size)) record.size = kUnknownSize;
+  return add(record);
+}
+
+TypeIndex TypeGraph::base_type(std::uint8_t encoding, std::uint64_t size) {
+  TypeRecord record;
+  record.kind = Kind::base;
+  record.detail = encoding;
+  record.size = size;
+  record.hash = hash_of_base(encoding, size, 0, 0);
+  return add(record);
+}
+
+TypeIndex TypeGraph::find(const Hash128& hash) const {
+  const auto found = by_hash_.find(hash);
+  return found == by_hash_.end() ? kNoType : found->second;
+}
+
+TypeIndex TypeGraph::add(TypeRecord record) {
+  if (const TypeIndex known = find(record.hash); known != kNoType) return known;
+  const auto index = static_cast<TypeIndex>(tables_.types.size());
+  tables_.types.push_back(record);
+  TypeRecord& added = tables_.types.back();
+  added.name = strings_->add(canonical_name(added, tables_, *strings_));
+  if (added.human_name == 0) {
+    if (added.kind == Kind::base) added.human_name = added.name;
+    added.human_name = strings_->add(Speller{tables_, *strings_}.spell(index));
+  }
+  by_hash_.emplace(record.hash, index);
+  return index;
+}
+
+}  // namespace allocs::types
