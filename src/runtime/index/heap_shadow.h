@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "base/address.h"
+#include "runtime/index/cell.h"
+#include "runtime/index/root.h"
+#include "runtime/index/word.h"
+
+// The heap shadow: from an address to the block of malloc that contains it.
+//
+// The problem. Every malloc and free of the host pays for this index, any thread and any signal handler may ask it
+// at any time, and the blocks must keep their size and place.
+//
+// The idea. A side table has one 4-byte cell for 32 bytes of address space (cell.h). A block writes the cell of its
+// first byte, and no other block can own that cell; so a block is inserted and removed by plain stores of its owner, without a
+// lock and without an atomic read-modify-write. The hand-over of memory from one owner to the next is
+// ordered by the allocator's own synchronisation, as it is for the block's contents.
+//
+// The table has two levels: a directory of 2^21 words, one for each region of 64 MiB, and leaves of 8 MiB that are mapped
+// when first needed. A directory word is "biased": it is the address that the leaf's cell of address 0 would have, so
+// that the cell of address a is at word + 4 * (a >> 5), wherever a lies in the region. 0 means that there is no leaf. A leaf is
+// one page longer than its region needs: the size cells of a block that starts in the last cell go there.
+//
+// Interior addresses. From address a, the nearest start cell at or below it is the only candidate, and if the block
+// is shorter than 1024 bytes it is at most 33 cells away. A longer block also leaves boundary records: for each level
+// k >= 10 let c be its start rounded down to a multiple of 2^(k+1) and b = c + 2^k. If start < b < end, the cell of b holds the
+// distance from b to the start.
+//
+//   example: a block at 0x10410 of 0x2000 bytes ends at 0x12410:
+//   k = 10: c = 0x10000, b = 0x10400: not above the start, no record
+//   k = 11: c = 0x10000, b = 0x10800: record "0x3f0 below"         k = 12: b = 0x11000: record "0xbf0 below"
+//   k = 13: c = 0x10000, b = 0x12000: record "0x1bf0 below"        k = 14: b = 0x14000: beyond the end
+//
+// For a more than 1024 bytes into the block, take the largest k for which a rounded down to 2^k is still above the
+// start: then that is the b of level k. The reader does not know k, so it tries them all: O(log n) stores and
+// probes. The records of one block are found by b -> b + lowest bit of b. Distances of 8 GiB and more do not fit; such a record
+// gives the distance to the block's lowest boundary that is a multiple of 256 KiB, whose own record does fit.
+//
+// Three corners. (1) A boundary may fall on a size cell of the same block: the size cell wins, and a reader that finds one at
+// a boundary looks for the start in the one or two cells before it. (2) Over glibc, the block that follows may start in
+// the second half of the cell that a boundary shares with the last bytes of this one; no record is written unless
+// 16 bytes follow the boundary, and a reader that fails within 16 bytes of a boundary asks again for the byte below the boundary. (3)
+// Nothing but the start cell is ever cleared: size cells and boundary records mean something only with
+// the start cell that they belong to, and a reader believes none without it.
+//
+// Order. New block: sizes and boundaries, then the start cell (release). Free: the start cell is cleared before the real
+// free. Readers load the start cell, then the sizes, then the start cell again. The two size cells of blocks from 1 GiB up are
+// read low, high, low.
+//
+// Cost: 1/8 of the heap's span in address space, and in memory for those parts that hold blocks; one store for a block up
+// to 40 bytes, two up to 1023, then one more for each power of two.
+//
+// Rejected: one flat table (a core dump of it takes minutes, RLIMIT_AS kills it); a record for each page (1 MiB blocks
+// got five times slower); reading the allocator's chunk headers (stale ones look live); trailers (change the block's size).
+namespace allocs::index {
+
+// How cells are stored; a test puts a recorder here.
+struct DirectStore {
+  void store(Cell* at, Cell value) const { store_relaxed(*at, value); }
+  void publish(Cell* at, Cell value) const { store_release(*at, value); }
+};
+
+constexpr std::uint64_t leaf_cells(Granularity g) {
+  return std::uint64_t{1} << (kRegionShift - g.cell_shift);
+}
+constexpr std::uint64_t leaf_size(Granularity g) { return leaf_cells(g) * sizeof(Cell) + 4096; }
+constexpr std::uint64_t region_of(std::uint64_t address) { return address >> kRegionShift; }
+// The directory word of the leaf at `leaf` for region `region`.
+constexpr std::uint64_t biased(std::uint64_t leaf, std::uint64_t region, Granularity g) {
+  return leaf - ((region << kRegionShift) >> g.cell_shift) * sizeof(Cell);
+}
+constexpr std::uint64_t unbiased(std::uint64_t word, std::uint64_t region, Granularity g) {
+  return word + ((region << kRegionShift) >> g.cell_shift) * sizeof(Cell);
+}
+
+// The first boundary above `start`, and the next of the same block.
+constexpr std::uint64_t first_boundary(std::uint64_t start) { return (start | (kBigBlock - 1)) + 1; }
+constexpr std::uint64_t next_boundary(std::uint64_t b) { return b + (b & (~b + 1)); }
+constexpr unsigned level_of(std::uint64_t b) { return static_cast<unsigned>(std::countr_zero(b)); }
+
+inline constexpr unsigned kFarUnitShift = 18;
+constexpr Cell boundary_record(std::uint64_t start, std::uint64_t b, Granularity g) {
+  const std::uint64_t near = (b - start) >> g.unit_shift;
+  if (near <= kDistance) return kBoundary | static_cast<Cell>(near);
+  const std::uint64_t lowest = (start | ((std::uint64_t{1} << kFarUnitShift) - 1)) + 1;
+  return kBoundary | kFarBoundary | static_cast<Cell>((b - lowest) >> kFarUnitShift);
+}
+constexpr std::uint64_t least_tail(Granularity g) { return g.cell_shift == 5 ? 16 : 1; }
+
+// The writing half. `directory` is u64[kRegionCount]; `LeafMaker` maps the leaf of a region on first use and returns its
+// directory word, or 0: it may be called by several threads at once.
+//
+// Context: hook. Only the owner of a block may call anything for it.
+template <Granularity kG, typename LeafMaker, typename Store = DirectStore>
+class ShadowWriter {
+ public:
+  ShadowWriter(std::uint64_t* directory, Root& root, LeafMaker make_leaf, Store store = {})
+      : directory_(directory), root_(root), make_leaf_(make_leaf), store_(store) {}
+
+  // Any block, any size. False: not indexed, for want of memory or because the address is not aligned.
+  bool insert(std::uint64_t start, std::uint64_t size, std::uint32_t site_bits) const {
+    constexpr std::uint64_t kUnit = std::uint64_t{1} << kG.unit_shift;
+    if ((start & (kUnit - 1)) != 0 || start >= raw(kEndOfUserAddresses)) {
+      fetch_add(root_.counters.blocks_misaligned, std::uint64_t{1});
+      return false;
+    }
+    Cell* const cell = cell_at(start);
+    if (cell == nullptr) {
+      fetch_add(root_.counters.blocks_without_leaf, std::uint64_t{1});
+      return false;
+    }
+    if (size >= kBigBlock) write_boundaries(start, size);
+    const std::uint32_t code = size_code_for(size);
+    if (code == kSizeInOneCell) store_.store(cell + 1, size_cell(size));
+    if (code == kSizeInTwoCells) {
+      store_.store(cell + 1, size_cell(size));
+      store_.store(cell + 2, size_cell(size >> kPayloadBits));
+    }
+    store_.publish(cell, start_cell(site_bits, code, half_at(start)));
+    return true;
+  }
+
+  void write_boundaries(std::uint64_t start, std::uint64_t size) const {
+    const std::uint64_t end = start + size;
+    std::uint64_t b = first_boundary(start);
+    for (; b + least_tail(kG) <= end; b = next_boundary(b)) {
+      raise_highest_level(level_of(b));
+      Cell* const cell = cell_at(b);
+      if (cell != nullptr) store_.store(cell, boundary_record(start, b, kG));
+    }
+  }
+
+  void erase(std::uint64_t start) const {
+    const std::uint64_t word = load_relaxed(directory_[region_of(start)]);
+    if (word == 0) return;
+    // Not ours to clear if another block starts in the cell's other half: a free of an address that is no block.
+    store_.publish(existing_cell(word, start), 0);
+  }
+
+  static Cell* existing_cell(std::uint64_t word, std::uint64_t address) {
+    return reinterpret_cast<Cell*>(word) + (address >> kG.cell_shift);
+  }
+  static constexpr std::uint32_t half_at(std::uint64_t start) {
+    return kG.cell_shift == 5 ? static_cast<std::uint32_t>(start >> 4) & 1 : 0;
+  }
+
+ private:
+  Cell* cell_at(std::uint64_t address) const {
+    if (address >= raw(kEndOfUserAddresses)) return nullptr;
+    const std::uint64_t region = region_of(address);
+    std::uint64_t word = load_acquire(directory_[region]);
+    if (word == 0) word = make_leaf_(region);
+    return word == 0 ? nullptr : existing_cell(word, address);
+  }
+
+  void raise_highest_level(unsigned level) const {
+    std::uint32_t seen = load_relaxed(root_.highest_level);
+    while (seen < level && !compare_exchange(root_.highest_level, seen, level)) {
+    }
+  }
+
+  std::uint64_t* directory_;
+  Root& root_;
+  LeafMaker make_leaf_;
+  [[no_unique_address]] Store store_;
+};
+
+}  // namespace allocs::index
