@@ -23,11 +23,18 @@ function(allocs_write_pc file up libdir)
   set(ALLOCS_PC_LIBDIR ${libdir})
   configure_file(${PROJECT_SOURCE_DIR}/cmake/allocs.pc.in ${file} @ONLY)
 endfunction()
+# allocs.pc for pkg-config and allocsConfig.cmake for find_package, in the build tree and for the installed one.
 file(RELATIVE_PATH allocs_pc_up ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" allocs_pc_up ${allocs_pc_up})
 file(RELATIVE_PATH allocs_pc_libdir ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_LIBDIR})
 allocs_write_pc(${CMAKE_BINARY_DIR}/lib/pkgconfig/allocs.pc ../.. lib)
 allocs_write_pc(${CMAKE_BINARY_DIR}/installed/allocs.pc ${allocs_pc_up} ${allocs_pc_libdir})
+
+include(CMakePackageConfigHelpers)
+set(allocs_version_file ${CMAKE_BINARY_DIR}/lib/cmake/allocs/allocsConfigVersion.cmake)
+write_basic_package_version_file(${allocs_version_file} COMPATIBILITY SameMajorVersion)
+configure_file(cmake/allocsConfig.cmake ${CMAKE_BINARY_DIR}/lib/cmake/allocs/allocsConfig.cmake COPYONLY)
+install(FILES cmake/allocsConfig.cmake ${allocs_version_file} DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/allocs)
 
 install(FILES ${CMAKE_BINARY_DIR}/installed/allocs.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")

@@ -15,6 +15,7 @@
 # What users get is made of parts:
 #
 #   allocs_shared_library(allocs_preload FREESTANDING SOURCES ... DEPENDS ... LIBRARIES ...)   # lib/liballocs_preload.so
+#   allocs_shared_library(allocs_client OUTPUT allocs FREESTANDING ...)                        # lib/liballocs.so
 #   allocs_executable(allocs SOURCES ... DEPENDS ... LIBRARIES ... MAN allocs.1)               # bin/allocs
 #
 # Both are installed and belong to the target `product`, which is what ./demo builds.
@@ -156,7 +157,7 @@ if(ALLOCS_TESTS AND benchmark_FOUND)
 endif()
 
 function(allocs_shared_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "FREESTANDING" "" "SOURCES;DEPENDS;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "FREESTANDING" "OUTPUT" "SOURCES;DEPENDS;LIBRARIES")
   add_library(${name} SHARED ${arg_SOURCES})
   allocs_set_options(${name} ${arg_FREESTANDING})
   allocs_link_parts(${name} PRIVATE ${arg_DEPENDS})
@@ -168,6 +169,9 @@ function(allocs_shared_library name)
     target_link_options(${name} PRIVATE -static-libgcc)
   endif()
   set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN" BUILD_WITH_INSTALL_RPATH ON)
+  if(arg_OUTPUT)
+    set_target_properties(${name} PROPERTIES OUTPUT_NAME ${arg_OUTPUT})
+  endif()
   add_dependencies(product ${name})
   install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endfunction()

@@ -47,3 +47,15 @@ build() {
   NINJA_STATUS='[%f/%t %es] ' cmake --build "$build_dir" --parallel ${ALLOCS_JOBS:+"$ALLOCS_JOBS"} --target "$@" ||
     fail "the build failed; the first error is above"
 }
+
+# A program becomes a guest by:   env LD_LIBRARY_PATH="$guest_path" LD_PRELOAD="$guest_library" COMMAND...
+# LD_PRELOAD is a list that blanks and colons divide, so a library whose path has a blank is named alone and looked for
+# through LD_LIBRARY_PATH, which blanks do not divide.
+guest_path=${LD_LIBRARY_PATH:-}
+guest_library=$build_dir/lib/liballocs_preload.so
+case $build_dir in
+  *[[:space:]]*)
+    guest_path=$build_dir/lib
+    guest_library=liballocs_preload.so
+    ;;
+esac

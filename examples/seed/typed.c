@@ -15,6 +15,6 @@ int main(int argc, char **argv)
       UNIQTYPE_NAME(alloc_get_type(*x))
     );
   }
-  if (argc > 1) abort();
+  if (argc > 1) { fflush(stdout); abort(); }
   return 0;
 }

@@ -17,6 +17,12 @@ set -eu
 : "${ALLOCS_PREFIX:?is the build tree or the prefix to test, e.g. build/release}"
 PATH=$ALLOCS_PREFIX/bin:$PATH
 PRELOAD=$ALLOCS_PREFIX/lib/liballocs_preload.so
+case $PRELOAD in
+  *[[:space:]]*) # LD_PRELOAD cannot say this path, see scripts/common.sh
+    export LD_LIBRARY_PATH="$ALLOCS_PREFIX/lib"
+    PRELOAD=liballocs_preload.so
+    ;;
+esac
 CC=${CC:-cc} CXX=${CXX:-c++}
 
 fail() {
@@ -50,7 +56,7 @@ build() {
 
 # preload COMMAND...   runs a program as a guest
 preload() {
-  [ -e "$PRELOAD" ] || skip "$PRELOAD is not built"
+  [ -e "$ALLOCS_PREFIX/lib/liballocs_preload.so" ] || skip "liballocs_preload.so is not built"
   LD_PRELOAD=$PRELOAD "$@"
 }
 
