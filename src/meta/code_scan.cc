@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/code_scan.h"
+
+#include <Zydis/Zydis.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "meta/machine_code.h"
+
+// The pass that every byte of code goes through, so it is cheap: the decoder runs in its minimal mode, which gives length, opcode and
+// raw fields but no operands, and the few opcodes of interest are taken apart here. Functions that allocate are then
+// decoded in full (machine_code.h) and followed value by value (value_flow.h).
+//
+// What it remembers from one instruction to the next is which register holds which address that was taken last. That is enough to
+// tell the address of a text from the address of a jump table or of a constant that is copied:
+//
+//     lea    rdx, [rip + X]              address of X taken, in rdx
+//     movsxd rax, dword [rdx + rax*4]    ... X is a table, not a text
+//
+//     lea    rsi, [rip + Y]              address of Y taken, in rsi
+//     mov    edx, 400
+//     call   memcpy                      ... 400 bytes at Y are one thing
+//
+// Forgetting is by opcode (most writes to registers are mov, lea, pop, add ...). A register that is wrongly believed to hold an
+// address can only make a text look like a table, and then it is left out.
+namespace allocs::meta {
+namespace {
+
+constexpr std::size_t kNoReference = ~std::size_t{0};
+
+enum Opcode : std::uint8_t {
+  kPush = 0x50,
+  kPop = 0x58,
+  kMovsxd = 0x63,
+  kPushImmediate = 0x68,
+  kMovToMemory = 0x89,
+  kMov = 0x8B,
+  kLea = 0x8D,
+  kMovs8 = 0xA4,
+  kMovs = 0xA5,
+  kMovImmediate8 = 0xB0,
+  kMovImmediate = 0xB8,
+  kMovMemoryImmediate = 0xC7,
+  kCall = 0xE8,
+  kJump = 0xE9,
+  kJumpShort = 0xEB,
+  kIndirect = 0xFF,
+};
+
+// Intel's numbering, as in the instruction's bytes.
+enum Raw : unsigned { kRawCx = 1, kRawDx = 2, kRawSp = 4, kRawSi = 6, kRawDi = 7 };
+constexpr std::uint32_t kRawCallClobbers = 0x0FC7;  // ax cx dx si di r8-r11
+
+bool is_copy_function(std::string_view name) {
+  return name == "memcpy" || name == "memmove" || name == "__memcpy_chk" ||
+         name == "__memmove_chk" || name == "mempcpy";
+}
+
+class Scanner {
+ public:
+  Scanner(const ElfFile& object, const Linkage& linkage, std::span<const std::uint64_t> starts)
+      : object_(object), linkage_(linkage), starts_(starts) {
+    ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    ZydisDecoderEnableMode(&decoder_, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
+    fixed_ = object.header().e_type == ET_EXEC;
+    for (const Section& section : object.sections()) {
+      if ((section.flags & SHF_ALLOC) == 0 || (section.flags & SHF_EXECINSTR) != 0) continue;
+      data_.push_back(&section);
+    }
+  }
+
+  void scan(const Section& section) {
+    auto start = std::lower_bound(starts_.begin(), starts_.end(), section.address);
+    const std::uint64_t end = section.address + section.bytes.size();
+    std::uint64_t low = section.address;
+    while (low < end) {
+      while (start != starts_.end() && *start <= low) ++start;
+      const std::uint64_t high = start == starts_.end() ? end : std::min(end, *start);
+      scan_function(section.bytes.subspan(low - section.address, high - low), low);
+      low = high;
+    }
+  }
+
+  CodeScan take() { return std::move(result_); }
+
+ private:
+  void scan_function(std::span<const std::byte> bytes, std::uint64_t low) {
+    low_ = low;
+    high_ = low + bytes.size();
+    forget(0xFFFF);
+    for (std::size_t at = 0; at < bytes.size();) {
+      if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder_, nullptr, bytes.data() + at,
+                                                      bytes.size() - at, &raw_))) {
+        ++at;
+        continue;
+      }
+      at_ = low + at;
+      at += raw_.length;
+      ++result_.instructions;
+      step();
+    }
+  }
+
+  void step() {
+    note_table();
+    note_slot();
+    if (raw_.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT) {
+      plain_opcode();
+    } else if (raw_.opcode_map == ZYDIS_OPCODE_MAP_0F &&
+               (raw_.opcode == 0xAF || (raw_.opcode & 0xF0) == 0x40 || raw_.opcode == 0xB6 ||
+                raw_.opcode == 0xB7 || raw_.opcode == 0xBE || raw_.opcode == 0xBF)) {
+      forget_one(register_field());  // imul, cmov, movzx, movsx
+    }
+  }
+
+  void plain_opcode() {
+    const std::uint8_t opcode = raw_.opcode;
+    switch (opcode) {
+      case kCall:
+        return call(at_ + raw_.length + immediate());
+      case kJump:
+      case kJumpShort: {
+        const std::uint64_t target = at_ + raw_.length + immediate();
+        if (target < low_ || target >= high_) result_.calls.push_back({at_, target});
+        return;
+      }
+      case kLea:
+        return lea();
+      case kMov:
+        return copy(register_field(), raw_.raw.modrm.mod == 3 ? rm_field() : kNobody);
+      case kMovToMemory:
+        if (raw_.raw.modrm.mod == 3) copy(rm_field(), register_field());
+        return;
+      case kMovsxd:
+        return forget_one(register_field());
+      case kMovMemoryImmediate:
+      case kPushImmediate:
+        if (fixed_) take_address(immediate(), kNobody);
+        return;
+      case kMovs8:
+        return string_copy(1);
+      case kMovs:
+        return string_copy(raw_.raw.rex.W != 0 ? 8 : 4);
+      case kIndirect:
+        if (raw_.raw.modrm.reg == 2) {
+          call_indirect();
+        } else if (raw_.raw.modrm.mod == 3 && raw_.raw.modrm.reg < 2) {
+          forget_one(rm_field());
+        }
+        return;
+      default:
+        break;
+    }
+    if ((opcode & 0xF8) == kMovImmediate) {
+      const unsigned reg = (opcode & 7u) | (raw_.raw.rex.B != 0 ? 8u : 0u);
+      forget_one(reg);
+      constants_[reg] = immediate();
+      if (fixed_) take_address(immediate(), reg);
+    } else if ((opcode & 0xF8) == kPop) {
+      forget_one((opcode & 7u) | (raw_.raw.rex.B != 0 ? 8u : 0u));
+    } else if (opcode < 0x40 && (opcode & 7) < 4 &&
+               (opcode & 0x38) != 0x38) {  // add, or, ..., xor: two operands
+      forget_one((opcode & 2) != 0 ? register_field() : rm_field());
+    } else if ((opcode == 0x81 || opcode == 0x83) && raw_.raw.modrm.mod == 3 &&
+               raw_.raw.modrm.reg != 7) {
+      forget_one(rm_field());
+    }
+  }
+
+  // --- what the instruction's fields say
+
+  static constexpr unsigned kNobody = 16;
+  unsigned register_field() const { return raw_.raw.modrm.reg | (raw_.raw.rex.R != 0 ? 8u : 0u); }
+  unsigned rm_field() const {
+    return raw_.raw.modrm.mod == 3 ? raw_.raw.modrm.rm | (raw_.raw.rex.B != 0 ? 8u : 0u) : kNobody;
+  }
+  std::uint64_t immediate() const { return raw_.raw.imm[0].value.u; }
+  bool has_modrm() const { return (raw_.attributes & ZYDIS_ATTRIB_HAS_MODRM) != 0; }
+  std::optional<std::uint64_t> rip_place() const {
+    if (!has_modrm() || raw_.raw.modrm.mod != 0 || raw_.raw.modrm.rm != 5) return std::nullopt;
+    return at_ + raw_.length + static_cast<std::uint64_t>(raw_.raw.disp.value);
+  }
+
+  // --- what is known of registers
+
+  void forget_one(unsigned reg) {
+    if (reg >= 16) return;
+    holds_[reg] = kNoReference;
+    constants_[reg] = std::nullopt;
+  }
+  void forget(std::uint32_t mask) {
+    for (unsigned reg = 0; reg < 16; ++reg) {
+      if ((mask >> reg & 1) != 0) forget_one(reg);
+    }
+  }
+  void copy(unsigned to, unsigned from) {
+    if (from == kNobody) return forget_one(to);
+    holds_[to] = holds_[from];
+    constants_[to] = constants_[from];
+  }
+
+  // --- what the instruction does
+
+  void lea() {
+    const unsigned to = register_field();
+    forget_one(to);
+    if (const auto place = rip_place()) return take_address(*place, to);
+    const auto& modrm = raw_.raw.modrm;
+    const bool absolute = modrm.mod == 0 && modrm.rm == 4 && raw_.raw.sib.base == 5 &&
+                          raw_.raw.sib.index == 4 && raw_.raw.rex.X == 0;
+    if (absolute && fixed_) take_address(static_cast<std::uint64_t>(raw_.raw.disp.value), to);
+  }
+
+  void take_address(std::uint64_t target, unsigned reg) {
+    const auto holds = [&](const Section* s) { return target - s->address < s->size; };
+    if (std::none_of(data_.begin(), data_.end(), holds)) return;
+    if (reg < 16) holds_[reg] = result_.references.size();
+    result_.references.push_back({at_, target, kNothingCopied, false});
+  }
+
+  // An operand [base + index*2|4|8], or [table + index*8] with the table's address in the instruction.
+  void note_table() {
+    if (!has_modrm() || raw_.raw.modrm.mod == 3 || raw_.raw.modrm.rm != 4) return;
+    const auto& sib = raw_.raw.sib;
+    const bool no_index = sib.index == 4 && raw_.raw.rex.X == 0;
+    if (no_index || sib.scale < 1) return;
+    if (sib.base == 5 && raw_.raw.modrm.mod == 0) return;
+    const std::size_t held = holds_[sib.base | (raw_.raw.rex.B != 0 ? 8u : 0u)];
+    if (held != kNoReference) result_.references[held].is_table = true;
+  }
+
+  void note_slot() {
+    const auto place = rip_place();
+    if (!place || raw_.opcode == kLea) return;
+    if (linkage_.callee_in_slot(*place).known()) result_.slot_uses.push_back({at_, *place});
+  }
+
+  void call(std::uint64_t target) {
+    result_.calls.push_back({at_, target});
+    if (holds_[kRawSi] != kNoReference && is_copy_function(linkage_.callee_at(target).name)) {
+      copies(constants_[kRawDx].value_or(kUnknownCopied));
+    }
+    forget(kRawCallClobbers);
+  }
+
+  void call_indirect() {
+    const auto slot = rip_place();
+    if (slot && holds_[kRawSi] != kNoReference &&
+        is_copy_function(linkage_.callee_in_slot(*slot).name)) {
+      copies(constants_[kRawDx].value_or(kUnknownCopied));
+    }
+    forget(kRawCallClobbers);
+  }
+
+  void string_copy(std::uint64_t width) {
+    if (holds_[kRawSi] != kNoReference) {
+      const bool repeated = (raw_.attributes & ZYDIS_ATTRIB_HAS_REP) != 0 || has_prefix(0xF3);
+      const auto count = repeated ? constants_[kRawCx] : std::optional<std::uint64_t>{1};
+      copies(count ? *count * width : kUnknownCopied);
+    }
+    forget(1u << kRawSi | 1u << kRawDi | 1u << kRawCx);
+  }
+  bool has_prefix(std::uint8_t value) const {
+    for (int i = 0; i < raw_.raw.prefix_count; ++i) {
+      if (raw_.raw.prefixes[i].value == value) return true;
+    }
+    return false;
+  }
+
+  void copies(std::uint64_t size) {
+    AddressTaken& reference = result_.references[holds_[kRawSi]];
+    reference.copied = std::max(reference.copied, size);
+  }
+
+  const ElfFile& object_;
+  const Linkage& linkage_;
+  std::span<const std::uint64_t> starts_;
+  std::vector<const Section*> data_;
+  bool fixed_ = false;  // loaded where it was linked: addresses may be plain numbers
+  ZydisDecoder decoder_{};
+  ZydisDecodedInstruction raw_{};
+  std::uint64_t at_ = 0, low_ = 0, high_ = 0;
+  std::array<std::size_t, 16> holds_{};  // index of the reference whose address is in the register
+  std::array<std::optional<std::uint64_t>, 16> constants_{};
+  CodeScan result_;
+};
+
+}  // namespace
+
+CodeScan scan_code(const ElfFile& object, const Linkage& linkage,
+                   std::span<const std::uint64_t> function_starts) {
+  Scanner scanner{object, linkage, function_starts};
+  std::vector<const Section*> code;
+  for (const Section& section : object.sections()) {
+    if ((section.flags & SHF_ALLOC) == 0 || (section.flags & SHF_EXECINSTR) == 0) continue;
+    if (!section.name.starts_with(".plt")) code.push_back(&section);
+  }
+  std::sort(code.begin(), code.end(),
+            [](const Section* a, const Section* b) { return a->address < b->address; });
+  for (const Section* section : code) scanner.scan(*section);
+  return scanner.take();
+}
+
+}  // namespace allocs::meta

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "meta/linkage.h"
+#include "meta/object_file.h"
+
+namespace allocs::meta {
+
+// A direct call, or a jump that leaves the function it is in.
+struct CodeCall {
+  std::uint64_t at = 0;
+  std::uint64_t target = 0;  // as written: perhaps a stub
+};
+
+// An instruction that mentions a word of the global offset table (or any other word that the loader fills in).
+struct SlotUse {
+  std::uint64_t at = 0;
+  std::uint64_t slot = 0;
+};
+
+// How much the code that takes an address copies from there.
+inline constexpr std::uint64_t kNothingCopied = 0;
+inline constexpr std::uint64_t kUnknownCopied = ~std::uint64_t{0};
+
+// An instruction that takes the address of data, as opposed to reading the data.
+struct AddressTaken {
+  std::uint64_t at = 0;
+  std::uint64_t target = 0;
+  std::uint64_t copied =
+      kNothingCopied;     // bytes that a memcpy or rep movs soon after takes from the target
+  bool is_table = false;  // the target is indexed in steps of 2, 4 or 8 bytes soon after
+};
+
+struct CodeScan {
+  std::vector<CodeCall> calls;           // by address
+  std::vector<SlotUse> slot_uses;        // by address
+  std::vector<AddressTaken> references;  // by address of the instruction; of data only
+  std::uint64_t instructions = 0;
+};
+
+// One quick pass over all code of the object. `function_starts` (sorted) is where decoding starts afresh whatever went before.
+CodeScan scan_code(const ElfFile& object, const Linkage& linkage,
+                   std::span<const std::uint64_t> function_starts);
+
+}  // namespace allocs::meta
