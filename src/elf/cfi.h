@@ -60,16 +60,20 @@ struct SavedRegister {
 };
 static_assert(sizeof(SavedRegister) == 8);
 
-// Everything the call frame information says about one pc.
-struct UnwindRule {
-  AddressRange function;  // that the record covers
-  bool is_signal_frame = false;
-  bool cfa_is_expression = false;
-  std::uint8_t return_register = kRip;
-  std::uint8_t cfa_register = kRsp;  // unless cfa_is_expression
+// One row of the table that the instructions describe: how to find the CFA, and from it the caller's registers.
+struct UnwindRow {
   std::int64_t cfa_offset = 0;
-  Expression cfa_expression;
+  Expression cfa_expression{};
+  bool cfa_is_expression = false;
+  std::uint8_t cfa_register = kRsp;  // unless cfa_is_expression
   std::array<SavedRegister, kRegisterCount> saved{};
+};
+
+// Everything the call frame information says about one pc.
+struct UnwindRule : UnwindRow {
+  AddressRange function{};  // that the record covers
+  bool is_signal_frame = false;
+  std::uint8_t return_register = kRip;
   const std::byte* common_entry = nullptr;
   const std::byte* function_entry = nullptr;
 

@@ -18,8 +18,8 @@ namespace allocs::elf {
 
 // Where one object keeps its frame information. Nothing outside `bounds` is ever viewed.
 struct EhFrame {
-  Address header{};     // .eh_frame_hdr (PT_GNU_EH_FRAME); 0: unknown
-  Address records{};    // .eh_frame, needed only when there is no header; 0: unknown
+  Address header{};       // .eh_frame_hdr (PT_GNU_EH_FRAME); 0: unknown
+  Address records{};      // .eh_frame, needed only when there is no header; 0: unknown
   AddressRange bounds{};  // the readable segment that holds both
 };
 

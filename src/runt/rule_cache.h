@@ -59,6 +59,7 @@ class RuleCache {
 
   // Context: hook, signal.
   std::optional<PackedRule> find(Address pc) const {
+    if (pc >= kEndOfUserAddresses) return std::nullopt;
     const std::uint64_t entry = entries_[index_of(pc)].load(std::memory_order_relaxed);
     if (((entry ^ key_of(pc, generation())) >> PackedRule::kSize) != 0 || entry == 0)
       return std::nullopt;

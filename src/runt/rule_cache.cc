@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runt/rule_cache.h"
+
+namespace allocs::runt {
+
+std::optional<PackedRule> PackedRule::pack(const elf::UnwindRule& rule) {
+  using elf::Saved;
+  const elf::SavedRegister& pc = rule.saved[elf::kRip];
+  const elf::SavedRegister& rbp = rule.saved[elf::kRbp];
+  const elf::SavedRegister& rsp = rule.saved[elf::kRsp];
+  if (rule.is_signal_frame || rule.cfa_is_expression || rule.return_register != elf::kRip)
+    return std::nullopt;
+  if (rule.cfa_register != elf::kRsp && rule.cfa_register != elf::kRbp) return std::nullopt;
+  if (pc.how != Saved::at_cfa_offset || pc.offset != -8 || rsp.how != Saved::unspecified)
+    return std::nullopt;
+
+  const std::int64_t words = rule.cfa_offset / 8;
+  if (rule.cfa_offset % 8 != 0 || words <= 0 || words >= std::int64_t{1} << kCfaBits)
+    return std::nullopt;
+  std::int64_t slot = 0;
+  if (rbp.how == Saved::at_cfa_offset) {
+    slot = -(rbp.offset / 8);
+    if (rbp.offset % 8 != 0 || slot <= 0 || slot >= std::int64_t{1} << kSlotBits)
+      return std::nullopt;
+  } else if (rbp.how != Saved::unspecified && rbp.how != Saved::same) {
+    return std::nullopt;
+  }
+  const std::uint64_t base = rule.cfa_register == elf::kRbp ? kBaseIsRbp : 0;
+  return PackedRule{base | static_cast<std::uint64_t>(slot) << kCfaBits |
+                    static_cast<std::uint64_t>(words)};
+}
+
+void RuleCache::insert(Address pc, std::uint64_t generation, PackedRule rule) {
+  if (pc >= kEndOfUserAddresses || generation != generation_.load(std::memory_order_acquire))
+    return;
+  entries_[index_of(pc)].store(key_of(pc, generation) | rule.bits, std::memory_order_relaxed);
+}
+
+void RuleCache::next_generation() {
+  const std::uint64_t next = generation_.load(std::memory_order_relaxed) + 1;
+  if ((next & ((1u << kGenerationBits) - 1)) == 0) {
+    for (auto& entry : entries_) entry.store(0, std::memory_order_relaxed);
+  }
+  generation_.store(next, std::memory_order_release);
+}
+
+}  // namespace allocs::runt

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runt/self.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "base/raw_syscall.h"
+
+// glibc 2.35 and later: the object that contains a pc, found without a lock. Declared here because the headers of an
+// older glibc lack it, weak because the library of one does. (<dlfcn.h>, struct dl_find_object.)
+extern "C" {
+struct LoaderObject {
+  unsigned long long flags;
+  void* begin;
+  void* end;
+  void* link_map;
+  void* eh_frame_header;
+  unsigned long long reserved[7];
+};
+[[gnu::weak]] int _dl_find_object(void* pc, LoaderObject* result) noexcept;
+}
+
+namespace allocs::runt::self {
+
+int process_id() { return static_cast<int>(raw_syscall(SYS_getpid).value); }
+int thread_id() { return static_cast<int>(raw_syscall(SYS_gettid).value); }
+
+AuxiliaryVector auxiliary_vector() {
+  Elf64_auxv_t entries[64] = {};
+  const SyscallResult file =
+      raw_syscall(SYS_openat, AT_FDCWD, "/proc/self/auxv", O_RDONLY | O_CLOEXEC);
+  if (!file.ok()) return {};
+  const SyscallResult size = raw_syscall(SYS_read, file.value, entries, sizeof entries);
+  raw_syscall(SYS_close, file.value);
+  if (!size.ok()) return {};
+  const auto* bytes = reinterpret_cast<const std::byte*>(entries);
+  const SpanMemory memory{Address{0}, bytes, static_cast<std::size_t>(size.value)};
+  return read_auxiliary_vector(memory, Address{0});
+}
+
+bool read_memory(Address from, void* into, std::size_t size) {
+  const iovec here{into, size};
+  const iovec there{reinterpret_cast<void*>(raw(from)), size};
+  const SyscallResult result =
+      raw_syscall(SYS_process_vm_readv, process_id(), &here, 1, &there, 1, 0);
+  return result.ok() && static_cast<std::size_t>(result.value) == size;
+}
+
+MappingAnswer mapping_of(Address address) {
+  MappingTable table;
+  if (table.open(0) != 0) return {};
+  return table.mapping_of(address);
+}
+
+bool LoaderEhFrames::is_available() { return &_dl_find_object != nullptr; }
+
+std::optional<elf::EhFrame> LoaderEhFrames::eh_frame_of(Address pc) const {
+  if (!is_available()) return std::nullopt;
+  LoaderObject object;
+  if (_dl_find_object(reinterpret_cast<void*>(raw(pc)), &object) != 0) return std::nullopt;
+  if (object.eh_frame_header == nullptr) return std::nullopt;
+  return elf::EhFrame{.header = address_of(object.eh_frame_header),
+                      .bounds = {address_of(object.begin), address_of(object.end)}};
+}
+
+}  // namespace allocs::runt::self
