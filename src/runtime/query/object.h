@@ -20,6 +20,7 @@ struct Object {
   std::uint32_t instance = 0;     // in the module table; 0: not in it
   std::uint64_t tls_module = 0;   // 0: has no thread-locals
   std::uint64_t tls_size = 0;
+  bool is_loader = false;         // the dynamic linker itself
   std::optional<types::Image> image{};
   types::TypeSlots slots{};
   int image_error = 0;            // why there is no image

@@ -65,6 +65,9 @@ struct TypeMaker {
 // query_stacks(a)     the answer if `a` lies in a known thread's stack
 // initial_stack()     or nullptr when it is not known
 // mapping_of(a)       the mapping that contains a; asks the kernel, so it is empty when that is not allowed
+// knows_mappings()    whether an empty mapping_of() means that there is none
+// is_ld_so_pool(m)    whether the dynamic linker's own malloc took that mapping
+// query_own(a)        the answer if `a` is memory of the run time itself
 template <typename P>
 concept Process = requires(const P& process, Address a, std::uint32_t instance) {
   requires Memory<std::remove_cvref_t<decltype(process.tables())>>;
@@ -76,6 +79,8 @@ concept Process = requires(const P& process, Address a, std::uint32_t instance) 
   { process.query_stacks(a) } -> std::same_as<Answer>;
   { process.initial_stack() } -> std::same_as<const InitialStack*>;
   { process.mapping_of(a) } -> std::same_as<std::optional<MappingView>>;
+  { process.knows_mappings() } -> std::same_as<bool>;
+  { process.query_own(a) } -> std::same_as<Answer>;
 };
 
 }  // namespace allocs::query

@@ -76,8 +76,8 @@ Answer answer_from_frame(const P& process, const runt::Frame& frame, const Frame
   return answer;
 }
 
-inline constexpr std::uint64_t kMostArgumentBytes = 1 << 16;  // passed on the stack
 inline constexpr unsigned kMostFrames = 1 << 20;
+inline constexpr std::uint64_t kMostArgumentBytes = 1 << 16;  // passed on the stack
 
 // Gives the frames of one thread, innermost first.
 template <typename W>
@@ -99,22 +99,31 @@ class PlainWalk {
   runt::UnwindCursor cursor_;
 };
 
+// The arguments that `callee` got on the stack, if `at` is in one of them.
+template <Process P>
+std::optional<Answer> answer_from_stack_arguments(const P& process, const runt::Frame& callee, Address at) {
+  const FrameFunction in = function_of(process, callee);
+  if (in.function == nullptr || in.layout.high <= 0) return std::nullopt;
+  if (at >= callee.cfa + static_cast<std::uint64_t>(in.layout.high)) return std::nullopt;
+  return answer_from_frame(process, callee, in, at);
+}
+
 // Walks until the frame that contains `at`. "Cannot tell" if the walk ends before it. An address below the innermost frame is in
 // none: nothing there. Context: signal if process.types() may not make types.
 template <Process P, FrameWalk W>
 Answer query_frames(const P& process, W& walk, Address at) {
+  std::optional<runt::Frame> callee;
   for (unsigned depth = 0; depth < kMostFrames; ++depth) {
     const auto frame = walk.next();
     if (!frame) break;
     if (at < frame->lowest()) return {};
-    if (at >= frame->cfa + kMostArgumentBytes) continue;
-    if (at >= frame->cfa) {
-      const FrameFunction in = function_of(process, *frame);
-      if (in.function == nullptr || in.layout.high <= 0) continue;
-      if (at >= frame->cfa + static_cast<std::uint64_t>(in.layout.high)) continue;
-      return answer_from_frame(process, *frame, in, at);
+    if (at < frame->cfa) {
+      if (callee && !callee->is_signal_frame && at < callee->cfa + kMostArgumentBytes) {
+        if (auto argument = answer_from_stack_arguments(process, *callee, at)) return *argument;
+      }
+      return answer_from_frame(process, *frame, function_of(process, *frame), at);
     }
-    return answer_from_frame(process, *frame, function_of(process, *frame), at);
+    callee = frame;
   }
   return Answer::cannot_tell(ALLOC_E_NO_UNWIND);
 }

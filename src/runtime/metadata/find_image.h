@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+#include "runtime/metadata/mapped_file.h"
+#include "runtime/metadata/places.h"
+#include "types/image.h"
+#include "types/image_path.h"
+
+namespace allocs::metadata {
+
+// The image of an object, mapped and checked: format, version, build-id (or size and time), and that nobody else could have written
+// it. What does not pass is passed over. The mapping stays. Context: query.
+std::optional<types::Image> find_image(const Places& places, const types::ObjectIdentity& identity);
+
+// The image inside an object's file, in its section ".allocs". `file` must stay mapped.
+std::optional<types::Image> find_embedded_image(const MappedFile& file, const types::ObjectIdentity& identity);
+
+// Is `image` of that very object?
+bool is_image_of(const types::Image& image, const types::ObjectIdentity& identity);
+
+}  // namespace allocs::metadata

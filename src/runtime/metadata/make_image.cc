@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/metadata/make_image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/raw_syscall.h"
+
+// Starting a process behind the host's back.
+//
+// A child that the host did not start must not be seen by it: its SIGCHLD could run a handler, its exit status could satisfy a
+// wait(-1). The kernel takes the exit signal from clone()'s flags, and a child with exit signal 0 is reaped only by whoever says
+// __WCLONE. But exec sets the exit signal back to SIGCHLD. So there are two:
+//
+//   host --clone(exit signal 0, shared memory)--> go-between --clone(vfork)--> the tool, after exec
+//
+// The go-between never execs. It waits for the tool, stores its status in the shared memory and exits; the kernel then clears a word and
+// wakes whoever waits on it (CLONE_CHILD_CLEARTID). The host's thread waits on that word with a time limit, then reaps the
+// go-between with __WCLONE. After a time-out both go on; the go-between's stack is then left to it.
+// All signals are blocked from before the first clone, so the go-between runs no handler of the host's in the host's memory. It makes raw
+// system calls only: it shares the host thread's errno and thread pointer.
+namespace allocs::metadata {
+
+namespace {
+
+constexpr std::size_t kStackSize = 64 * 1024;
+constexpr std::size_t kMostVariables = 6;
+constexpr rlim_t kMemoryLimit = rlim_t{6} << 30;
+
+// Lies at the low end of the go-between's stack mapping.
+struct Job {
+  const char* arguments[6];
+  const char* environment[kMostVariables];
+  int alive;   // set before clone; the kernel stores 0 and wakes at exit
+  int status;  // of the tool, as wait4 gives it; -1: not started
+};
+
+[[noreturn]] void leave(int code) {
+  for (;;) raw_syscall(SYS_exit, code);
+}
+
+// In the tool's process, before exec. Shares memory with the go-between, which is suspended meanwhile.
+int become_tool(void* argument) {
+  auto& job = *static_cast<Job*>(argument);
+  constexpr unsigned kAll = ~0u;
+  raw_syscall(SYS_close_range, 0u, kAll, 0u);
+  raw_syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);  // descriptor 0
+  raw_syscall(SYS_dup2, 0, 1);
+  raw_syscall(SYS_dup2, 0, 2);
+  raw_syscall(SYS_setpgid, 0, 0);
+  const rlimit limit{kMemoryLimit, kMemoryLimit};
+  raw_syscall(SYS_prlimit64, 0, RLIMIT_AS, &limit, 0L);
+  const rlimit no_core{0, 0};
+  raw_syscall(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, 0L);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct {
+      void* handler;
+      unsigned long flags;
+      void* restorer;
+      unsigned long mask;
+    } standard = {};
+    raw_syscall(SYS_rt_sigaction, signal, &standard, 0L, sizeof(standard.mask));
+  }
+  const unsigned long none = 0;
+  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0L, sizeof(none));
+  raw_syscall(SYS_execve, job.arguments[0], job.arguments, job.environment);
+  leave(127);
+}
+
+extern "C" int clone(int (*function)(void*), void* stack, int flags, void* argument, ...) noexcept;
+
+int go_between(void* argument) {
+  auto& job = *static_cast<Job*>(argument);
+  char* inner_stack = reinterpret_cast<char*>(&job) + kStackSize / 2;
+  const int tool = clone(become_tool, inner_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &job);
+  if (tool > 0) {
+    int status = -1;
+    SyscallResult waited;
+    do {
+      waited = raw_syscall(SYS_wait4, tool, &status, __WALL, 0L);
+    } while (waited.error() == 4 /* EINTR */);
+    __atomic_store_n(&job.status, waited.ok() ? status : -1, __ATOMIC_RELEASE);
+  }
+  leave(0);
+}
+
+bool wait_until_gone(int& alive, unsigned timeout_ms) {
+  timespec deadline;
+  raw_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &deadline);
+  deadline.tv_sec += timeout_ms / 1000;
+  deadline.tv_nsec += static_cast<long>(timeout_ms % 1000) * 1'000'000;
+  if (deadline.tv_nsec >= 1'000'000'000) {
+    deadline.tv_nsec -= 1'000'000'000;
+    ++deadline.tv_sec;
+  }
+  for (;;) {
+    const int seen = __atomic_load_n(&alive, __ATOMIC_ACQUIRE);
+    if (seen == 0) return true;
+    const auto woken = raw_syscall(SYS_futex, &alive, FUTEX_WAIT_BITSET, seen, &deadline, 0L, FUTEX_BITSET_MATCH_ANY);
+    if (woken.error() == 110 /* ETIMEDOUT */) return __atomic_load_n(&alive, __ATOMIC_ACQUIRE) == 0;
+  }
+}
+
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    const unsigned long all = ~0ul;
+    raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before_, sizeof(before_));
+  }
+  ~BlockedSignals() { raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before_, 0L, sizeof(before_)); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+ private:
+  unsigned long before_ = 0;
+};
+
+}  // namespace
+
+MakeResult make_image(const char* tool, const char* object, const Places& places, unsigned timeout_ms) {
+  const auto mapped = raw_syscall(SYS_mmap, 0L, kStackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+  if (!mapped.ok()) return MakeResult::failed;
+  char* stack = reinterpret_cast<char*>(mapped.value);
+  auto& job = *reinterpret_cast<Job*>(stack);
+  job = {.arguments = {tool, "meta", "build", "--quiet", object, nullptr},
+         .environment = {},
+         .alive = 1,
+         .status = -1};
+  std::size_t variables = 0;
+  for (const char* variable : {places.home(), places.xdg_cache_home(), places.search_path(), "LC_ALL=C", "PATH=/usr/bin:/bin"}) {
+    if (variable[0] != '\0') job.environment[variables++] = variable;
+  }
+
+  int child;
+  {
+    const BlockedSignals blocked;
+    const int saved_errno = errno;
+    child = clone(go_between, stack + kStackSize, CLONE_VM | CLONE_CHILD_CLEARTID, &job, nullptr, nullptr, &job.alive);
+    errno = saved_errno;
+  }
+  if (child < 0) {
+    raw_syscall(SYS_munmap, stack, kStackSize);
+    return MakeResult::failed;
+  }
+  if (!wait_until_gone(job.alive, timeout_ms)) return MakeResult::unfinished;
+  raw_syscall(SYS_wait4, child, 0L, __WCLONE, 0L);
+  const int status = __atomic_load_n(&job.status, __ATOMIC_ACQUIRE);
+  raw_syscall(SYS_munmap, stack, kStackSize);
+  return status == 0 ? MakeResult::made : MakeResult::failed;
+}
+
+}  // namespace allocs::metadata

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace allocs::metadata {
+
+// A whole file, mapped read-only. It stays mapped until unmap(): answers point into it.
+struct MappedFile {
+  const std::byte* bytes = nullptr;
+  std::size_t size = 0;
+  std::uint64_t mtime_ns = 0;
+  std::uint32_t owner = 0;  // user id
+  std::uint32_t mode = 0;   // permission bits
+};
+
+// Only regular, non-empty files. Raw system calls: no errno, no descriptor left open. Context: query.
+std::optional<MappedFile> map_file(const char* path);
+void unmap(const MappedFile& file);
+
+// May its content be believed? Only if nobody but this user and root can have written it. Context: query.
+bool is_trustworthy(const MappedFile& file);
+
+}  // namespace allocs::metadata

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/query/auxv_query.h"
+#include "runtime/query/heap_query.h"
+#include "runtime/query/static_query.h"
+#include "runtime/query/tls_query.h"
+
+// From an address to the innermost allocation that contains it: the one list of who is asked, in which order.
+namespace allocs::query {
+
+template <Process P>
+Answer query_mapping(const P& process, Address at) {
+  const auto mapping = process.mapping_of(at);
+  if (!mapping) return Answer::cannot_tell(process.knows_mappings() ? ALLOC_E_NOTHING_THERE : ALLOC_E_NOT_YET);
+  const std::string_view name(mapping->name);
+  const Allocator who = name == "[heap]"                   ? Allocator::brk
+                        : name.starts_with("[stack")       ? Allocator::stack
+                        : process.is_ld_so_pool(*mapping)  ? Allocator::ld_so_malloc
+                                                           : Allocator::mmap;
+  Answer answer = Answer::of(who, mapping->range, ALLOC_EV_KERNEL);
+  if (!name.empty()) answer.name = mapping->name;
+  return answer;
+}
+
+// The tail of a page that a segment of ld.so ends in is where ld.so's own malloc begins.
+inline bool is_untold_part_of_loader(const Answer& answer, const Object& object) {
+  return answer.allocator == Allocator::static_file && object.is_loader;
+}
+
+template <Process P>
+Answer query(const P& process, Address at) {
+  if (at >= kEndOfUserAddresses) return {};
+  Answer heap = query_heap(process, at);
+  if (heap.error == ALLOC_OK) {
+    // The loader takes the blocks of thread-locals from malloc.
+    const Object* by = heap.site == Address{} ? nullptr : process.find_object(heap.site);
+    if (by == nullptr || !by->is_loader) return heap;
+    Answer tls = query_tls(process, at);
+    return tls.error == ALLOC_OK ? tls : heap;
+  }
+  if (heap.error != ALLOC_E_NOTHING_THERE) return heap;
+
+  if (const Object* object = process.find_object(at)) {
+    Answer answer = query_static(process.types(), *object, at);
+    if (is_untold_part_of_loader(answer, *object)) answer.allocator = Allocator::ld_so_malloc;
+    return answer;
+  }
+  if (const InitialStack* initial = process.initial_stack();
+      initial != nullptr && at >= initial->argc && at < initial->end) {
+    return query_auxv(process, *initial, at);
+  }
+  Answer stack = process.query_stacks(at);
+  if (stack.error == ALLOC_OK) return stack;
+  if (Answer tls = query_tls(process, at); tls.error == ALLOC_OK) return tls;
+  if (stack.error != ALLOC_E_NOTHING_THERE) return stack;
+  if (Answer own = process.query_own(at); own.error == ALLOC_OK) return own;
+  return query_mapping(process, at);
+}
+
+}  // namespace allocs::query
