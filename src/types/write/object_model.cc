@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "types/write/object_model.h"
+
+#include <algorithm>
+
+#include "base/byte_reader.h"
+
+namespace allocs::types {
+
+namespace {
+
+void append_uleb(std::vector<std::byte>& bytes, std::uint64_t value) {
+  do {
+    const auto low = static_cast<std::uint8_t>(value & 0x7F);
+    value >>= 7;
+    bytes.push_back(std::byte(value != 0 ? low | 0x80 : low));
+  } while (value != 0);
+}
+
+void append_sleb(std::vector<std::byte>& bytes, std::int64_t value) {
+  for (;;) {
+    const auto low = static_cast<std::uint8_t>(value & 0x7F);
+    value >>= 7;
+    const bool last = (value == 0 && (low & 0x40) == 0) || (value == -1 && (low & 0x40) != 0);
+    bytes.push_back(std::byte(last ? low : low | 0x80));
+    if (last) return;
+  }
+}
+
+}  // namespace
+
+std::uint32_t append_locations(std::vector<std::byte>& locations, std::uint64_t function_low,
+                               std::span<const LocationPiece> pieces) {
+  const auto at = static_cast<std::uint32_t>(locations.size());
+  append_uleb(locations, pieces.size());
+  std::uint64_t end = function_low;
+  for (const LocationPiece& piece : pieces) {
+    append_uleb(locations, piece.low - end);
+    append_uleb(locations, piece.high - piece.low);
+    append_uleb(locations, static_cast<std::uint64_t>(piece.kind));
+    append_sleb(locations, piece.value);
+    end = piece.high;
+  }
+  return at;
+}
+
+std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, std::uint32_t at,
+                                          std::uint64_t function_low) {
+  std::vector<LocationPiece> pieces;
+  if (at >= locations.size()) return pieces;
+  ByteReader reader{locations.data() + at, locations.size() - at};
+  std::uint64_t end = function_low;
+  for (std::uint64_t left = reader.read_uleb(); left > 0 && reader.ok(); --left) {
+    LocationPiece piece;
+    piece.low = end + reader.read_uleb();
+    piece.high = end = piece.low + reader.read_uleb();
+    piece.kind = static_cast<LocationKind>(reader.read_uleb());
+    piece.value = reader.read_sleb();
+    if (reader.ok()) pieces.push_back(piece);
+  }
+  return pieces;
+}
+
+const FunctionRecord* function_at(const ObjectModel& model, std::uint64_t pc) {
+  const auto& functions = model.functions;
+  auto after = std::upper_bound(functions.begin(), functions.end(), pc,
+                                [](std::uint64_t at, const FunctionRecord& f) { return at < f.low; });
+  if (after == functions.begin()) return nullptr;
+  --after;
+  return pc - after->low < after->length ? &*after : nullptr;
+}
+
+std::span<const VariableRecord> variables_of(const ObjectModel& model, const FunctionRecord& function) {
+  return std::span{model.variables}.subspan(function.first_variable, function.variable_count);
+}
+
+}  // namespace allocs::types
