@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/code_paths.h"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_set>
+
+namespace allocs::meta {
+namespace {
+
+constexpr std::size_t kMostTableEntries = 4096;
+
+bool jumps_indirectly(const Instruction& i) {
+  if (i.operation != Operation::jump || i.first.is_immediate()) return false;
+  return !i.first.is_memory() || !i.first.memory.is_absolute();
+}
+
+}  // namespace
+
+CodePaths::CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_t low,
+                     std::uint64_t high)
+    : linkage_(linkage),
+      low_(low),
+      high_(high),
+      code_(decode_code(object.bytes_at(low, high - low), low)),
+      is_target_(code_.size()) {
+  bool needs_tables = false;
+  for (const Instruction& i : code_) {
+    needs_tables = needs_tables || jumps_indirectly(i);
+    if (i.operation != Operation::jump && i.operation != Operation::branch) continue;
+    if (!i.first.is_immediate()) continue;
+    if (const auto target = index_of(static_cast<std::uint64_t>(i.first.immediate))) {
+      is_target_[*target] = true;
+    }
+  }
+  if (!needs_tables) return;
+  for (const Instruction& i : code_) {
+    for (const Operand* operand : {&i.first, &i.second}) {
+      if (operand->is_memory() && operand->memory.base == Register::none) {
+        read_jump_table(object, static_cast<std::uint64_t>(operand->memory.displacement));
+      } else if (operand->is_immediate() && i.operation == Operation::move) {
+        read_jump_table(object, static_cast<std::uint64_t>(operand->immediate));
+      }
+    }
+  }
+  std::sort(table_targets_.begin(), table_targets_.end());
+  table_targets_.erase(std::unique(table_targets_.begin(), table_targets_.end()),
+                       table_targets_.end());
+  for (const std::size_t target : table_targets_) is_target_[target] = true;
+}
+
+std::optional<std::size_t> CodePaths::index_of(std::uint64_t address) const {
+  const auto at =
+      std::lower_bound(code_.begin(), code_.end(), address,
+                       [](const Instruction& i, std::uint64_t a) { return i.address < a; });
+  if (at == code_.end() || at->address != address) return std::nullopt;
+  return static_cast<std::size_t>(at - code_.begin());
+}
+
+// Any address of data that the code mentions may be a table: its entries are 32-bit offsets from the table, or 64-bit addresses,
+// for as long as they lead to instructions of this piece. One too many only adds a way that is never taken.
+void CodePaths::read_jump_table(const ElfFile& object, std::uint64_t table) {
+  const Section* section = object.section_at(table);
+  if (section == nullptr || (section->flags & SHF_EXECINSTR) != 0) return;
+  for (std::size_t n = 0; n < kMostTableEntries; ++n) {
+    const std::uint64_t entry = linkage_.callee_in_slot(table + 8 * n).address;
+    if (entry < low_ || entry >= high_) break;
+    const auto target = index_of(entry);
+    if (!target) break;
+    table_targets_.push_back(*target);
+  }
+  const std::span<const std::byte> bytes = section->bytes;
+  for (std::size_t at = table - section->address; at + 4 <= bytes.size(); at += 4) {
+    std::int32_t offset;
+    std::memcpy(&offset, bytes.data() + at, 4);
+    const auto target = index_of(table + static_cast<std::uint64_t>(std::int64_t{offset}));
+    if (!target) break;
+    table_targets_.push_back(*target);
+  }
+}
+
+bool CodePaths::ends_way(const Instruction& i) const {
+  switch (i.operation) {
+    case Operation::jump:
+    case Operation::return_:
+    case Operation::stop:
+      return true;
+    case Operation::call:
+      if (i.first.is_immediate()) {
+        const auto target = static_cast<std::uint64_t>(i.first.immediate);
+        return never_returns(linkage_.callee_at(target).name);
+      }
+      if (i.first.is_memory() && i.first.memory.is_absolute()) {
+        const auto slot = static_cast<std::uint64_t>(i.first.memory.displacement);
+        return never_returns(linkage_.callee_in_slot(slot).name);
+      }
+      return false;
+    default:
+      return false;
+  }
+}
+
+bool never_returns(std::string_view function) {
+  static const std::unordered_set<std::string_view> names{
+      "_Exit",
+      "_Unwind_Resume",
+      "_ZSt9terminatev",
+      "__assert_fail",
+      "__assert_perror_fail",
+      "__chk_fail",
+      "__clang_call_terminate",
+      "__cxa_bad_cast",
+      "__cxa_rethrow",
+      "__cxa_throw",
+      "__cxa_throw_bad_array_new_length",
+      "__fortify_fail",
+      "__longjmp_chk",
+      "__stack_chk_fail",
+      "_exit",
+      "abort",
+      "err",
+      "errx",
+      "exit",
+      "longjmp",
+      "pthread_exit",
+      "quick_exit",
+      "siglongjmp",
+      "verr",
+      "verrx",
+  };
+  if (names.contains(function)) return true;
+  // std::__throw_length_error(char const*) and its like: _ZSt, the length of the name, the name.
+  const std::size_t name = function.find("__throw_");
+  return function.starts_with("_ZSt") && (name == 5 || name == 6);
+}
+
+}  // namespace allocs::meta

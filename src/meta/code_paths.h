@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "meta/linkage.h"
+#include "meta/machine_code.h"
+#include "meta/object_file.h"
+
+namespace allocs::meta {
+
+// The instructions of one contiguous piece of code and the ways between them.
+class CodePaths {
+ public:
+  CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_t low, std::uint64_t high);
+
+  const std::vector<Instruction>& code() const { return code_; }
+  // The instruction that starts at `address`.
+  std::optional<std::size_t> index_of(std::uint64_t address) const;
+  // Whether other code of the piece jumps to the instruction.
+  bool is_target(std::size_t index) const { return is_target_[index]; }
+  void add_target(std::size_t index) { is_target_[index] = true; }
+  // Where the indirect jumps of this piece may go, as far as the tables tell.
+  const std::vector<std::size_t>& table_targets() const { return table_targets_; }
+  // Whether control never gets from the instruction to the next.
+  bool ends_way(const Instruction& instruction) const;
+
+ private:
+  void read_jump_table(const ElfFile& object, std::uint64_t table);
+
+  const Linkage& linkage_;
+  std::uint64_t low_, high_;
+  std::vector<Instruction> code_;
+  std::vector<bool> is_target_;
+  std::vector<std::size_t> table_targets_;
+};
+
+// Functions of libc and of the C++ run time that never return to their caller.
+bool never_returns(std::string_view function);
+
+}  // namespace allocs::meta

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "meta/values.h"
+
+namespace allocs::meta {
+
+// A stack slot whose content is known.
+struct Slot {
+  std::int64_t offset = 0;  // from the canonical frame address
+  std::uint8_t size = 0;
+  Value value;
+};
+
+// What registers and stack hold at one point of a function.
+class MachineState {
+ public:
+  std::array<Value, kRegisterCount> registers{};
+
+  Value& operator[](Register r) { return registers[static_cast<std::size_t>(r)]; }
+  const Value& operator[](Register r) const { return registers[static_cast<std::size_t>(r)]; }
+
+  const Value* slot(std::int64_t offset, std::uint8_t size) const {
+    const auto at = lower(offset);
+    return at != slots_.end() && at->offset == offset && at->size == size ? &at->value : nullptr;
+  }
+  void set_slot(std::int64_t offset, std::uint8_t size, const Value& value) {
+    forget_slots(offset, offset + size);
+    slots_.insert(slots_.begin() + (lower(offset) - slots_.begin()), {offset, size, value});
+  }
+  // Forgets the slots that overlap [low, high).
+  void forget_slots(std::int64_t low, std::int64_t high) {
+    std::erase_if(slots_,
+                  [&](const Slot& s) { return s.offset < high && s.offset + s.size > low; });
+  }
+
+  // Makes this state true also for code that comes from `other`. `choose(where, mine, theirs)` gives the value that stands for
+  // both. Returns whether anything changed.
+  template <typename Choose>
+  bool join(const MachineState& other, Choose choose) {
+    bool changed = false;
+    for (std::size_t r = 0; r < kRegisterCount; ++r) {
+      if (registers[r] == other.registers[r]) continue;
+      const Value both = choose(static_cast<std::int64_t>(r), registers[r], other.registers[r]);
+      changed = changed || !(both == registers[r]);
+      registers[r] = both;
+    }
+    std::erase_if(slots_, [&](Slot& slot) {
+      const Value* theirs = other.slot(slot.offset, slot.size);
+      if (theirs != nullptr && *theirs == slot.value) return false;
+      if (theirs == nullptr) return changed = true;
+      const Value both = choose(kSlotBase + slot.offset, slot.value, *theirs);
+      changed = changed || !(both == slot.value);
+      slot.value = both;
+      return false;
+    });
+    return changed;
+  }
+
+ private:
+  std::vector<Slot>::const_iterator lower(std::int64_t offset) const {
+    return std::lower_bound(slots_.begin(), slots_.end(), offset,
+                            [](const Slot& s, std::int64_t o) { return s.offset < o; });
+  }
+  std::vector<Slot> slots_;  // by offset, disjoint
+};
+
+}  // namespace allocs::meta

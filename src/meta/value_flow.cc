@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/value_flow.h"
+
+#include "meta/code_paths.h"
+#include "meta/machine_state.h"
+
+// Where do the arguments of a call come from, and where does its result go?
+//
+// The function is evaluated with symbols instead of numbers. At its entry rdi is "what rdi held at entry" and rsp is the
+// canonical frame address minus 8; after that every instruction has a simple effect on a table of registers and stack slots:
+//
+//     push   rbx                 rsp = CFA-16, slot CFA-16 = entry(rbx)
+//     mov    rbx, rdi            rbx = entry(rdi)
+//     lea    rdi, [rsi+rsi*2]    rdi = 3*entry(rsi)
+//     shl    rdi, 3              rdi = 24*entry(rsi)
+//     call   malloc              argument 0 = 24*entry(rsi); rax = result#1
+//     mov    [rbx+16], rax       stores result#1 at 16 + entry(rbx)
+//
+// So sizes show their constant and their stride, and stores, arguments and returns show whose result they pass on, at any
+// distance from the call and at any level of optimisation. What is not modelled becomes a fresh, opaque value.
+//
+// Where ways meet, a register keeps its value if all of them agree; else it becomes a *choice*, a value named after the place and the
+// register, that remembers what it may be. The code is evaluated in address order, again and again, until no state at a
+// meeting point changes. A choice never changes back, so this ends; two or three rounds are usual. The ways are the direct
+// jumps, the entries of jump tables, and, for code that nothing was seen to jump to (landing pads), a start from nothing but
+// the frame rule of the unwind information. One last round writes down what is asked for.
+//
+// Memory: only stack slots are followed. When the address of a place in the frame is taken, slots from there upwards are
+// forgotten at each call and at each store through an unknown pointer.
+//
+// Rejected: a walk forward from each call along single paths. It needs budgets, it cannot see values made before the
+// call, and it repeats itself in functions with many calls.
+namespace allocs::meta {
+namespace {
+
+constexpr int kMostRounds = 24;
+constexpr std::size_t kMostSources = 16;
+constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
+
+class Evaluation {
+ public:
+  Evaluation(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
+             const FrameRuleAt& frame_rule)
+      : linkage_(linkage),
+        frame_rule_(frame_rule),
+        is_entry_(code.is_entry),
+        paths_(object, linkage, code.low, code.high),
+        code_(paths_.code()),
+        starts_(code_.size()) {
+    flow_.low = code.low;
+    flow_.high = code.high;
+  }
+
+  FunctionFlow run() {
+    if (code_.empty()) return std::move(flow_);
+    starts_[0] = first_state();
+    paths_.add_target(0);
+    settle();
+    if (start_unreached_code()) settle();
+    recording_ = true;
+    pass();
+    close_holds();
+    return std::move(flow_);
+  }
+
+ private:
+  // --- states
+
+  MachineState unknown_state(std::uint64_t pc) {
+    MachineState state;
+    for (std::size_t r = 0; r < kRegisterCount; ++r) {
+      state.registers[r] = Value::of(flow_.atoms.intern(AtomKind::opaque, pc, static_cast<int>(r)));
+    }
+    if (const auto rule = frame_rule_(pc)) state[rule->base] = Value::in_frame(-rule->offset);
+    return state;
+  }
+
+  MachineState first_state() {
+    if (!is_entry_) return unknown_state(flow_.low);
+    MachineState state;
+    for (std::size_t r = 0; r < kRegisterCount; ++r) {
+      state.registers[r] =
+          Value::of(flow_.atoms.intern(AtomKind::entry, flow_.low, static_cast<int>(r)));
+    }
+    state[Register::rsp] = Value::in_frame(-8);
+    return state;
+  }
+
+  void flow_to(std::size_t target) {
+    std::optional<MachineState>& there = starts_[target];
+    if (!there) {
+      there = state_;
+      changed_ = true;
+      return;
+    }
+    const std::uint64_t pc = code_[target].address;
+    changed_ |= there->join(*state_, [&](std::int64_t where, const Value& a, const Value& b) {
+      if (where == static_cast<int>(Register::rsp) || where == static_cast<int>(Register::rbp)) {
+        const auto rule = frame_rule_(pc);
+        if (rule && where == static_cast<int>(rule->base)) return Value::in_frame(-rule->offset);
+      }
+      return choose(pc, where, a, b);
+    });
+  }
+
+  Value choose(std::uint64_t pc, std::int64_t where, const Value& a, const Value& b) {
+    const AtomId id = flow_.atoms.intern(AtomKind::choice, pc, where);
+    for (const Value& value : {a, b}) {
+      std::vector<Value>& sources = flow_.atoms[id].sources;
+      if (value == Value::of(id) || sources.size() >= kMostSources) continue;
+      if (std::find(sources.begin(), sources.end(), value) == sources.end()) {
+        sources.push_back(value);
+      }
+    }
+    return Value::of(id);
+  }
+
+  void settle() {
+    for (int round = 0; round < kMostRounds; ++round) {
+      changed_ = false;
+      pass();
+      if (!changed_) return;
+    }
+    flow_.is_complete = false;
+  }
+
+  bool start_unreached_code() {
+    bool any = false;
+    bool after_stop = false;
+    for (std::size_t i = 0; i < code_.size(); ++i) {
+      if (after_stop && !starts_[i] && code_[i].operation != Operation::look &&
+          code_[i].operation != Operation::stop) {
+        starts_[i] = unknown_state(code_[i].address);
+        paths_.add_target(i);
+        any = true;
+      }
+      const bool padding = code_[i].operation == Operation::look && after_stop;
+      after_stop = padding || paths_.ends_way(code_[i]);
+    }
+    return any;
+  }
+
+  void pass() {
+    state_.reset();
+    for (std::size_t i = 0; i < code_.size(); ++i) {
+      if (paths_.is_target(i)) {
+        if (state_) flow_to(i);
+        state_ = starts_[i];
+      }
+      if (!state_) continue;
+      now_ = &code_[i];
+      if (recording_) record_holds();
+      step();
+    }
+  }
+
+  // --- values
+
+  AtomId atom_here(AtomKind kind, Register r) {
+    return flow_.atoms.intern(kind, now_->end(), static_cast<int>(r));
+  }
+  Value opaque(Register r, std::vector<Value> sources = {}) {
+    const AtomId id = atom_here(AtomKind::opaque, r);
+    flow_.atoms[id].sources = std::move(sources);
+    return Value::of(id);
+  }
+  Value combined(AtomKind kind, Register r, const Value& a, const Value& b) {
+    const AtomId id = atom_here(kind, r);
+    flow_.atoms[id].sources = {a, b};
+    return Value::of(id);
+  }
+  Value sum(Register to, const Value& a, const Value& b) {
+    if (a.is_constant()) return {b.atom, b.factor, plus(a.addend, b.addend)};
+    if (b.is_constant()) return {a.atom, a.factor, plus(a.addend, b.addend)};
+    if (a.atom == b.atom) {
+      const Value v{a.atom, plus(a.factor, b.factor), plus(a.addend, b.addend)};
+      return v.factor == 0 ? Value::constant(v.addend) : v;
+    }
+    note_address(a);
+    note_address(b);
+    return combined(AtomKind::sum, to, a, b);
+  }
+
+  Access access_of(const Operand& operand) const {
+    Access access{operand.memory, operand.size, now_->address, {}, {}};
+    if (operand.memory.base != Register::none) access.base = (*state_)[operand.memory.base];
+    if (operand.memory.index != Register::none) access.index = (*state_)[operand.memory.index];
+    return access;
+  }
+  Value address_of(Register to, const Operand& operand) {
+    const Access access = access_of(operand);
+    const Value based = sum(to, access.base, Value::constant(operand.memory.displacement));
+    if (operand.memory.index == Register::none) return based;
+    return sum(to, based, scaled(access.index, operand.memory.scale));
+  }
+  static std::optional<std::int64_t> frame_offset(const Access& access) {
+    if (!access.place.known || !access.base.is_in_frame()) return std::nullopt;
+    if (access.place.index != Register::none) return std::nullopt;
+    return plus(access.base.addend, access.place.displacement);
+  }
+
+  Value load(Register to, const Operand& operand) {
+    const Access access = access_of(operand);
+    if (!access.place.known) return opaque(to);
+    if (const auto offset = frame_offset(access)) {
+      if (const Value* content = state_->slot(*offset, operand.size)) return *content;
+    }
+    if (operand.size < 4) return opaque(to);
+    const AtomId id = atom_here(AtomKind::load, to);
+    flow_.atoms[id].access = access;
+    return Value::of(id);
+  }
+
+  // The value of an operand of any size, as if it were zero-extended.
+  Value read(Register to, const Operand& operand) {
+    switch (operand.kind) {
+      case Operand::Kind::immediate:
+        return Value::constant(operand.immediate);
+      case Operand::Kind::memory:
+        return load(to, operand);
+      case Operand::Kind::gpr: {
+        const Value& v = (*state_)[operand.gpr];
+        return operand.size >= 4 ? narrowed(to, v, operand.size) : opaque(to, {v});
+      }
+      default:
+        return opaque(to);
+    }
+  }
+
+  // What is left of a value in `size` (4 or 8) bytes. A pointer does not survive the loss of its upper half; a number does.
+  Value narrowed(Register to, const Value& v, std::uint8_t size) {
+    if (size == 8) return v;
+    if (v.is_constant()) return Value::constant(static_cast<std::uint32_t>(v.addend));
+    const AtomKind kind = flow_.atoms[v.atom].kind;
+    if (kind == AtomKind::frame || kind == AtomKind::result || kind == AtomKind::choice) {
+      return opaque(to, {v});
+    }
+    return v;
+  }
+
+  void write(const Operand& to, const Value& value) {
+    if (to.is_gpr()) {
+      Value& r = (*state_)[to.gpr];
+      if (to.size >= 4) {
+        r = narrowed(to.gpr, value, to.size);
+      } else {
+        r = opaque(to.gpr, {r});
+      }
+      note_escape(to.gpr, r);
+    } else if (to.is_memory()) {
+      store(to, value);
+    }
+  }
+
+  void store(const Operand& to, const Value& value) {
+    const Access access = access_of(to);
+    if (recording_) record_store(access, value);
+    if (const auto offset = frame_offset(access)) {
+      if (to.size == 8 || to.size == 4) {
+        state_->set_slot(*offset, to.size, narrowed(Register::none, value, to.size));
+      } else {
+        state_->forget_slots(*offset, *offset + std::max<int>(to.size, 1));
+      }
+    } else {
+      forget_around(access);
+    }
+  }
+
+  // The address of a place in the frame is where other code can find it.
+  void note_escape(Register r, const Value& value) {
+    const bool is_stack_register =
+        r == Register::rsp || (r == Register::rbp && now_->operation == Operation::move);
+    if (!is_stack_register) note_address(value);
+  }
+  void note_address(const Value& value) {
+    if (!value.is_in_frame() || value.addend >= escaped_from_) return;
+    escaped_from_ = value.addend;
+    changed_ = true;
+  }
+
+  // Something is written to a place that is not exactly known.
+  void forget_around(const Access& access) {
+    std::int64_t from = escaped_from_;
+    if (access.base.is_in_frame()) {
+      from = std::min(from, plus(access.base.addend, access.place.displacement));
+    }
+    state_->forget_slots(from, kNothingEscapes);
+  }
+
+  // --- effects of instructions
+
+  void step() {
+    const Instruction& i = *now_;
+    const Register to = i.first.is_gpr() ? i.first.gpr : Register::none;
+    switch (i.operation) {
+      case Operation::move:
+        return write(i.first, read(to, i.second));
+      case Operation::extend:
+        return write(i.first, extended(to, i.second));
+      case Operation::take_address:
+        return write(i.first, i.second.memory.known ? address_of(to, i.second) : opaque(to));
+      case Operation::add:
+        return write(i.first, sum(to, read(to, i.first), read(Register::none, i.second)));
+      case Operation::subtract:
+        return write(i.first,
+                     sum(to, read(to, i.first), scaled(read(Register::none, i.second), -1)));
+      case Operation::multiply:
+        return write(i.first, product(to));
+      case Operation::shift_left: {
+        const Value v = read(to, i.first);
+        const bool simple =
+            i.second.is_immediate() && i.second.immediate < 32 && i.second.immediate >= 0;
+        return write(i.first,
+                     simple ? scaled(v, std::int64_t{1} << i.second.immediate) : opaque(to, {v}));
+      }
+      case Operation::zero:
+        return write(i.first, Value::constant(0));
+      case Operation::conditional_move:
+        return write(i.first,
+                     choose(i.end(), static_cast<int>(to), (*state_)[to], read(to, i.second)));
+      case Operation::push:
+        return push(read(Register::none, i.first));
+      case Operation::pop:
+        return pop(i.first);
+      case Operation::leave:
+        (*state_)[Register::rsp] = (*state_)[Register::rbp];
+        return pop_to(Register::rbp);
+      case Operation::call:
+        return call();
+      case Operation::jump:
+        return jump();
+      case Operation::branch:
+        return branch();
+      case Operation::return_:
+        if (recording_) flow_.returns.push_back((*state_)[Register::rax]);
+        state_.reset();
+        return;
+      case Operation::stop:
+        state_.reset();
+        return;
+      case Operation::look:
+        return;
+      case Operation::other:
+        return other();
+    }
+  }
+
+  Value extended(Register to, const Operand& from) {
+    Value v = read(to, from);
+    if (v.is_constant() && from.size == 4 && now_->first.size == 8) {
+      v.addend = static_cast<std::int32_t>(v.addend);
+    }
+    return v;
+  }
+
+  Value product(Register to) {
+    const Value a = read(to, now_->second);
+    const Value b = read(Register::none, now_->third);
+    if (b.is_constant()) return scaled(a, b.addend);
+    if (a.is_constant()) return scaled(b, a.addend);
+    return combined(AtomKind::product, to, a, b);
+  }
+
+  void move_stack(std::int64_t by) {
+    Value& rsp = (*state_)[Register::rsp];
+    rsp = sum(Register::rsp, rsp, Value::constant(by));
+  }
+  void push(const Value& value) {
+    move_stack(-8);
+    const Value& rsp = (*state_)[Register::rsp];
+    if (rsp.is_in_frame()) state_->set_slot(rsp.addend, 8, value);
+  }
+  void pop_to(Register to) {
+    const Value rsp = (*state_)[Register::rsp];
+    const Value* content = rsp.is_in_frame() ? state_->slot(rsp.addend, 8) : nullptr;
+    (*state_)[to] = content != nullptr ? *content : opaque(to);
+    move_stack(8);
+  }
+  void pop(const Operand& to) {
+    if (to.is_gpr()) return pop_to(to.gpr);
+    write(to, opaque(Register::none));
+    move_stack(8);
+  }
+
+  void other() {
+    std::vector<Value> sources;
+    for (const Operand* operand : {&now_->first, &now_->second}) {
+      if (operand->is_gpr()) sources.push_back((*state_)[operand->gpr]);
+    }
+    for (std::size_t r = 0; r < kRegisterCount; ++r) {
+      const auto reg = static_cast<Register>(r);
+      if ((now_->writes & mask_of(reg)) == 0) continue;
+      (*state_)[reg] = opaque(reg, sources);
+    }
+    if (now_->first.is_memory()) forget_written(now_->first);
+  }
+  void forget_written(const Operand& to) {
+    const Access access = access_of(to);
+    if (const auto offset = frame_offset(access)) {
+      state_->forget_slots(*offset, *offset + std::max<int>(to.size, 8));
+    } else {
+      forget_around(access);
+    }
+  }
+
+  // --- calls and jumps
+
+  Callee callee_of(const Operand& target) {
+    if (target.is_immediate())
+      return linkage_.callee_at(static_cast<std::uint64_t>(target.immediate));
+    if (target.is_memory()) {
+      if (!target.memory.is_absolute()) return {};
+      return linkage_.callee_in_slot(static_cast<std::uint64_t>(target.memory.displacement));
+    }
+    if (!target.is_gpr()) return {};
+    const Value& v = (*state_)[target.gpr];
+    if (v.is_constant()) return linkage_.callee_at(static_cast<std::uint64_t>(v.addend));
+    const Atom& atom = flow_.atoms[v.atom];
+    if (!v.is_atom() || atom.kind != AtomKind::load || !atom.access.place.is_absolute()) return {};
+    return linkage_.callee_in_slot(static_cast<std::uint64_t>(atom.access.place.displacement));
+  }
+
+  CallFact call_fact(const Callee& callee) {
+    CallFact fact;
+    fact.at = now_->address;
+    fact.callee = callee;
+    for (std::size_t n = 0; n < 6; ++n) fact.arguments[n] = (*state_)[kArgumentRegisters[n]];
+    return fact;
+  }
+
+  void call() {
+    const Callee callee = callee_of(now_->first);
+    const AtomId result = atom_here(AtomKind::result, Register::rax);
+    if (recording_) {
+      CallFact fact = call_fact(callee);
+      fact.return_address = now_->end();
+      fact.result = result;
+      flow_.calls.push_back(fact);
+    }
+    if (never_returns(callee.name)) {
+      state_.reset();
+      return;
+    }
+    for (std::size_t r = 0; r < kRegisterCount; ++r) {
+      const auto reg = static_cast<Register>(r);
+      if ((kCallClobbers & mask_of(reg)) != 0) (*state_)[reg] = opaque(reg);
+    }
+    (*state_)[Register::rax] = Value::of(result);
+    state_->forget_slots(escaped_from_, kNothingEscapes);
+  }
+
+  void jump() {
+    const Operand& target = now_->first;
+    const auto inside = target.is_immediate()
+                            ? paths_.index_of(static_cast<std::uint64_t>(target.immediate))
+                            : std::nullopt;
+    if (inside) {
+      flow_to(*inside);
+    } else if (const Callee callee = callee_of(target); callee.known()) {
+      if (recording_) flow_.calls.push_back(call_fact(callee));
+    } else {
+      for (const std::size_t entry : paths_.table_targets()) flow_to(entry);
+      const bool indexed = target.is_memory() && target.memory.index != Register::none;
+      if (indexed && paths_.table_targets().empty()) flow_.is_complete = false;
+    }
+    state_.reset();
+  }
+
+  void branch() {
+    if (!now_->first.is_immediate()) return;
+    if (const auto inside = paths_.index_of(static_cast<std::uint64_t>(now_->first.immediate))) {
+      flow_to(*inside);
+    }
+  }
+
+  // --- what is written down in the last round
+
+  bool may_be_result(const Value& v) const {
+    if (!v.is_atom()) return false;
+    const AtomKind kind = flow_.atoms[v.atom].kind;
+    return kind == AtomKind::result || kind == AtomKind::choice;
+  }
+
+  void record_holds() {
+    for (std::size_t r = 0; r < kRegisterCount; ++r) {
+      const Value& v = state_->registers[r];
+      HoldFact& open = open_[r];
+      const bool goes_on =
+          open.gpr != Register::none && open.value == v && open.high == now_->address;
+      if (goes_on) {
+        open.high = now_->end();
+        continue;
+      }
+      if (open.gpr != Register::none) flow_.holds.push_back(open);
+      open = {};
+      if (may_be_result(v)) open = {static_cast<Register>(r), now_->address, now_->end(), v};
+    }
+  }
+  void close_holds() {
+    for (HoldFact& open : open_) {
+      if (open.gpr != Register::none) flow_.holds.push_back(open);
+    }
+  }
+
+  void record_store(const Access& access, const Value& value) {
+    if (access.size != 8) return;
+    const bool into_result = value.is_constant() && may_be_result(access.base);
+    if (may_be_result(value) || into_result) flow_.stores.push_back({access, now_->end(), value});
+  }
+
+  const Linkage& linkage_;
+  const FrameRuleAt& frame_rule_;
+  bool is_entry_;
+  FunctionFlow flow_;
+  CodePaths paths_;
+  const std::vector<Instruction>& code_;
+  std::vector<std::optional<MachineState>> starts_;  // of the instructions that are jumped to
+  std::optional<MachineState> state_;  // before `now_`; none where control does not come
+  const Instruction* now_ = nullptr;
+  std::int64_t escaped_from_ = kNothingEscapes;
+  bool changed_ = false;
+  bool recording_ = false;
+  std::array<HoldFact, kRegisterCount> open_{};
+};
+
+}  // namespace
+
+FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
+                           const FrameRuleAt& frame_rule) {
+  return Evaluation{object, linkage, code, frame_rule}.run();
+}
+
+}  // namespace allocs::meta

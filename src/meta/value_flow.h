@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "meta/linkage.h"
+#include "meta/values.h"
+
+namespace allocs::meta {
+
+// The canonical frame address is the content of a register plus an offset.
+struct FrameRule {
+  Register base = Register::none;
+  std::int64_t offset = 0;
+};
+using FrameRuleAt = std::function<std::optional<FrameRule>(std::uint64_t pc)>;
+
+struct CallFact {
+  std::uint64_t at = 0;
+  std::uint64_t return_address =
+      0;  // 0: a jump that ends the function, so that its caller gets the result
+  Callee callee;
+  AtomId result = kConstant;
+  std::array<Value, 6> arguments{};  // in the registers that hold arguments
+};
+
+// During [low, high) a register holds `value`, which is an atom that may be a call's result.
+struct HoldFact {
+  Register gpr = Register::none;
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  Value value;
+};
+
+// Eight bytes are written. `value` may be a call's result, or a constant that is written where a call's result points.
+struct StoreFact {
+  Access access;
+  std::uint64_t after = 0;  // pc of the next instruction
+  Value value;
+};
+
+// What one contiguous piece of a function does with what calls return.
+struct FunctionFlow {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  AtomTable atoms;
+  std::vector<CallFact> calls;  // by address
+  std::vector<HoldFact> holds;
+  std::vector<StoreFact> stores;
+  std::vector<Value> returns;  // rax where the function returns
+  bool is_complete =
+      true;  // false: there are ways through the code that were not found; trust no constant
+};
+
+struct FunctionCode {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  bool is_entry = true;  // false: a piece that other code jumps to, or an unknown one
+};
+
+// Follows every value through the code at [code.low, code.high).
+FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
+                           const FrameRuleAt& frame_rule);
+
+}  // namespace allocs::meta

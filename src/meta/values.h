@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "meta/machine_code.h"
+
+// Values as a function computes them, in terms of what it cannot know: what its registers held when it was entered, what calls
+// returned, what memory held.
+namespace allocs::meta {
+
+using AtomId = std::uint32_t;
+inline constexpr AtomId kConstant = 0;      // the atom of plain numbers
+inline constexpr AtomId kFrameAddress = 1;  // the canonical frame address
+
+// factor * atom + addend.
+struct Value {
+  AtomId atom = kConstant;
+  std::int64_t factor = 0;
+  std::int64_t addend = 0;
+
+  static Value constant(std::int64_t n) { return {kConstant, 0, n}; }
+  static Value of(AtomId atom) { return {atom, 1, 0}; }
+  static Value in_frame(std::int64_t offset) { return {kFrameAddress, 1, offset}; }
+
+  constexpr bool is_constant() const { return atom == kConstant; }
+  bool is_in_frame() const { return atom == kFrameAddress && factor == 1; }
+  bool is_atom() const { return atom != kConstant && factor == 1 && addend == 0; }
+  friend bool operator==(const Value&, const Value&) = default;
+};
+
+// Arithmetic as the machine does it: modulo 2^64.
+constexpr std::int64_t plus(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+constexpr std::int64_t times(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+}
+constexpr Value scaled(const Value& v, std::int64_t n) {
+  const std::int64_t factor = times(v.factor, n);
+  if (factor == 0) return {kConstant, 0, times(v.addend, n)};
+  return {v.atom, factor, times(v.addend, n)};
+}
+
+// A memory operand with the values that its registers had.
+struct Access {
+  MemoryPlace place;
+  std::uint8_t size = 0;  // bytes
+  std::uint64_t pc = 0;   // of the instruction
+  Value base;
+  Value index;
+};
+
+enum class AtomKind : std::uint8_t {
+  constant,
+  frame,
+  entry,  // what register `where` held when the function was entered
+  opaque,  // what the instruction before `pc` put in `where`; computed from `sources` if there are any
+  result,   // what the call that returns to `pc` returned
+  load,     // what memory held at `access`
+  sum,      // sources[0] + sources[1]
+  product,  // sources[0] * sources[1]
+  choice,   // one of the sources, depending on the way taken to `pc`
+};
+
+// `where` is a register's number, or, for a choice, kSlotBase plus an offset from the canonical frame address.
+inline constexpr std::int64_t kSlotBase = std::int64_t{1} << 40;
+
+struct Atom {
+  AtomKind kind = AtomKind::constant;
+  std::uint64_t pc = 0;
+  std::int64_t where = 0;
+  std::vector<Value> sources;
+  Access access;
+};
+
+// All atoms of one function. The same (kind, pc, where) gives the same atom, so evaluating an instruction again changes at most
+// what its atom is made of, and the number of atoms is bounded by the code.
+class AtomTable {
+ public:
+  AtomTable() : atoms_(2) { atoms_[kFrameAddress].kind = AtomKind::frame; }
+
+  AtomId intern(AtomKind kind, std::uint64_t pc, std::int64_t where);
+  const Atom& operator[](AtomId id) const { return atoms_[id]; }
+  Atom& operator[](AtomId id) { return atoms_[id]; }
+  AtomId size() const { return static_cast<AtomId>(atoms_.size()); }
+
+  // Every atom that `value` may be a plain copy of: itself, or what a choice chooses from.
+  std::vector<AtomId> alternatives(const Value& value) const;
+
+ private:
+  struct Key {
+    std::uint64_t pc;
+    std::int64_t where;
+    AtomKind kind;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const {
+      return (key.pc * 0x9E3779B97F4A7C15u) ^
+             (static_cast<std::uint64_t>(key.where) * 0xD6E8FEB86659FD93u) ^
+             static_cast<std::size_t>(key.kind);
+    }
+  };
+  std::vector<Atom> atoms_;
+  std::unordered_map<Key, AtomId, KeyHash> ids_;
+};
+
+inline AtomId AtomTable::intern(AtomKind kind, std::uint64_t pc, std::int64_t where) {
+  const auto [at, is_new] = ids_.try_emplace(Key{pc, where, kind}, size());
+  if (is_new) atoms_.push_back({kind, pc, where, {}, {}});
+  return at->second;
+}
+
+inline std::vector<AtomId> AtomTable::alternatives(const Value& value) const {
+  if (!value.is_atom()) return {};
+  std::vector<AtomId> found{value.atom};
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (atoms_[found[i]].kind != AtomKind::choice) continue;
+    for (const Value& source : atoms_[found[i]].sources) {
+      if (!source.is_atom()) continue;
+      bool is_new = true;
+      for (const AtomId old : found) is_new = is_new && old != source.atom;
+      if (is_new) found.push_back(source.atom);
+    }
+  }
+  return found;
+}
+
+}  // namespace allocs::meta
