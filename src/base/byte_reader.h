@@ -7,7 +7,7 @@
 #include <type_traits>
 
 // A cursor over bytes that nobody has checked. Every read is bounded; the first one that does not fit makes the reader
-// fail for good and return zeros, so that a decoder may run on and test `ok()` once.
+// fail for good, stand at its end and return zeros, so that a decoder may run on and test `ok()` once.
 namespace allocs {
 
 class ByteReader {
@@ -35,13 +35,10 @@ class ByteReader {
   }
 
   std::uint64_t read_uleb() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const auto byte = read<std::uint8_t>();
-      if (!ok_) return 0;
-      if (shift < 64) value |= std::uint64_t{byte & 0x7Fu} << shift;
-      if ((byte & 0x80) == 0) return value;
+    if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) {  // nearly all are short
+      return static_cast<std::uint8_t>(*at_++);
     }
+    return read_long_uleb();
   }
 
   std::int64_t read_sleb() {
@@ -60,9 +57,9 @@ class ByteReader {
 
   // The NUL-terminated text at the cursor, which moves past it; nullptr if there is no NUL.
   const char* read_text() {
-    const void* nul = ok_ ? std::memchr(at_, 0, remaining()) : nullptr;
+    const void* nul = at_ != end_ ? std::memchr(at_, 0, remaining()) : nullptr;
     if (nul == nullptr) {
-      ok_ = false;
+      fail();
       return nullptr;
     }
     const char* text = reinterpret_cast<const char*>(at_);
@@ -71,10 +68,24 @@ class ByteReader {
   }
 
  private:
+  std::uint64_t read_long_uleb() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0;; shift += 7) {
+      const auto byte = read<std::uint8_t>();
+      if (!ok_) return 0;
+      if (shift < 64) value |= std::uint64_t{byte & 0x7Fu} << shift;
+      if ((byte & 0x80) == 0) return value;
+    }
+  }
+
   bool has(std::size_t size) {
-    if (ok_ && size <= remaining()) return true;
-    ok_ = false;
+    if (size <= remaining()) return true;  // nothing remains after a failure
+    fail();
     return false;
+  }
+  void fail() {
+    ok_ = false;
+    at_ = end_;
   }
 
   const std::byte* at_ = nullptr;

@@ -14,7 +14,7 @@
 //     advance 3; def_cfa_register rbp                   rbp+16 rbp@-16   after mov rsp, rbp
 //
 // Every byte is read through a bounded reader and no instruction jumps, so a program ends within its length. Rows on the
-// remember stack are kept by value: nine of them, about 1.6 KB, is all the memory used. Compilers nest them once,
+// remember stack are kept by value: ten of them, about 1.3 KB, are all the memory used. Compilers nest them once,
 // hand-written assembler twice.
 namespace allocs::elf {
 namespace {
@@ -53,15 +53,21 @@ enum Instruction : std::uint8_t {
   kGnuNegativeOffsetExtended = 0x2F,
 };
 
+// The rule for a register number that the row has no place for is dropped: vector registers of other conventions.
+// Arithmetic on operands is unsigned: they are not believed, and a sum that wraps is as good as any other wrong one.
 class RowProgram {
  public:
-  RowProgram(const CommonEntry& common, Address pc, UnwindRule& rule)
-      : common_(common), pc_(pc), row_(rule) {}
+  RowProgram(const CommonEntry& common, Address pc, UnwindRow& row)
+      : common_(common), pc_(raw(pc)), row_(row) {}
 
   bool run_common(const FrameRecord& record) {
+    row_.cfa_offset = 0;
+    row_.cfa_register = kRsp;
+    row_.cfa_is_expression = false;
+    row_.specified = row_.in_common_entry = 0;
     is_common_ = true;
     if (!run(record, common_.instructions)) return false;
-    initial_ = row_.saved;
+    initial_ = row_;
     is_common_ = false;
     return true;
   }
@@ -71,203 +77,187 @@ class RowProgram {
   }
 
  private:
+  // The instructions of nearly all code stand here, so that the reader and the location stay in registers; the others
+  // follow below. A reader that has failed is at its end.
   bool run(const FrameRecord& record, std::size_t begin) {
-    record_ = &record;
-    reader_ = ByteReader{record.bytes + begin, record.size - begin};
-    row_is_complete_ = false;
-    while (!reader_.at_end() && !row_is_complete_) {
-      const auto byte = reader_.read<std::uint8_t>();
-      const std::uint64_t operand = byte & 0x3F;
-      bool understood;
-      switch (byte & 0xC0) {
-        case kAdvanceLoc:
-          understood = advance(operand);
-          break;
-        case kOffset:
-          understood = save(operand, Saved::at_cfa_offset, unsigned_offset());
-          break;
-        case kRestore:
-          understood = restore(operand);
-          break;
-        default:
-          understood = run_one(byte);
+    ByteReader reader{record.bytes + begin, record.size - begin};
+    std::uint64_t location = location_;
+    while (!reader.at_end()) {
+      const auto byte = reader.read<std::uint8_t>();
+      const unsigned operand = byte & 0x3F;
+      if ((byte & 0xC0) == kOffset) {
+        if (!save(operand, Saved::at_cfa_offset, scaled(reader.read_uleb()))) return false;
+        continue;
       }
-      if (!understood || !reader_.ok()) return false;
+      std::uint64_t delta = operand;
+      if ((byte & 0xC0) != kAdvanceLoc) {
+        bool understood = true;
+        switch ((byte & 0xC0) != 0 ? std::uint8_t{kRestore} : byte) {
+          case kNop:
+            continue;
+          case kDefCfaOffset:
+            row_.cfa_offset = static_cast<std::int64_t>(reader.read_uleb());
+            continue;
+          case kDefCfaRegister:
+            understood = define_cfa_register(reader.read_uleb());
+            break;
+          case kDefCfa:
+            understood = define_cfa_register(reader.read_uleb());
+            row_.cfa_offset = static_cast<std::int64_t>(reader.read_uleb());
+            break;
+          case kRestore:
+            understood = restore(operand);
+            break;
+          case kRememberState:
+            understood = remember();
+            break;
+          case kRestoreState:
+            understood = recall();
+            break;
+          case kAdvanceLoc1:
+            delta = reader.read<std::uint8_t>();
+            goto advance;
+          case kAdvanceLoc2:
+            delta = reader.read<std::uint16_t>();
+            goto advance;
+          case kAdvanceLoc4:
+            delta = reader.read<std::uint32_t>();
+            goto advance;
+          case kSetLoc: {
+            const std::uint64_t here = raw(record.at) + (record.size - reader.remaining());
+            const auto target = read_eh_pointer(reader, common_.pointer_encoding, here, 0);
+            if (!target) return false;
+            location = *target;
+            delta = 0;
+            goto advance;
+          }
+          default: {
+            ByteReader rest = reader;
+            understood = run_rare(byte, rest, record);
+            reader = rest;
+          }
+        }
+        if (!understood) return false;
+        continue;
+      }
+    advance:
+      location += delta * common_.code_alignment;
+      if (is_common_) return false;
+      if (location > pc_) break;
     }
-    return true;
+    return reader.ok();
   }
 
-  bool run_one(std::uint8_t instruction) {
+  [[gnu::noinline]] bool run_rare(std::uint8_t instruction, ByteReader& reader,
+                                  const FrameRecord& record) {
+    if (instruction == kDefCfaExpression) return define_cfa_expression(reader);
+    if (instruction == kDefCfaOffsetSf) {
+      row_.cfa_offset = scaled(signed_operand(reader));
+      return true;
+    }
+    const std::uint64_t first =
+        reader.read_uleb();  // all others begin with one: a register, but for args_size
     switch (instruction) {
-      case kNop:
-        return true;
-      case kSetLoc:
-        return set_location();
-      case kAdvanceLoc1:
-        return advance(reader_.read<std::uint8_t>());
-      case kAdvanceLoc2:
-        return advance(reader_.read<std::uint16_t>());
-      case kAdvanceLoc4:
-        return advance(reader_.read<std::uint32_t>());
       case kOffsetExtended:
-        return save(reader_.read_uleb(), Saved::at_cfa_offset, [&] { return unsigned_offset(); });
+        return save(first, Saved::at_cfa_offset, scaled(reader.read_uleb()));
       case kOffsetExtendedSf:
-        return save(reader_.read_uleb(), Saved::at_cfa_offset, [&] { return signed_offset(); });
+        return save(first, Saved::at_cfa_offset, scaled(signed_operand(reader)));
       case kGnuNegativeOffsetExtended:
-        return save(reader_.read_uleb(), Saved::at_cfa_offset,
-                    [&] { return negate(unsigned_offset()); });
+        return save(first, Saved::at_cfa_offset, scaled(0 - reader.read_uleb()));
       case kValOffset:
-        return save(reader_.read_uleb(), Saved::is_cfa_offset, [&] { return unsigned_offset(); });
+        return save(first, Saved::is_cfa_offset, scaled(reader.read_uleb()));
       case kValOffsetSf:
-        return save(reader_.read_uleb(), Saved::is_cfa_offset, [&] { return signed_offset(); });
+        return save(first, Saved::is_cfa_offset, scaled(signed_operand(reader)));
       case kRestoreExtended:
-        return restore(reader_.read_uleb());
+        return restore(first);
       case kUndefined:
-        return save(reader_.read_uleb(), Saved::undefined, 0);
+        return save(first, Saved::undefined, 0);
       case kSameValue:
-        return save(reader_.read_uleb(), Saved::same, 0);
+        return save(first, Saved::same, 0);
       case kRegister:
-        return save_in_register();
+        return save_in_register(first, reader.read_uleb());
       case kExpression:
-        return save_expression(Saved::at_expression);
+        return save_expression(first, Saved::at_expression, reader, record);
       case kValExpression:
-        return save_expression(Saved::is_expression);
-      case kRememberState:
-        return remember();
-      case kRestoreState:
-        return recall();
-      case kDefCfa:
-        return define_cfa_register() &&
-               define_cfa_offset(static_cast<std::int64_t>(reader_.read_uleb()));
+        return save_expression(first, Saved::is_expression, reader, record);
       case kDefCfaSf:
-        return define_cfa_register() && define_cfa_offset(signed_offset());
-      case kDefCfaRegister:
-        return define_cfa_register();
-      case kDefCfaOffset:
-        return define_cfa_offset(static_cast<std::int64_t>(reader_.read_uleb()));
-      case kDefCfaOffsetSf:
-        return define_cfa_offset(signed_offset());
-      case kDefCfaExpression:
-        return define_cfa_expression();
+        row_.cfa_offset = scaled(signed_operand(reader));
+        return define_cfa_register(first);
       case kGnuArgsSize:
-        reader_.read_uleb();
         return true;
       default:
         return false;
     }
   }
 
-  // Unsigned arithmetic: the operands are not believed, and a sum that wraps is as good as any other wrong one.
   std::int64_t scaled(std::uint64_t factor) const {
     return static_cast<std::int64_t>(factor * static_cast<std::uint64_t>(common_.data_alignment));
   }
-  std::int64_t unsigned_offset() { return scaled(reader_.read_uleb()); }
-  std::int64_t signed_offset() { return scaled(static_cast<std::uint64_t>(reader_.read_sleb())); }
-  static std::int64_t negate(std::int64_t value) {
-    return static_cast<std::int64_t>(-static_cast<std::uint64_t>(value));
+  static std::uint64_t signed_operand(ByteReader& reader) {
+    return static_cast<std::uint64_t>(reader.read_sleb());
   }
 
-  bool advance(std::uint64_t delta) { return move_to(location_ + delta * common_.code_alignment); }
-  bool set_location() {
-    const std::uint64_t here =
-        raw(record_->at) + static_cast<std::uint64_t>(reader_.position() - record_->bytes);
-    const auto location = read_eh_pointer(reader_, common_.pointer_encoding, here, 0);
-    return location && move_to(*location);
+  bool save(std::uint64_t which, Saved how, std::int64_t where) {
+    if (which >= kRegisterCount) return true;
+    row_.specified |= 1u << which;
+    row_.how[which] = how;
+    row_.where[which] = static_cast<std::int32_t>(where);
+    return where == static_cast<std::int32_t>(where);
   }
-  bool move_to(std::uint64_t location) {
-    if (is_common_) return false;
-    location_ = location;
-    row_is_complete_ = location_ > raw(pc_);
-    return true;
-  }
-
-  // Operands must be read in order: the register comes first, then what `offset` reads.
-  template <typename Offset>
-  bool save(std::uint64_t which, Saved how, Offset offset) {
-    std::int64_t value;
-    if constexpr (requires { offset(); }) {
-      value = offset();
-    } else {
-      value = offset;
-    }
-    if (which >= kRegisterCount) return true;  // vector registers of other calling conventions
-    if (value != static_cast<std::int32_t>(value)) return false;
-    row_.saved[which] = {.how = how, .offset = static_cast<std::int32_t>(value)};
-    return true;
-  }
-  bool save_in_register() {
-    const std::uint64_t which = reader_.read_uleb();
-    const std::uint64_t from = reader_.read_uleb();
+  bool save_in_register(std::uint64_t which, std::uint64_t from) {
     return from < kRegisterCount ? save(which, Saved::in_register, static_cast<std::int64_t>(from))
                                  : save(which, Saved::undefined, 0);
   }
-  bool save_expression(Saved how) {
-    const std::uint64_t which = reader_.read_uleb();
-    const auto expression = read_expression();
-    if (!expression) return false;
+  bool save_expression(std::uint64_t which, Saved how, ByteReader& reader,
+                       const FrameRecord& record) {
+    const std::size_t where = record.size - reader.remaining();
+    reader.skip(reader.read_uleb());
     if (which >= kRegisterCount) return true;
-    const std::ptrdiff_t offset = expression->bytes - record_->bytes;
-    if (expression->size > 0xFFFF || offset != static_cast<std::int32_t>(offset)) return false;
-    row_.saved[which] = {.how = how,
-                         .from_common_entry = is_common_,
-                         .size = static_cast<std::uint16_t>(expression->size),
-                         .offset = static_cast<std::int32_t>(offset)};
-    return true;
+    row_.in_common_entry = (row_.in_common_entry & ~(1u << which)) | (is_common_ ? 1u << which : 0);
+    return save(which, how, static_cast<std::int64_t>(where));
   }
-  std::optional<Expression> read_expression() {
-    const std::uint64_t size = reader_.read_uleb();
-    const std::byte* bytes = reader_.position();
-    reader_.skip(size);
-    if (!reader_.ok()) return std::nullopt;
-    return Expression{bytes, static_cast<std::size_t>(size)};
+  bool restore(std::uint64_t which) {
+    if (is_common_ || which >= kRegisterCount) return !is_common_;
+    const std::uint32_t bit = 1u << which;
+    row_.specified = (row_.specified & ~bit) | (initial_.specified & bit);
+    row_.in_common_entry |= bit;  // if it is an expression
+    row_.how[which] = initial_.how[which];
+    row_.where[which] = initial_.where[which];
+    return true;
   }
 
-  bool restore(std::uint64_t which) {
-    if (is_common_) return false;
-    if (which < kRegisterCount) row_.saved[which] = initial_[which];
-    return true;
-  }
   bool remember() {
     if (depth_ == kRememberDepth) return false;
-    remembered_[depth_++].emplace(row_);
+    remembered_[depth_++] = row_;
     return true;
   }
   bool recall() {
     if (depth_ == 0) return false;
-    row_ = *remembered_[--depth_];
+    row_ = remembered_[--depth_];
     return true;
   }
 
-  bool define_cfa_register() {
-    const std::uint64_t which = reader_.read_uleb();
-    if (which >= kRegisterCount) return false;
+  bool define_cfa_register(std::uint64_t which) {
     row_.cfa_is_expression = false;
     row_.cfa_register = static_cast<std::uint8_t>(which);
-    return true;
+    return which < kRegisterCount;
   }
-  bool define_cfa_offset(std::int64_t offset) {
-    row_.cfa_offset = offset;
-    return true;
-  }
-  bool define_cfa_expression() {
-    const auto expression = read_expression();
-    if (!expression) return false;
+  bool define_cfa_expression(ByteReader& reader) {
+    const std::uint64_t size = reader.read_uleb();
     row_.cfa_is_expression = true;
-    row_.cfa_expression = *expression;
+    row_.cfa_expression = {reader.position(), static_cast<std::size_t>(size)};
+    reader.skip(size);
     return true;
   }
 
   const CommonEntry& common_;
-  const Address pc_;
+  const std::uint64_t pc_;
   UnwindRow& row_;
-  ByteReader reader_;
-  const FrameRecord* record_ = nullptr;
   std::uint64_t location_ = 0;
   bool is_common_ = false;
-  bool row_is_complete_ = false;
   unsigned depth_ = 0;
-  std::array<SavedRegister, kRegisterCount> initial_;
-  std::array<std::optional<UnwindRow>, kRememberDepth> remembered_;
+  UnwindRow initial_;
+  std::array<UnwindRow, kRememberDepth> remembered_;
 };
 
 // The head of an FDE: the CIE pointer, the code it covers, and where its instructions begin.
@@ -314,6 +304,15 @@ bool read_augmentation(const char* letters, ByteReader& reader, CommonEntry& ent
 
 }  // namespace
 
+Expression UnwindRule::expression_of(unsigned which) const {
+  const FrameRecord& record = (in_common_entry >> which & 1) != 0 ? common_entry : function_entry;
+  const auto offset = static_cast<std::size_t>(where[which]);
+  ByteReader reader{record.bytes + offset,
+                    record.size - offset};  // was in bounds when the rule was made
+  const std::uint64_t size = reader.read_uleb();
+  return {reader.position(), static_cast<std::size_t>(size)};
+}
+
 std::optional<CommonEntry> read_common_entry(const FrameRecord& record) {
   ByteReader reader{record.bytes, record.size};
   CommonEntry entry;
@@ -359,8 +358,8 @@ std::optional<UnwindRule> unwind_rule_of(const FrameRecord& common_record,
   rule->function = function->range;
   rule->is_signal_frame = common->is_signal_frame;
   rule->return_register = common->return_register;
-  rule->common_entry = common_record.bytes;
-  rule->function_entry = function_record.bytes;
+  rule->common_entry = common_record;
+  rule->function_entry = function_record;
   RowProgram program{*common, pc, *rule};
   if (!program.run_common(common_record) ||
       !program.run_function(function_record, function->instructions, function->range.begin)) {

@@ -52,42 +52,46 @@ enum class Saved : std::uint8_t {
   is_expression,  // the expression's value itself
 };
 
-struct SavedRegister {
-  Saved how = Saved::unspecified;
-  bool from_common_entry = false;  // which record the expression lies in
-  std::uint16_t size = 0;          // of the expression
-  std::int32_t offset = 0;         // or, for an expression, where it begins in its record
-};
-static_assert(sizeof(SavedRegister) == 8);
-
-// One row of the table that the instructions describe: how to find the CFA, and from it the caller's registers.
-struct UnwindRow {
-  std::int64_t cfa_offset = 0;
-  Expression cfa_expression{};
-  bool cfa_is_expression = false;
-  std::uint8_t cfa_register = kRsp;  // unless cfa_is_expression
-  std::array<SavedRegister, kRegisterCount> saved{};
-};
-
-// Everything the call frame information says about one pc.
-struct UnwindRule : UnwindRow {
-  AddressRange function{};  // that the record covers
-  bool is_signal_frame = false;
-  std::uint8_t return_register = kRip;
-  const std::byte* common_entry = nullptr;
-  const std::byte* function_entry = nullptr;
-
-  Expression expression_of(Register which) const {
-    const SavedRegister& rule = saved[which];
-    return {(rule.from_common_entry ? common_entry : function_entry) + rule.offset, rule.size};
-  }
-};
-
 // One record of .eh_frame: `bytes` follow the length field and `at` is their address.
 struct FrameRecord {
   const std::byte* bytes = nullptr;
   std::size_t size = 0;
   Address at{};
+};
+
+// One row of the table that the instructions describe: how to find the CFA, and from it the caller's registers. Large and
+// made for every frame of an uncached walk, so nothing in it is cleared that a bit says is not there.
+struct UnwindRow {
+  std::int64_t cfa_offset;
+  Expression cfa_expression;  // if cfa_is_expression
+  bool cfa_is_expression;
+  std::uint8_t cfa_register;  // unless cfa_is_expression
+  std::uint32_t
+      specified;  // one bit a register: the rest are Saved::unspecified, and without meaning below
+  std::uint32_t
+      in_common_entry;  // one bit a register: which of the two records its expression lies in
+  std::array<Saved, kRegisterCount> how;
+  std::array<std::int32_t, kRegisterCount>
+      where;  // offset; register; or where the expression's length is in its record
+
+  UnwindRow() {}  // not `= default`: nothing is to be cleared
+
+  bool specifies(unsigned which) const { return (specified >> which & 1) != 0; }
+  Saved how_saved(unsigned which) const {
+    return specifies(which) ? how[which] : Saved::unspecified;
+  }
+};
+
+// Everything the call frame information says about one pc.
+struct UnwindRule : UnwindRow {
+  AddressRange function;  // that the record covers
+  bool is_signal_frame;
+  std::uint8_t return_register;
+  FrameRecord common_entry;
+  FrameRecord function_entry;
+
+  // For a register whose value is at, or is, that of an expression.
+  Expression expression_of(unsigned which) const;
 };
 
 // What the head of a CIE says.

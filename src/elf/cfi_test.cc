@@ -10,7 +10,8 @@
 namespace allocs::elf {
 namespace {
 
-constexpr std::uint64_t kFunction = 0x1000;  // where the function of every test begins; it has 0x100 bytes
+constexpr std::uint64_t kFunction =
+    0x1000;  // where the function of every test begins; it has 0x100 bytes
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -44,20 +45,25 @@ struct Rule {
   Bytes common, function;
   std::optional<UnwindRule> rule;
 };
-Rule rule_at(std::uint64_t offset, const Bytes& instructions, const Bytes& common = common_entry()) {
+Rule rule_at(std::uint64_t offset, const Bytes& instructions,
+             const Bytes& common = common_entry()) {
   Rule result{common, function_entry(instructions), {}};
-  result.rule = unwind_rule_of(record(result.common), record(result.function), Address{kFunction + offset});
+  result.rule =
+      unwind_rule_of(record(result.common), record(result.function), Address{kFunction + offset});
   return result;
 }
 
 void expect_saved(const Rule& rule, Register which, Saved how, std::int32_t offset) {
   ASSERT_TRUE(rule.rule.has_value());
-  EXPECT_EQ(rule.rule->saved[which].how, how);
-  EXPECT_EQ(rule.rule->saved[which].offset, offset);
+  EXPECT_EQ(rule.rule->how_saved(which), how);
+  if (how != Saved::unspecified) {
+    EXPECT_EQ(rule.rule->where[which], offset);
+  }
 }
 
 // push rbp; mov rbp, rsp; ...; leave; ret
-const Bytes kFramePointerFunction{0x41, 0x0E, 0x10, 0x86, 0x02, 0x43, 0x0D, 0x06, 0x60, 0x0C, 0x07, 0x08};
+const Bytes kFramePointerFunction{0x41, 0x0E, 0x10, 0x86, 0x02, 0x43,
+                                  0x0D, 0x06, 0x60, 0x0C, 0x07, 0x08};
 
 TEST(Cfi, TheFirstRowIsTheCommonOne) {
   const Rule rule = rule_at(0, kFramePointerFunction);
@@ -127,14 +133,15 @@ TEST(Cfi, EveryWayToSaveARegister) {
 }
 
 TEST(Cfi, ExpressionsAreFoundAgainInTheirRecord) {
-  const Rule rule = rule_at(0, {0x0F, 0x02, 0x77, 0x08, 0x10, 0x03, 0x02, 0x77, 0x28, 0x16, 0x0C, 0x01, 0x31});
+  const Rule rule =
+      rule_at(0, {0x0F, 0x02, 0x77, 0x08, 0x10, 0x03, 0x02, 0x77, 0x28, 0x16, 0x0C, 0x01, 0x31});
   ASSERT_TRUE(rule.rule);
   EXPECT_TRUE(rule.rule->cfa_is_expression);
   EXPECT_EQ(rule.rule->cfa_expression.size, 2u);
-  EXPECT_EQ(rule.rule->saved[kRbx].how, Saved::at_expression);
+  EXPECT_EQ(rule.rule->how_saved(kRbx), Saved::at_expression);
   EXPECT_EQ(rule.rule->expression_of(kRbx).size, 2u);
   EXPECT_EQ(rule.rule->expression_of(kRbx).bytes[1], std::byte{0x28});
-  EXPECT_EQ(rule.rule->saved[kR12].how, Saved::is_expression);
+  EXPECT_EQ(rule.rule->how_saved(kR12), Saved::is_expression);
   EXPECT_EQ(rule.rule->expression_of(kR12).bytes[0], std::byte{0x31});
 
   const Rule common = rule_at(0, {}, common_entry({0x10, 0x03, 0x02, 0x77, 0x30}));
@@ -144,7 +151,9 @@ TEST(Cfi, ExpressionsAreFoundAgainInTheirRecord) {
 TEST(Cfi, AugmentationLettersAreUnderstoodOrRefused) {
   const Bytes data_of_function{0x00};  // the length of an empty augmentation
   EXPECT_TRUE(rule_at(0, data_of_function, common_entry({}, "zS", {0x00})).rule->is_signal_frame);
-  EXPECT_TRUE(rule_at(0, data_of_function, common_entry({}, "zPLR", {0x07, 0x03, 1, 2, 3, 4, 0x1B, 0x00})).rule);
+  EXPECT_TRUE(
+      rule_at(0, data_of_function, common_entry({}, "zPLR", {0x07, 0x03, 1, 2, 3, 4, 0x1B, 0x00}))
+          .rule);
   EXPECT_FALSE(rule_at(0, data_of_function, common_entry({}, "zX", {0x00})).rule);
   EXPECT_FALSE(rule_at(0, data_of_function, common_entry({}, "zPLR", {0x02, 0x03, 1})).rule);
   EXPECT_FALSE(rule_at(0, {}, common_entry({}, "eh")).rule);
@@ -159,9 +168,11 @@ TEST(Cfi, UnknownInstructionsMakeTheRuleAbsent) {
 
 TEST(Cfi, FlippedBitsNeverCrash) {
   std::mt19937_64 random{1};
-  const Bytes common = common_entry({0x10, 0x03, 0x02, 0x77, 0x30}, "zPLR", {0x07, 0x03, 1, 2, 3, 4, 0x1B, 0x00});
-  const Bytes function = function_entry({0x00, 0x41, 0x0E, 0x10, 0x86, 0x02, 0x43, 0x0D, 0x06, 0x0A, 0x0F, 0x05, 0x77,
-                                         0x08, 0x06, 0x23, 0x08, 0x0B, 0x60, 0x0C, 0x07, 0x08});
+  const Bytes common =
+      common_entry({0x10, 0x03, 0x02, 0x77, 0x30}, "zPLR", {0x07, 0x03, 1, 2, 3, 4, 0x1B, 0x00});
+  const Bytes function =
+      function_entry({0x00, 0x41, 0x0E, 0x10, 0x86, 0x02, 0x43, 0x0D, 0x06, 0x0A, 0x0F,
+                      0x05, 0x77, 0x08, 0x06, 0x23, 0x08, 0x0B, 0x60, 0x0C, 0x07, 0x08});
   std::size_t with_rule = 0;
   for (int i = 0; i < 200'000; ++i) {
     Bytes damaged_common = common, damaged_function = function;
@@ -173,8 +184,8 @@ TEST(Cfi, FlippedBitsNeverCrash) {
     }
     damaged_function.resize(1 + random() % function.size());
     damaged_function.shrink_to_fit();
-    const auto rule =
-        unwind_rule_of(record(damaged_common), record(damaged_function), Address{kFunction + random() % 0x100});
+    const auto rule = unwind_rule_of(record(damaged_common), record(damaged_function),
+                                     Address{kFunction + random() % 0x100});
     with_rule += rule.has_value();
   }
   RecordProperty("rules", static_cast<int>(with_rule));

@@ -18,7 +18,7 @@ class StackMemory {
   static constexpr std::size_t kMaxRanges = 3;
   constexpr explicit StackMemory(AddressRange stack) : ranges_{stack} {}
   constexpr StackMemory(AddressRange stack, AddressRange alternate) : ranges_{stack, alternate} {}
-  const std::byte* view(Address at, std::size_t size) const {
+  [[gnu::always_inline]] const std::byte* view(Address at, std::size_t size) const {
     for (const AddressRange& range : ranges_) {
       if (at >= range.begin && at < range.end && size <= range.end - at) {
         return reinterpret_cast<const std::byte*>(raw(at));
@@ -53,8 +53,7 @@ class CachedWalk {
   // The next frame outwards, the starting one first. Absent when the walk is over: end() says how.
   std::optional<Frame> next() {
     if (cursor_.end != Certainty::known) return std::nullopt;
-    const Address pc = cursor_.registers.pc();
-    if (const auto rule = cache_.find(cursor_.is_interrupted ? pc : pc - 1)) {
+    if (const auto rule = cache_.find(cursor_.lookup_pc())) {
       if (const auto frame = step_packed(*rule)) return frame;
     }
     return step_uncached();
@@ -69,29 +68,37 @@ class CachedWalk {
  private:
   static constexpr std::uint32_t kTracked = 1u << elf::kRip | 1u << elf::kRsp | 1u << elf::kRbp;
 
+  [[gnu::always_inline]] bool read_word(Address at, std::uint64_t& into) const {
+    const std::byte* bytes = stack_.view(at, sizeof into);
+    if (bytes != nullptr) __builtin_memcpy(&into, bytes, sizeof into);
+    return bytes != nullptr;
+  }
+
   // Changes nothing when it is absent.
-  std::optional<Frame> step_packed(PackedRule rule) {
+  [[gnu::always_inline]] std::optional<Frame> step_packed(PackedRule rule) {
     Registers& registers = cursor_.registers;
     const Address sp = registers.sp();
     if (rule.base_is_rbp() && !registers.has(elf::kRbp)) return std::nullopt;
     const Address base = rule.base_is_rbp() ? Address{registers.value[elf::kRbp]} : sp;
     const Address cfa = base + rule.cfa_offset();
     if (cfa <= sp) return std::nullopt;
-    const auto caller_pc = load<std::uint64_t>(stack_, cfa - 8);
-    if (!caller_pc || *caller_pc == 0) return std::nullopt;
+    const Frame frame{
+        .pc = registers.pc(), .sp = sp, .cfa = cfa, .is_interrupted = cursor_.is_interrupted};
+    if (rule.is_outermost()) {
+      cursor_.end = Certainty::nothing_there;
+      return frame;
+    }
+    std::uint64_t caller_pc;
+    if (!read_word(cfa - 8, caller_pc) || caller_pc == 0) return std::nullopt;
     std::uint64_t rbp = registers.value[elf::kRbp];
     std::uint32_t known = registers.known & kTracked;
     if (rule.rbp_offset() != 0) {
-      const auto saved = load<std::uint64_t>(stack_, cfa - rule.rbp_offset());
-      if (!saved) return std::nullopt;
-      rbp = *saved;
+      if (!read_word(cfa - rule.rbp_offset(), rbp)) return std::nullopt;
       known |= 1u << elf::kRbp;
     }
-    const Frame frame{
-        .pc = registers.pc(), .sp = sp, .cfa = cfa, .is_interrupted = cursor_.is_interrupted};
     registers.value[elf::kRbp] = rbp;
     registers.value[elf::kRsp] = raw(cfa);
-    registers.value[elf::kRip] = *caller_pc;
+    registers.value[elf::kRip] = caller_pc;
     registers.known = known;
     cursor_.is_interrupted = false;
     ++frames_;
@@ -99,17 +106,14 @@ class CachedWalk {
     return frame;
   }
 
-  std::optional<Frame> step_uncached() {
+  [[gnu::noinline]] std::optional<Frame> step_uncached() {
     const std::uint64_t generation = cache_.generation();
-    const Address pc = cursor_.registers.pc();
-    const Address lookup_pc = cursor_.is_interrupted ? pc : pc - 1;
-    const auto rule = rules_.rule_of(lookup_pc);
+    const Address pc = cursor_.lookup_pc();
+    const auto rule = rules_.rule_of(pc);
     if (rule) {
-      if (const auto packed = PackedRule::pack(*rule))
-        cache_.insert(lookup_pc, generation, *packed);
+      if (const auto packed = PackedRule::pack(*rule)) cache_.insert(pc, generation, *packed);
     }
-    const OneRule source{rule};
-    if (const auto frame = step(stack_, source, cursor_)) {
+    if (const auto frame = step_by_rule(stack_, rule, cursor_)) {
       ++frames_;
       return frame;
     }
@@ -127,11 +131,6 @@ class CachedWalk {
     if (frame) ++frames_;
     return frame;
   }
-
-  struct OneRule {
-    const std::optional<elf::UnwindRule>& rule;
-    std::optional<elf::UnwindRule> rule_of(Address) const { return rule; }
-  };
 
   const M& stack_;
   const R& rules_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "elf/cfi.h"
 
@@ -17,6 +18,9 @@ struct Registers {
 
   bool has(unsigned which) const {
     return which < elf::kRegisterCount && (known >> which & 1) != 0;
+  }
+  std::optional<std::uint64_t> get(unsigned which) const {
+    return has(which) ? std::optional{value[which]} : std::nullopt;
   }
   void set(unsigned which, std::uint64_t to) {
     value[which] = to;

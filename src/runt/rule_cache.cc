@@ -5,24 +5,26 @@ namespace allocs::runt {
 
 std::optional<PackedRule> PackedRule::pack(const elf::UnwindRule& rule) {
   using elf::Saved;
-  const elf::SavedRegister& pc = rule.saved[elf::kRip];
-  const elf::SavedRegister& rbp = rule.saved[elf::kRbp];
-  const elf::SavedRegister& rsp = rule.saved[elf::kRsp];
   if (rule.is_signal_frame || rule.cfa_is_expression || rule.return_register != elf::kRip)
     return std::nullopt;
   if (rule.cfa_register != elf::kRsp && rule.cfa_register != elf::kRbp) return std::nullopt;
-  if (pc.how != Saved::at_cfa_offset || pc.offset != -8 || rsp.how != Saved::unspecified)
-    return std::nullopt;
+  const Saved pc = rule.how_saved(elf::kRip);
+  const bool is_outermost = pc == Saved::undefined;
+  const bool has_plain_return = pc == Saved::at_cfa_offset && rule.where[elf::kRip] == -8;
+  if (!(has_plain_return || is_outermost) || rule.specifies(elf::kRsp)) return std::nullopt;
 
   const std::int64_t words = rule.cfa_offset / 8;
   if (rule.cfa_offset % 8 != 0 || words <= 0 || words >= std::int64_t{1} << kCfaBits)
     return std::nullopt;
   std::int64_t slot = 0;
-  if (rbp.how == Saved::at_cfa_offset) {
-    slot = -(rbp.offset / 8);
-    if (rbp.offset % 8 != 0 || slot <= 0 || slot >= std::int64_t{1} << kSlotBits)
-      return std::nullopt;
-  } else if (rbp.how != Saved::unspecified && rbp.how != Saved::same) {
+  const Saved rbp = rule.how_saved(elf::kRbp);
+  if (is_outermost) {
+    slot = kOutermost;
+  } else if (rbp == Saved::at_cfa_offset) {
+    slot = -(rule.where[elf::kRbp] / 8);
+    const bool fits = slot > kOutermost && slot < std::int64_t{1} << kSlotBits;
+    if (!fits || rule.where[elf::kRbp] % 8 != 0) return std::nullopt;
+  } else if (rbp != Saved::unspecified && rbp != Saved::same) {
     return std::nullopt;
   }
   const std::uint64_t base = rule.cfa_register == elf::kRbp ? kBaseIsRbp : 0;

@@ -12,7 +12,7 @@
 // A cache from pc to unwind rule that threads and signal handlers share without a lock.
 //
 // Nearly every rule of compiled code says the same thing with other numbers: CFA = rsp or rbp + n * 8, return address at
-// CFA - 8, rbp either unchanged or saved at CFA - m * 8. That fits in 19 bits. A pc has 47, of which the place in the
+// CFA - 8, rbp either unchanged or saved at CFA - m * 8 (m = 1: there is no caller). That fits in 19 bits. A pc has 47, of which the place in the
 // table gives 12. So an entry is one 64-bit word and there is nothing to tear:
 //
 //     63                29 28         19  18   17    13 12         0
@@ -36,13 +36,16 @@ struct PackedRule {
   static constexpr unsigned kCfaBits = 13;
   static constexpr unsigned kSlotBits = 5;
   static constexpr std::uint64_t kBaseIsRbp = std::uint64_t{1} << (kCfaBits + kSlotBits);
+  static constexpr unsigned kOutermost =
+      1;  // no rbp can be there: it is the return address's place
   static constexpr unsigned kSize = kCfaBits + kSlotBits + 1;
 
   std::uint64_t cfa_offset() const { return (bits & ((1u << kCfaBits) - 1)) * 8; }
   bool base_is_rbp() const { return (bits & kBaseIsRbp) != 0; }
-  std::uint64_t rbp_offset() const {
+  std::uint64_t rbp_offset() const {  // below the CFA; 0: unchanged
     return (bits >> kCfaBits & ((1u << kSlotBits) - 1)) * 8;
-  }  // below the CFA; 0: unchanged
+  }
+  bool is_outermost() const { return rbp_offset() == 8 * kOutermost; }  // there is no caller
 
   // Absent for rules of another shape.
   static std::optional<PackedRule> pack(const elf::UnwindRule& rule);
@@ -79,9 +82,8 @@ class RuleCache {
            (generation & ((1u << kGenerationBits) - 1)) << PackedRule::kSize;
   }
   static constexpr unsigned index_of(Address pc) {
-    const std::uint64_t tag = raw(pc) >> kIndexBits;
-    return static_cast<unsigned>((raw(pc) ^ tag * 0x9E3779B97F4A7C15u >> (64 - kIndexBits)) &
-                                 ((1u << kIndexBits) - 1));
+    const std::uint64_t mixed = raw(pc) ^ raw(pc) >> kIndexBits ^ raw(pc) >> (kIndexBits + 9);
+    return static_cast<unsigned>(mixed & ((1u << kIndexBits) - 1));
   }
 
   std::atomic<std::uint64_t> generation_{0};

@@ -70,6 +70,8 @@ struct UnwindCursor {
   bool is_interrupted = true;  // whether registers.pc() is exact
   Certainty end = Certainty::known;
   unsigned signal_frames = 0;
+
+  Address lookup_pc() const { return is_interrupted ? registers.pc() : registers.pc() - 1; }
 };
 
 inline constexpr unsigned kMaxSignalFrames = 64;  // nested deeper: taken for a cycle
@@ -84,36 +86,30 @@ std::optional<std::uint64_t> cfa_of(const M& stack, const elf::UnwindRule& rule,
   return registers.value[rule.cfa_register] + static_cast<std::uint64_t>(rule.cfa_offset);
 }
 
-// The caller's value of one register; absent: lost.
+// The caller's value of a register that the rule speaks of; absent: lost.
 template <Memory M>
 std::optional<std::uint64_t> caller_value(const M& stack, const elf::UnwindRule& rule,
                                           const Registers& registers, std::uint64_t cfa,
                                           unsigned which) {
-  const elf::SavedRegister& saved = rule.saved[which];
-  const auto offset = static_cast<std::uint64_t>(std::int64_t{saved.offset});
-  const auto keep = [&](unsigned from) {
-    return registers.has(from) ? std::optional{registers.value[from]} : std::nullopt;
-  };
-  switch (saved.how) {
-    case elf::Saved::unspecified:
-      if (which == elf::kRsp) return cfa;
-      return (kPreservedRegisters >> which & 1) != 0 ? keep(which) : std::nullopt;
-    case elf::Saved::same:
-      return keep(which);
-    case elf::Saved::undefined:
-      return std::nullopt;
+  const auto where = static_cast<std::uint64_t>(std::int64_t{rule.where[which]});
+  switch (rule.how[which]) {
     case elf::Saved::at_cfa_offset:
-      return load<std::uint64_t>(stack, Address{cfa + offset});
+      return load<std::uint64_t>(stack, Address{cfa + where});
     case elf::Saved::is_cfa_offset:
-      return cfa + offset;
+      return cfa + where;
+    case elf::Saved::same:
+      return registers.get(which);
     case elf::Saved::in_register:
-      return keep(static_cast<unsigned>(saved.offset));
+      return registers.get(static_cast<unsigned>(where));
     case elf::Saved::at_expression: {
-      const auto at = evaluate(stack, rule.expression_of(elf::Register(which)), registers, cfa);
+      const auto at = evaluate(stack, rule.expression_of(which), registers, cfa);
       return at ? load<std::uint64_t>(stack, Address{*at}) : std::nullopt;
     }
     case elf::Saved::is_expression:
-      return evaluate(stack, rule.expression_of(elf::Register(which)), registers, cfa);
+      return evaluate(stack, rule.expression_of(which), registers, cfa);
+    case elf::Saved::unspecified:
+    case elf::Saved::undefined:
+      break;
   }
   return std::nullopt;
 }
@@ -122,17 +118,22 @@ std::optional<std::uint64_t> caller_value(const M& stack, const elf::UnwindRule&
 template <Memory M>
 void move_to_caller(const M& stack, const elf::UnwindRule& rule, std::uint64_t cfa,
                     UnwindCursor& cursor) {
-  if (rule.saved[rule.return_register].how == elf::Saved::undefined) {
+  if (rule.how_saved(rule.return_register) == elf::Saved::undefined) {
     cursor.end = Certainty::nothing_there;
     return;
   }
-  Registers caller;
-  for (unsigned which = 0; which < elf::kRegisterCount; ++which) {
-    if (which == rule.return_register) continue;
-    if (const auto value = caller_value(stack, rule, cursor.registers, cfa, which))
+  Registers caller = cursor.registers;
+  caller.known &= kPreservedRegisters;
+  caller.set(elf::kRsp, cfa);
+  for (std::uint32_t left = rule.specified; left != 0; left &= left - 1) {
+    const auto which = static_cast<unsigned>(__builtin_ctz(left));
+    if (const auto value = caller_value(stack, rule, cursor.registers, cfa, which)) {
       caller.set(which, *value);
+    } else {
+      caller.forget(which);
+    }
   }
-  const auto pc = caller_value(stack, rule, cursor.registers, cfa, rule.return_register);
+  const auto pc = caller.get(rule.return_register);
   const bool moves_up = caller.has(elf::kRsp) && caller.sp() > cursor.registers.sp();
   const bool believable = pc && caller.has(elf::kRsp) && (moves_up || rule.is_signal_frame);
   if (!believable || (rule.is_signal_frame && ++cursor.signal_frames > kMaxSignalFrames)) {
@@ -150,23 +151,33 @@ void move_to_caller(const M& stack, const elf::UnwindRule& rule, std::uint64_t c
 
 }  // namespace unwind
 
-// The frame at the cursor, which moves on to its caller. Absent when the walk is over: cursor.end says how.
+// The frame at the cursor, given its rule; the cursor moves on to its caller. Absent when the walk is over: cursor.end
+// says how.
 // Context: signal, if the memory's view() is.
-template <Memory M, RuleSource R>
-std::optional<Frame> step(const M& stack, const R& rules, UnwindCursor& cursor) {
+template <Memory M>
+std::optional<Frame> step_by_rule(const M& stack, const std::optional<elf::UnwindRule>& rule,
+                                  UnwindCursor& cursor) {
   if (cursor.end != Certainty::known) return std::nullopt;
   const Registers& registers = cursor.registers;
-  Frame frame{.pc = registers.pc(), .sp = registers.sp(), .is_interrupted = cursor.is_interrupted};
-  const auto rule = rules.rule_of(frame.lookup_pc());
   const auto cfa = rule ? unwind::cfa_of(stack, *rule, registers) : std::nullopt;
   if (!cfa) {
     cursor.end = Certainty::cannot_tell;
     return std::nullopt;
   }
-  frame.cfa = Address{*cfa};
-  frame.is_signal_frame = rule->is_signal_frame;
+  const Frame frame{.pc = registers.pc(),
+                    .sp = registers.sp(),
+                    .cfa = Address{*cfa},
+                    .is_interrupted = cursor.is_interrupted,
+                    .is_signal_frame = rule->is_signal_frame};
   unwind::move_to_caller(stack, *rule, *cfa, cursor);
   return frame;
+}
+
+// The same, with the rule looked up.
+template <Memory M, RuleSource R>
+std::optional<Frame> step(const M& stack, const R& rules, UnwindCursor& cursor) {
+  if (cursor.end != Certainty::known) return std::nullopt;
+  return step_by_rule(stack, rules.rule_of(cursor.lookup_pc()), cursor);
 }
 
 }  // namespace allocs::runt

@@ -36,8 +36,8 @@ template <typename Body>
 
 void report(benchmark::State& state, std::size_t frames) {
   state.counters["frames"] = static_cast<double>(frames) / static_cast<double>(state.iterations());
-  state.counters["per_frame"] =
-      benchmark::Counter(static_cast<double>(frames), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["per_frame"] = benchmark::Counter(
+      static_cast<double>(frames), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 template <typename Walk>

@@ -49,12 +49,14 @@ _Unwind_Reason_Code record(_Unwind_Context* context, void* into) {
 void complain(const char* who, int index, const Frame* ours, const Seen* theirs) {
   g_wrong.fetch_add(1);
   fprintf(stderr, "%s: frame %d: pc %#lx sp %#lx, libgcc says pc %#lx sp %#lx\n", who, index,
-          ours ? raw(ours->pc) : 0, ours ? raw(ours->sp) : 0, theirs ? theirs->pc : 0, theirs ? theirs->sp : 0);
+          ours ? raw(ours->pc) : 0, ours ? raw(ours->sp) : 0, theirs ? theirs->pc : 0,
+          theirs ? theirs->sp : 0);
 }
 
 // `next` gives our frames, the first of which is the function that calls this; so is theirs.
 template <typename Next>
-Certainty compare(const char* who, const Trace& trace, Next next, Certainty (*end)(void*), void* state) {
+Certainty compare(const char* who, const Trace& trace, Next next, Certainty (*end)(void*),
+                  void* state) {
   for (int i = 0;; ++i) {
     const std::optional<Frame> frame = next();
     if (!frame) {
@@ -68,7 +70,8 @@ Certainty compare(const char* who, const Trace& trace, Next next, Certainty (*en
     }
     g_frames.fetch_add(1);
     if (frame->is_signal_frame) g_signal_frames.fetch_add(1);
-    const bool same_pc = i == 0 || raw(frame->pc) == trace.seen[i].pc;  // the innermost: two places in one function
+    const bool same_pc =
+        i == 0 || raw(frame->pc) == trace.seen[i].pc;  // the innermost: two places in one function
     if (!same_pc || raw(frame->sp) != trace.seen[i].sp) complain(who, i, &*frame, &trace.seen[i]);
   }
   return end(state);
@@ -86,16 +89,20 @@ Certainty compare(const char* who, const Trace& trace, Next next, Certainty (*en
   for (const char* who : {"cached walk", "warm walk"}) {
     CachedWalk walk{stack, rules, g_cache, here};
     using Walk = decltype(walk);
-    compare(who, trace, [&] { return walk.next(); }, [](void* w) { return static_cast<Walk*>(w)->end(); }, &walk);
+    compare(
+        who, trace, [&] { return walk.next(); },
+        [](void* w) { return static_cast<Walk*>(w)->end(); }, &walk);
   }
   UnwindCursor cursor{.registers = here};
-  compare("plain walk", trace, [&] { return step(stack, rules, cursor); },
-          [](void* c) { return static_cast<UnwindCursor*>(c)->end; }, &cursor);
+  compare(
+      "plain walk", trace, [&] { return step(stack, rules, cursor); },
+      [](void* c) { return static_cast<UnwindCursor*>(c)->end; }, &cursor);
 }
 
 [[gnu::noinline]] int recurse(int depth, int (*at_bottom)());
 [[gnu::noinline]] int with_alloca(int depth, int (*at_bottom)()) {
-  auto* bytes = static_cast<volatile char*>(__builtin_alloca(16 + static_cast<unsigned>(depth & 31)));
+  auto* bytes =
+      static_cast<volatile char*>(__builtin_alloca(16 + static_cast<unsigned>(depth & 31)));
   bytes[0] = static_cast<char>(depth);
   return recurse(depth - 1, at_bottom) + bytes[0];
 }
@@ -106,7 +113,8 @@ Certainty compare(const char* who, const Trace& trace, Next next, Certainty (*en
 }
 [[gnu::noinline]] int realigned_with_alloca(int depth, int (*at_bottom)()) {
   alignas(64) volatile char block[128];
-  auto* bytes = static_cast<volatile char*>(__builtin_alloca(16 + static_cast<unsigned>(depth & 31)));
+  auto* bytes =
+      static_cast<volatile char*>(__builtin_alloca(16 + static_cast<unsigned>(depth & 31)));
   bytes[0] = static_cast<char>(depth);
   block[depth & 127] = static_cast<char>(depth);
   return recurse(depth - 1, at_bottom) + block[depth & 127] + bytes[0];
@@ -144,11 +152,16 @@ int through_sort(const void* a, const void* b) {
 int recurse(int depth, int (*at_bottom)()) {
   if (depth <= 0) return at_bottom();
   switch (depth % 8) {
-    case 0: return with_alloca(depth, at_bottom) + 1;
-    case 1: return realigned(depth, at_bottom) + 1;
-    case 2: return realigned_with_alloca(depth, at_bottom) + 1;
-    case 3: return many_registers(depth, at_bottom) + 1;
-    case 4: return large_frame(depth, at_bottom) + 1;
+    case 0:
+      return with_alloca(depth, at_bottom) + 1;
+    case 1:
+      return realigned(depth, at_bottom) + 1;
+    case 2:
+      return realigned_with_alloca(depth, at_bottom) + 1;
+    case 3:
+      return many_registers(depth, at_bottom) + 1;
+    case 4:
+      return large_frame(depth, at_bottom) + 1;
     case 5: {
       Square square;
       Shape* shape = &square;
@@ -165,7 +178,8 @@ int recurse(int depth, int (*at_bottom)()) {
       }
       [[fallthrough]];
     }
-    default: return recurse(depth - 1, at_bottom) + 1;
+    default:
+      return recurse(depth - 1, at_bottom) + 1;
   }
 }
 
@@ -199,7 +213,9 @@ int fault() {
   return *nowhere;  // the handler steps over it
 }
 
-void on_signal(int, siginfo_t*, void*) { g_sum += static_cast<unsigned>(recurse(9, walk_at_bottom)); }
+void on_signal(int, siginfo_t*, void*) {
+  g_sum += static_cast<unsigned>(recurse(9, walk_at_bottom));
+}
 void on_nested_signal(int, siginfo_t*, void*) {
   walk_here();
   raise(SIGUSR1);
@@ -209,7 +225,8 @@ void on_fault(int, siginfo_t*, void* context) {
   // Points the load at something readable: every register that is 0 becomes the address of a word.
   static int word;
   auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
-  for (const int which : {REG_RAX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_RBX}) {
+  for (const int which :
+       {REG_RAX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_RBX}) {
     if (registers[which] == 0) registers[which] = reinterpret_cast<greg_t>(&word);
   }
 }
@@ -236,7 +253,8 @@ void run_thread() {
   sigaltstack(&other, nullptr);
   g_alternate = {address_of(alternate.data()), address_of(alternate.data()) + alternate.size()};
 
-  int (*const bottoms[])() = {walk_at_bottom, throw_through, raise_on_own_stack, raise_on_alternate_stack, fault};
+  int (*const bottoms[])() = {walk_at_bottom, throw_through, raise_on_own_stack,
+                              raise_on_alternate_stack, fault};
   for (int round = 0; round < 3; ++round) {
     for (int depth = 0; depth < 40; ++depth) {
       for (int (*bottom)() : bottoms) g_sum += static_cast<unsigned>(recurse(depth, bottom));
@@ -256,7 +274,7 @@ int main() {
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i) threads.emplace_back(run_thread);
   for (std::thread& thread : threads) thread.join();
-  printf("%ld walks, %ld frames compared, %ld of them signal frames, %ld wrong\n", g_walks.load(), g_frames.load(),
-         g_signal_frames.load(), g_wrong.load());
+  printf("%ld walks, %ld frames compared, %ld of them signal frames, %ld wrong\n", g_walks.load(),
+         g_frames.load(), g_signal_frames.load(), g_wrong.load());
   return g_wrong.load() == 0 && g_frames.load() > 100'000 && g_signal_frames.load() > 1000 ? 0 : 1;
 }
