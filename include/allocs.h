@@ -129,7 +129,7 @@ int alloc_describe_wait(const void *obj, char *buf, size_t len);
 /* The allocators that answer; compare with alloc_get_allocator(). */
 extern struct allocator __mmap_allocator, __brk_allocator, __static_file_allocator, __static_segment_allocator,
     __static_section_allocator, __static_symbol_allocator, __tls_block_allocator, __tls_symbol_allocator, __auxv_allocator,
-    __stack_allocator, __stackframe_allocator, __default_lib_malloc_allocator, __ld_so_malloc_allocator,
+    __stack_allocator, __stackframe_allocator, __default_lib_malloc_allocator, __program_malloc_allocator, __ld_so_malloc_allocator,
     __liballocs_own_allocator;
 
 #ifdef __cplusplus

@@ -24,14 +24,15 @@ MAY_INCLUDE = {
     "runtime/query": QUERY + ["include"],
     "runtime/allocators": OBSERVE + ["include"],
     "runtime/metadata": OBSERVE + ["runtime/allocators", "include"],
-    "runtime/preload": OBSERVE + ["runtime/allocators", "runtime/metadata", "include"],
+    "runtime/self": OBSERVE + ["runtime/allocators", "runtime/metadata", "include"],
+    "runtime/preload": OBSERVE + ["runtime/allocators", "runtime/metadata", "runtime/self", "include"],
     "meta": ["base", "elf", "types", "types/write", "include"],
     "toolchain/toolsub": BASE,
     "toolchain/allocscc": ["base", "toolchain/toolsub"],
     "toolchain/plugin": ["types/site_id.h"],
     "clients": ["base", "include"],
     "tools": ["base", "elf", "types", "types/write", "meta", "toolchain/toolsub", "clients",
-              "runtime/index", "runtime/query", "runt", "include"],
+              "runtime/index", "runtime/query", "runtime/metadata", "runt", "include"],
 }
 
 # Outside headers that one part keeps to itself.

@@ -94,6 +94,16 @@ std::span<const EnumeratorRecord> Image::enumerators_of(const TypeRecord& type) 
   return all.subspan(type.first, type.count);
 }
 
+bool Image::is_named(TypeIndex index, std::string_view name) const {
+  const TypeRecord* record = type(index);
+  if (record == nullptr) return false;
+  if (name == text(record->name)) return true;
+  for (const AliasRecord& alias : table<AliasRecord>(Table::aliases)) {
+    if (alias.type == index && name == text(alias.name)) return true;
+  }
+  return false;
+}
+
 const StaticRecord* Image::find_in(std::span<const StaticRecord> records, std::uint64_t at) {
   std::size_t index =
       last_at_or_below(records, at, [](const StaticRecord& r) { return r.address; });

@@ -63,6 +63,9 @@ class Image {
   const SiteRecord* find_site(std::uint64_t return_address) const;
   const RegionRecord* find_region(Table which, std::uint64_t at) const;
 
+  // Is that the type's canonical name or one of its aliases?
+  bool is_named(TypeIndex index, std::string_view name) const;
+
   // Calls `found(TypeIndex)` for each type of that canonical name or alias until it returns true.
   template <typename Found>
   void find_types_named(std::string_view name, Found&& found) const;
@@ -89,7 +92,7 @@ void Image::find_types_named(std::string_view name, Found&& found) const {
     }
   }
   for (; low < names.size() && names[low].hash == hash; ++low) {
-    if (found(names[low].type)) return;
+    if (is_named(names[low].type, name) && found(names[low].type)) return;
   }
 }
 

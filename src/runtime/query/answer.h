@@ -62,7 +62,7 @@ struct Answer {
   }
   void set_type(uniqtype* found, std::uint8_t grade) {
     type = found;
-    type_grade = found == nullptr ? ALLOC_GRADE_NONE : grade;
+    type_grade = found == nullptr ? std::uint8_t{ALLOC_GRADE_NONE} : grade;
     type_error = found == nullptr ? ALLOC_E_NO_TYPE : ALLOC_OK;
   }
   void set_no_type(int why) {

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
+#include "allocs.h"
 #include "base/address.h"
 #include "elf/file.h"
+#include "runtime/index/records.h"
 #include "types/image.h"
 #include "types/instantiate.h"
 
@@ -24,9 +27,25 @@ struct Object {
   std::optional<types::Image> image{};
   types::TypeSlots slots{};
   int image_error = 0;            // why there is no image
+  bool was_tried = false;         // an image was asked for once
+  bool is_settled = false;        // nothing more will come
   elf::File file{};               // the object's file, to fall back on; may be empty
 
   LinkAddress link_address(Address a) const { return a - bias; }
 };
+
+// What the module table alone says of an object. The path is the table's own copy. Context: signal.
+inline Object bare_object(const index::ModuleRecord& module) {
+  Object object{.range = {module.begin, module.end},
+                .bias = {module.bias},
+                .path = module.path == Address{} ? "" : reinterpret_cast<const char*>(raw(module.path)),
+                .instance = module.instance,
+                .tls_module = module.tls_module,
+                .tls_size = module.tls_size,
+                .image_error = ALLOC_E_NOT_YET};
+  const std::string_view path(object.path);
+  object.is_loader = path.substr(path.rfind('/') + 1).starts_with("ld-linux");
+  return object;
+}
 
 }  // namespace allocs::query

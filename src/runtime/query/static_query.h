@@ -8,7 +8,7 @@
 // Addresses inside a loaded object: a function, a variable, a string literal; else the section, the segment or the file around it.
 namespace allocs::query {
 
-// Below 16 bytes of search the symbols of a file are asked without metadata; a stripped one may have none.
+// What the symbols of the object's file say, for want of metadata.
 inline Answer answer_from_symbols(const Object& object, Address at) {
   const elf::SymbolTable symbols(object.file);
   const auto symbol = symbols.containing(object.link_address(at));
@@ -71,6 +71,11 @@ inline Answer answer_from_segment(const Object& object, Address at) {
   return {};
 }
 
+inline Answer answer_from_segment_of(const Object& object, Address at) {
+  return object.image ? answer_from_region(object, types::Table::segments, Allocator::static_segment, at)
+                      : answer_from_segment(object, at);
+}
+
 inline Answer answer_from_file(const Object& object) {
   Answer answer = Answer::of(Allocator::static_file, object.range, ALLOC_EV_LINK_MAP);
   answer.name = object.path;
@@ -79,23 +84,18 @@ inline Answer answer_from_file(const Object& object) {
 
 // `at` lies in object.range. Never answers "nothing there". Context: signal if `types` may not make any.
 inline Answer query_static(const TypeMaker& types, const Object& object, Address at) {
+  Answer answer;
   if (object.image) {
-    const auto* record = object.image->find_static(raw(object.link_address(at)));
-    if (record != nullptr) return answer_from_static(types, object, *record);
-    for (const auto [table, allocator] : {std::pair{types::Table::sections, Allocator::static_section},
-                                          std::pair{types::Table::segments, Allocator::static_segment}}) {
-      Answer answer = answer_from_region(object, table, allocator, at);
-      if (answer.error == ALLOC_OK) return answer;
+    if (const auto* record = object.image->find_static(raw(object.link_address(at)))) {
+      return answer_from_static(types, object, *record);
     }
-    return answer_from_file(object);
+    answer = answer_from_region(object, types::Table::sections, Allocator::static_section, at);
+  } else {
+    answer = answer_from_symbols(object, at);
   }
-  for (Answer answer : {answer_from_symbols(object, at), answer_from_segment(object, at)}) {
-    if (answer.error != ALLOC_OK) continue;
-    answer.set_no_type(object.image_error);
-    return answer;
-  }
-  Answer answer = answer_from_file(object);
-  answer.set_no_type(object.image_error);
+  if (answer.error != ALLOC_OK) answer = answer_from_segment_of(object, at);
+  if (answer.error != ALLOC_OK) answer = answer_from_file(object);
+  if (!object.image) answer.set_no_type(object.image_error);
   return answer;
 }
 

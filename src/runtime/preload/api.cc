@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "allocs.h"
+
+#include <cstring>
+
+#include "base/export.h"
+#include "runtime/preload/allocator_objects.h"
+#include "runtime/query/describe.h"
+#include "runtime/query/path.h"
+#include "runtime/query/query.h"
+#include "runtime/self/self_process.h"
+
+// The public functions of <allocs.h>: each takes its caller's registers, asks the engine, and puts the answer in C's terms.
+
+namespace {
+
+using allocs::Address;
+using allocs::address_of;
+using allocs::TextWriter;
+using allocs::query::Answer;
+using allocs::self::SelfProcess;
+
+const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
+
+[[gnu::always_inline]] inline Answer ask(const void* obj, SelfProcess::Mode mode) {
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(mode, here);
+  return allocs::query::query(process, address_of(obj));
+}
+
+SelfProcess::Mode mode_of(unsigned flags) {
+  return (flags & ALLOC_NOWAIT) != 0 ? SelfProcess::Mode::no_wait : SelfProcess::Mode::wait;
+}
+
+std::size_t size_of(const Answer& answer) { return answer.is_empty ? 0 : answer.range.size(); }
+
+void put_info(const Answer& answer, alloc_info& out) {
+  std::memset(&out, 0, sizeof(out));
+  out.error = answer.error;
+  out.type_error = answer.type_error;
+  out.allocator = allocs::preload::object_of(answer.allocator);
+  if (answer.error != ALLOC_OK) return;
+  out.base = pointer(answer.range.begin);
+  out.size = size_of(answer);
+  out.type = answer.type;
+  out.site = pointer(answer.site);
+  out.name = answer.name;
+  out.evidence = answer.evidence;
+  out.base_grade = answer.base_grade;
+  out.type_grade = answer.type_grade;
+  out.depth = allocs::query::row_of(answer.allocator).depth;
+  out.thread = answer.thread;
+}
+
+int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode, const allocs::runt::Registers& here) {
+  const SelfProcess process(mode, here);
+  const Answer answer = allocs::query::query(process, address_of(obj));
+  TextWriter out(buf, len);
+  allocs::query::put_description(out, answer, address_of(obj));
+  return static_cast<int>(out.length());
+}
+
+}  // namespace
+
+extern "C" {
+
+ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
+  return allocs::preload::object_of(ask(obj, SelfProcess::Mode::wait).allocator);
+}
+
+ALLOCS_EXPORT void* alloc_get_base(const void* obj) {
+  const Answer answer = ask(obj, SelfProcess::Mode::wait);
+  return answer.error == ALLOC_OK ? const_cast<void*>(pointer(answer.range.begin)) : nullptr;
+}
+
+ALLOCS_EXPORT size_t alloc_get_size(const void* obj) {
+  const Answer answer = ask(obj, SelfProcess::Mode::wait);
+  return answer.error != ALLOC_OK || answer.is_function ? 0 : size_of(answer);
+}
+
+ALLOCS_EXPORT struct uniqtype* alloc_get_type(const void* obj) {
+  return ask(obj, SelfProcess::Mode::wait).type;
+}
+
+ALLOCS_EXPORT const void* alloc_get_site(const void* obj) {
+  const Answer answer = ask(obj, SelfProcess::Mode::wait);
+  return answer.error == ALLOC_OK ? pointer(answer.site) : nullptr;
+}
+
+ALLOCS_EXPORT int alloc_query(const void* obj, unsigned flags, struct alloc_info* out) {
+  if (out == nullptr) return ALLOC_E_INVALID;
+  put_info(ask(obj, mode_of(flags)), *out);
+  return out->error;
+}
+
+ALLOCS_EXPORT const char* alloc_error_message(int error) { return allocs::query::error_message(error); }
+
+ALLOCS_EXPORT int alloc_describe(const void* obj, char* buf, size_t len) {
+  const auto here = allocs::runt::current_registers();
+  return describe(obj, buf, len, SelfProcess::Mode::no_wait, here);
+}
+
+ALLOCS_EXPORT int alloc_describe_wait(const void* obj, char* buf, size_t len) {
+  const auto here = allocs::runt::current_registers();
+  return describe(obj, buf, len, SelfProcess::Mode::wait, here);
+}
+
+ALLOCS_EXPORT int alloc_format_path(const void* obj, unsigned flags, char* buf, size_t len) {
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(mode_of(flags), here);
+  const Answer answer = allocs::query::query(process, address_of(obj));
+  TextWriter out(buf, len);
+  if (answer.error != ALLOC_OK) return answer.error;
+  allocs::query::put_path(out, answer, address_of(obj));
+  return static_cast<int>(out.length());
+}
+
+ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_path_entry* entries,
+                                 size_t capacity) {
+  if (entries == nullptr && capacity != 0) return ALLOC_E_INVALID;
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(mode_of(flags), here);
+  const Address at = address_of(obj);
+  const Answer leaf = allocs::query::query(process, at);
+  if (leaf.error != ALLOC_OK) return leaf.error;
+  size_t count = 0;
+  const auto add = [&](const alloc_path_entry& entry) {
+    if (count < capacity) entries[count] = entry;
+    ++count;
+  };
+  allocs::query::for_each_enclosing(
+      process, leaf, at,
+      [&](allocs::query::Allocator allocator, allocs::AddressRange range, const char* name, uniqtype* type) {
+        add({.allocator = allocs::preload::object_of(allocator),
+             .base = pointer(range.begin),
+             .size = range.size(),
+             .type = type,
+             .name = name,
+             .index = UINT64_MAX});
+      });
+  allocs::query::for_each_subobject(leaf, at, [&](const allocs::types::Subobject& step, Address base) {
+    add({.allocator = nullptr,
+         .base = pointer(base),
+         .size = step.size,
+         .type = const_cast<uniqtype*>(step.type),
+         .name = step.member,
+         .index = step.index});
+  });
+  return static_cast<int>(count);
+}
+
+}  // extern "C"

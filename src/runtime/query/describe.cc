@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/query/describe.h"
+
+namespace allocs::query {
+
+const char* error_message(int error) {
+  switch (error) {
+    case ALLOC_OK: return "success";
+    case ALLOC_E_NOTHING_THERE: return "nothing is allocated there";
+    case ALLOC_E_NO_METADATA: return "the object has no metadata";
+    case ALLOC_E_NOT_YET: return "its metadata has not been read yet";
+    case ALLOC_E_NO_TYPE: return "the metadata does not tell the type";
+    case ALLOC_E_UNINDEXED: return "allocated where the index does not see";
+    case ALLOC_E_BEING_RESIZED: return "the block is being resized by another thread";
+    case ALLOC_E_OTHER_THREAD: return "a slot of another running thread's stack";
+    case ALLOC_E_NO_UNWIND: return "the stack cannot be unwound that far";
+    case ALLOC_E_CONFLICT: return "the evidence for a type contradicts itself";
+    case ALLOC_E_NO_RUNTIME: return "the run time is not loaded: preload liballocs_preload.so";
+    case ALLOC_E_NO_MEMORY: return "out of memory";
+    case ALLOC_E_INVALID: return "invalid argument";
+    default: return "unknown error";
+  }
+}
+
+const char* grade_word(std::uint8_t grade) {
+  switch (grade) {
+    case ALLOC_GRADE_WEAK: return "weak";
+    case ALLOC_GRADE_PLAUSIBLE: return "plausible";
+    case ALLOC_GRADE_STRONG: return "strong";
+    case ALLOC_GRADE_EXACT: return "exact";
+    default: return "none";
+  }
+}
+
+void put_evidence(TextWriter& out, std::uint32_t evidence) {
+  constexpr struct {
+    std::uint32_t bit;
+    const char* word;
+  } kWords[] = {
+      {ALLOC_EV_HEAP_INDEX, "heap index"},
+      {ALLOC_EV_UNWIND, "call frame information"},
+      {ALLOC_EV_LINK_MAP, "link map"},
+      {ALLOC_EV_THREAD_TABLE, "thread table"},
+      {ALLOC_EV_KERNEL, "kernel"},
+      {ALLOC_EV_ELF_SYMBOL, "ELF symbol"},
+      {ALLOC_EV_SECTION, "section headers"},
+      {ALLOC_EV_CODE_REFERENCE, "references in the code"},
+      {ALLOC_EV_DEBUG_INFORMATION, "debug information"},
+      {ALLOC_EV_SITE_NEW, "new-expression"},
+      {ALLOC_EV_SITE_TARGET, "target of the allocating call"},
+      {ALLOC_EV_SITE_SIZE, "size that fits"},
+  };
+  bool first = true;
+  for (const auto& [bit, word] : kWords) {
+    if ((evidence & bit) == 0) continue;
+    if (!first) out.put(", ");
+    out.put(word);
+    first = false;
+  }
+}
+
+namespace {
+
+void put_what(TextWriter& out, const Answer& answer) {
+  out.put(row_of(answer.allocator).name).put(" allocation ");
+  if (answer.name != nullptr && *answer.name != '\0') out.put('"').put(answer.name).put("\" ");
+  out.put("at ").hexadecimal(raw(answer.range.begin)).put(", ");
+  out.decimal(answer.is_empty ? 0 : answer.range.size()).put(" bytes");
+  if (answer.thread != 0) out.put(", thread ").decimal(static_cast<unsigned>(answer.thread));
+}
+
+void put_type(TextWriter& out, const Answer& answer) {
+  if (answer.type == nullptr) {
+    out.put("; type unknown: ").put(error_message(answer.type_error));
+    return;
+  }
+  out.put("; type ");
+  types::put_human_name(out, answer.type);
+  out.put(" (").put(grade_word(answer.type_grade)).put(')');
+}
+
+}  // namespace
+
+void put_description(TextWriter& out, const Answer& answer, Address at) {
+  out.hexadecimal(raw(at)).put(": ");
+  if (answer.error != ALLOC_OK) {
+    out.put(answer.error == ALLOC_E_NOTHING_THERE ? "" : "cannot tell: ").put(error_message(answer.error));
+    return;
+  }
+  const std::uint64_t offset = at - answer.range.begin;
+  if (offset != 0) out.decimal(offset).put(" bytes into ");
+  put_what(out, answer);
+  put_type(out, answer);
+  if (answer.type != nullptr) {
+    out.put("; path ");
+    put_path(out, answer, at);
+  }
+  if (answer.site != Address{}) out.put("; site ").hexadecimal(raw(answer.site));
+  out.put("; evidence: ");
+  put_evidence(out, answer.evidence);
+}
+
+}  // namespace allocs::query

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/query/path.h"
+
+namespace allocs::query {
+
+// The text for an ALLOC_E_* code; never nullptr. Context: signal.
+const char* error_message(int error);
+
+// A sentence or two for a human: what, where in it, of which type, allocated where, on what evidence. Context: signal.
+void put_description(TextWriter& out, const Answer& answer, Address at);
+
+// "debug information, ELF symbol": the words for a set of evidence. Context: signal.
+void put_evidence(TextWriter& out, std::uint32_t evidence);
+
+const char* grade_word(std::uint8_t grade);
+
+}  // namespace allocs::query

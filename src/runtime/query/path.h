@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/query/allocator_names.h"
+#include "runtime/query/query.h"
+#include "types/describe.h"
+#include "types/subobject.h"
+
+// The chain from the mapping down to the field, and its text.
+namespace allocs::query {
+
+inline constexpr unsigned kDeepestNesting = 128;  // of subobjects; more is a damaged type
+
+// Calls visit(Subobject, its address) for each member or element that contains `at`, outermost first.
+template <typename Visit>
+void for_each_subobject(const Answer& leaf, Address at, Visit&& visit) {
+  const uniqtype* type = leaf.type;
+  Address base = leaf.range.begin;
+  std::uint64_t extent = leaf.range.size();
+  for (unsigned depth = 0; type != nullptr && depth < kDeepestNesting; ++depth) {
+    types::Subobject found;
+    if (!types::subobject_at(*type, extent, at - base, found)) return;
+    base = base + found.offset;
+    visit(found, base);
+    type = found.type;
+    extent = found.size;
+  }
+}
+
+// What stands for the leaf allocation in an expression: "table", "main::", "((struct node *)0x55d0)->".
+inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
+  const bool is_block = leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
+  if (!is_block) {
+    out.put(leaf.name == nullptr ? "" : leaf.name);
+    return;
+  }
+  const uniqtype* type = leaf.type;
+  const bool unbounded = type != nullptr && types::record_of(*type).kind == types::Kind::array &&
+                         types::record_of(*type).count == types::kUnbounded;
+  const uniqtype* target = unbounded ? type->related[0].un.t.ptr : type;
+  out.put("((");
+  if (target == nullptr) {
+    out.put("void");
+  } else {
+    types::put_human_name(out, target);
+  }
+  out.put(" *)").hexadecimal(raw(leaf.range.begin)).put(')');
+}
+
+// The expression for the innermost field at `at`, as C writes it. Context: signal.
+inline void put_path(TextWriter& out, const Answer& leaf, Address at) {
+  put_root_of_path(out, leaf);
+  const bool is_block = leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
+  bool first = true;
+  for_each_subobject(leaf, at, [&](const types::Subobject& step, Address) {
+    if (step.member == nullptr) {
+      out.put('[').decimal(step.index).put(']');
+    } else if (*step.member != '\0') {
+      out.put(!first ? "." : leaf.allocator == Allocator::stackframe ? "::" : is_block ? "->" : ".").put(step.member);
+    }
+    first = false;
+  });
+}
+
+// The allocations around the leaf, outermost first, then the leaf itself: visit(allocator, range, name, type).
+template <Process P, typename Visit>
+void for_each_enclosing(const P& process, const Answer& leaf, Address at, Visit&& visit) {
+  const auto put = [&](const Answer& answer) {
+    if (answer.error == ALLOC_OK) visit(answer.allocator, answer.range, answer.name, answer.type);
+  };
+  if (const auto mapping = process.mapping_of(at)) {
+    visit(Allocator::mmap, mapping->range, mapping->name, static_cast<uniqtype*>(nullptr));
+    if (std::string_view(mapping->name) == "[heap]" && leaf.allocator != Allocator::brk) {
+      visit(Allocator::brk, mapping->range, mapping->name, static_cast<uniqtype*>(nullptr));
+    }
+  }
+  const bool is_static = leaf.allocator >= Allocator::static_file && leaf.allocator <= Allocator::static_symbol;
+  if (const Object* object = is_static ? process.find_object(at) : nullptr) {
+    if (leaf.allocator > Allocator::static_file) put(answer_from_file(*object));
+    if (leaf.allocator > Allocator::static_segment) put(answer_from_segment_of(*object, at));
+    if (leaf.allocator > Allocator::static_section && object->image) {
+      put(answer_from_region(*object, types::Table::sections, Allocator::static_section, at));
+    }
+  }
+  if (leaf.allocator != Allocator::mmap) put(leaf);
+}
+
+}  // namespace allocs::query

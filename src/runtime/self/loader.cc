@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/self/loader.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/raw_syscall.h"
+#include "base/text_writer.h"
+#include "elf/build_id.h"
+#include "runtime/allocators/state.h"
+#include "runtime/index/tables.h"
+#include "runtime/metadata/find_image.h"
+#include "runtime/metadata/make_image.h"
+#include "runtime/self/lock.h"
+#include "runtime/self/memory.h"
+
+namespace allocs::self {
+
+namespace {
+
+constexpr unsigned kLongestWaitMs = 2000;
+constexpr std::size_t kLongestPath = 4096;
+
+constinit ProcessLock g_loading;
+
+const char* path_text(const index::ModuleRecord& module) {
+  const auto* path = reinterpret_cast<const char*>(raw(module.path));
+  return path == nullptr ? "" : path;
+}
+
+// What can be opened: the loader knows the executable by an empty name.
+const char* file_to_open(const index::ModuleRecord& module) {
+  const char* path = path_text(module);
+  return module.is_executable != 0 || path[0] == '\0' ? "/proc/self/exe" : path;
+}
+
+bool has_build_id(const metadata::MappedFile& file, std::span<const std::uint8_t> expected) {
+  if (expected.empty()) return true;
+  const SpanMemory bytes(Address{0}, file.bytes, file.size);
+  const elf::File object(file.bytes, file.size);
+  for (std::size_t i = 0; i < elf::kMaxProgramHeaders; ++i) {
+    const auto header = object.program_header(i);
+    if (!header) return false;
+    if (header->p_type != PT_NOTE) continue;
+    const Address begin{header->p_offset};
+    const auto id = elf::find_build_id(bytes, AddressRange{begin, begin + header->p_filesz}, header->p_align);
+    if (id) return std::ranges::equal(std::span(id->bytes, id->size), expected);
+  }
+  return false;
+}
+
+// The tool lies in bin/ beside the folder of this library: <prefix>/lib or <prefix>/lib/<triplet>.
+bool find_tool(char* path, std::size_t size) {
+  const auto own = index::module_at(TrustedMemory{}, allocators::g_root, address_of(&g_loading));
+  if (!own) return false;
+  const char* library = path_text(*own);
+  const std::size_t slash = std::string_view(library).rfind('/');
+  if (slash == std::string_view::npos) return false;
+  const std::string_view folder = std::string_view(library).substr(0, slash);
+  for (const std::string_view step : {"", "/.."}) {
+    TextWriter text(path, size);
+    text.put(folder).put(step).put("/../bin/allocs");
+    if (text.fits() && raw_syscall(SYS_faccessat, AT_FDCWD, path, X_OK).ok()) return true;
+  }
+  return false;
+}
+
+void attach_slots(query::Object& object, const types::Image& image) {
+  const std::size_t count = image.types().size();
+  auto* slots = static_cast<std::atomic<uniqtype*>*>(allocate((count + 1) * sizeof(std::atomic<uniqtype*>)));
+  if (slots == nullptr) return;
+  object.image = image;
+  object.slots = {slots, count};
+  object.image_error = ALLOC_OK;
+}
+
+}  // namespace
+
+const query::Object* Loader::object(std::uint32_t instance, bool may_wait) {
+  const query::Object* object = objects_.find(instance);
+  if (!may_wait) return object;
+  if (object == nullptr) object = make_bare(instance);
+  if (object == nullptr || object->image || object->is_settled) return object;
+  return load(instance, *object);
+}
+
+const query::Object* Loader::make_bare(std::uint32_t instance) {
+  const auto module = index::module_record_of(TrustedMemory{}, allocators::g_root, instance);
+  if (!module) return nullptr;
+  void* memory = allocate(sizeof(query::Object));
+  if (memory == nullptr) return nullptr;
+  auto* object = new (memory) query::Object(query::bare_object(*module));
+  return objects_.put(instance, object) ? object : nullptr;
+}
+
+const query::Object* Loader::load(std::uint32_t instance, const query::Object& bare) {
+  const ProcessLock::Guard guard(g_loading, kLongestWaitMs);
+  if (!guard.is_held()) return &bare;
+  const query::Object* now = objects_.find(instance);
+  if (now->image || now->is_settled) return now;
+  const auto module = index::module_record_of(TrustedMemory{}, allocators::g_root, instance);
+  void* memory = module ? allocate(sizeof(query::Object)) : nullptr;
+  if (memory == nullptr) return &bare;
+  auto& object = *new (memory) query::Object(*now);
+  object.is_settled = true;
+  object.image_error = ALLOC_E_NO_METADATA;
+
+  const std::span<const std::uint8_t> build_id(module->build_id.data(), module->build_id_size);
+  const char* path = file_to_open(*module);
+  auto file = metadata::map_file(path);
+  if (file && !has_build_id(*file, build_id)) {
+    metadata::unmap(*file);
+    file.reset();
+  }
+  types::ObjectIdentity identity{.build_id = build_id, .path = path_text(*module)};
+  char resolved[kLongestPath];
+  if (file) {
+    identity.file_size = file->size;
+    identity.file_mtime_ns = file->mtime_ns;
+    const auto length = raw_syscall(SYS_readlink, path, resolved, sizeof(resolved) - 1);
+    if (module->is_executable != 0 && length.ok()) identity.path = {resolved, static_cast<std::size_t>(length.value)};
+  }
+
+  std::optional<types::Image> image;
+  bool is_embedded = false;
+  if (file) image = metadata::find_embedded_image(*file, identity);
+  is_embedded = image.has_value();
+  if (!image) image = metadata::find_image(places_, identity);
+  if (!image && file && places_.policy() != metadata::WaitPolicy::never && !now->was_tried) {
+    char tool[kLongestPath];
+    const bool waits = places_.policy() == metadata::WaitPolicy::wait;
+    char target[kLongestPath];
+    TextWriter target_text(target, sizeof(target));
+    target_text.put(identity.path);
+    if (find_tool(tool, sizeof(tool)) && target_text.fits()) {
+      const char* kept_tool = keep_text(tool);
+      const char* kept_target = keep_text(target);
+      const auto result = metadata::make_image(kept_tool, kept_target, places_, waits ? kLongestWaitMs : 0);
+      object.was_tried = true;
+      if (result == metadata::MakeResult::made) image = metadata::find_image(places_, identity);
+      if (result == metadata::MakeResult::unfinished) {
+        object.is_settled = false;
+        object.image_error = ALLOC_E_NOT_YET;
+      }
+    }
+  } else if (!image && now->was_tried) {
+    object.is_settled = false;  // it is still being made
+    object.image_error = ALLOC_E_NOT_YET;
+  }
+  if (image) attach_slots(object, *image);
+  if (file && (!image || is_embedded)) {
+    object.file = elf::File(file->bytes, file->size);  // stays mapped
+  } else if (file) {
+    metadata::unmap(*file);
+  }
+  return objects_.put(instance, &object) ? &object : &bare;
+}
+
+}  // namespace allocs::self

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/metadata/places.h"
+#include "runtime/query/object.h"
+#include "runtime/self/object_table.h"
+
+namespace allocs::self {
+
+// Objects of this process with their metadata.
+class Loader {
+ public:
+  constexpr Loader() = default;
+
+  // Context: init.
+  void open(const char* const* environment) { places_.read_environment(environment); }
+
+  // The object of that module instance as far as it is known now; with `may_wait`, its metadata is found, or made, first. nullptr
+  // if there is no such instance, or no memory. Context: signal without `may_wait`, else query.
+  const query::Object* object(std::uint32_t instance, bool may_wait);
+
+ private:
+  const query::Object* make_bare(std::uint32_t instance);
+  const query::Object* load(std::uint32_t instance, const query::Object& bare);
+
+  ObjectTable objects_;
+  metadata::Places places_;
+};
+
+}  // namespace allocs::self

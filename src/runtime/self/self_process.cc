@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/self/self_process.h"
+
+#include "runtime/allocators/module_recorder.h"
+#include "runtime/index/find_block.h"
+#include "runtime/query/initial_stack.h"
+#include "runtime/self/loader.h"
+#include "runtime/self/memory.h"
+
+namespace allocs::self {
+
+namespace {
+
+constinit types::Interner g_interner;
+constinit Loader g_loader;
+constinit runt::RuleCache g_rules;
+constinit std::atomic<std::uint64_t> g_rules_hold_for{0};
+constinit query::InitialStack g_initial_stack;
+constinit bool g_has_initial_stack = false;
+
+// The first thread's stack is as large as it has grown; frames further than this from its start are on another stack.
+constexpr std::uint64_t kUsualStackLimit = 8u << 20;
+
+// Frames of the thread that asks, without those of this library.
+class CallerWalk {
+ public:
+  CallerWalk(const runt::StackMemory& stack, const runt::Registers& start, AddressRange own_code)
+      : rules_(trusted_, loader_frames_), walk_(stack, rules_, g_rules, start), own_code_(own_code) {}
+
+  std::optional<runt::Frame> next() {
+    for (;;) {
+      auto frame = walk_.next();
+      if (!frame || !own_code_.contains(frame->pc)) return frame;
+    }
+  }
+
+ private:
+  TrustedMemory trusted_;
+  runt::self::LoaderEhFrames loader_frames_;
+  runt::MemoryRules<TrustedMemory, runt::self::LoaderEhFrames> rules_;
+  runt::CachedWalk<runt::StackMemory, runt::MemoryRules<TrustedMemory, runt::self::LoaderEhFrames>> walk_;
+  AddressRange own_code_;
+};
+
+// Cached unwind rules hold as long as the set of loaded objects does. Only one thread empties the cache for a change.
+void forget_rules_of_gone_modules() {
+  const std::uint64_t now = index::load_acquire(allocators::g_root.module_generation) +
+                            index::load_acquire(allocators::g_root.modules_changed);
+  std::uint64_t seen = g_rules_hold_for.load(std::memory_order_acquire);
+  if (seen != now && g_rules_hold_for.compare_exchange_strong(seen, now, std::memory_order_acq_rel)) {
+    g_rules.next_generation();
+  }
+}
+
+void read_initial_stack() {
+  const Address argc = allocators::g_root.initial_stack;
+  const TrustedMemory memory;
+  const auto vectors = argc == Address{} ? std::nullopt : runt::read_stack_vectors(memory, argc);
+  if (!vectors) return;
+  g_initial_stack = query::initial_stack_of(memory, argc, *vectors);
+  g_has_initial_stack = true;
+}
+
+}  // namespace
+
+types::Interner& interner() { return g_interner; }
+
+void open(const char* const* environment) {
+  g_interner.open(type_memory());
+  g_loader.open(environment);
+  read_initial_stack();
+}
+
+SelfProcess::SelfProcess(Mode mode, const runt::Registers& caller)
+    : mode_(mode),
+      caller_(caller),
+      types_{.interner = &g_interner, .scratch = scratch_memory(), .may_make = mode == Mode::wait} {}
+
+namespace {
+
+// Does the loader know an object there? Without its lock-free look-up, nobody can tell cheaply: then yes.
+bool is_in_unknown_module(Address at) {
+  const runt::self::LoaderEhFrames frames;
+  return !runt::self::LoaderEhFrames::is_available() || frames.eh_frame_of(at).has_value();
+}
+
+}  // namespace
+
+const query::Object* SelfProcess::find_object(Address at) const {
+  std::uint32_t instance = index::module_instance_at(tables(), *root(), at);
+  if (instance == 0) {
+    if (!may_wait() || !is_in_unknown_module(at) || !allocators::refresh_modules()) return nullptr;
+    instance = index::module_instance_at(tables(), *root(), at);
+  }
+  return instance == 0 ? nullptr : find_instance(instance);
+}
+
+const query::Object* SelfProcess::find_instance(std::uint32_t instance) const {
+  if (const query::Object* object = g_loader.object(instance, may_wait())) return object;
+  const auto module = index::module_record_of(tables(), *root(), instance);
+  if (!module) return nullptr;
+  scratch_object_ = query::bare_object(*module);
+  return &scratch_object_;
+}
+
+const query::InitialStack* SelfProcess::initial_stack() const {
+  return g_has_initial_stack ? &g_initial_stack : nullptr;
+}
+
+int SelfProcess::id_of_caller() const {
+  const std::uint64_t own = raw(runt::self::thread_pointer());
+  int id = 0;
+  index::for_each_thread(tables(), *root(), [&](const index::ThreadRecord& thread) {
+    if (thread.thread_pointer == own) id = static_cast<int>(thread.tid);
+    return id == 0;
+  });
+  return id;
+}
+
+// From the caller's stack pointer to the outer end of the stack that it is on; empty if that is not known.
+AddressRange SelfProcess::stack_of_caller() const {
+  const Address sp = caller_.sp();
+  const Address thread = runt::self::thread_pointer();
+  if (g_has_initial_stack && raw(thread) == root()->main_thread_pointer && sp < g_initial_stack.argc &&
+      g_initial_stack.argc - sp < kUsualStackLimit) {
+    return {sp, g_initial_stack.argc};
+  }
+  if (const auto record = index::thread_with_stack_at(tables(), *root(), sp);
+      record && record->thread_pointer == raw(thread)) {
+    return {sp, record->stack_high};
+  }
+  // A fiber, or an alternate stack: as far as the block or the mapping goes that holds it.
+  if (const auto block = index::find_block(tables(), *root(), sp);
+      block && block->state == index::BlockState::known) {
+    return {sp, block->base + block->size};
+  }
+  if (const auto mapping = mapping_of(sp)) return {sp, mapping->range.end};
+  return {};
+}
+
+query::Answer SelfProcess::query_stacks(Address at) const {
+  const AddressRange stack = stack_of_caller();
+  if (stack.contains(at)) {
+    forget_rules_of_gone_modules();
+    const auto own = index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
+    const runt::StackMemory memory(stack);
+    CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{});
+    query::Answer answer = query::query_frames(*this, walk, at);
+    if (answer.error == ALLOC_OK) answer.thread = id_of_caller();
+    if (answer.error != ALLOC_E_NO_UNWIND) return answer;
+    answer.allocator = query::Allocator::stack;
+    return answer;
+  }
+  const auto thread = index::thread_with_stack_at(tables(), *root(), at);
+  if (!thread) return {};
+  query::Answer answer =
+      query::Answer::of(query::Allocator::stack, {thread->stack_low, thread->stack_high}, ALLOC_EV_THREAD_TABLE);
+  answer.thread = static_cast<int>(thread->tid);
+  answer.set_no_type(ALLOC_E_OTHER_THREAD);
+  return answer;
+}
+
+query::Answer SelfProcess::query_own(Address at) const {
+  const auto range = index::own_range_at(tables(), *root(), at);
+  if (!range) return {};
+  return query::Answer::of(query::Allocator::own, *range, ALLOC_EV_HEAP_INDEX);
+}
+
+std::optional<query::MappingView> SelfProcess::mapping_of(Address at) const {
+  if (!may_wait()) return std::nullopt;
+  const runt::MappingAnswer answer = runt::self::mapping_of(at);
+  if (answer.certainty != Certainty::known) return std::nullopt;
+  return query::MappingView{.range = answer.mapping.range, .name = keep_text(answer.mapping.name)};
+}
+
+bool SelfProcess::is_ld_so_pool(const query::MappingView& mapping) const {
+  if (mapping.name[0] != '\0') return false;
+  bool found = false;
+  index::for_each_module(tables(), *root(), [&](const index::ModuleRecord& module) {
+    found = mapping.range.contains(module.link_map);
+    return !found;
+  });
+  return found;
+}
+
+}  // namespace allocs::self

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/memory.h"
+#include "runt/cached_walk.h"
+#include "runt/registers.h"
+#include "runt/self.h"
+#include "runtime/allocators/state.h"
+#include "runtime/index/tables.h"
+#include "runtime/query/process.h"
+#include "runtime/query/stack_query.h"
+
+namespace allocs::self {
+
+// This very process, as a query sees it: query::Process. One is made for each query; it holds nothing but who asks and what is
+// allowed.
+class SelfProcess {
+ public:
+  enum class Mode : std::uint8_t {
+    wait,     // may load and make metadata, allocate, ask the kernel
+    no_wait,  // async-signal-safe: only what is in memory already
+  };
+
+  // `caller`: the registers of the API function that was called, which stays on the stack during the query.
+  SelfProcess(Mode mode, const runt::Registers& caller);
+
+  TrustedMemory tables() const { return {}; }
+  TrustedMemory host() const { return {}; }  // asked only about the initial stack, which stays
+  const index::Root* root() const { return &allocators::g_root; }
+  const query::TypeMaker& types() const { return types_; }
+  const query::Object* find_object(Address at) const;
+  const query::Object* find_instance(std::uint32_t instance) const;
+  const query::InitialStack* initial_stack() const;
+  query::Answer query_stacks(Address at) const;
+  query::Answer query_own(Address at) const;
+  std::optional<query::MappingView> mapping_of(Address at) const;
+  bool knows_mappings() const { return may_wait(); }
+  bool is_ld_so_pool(const query::MappingView& mapping) const;
+
+  template <typename Visit>
+  void for_each_object(Visit&& visit) const {
+    index::for_each_module(tables(), *root(), [&](const index::ModuleRecord& module) {
+      if (module.state != index::ModuleState::loaded || module.tls_module == 0) return true;
+      return visit(query::bare_object(module));
+    });
+  }
+  // The asking thread first: its memory needs no check. Others may be gone: their memory is read through the kernel.
+  template <typename Visit>
+  void for_each_thread(Visit&& visit) const;
+
+ private:
+  bool may_wait() const { return mode_ == Mode::wait; }
+  AddressRange stack_of_caller() const;
+  int id_of_caller() const;  // from the thread table; 0 if it is not in it
+
+  Mode mode_;
+  const runt::Registers& caller_;
+  query::TypeMaker types_;
+  mutable query::Object scratch_object_;
+};
+
+// Memory of this process that may vanish at any moment, read through the kernel. A view is valid until the fourth next one.
+// Context: signal, where the host allows system calls.
+class CheckedMemory {
+ public:
+  const std::byte* view(Address at, std::size_t size) const {
+    if (size > kLongest) return nullptr;
+    std::byte* into = buffers_[next_++ % kBuffers];
+    return runt::self::read_memory(at, into, size) ? into : nullptr;
+  }
+
+ private:
+  static constexpr std::size_t kBuffers = 4, kLongest = 64;
+  mutable std::byte buffers_[kBuffers][kLongest]{};
+  mutable unsigned next_ = 0;
+};
+static_assert(Memory<CheckedMemory>);
+
+template <typename Visit>
+void SelfProcess::for_each_thread(Visit&& visit) const {
+  const Address own = runt::self::thread_pointer();
+  if (!visit(query::ThreadView{.id = 0, .thread_pointer = own}, tables())) return;
+  if (!may_wait()) return;
+  const CheckedMemory checked;
+  index::for_each_thread(tables(), *root(), [&](const index::ThreadRecord& thread) {
+    if (thread.thread_pointer == raw(own) || thread.thread_pointer == 0) return true;
+    return static_cast<bool>(visit(
+        query::ThreadView{.id = static_cast<int>(thread.tid), .thread_pointer = Address{thread.thread_pointer}},
+        checked));
+  });
+}
+
+// Opens the query side: before that every answer is "nothing". `environment`: NULL-terminated. Context: init.
+void open(const char* const* environment);
+
+// The types of this process.
+types::Interner& interner();
+
+}  // namespace allocs::self
