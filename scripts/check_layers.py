@@ -26,6 +26,7 @@ MAY_INCLUDE = {
     "runtime/metadata": OBSERVE + ["runtime/allocators", "include"],
     "runtime/self": OBSERVE + ["runtime/allocators", "runtime/metadata", "include"],
     "runtime/preload": OBSERVE + ["runtime/allocators", "runtime/metadata", "runtime/self", "include"],
+    "runtime/stand_in": ["base", "include"],
     "meta": ["base", "elf", "types", "types/write", "include"],
     "toolchain/toolsub": BASE,
     "toolchain/allocscc": ["base", "toolchain/toolsub"],
