@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "meta/die_stream.h"
+#include "meta/range_lists.h"
+#include "types/write/object_model.h"
+#include "types/write/source_types.h"
+
+namespace allocs::meta {
+
+using EntityIndex = std::uint32_t;
+inline constexpr EntityIndex kNoEntity = 0xFFFFFFFFu;
+
+// Something with a name and a type: a function or a variable. An entry often tells only where it is and leaves the rest to the
+// declaration or the abstract function that it comes from; `origin` is that one.
+struct Entity {
+  types::StringRef name = 0;          // qualified; of a variable in a function just its own
+  types::StringRef linkage_name = 0;
+  types::TypeIndex type = types::kNoType;         // of a function its signature
+  types::TypeIndex return_type = types::kNoType;  // of a function, if it says
+  types::StringRef file = 0;
+  std::uint32_t line = 0;
+  EntityIndex owner = kNoEntity;  // the function in which a variable is declared
+  DieKey origin = kNoDie;
+  bool is_external = false;
+};
+
+struct StaticDraft {
+  EntityIndex entity = kNoEntity;
+  std::uint64_t address = 0;  // or offset in the TLS segment
+  bool is_thread_local = false;
+};
+
+struct VariableDraft {
+  EntityIndex entity = kNoEntity;
+  EntityIndex inlined = kNoEntity;  // the function that is inlined here and has this variable
+  bool is_formal = false;
+  std::uint32_t first_piece = 0;
+  std::uint32_t piece_count = 0;
+};
+
+struct FunctionDraft {
+  EntityIndex entity = kNoEntity;
+  types::StringRef unit = 0;
+  std::uint64_t entry = 0;
+  std::uint32_t first_range = 0;
+  std::uint32_t range_count = 0;
+  std::uint32_t first_variable = 0;
+  std::uint32_t variable_count = 0;
+};
+
+// What the debug information of one object says.
+struct DwarfFacts {
+  types::SourceTypes types;
+  std::vector<Entity> entities;
+  std::vector<StaticDraft> statics;
+  std::vector<EntityIndex> declared_variables;  // external ones that are defined elsewhere
+  std::vector<FunctionDraft> functions;
+  std::vector<PcRange> ranges;
+  std::vector<VariableDraft> variables;
+  std::vector<types::LocationPiece> pieces;
+};
+
+// Reads all of it in one pass, then gives each entity what its origin says. Entities have no `origin` after that.
+DwarfFacts read_debug_information(const ObjectFiles& files, types::StringPool& strings, Diagnostics& diag);
+
+}  // namespace allocs::meta

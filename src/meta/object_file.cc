@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/object_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace allocs::meta {
+
+std::unique_ptr<ElfFile> ElfFile::open(const std::filesystem::path& path, Diagnostics& diag) {
+  std::unique_ptr<ElfFile> file{new ElfFile};
+  file->path_ = path.string();
+  return file->read(diag) ? std::move(file) : nullptr;
+}
+
+ElfFile::~ElfFile() {
+  if (elf_ != nullptr) elf_end(elf_);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+const Section* ElfFile::section(std::string_view name) const {
+  const auto found = std::find_if(sections_.begin(), sections_.end(), [&](const Section& s) { return s.name == name; });
+  return found == sections_.end() ? nullptr : &*found;
+}
+
+const Section* ElfFile::section_at(std::uint64_t address) const {
+  auto after = std::upper_bound(loaded_.begin(), loaded_.end(), address,
+                                [](std::uint64_t at, const Section* s) { return at < s->address; });
+  if (after == loaded_.begin()) return nullptr;
+  const Section* section = *--after;
+  return address - section->address < section->size ? section : nullptr;
+}
+
+std::span<const std::byte> ElfFile::bytes_at(std::uint64_t address, std::uint64_t size) const {
+  const Section* section = section_at(address);
+  if (section == nullptr) return {};
+  const std::uint64_t offset = address - section->address;
+  if (offset > section->bytes.size() || size > section->bytes.size() - offset) return {};
+  return section->bytes.subspan(offset, size);
+}
+
+bool ElfFile::is_code(std::uint64_t address) const {
+  const Section* section = section_at(address);
+  return section != nullptr && (section->flags & SHF_EXECINSTR) != 0;
+}
+
+bool ElfFile::read(Diagnostics& diag) {
+  elf_version(EV_CURRENT);
+  fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat status{};
+  if (fd_ < 0 || ::fstat(fd_, &status) != 0) {
+    diag.error(path_, fmt::format("cannot be opened: {}; give the path of a program or library", std::strerror(errno)));
+    return false;
+  }
+  if (!S_ISREG(status.st_mode)) {
+    diag.error(path_, "not a regular file; give the path of a program or library");
+    return false;
+  }
+  file_size_ = static_cast<std::uint64_t>(status.st_size);
+  file_mtime_ns_ = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u +
+                   static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
+  elf_ = elf_begin(fd_, ELF_C_READ_MMAP, nullptr);
+  const Elf64_Ehdr* header = elf_ == nullptr || elf_kind(elf_) != ELF_K_ELF ? nullptr : elf64_getehdr(elf_);
+  if (header == nullptr || header->e_ident[EI_DATA] != ELFDATA2LSB) {
+    diag.error(path_, "not a 64-bit little-endian ELF file; give a program or library of this machine");
+    return false;
+  }
+  header_ = *header;
+  if (header_.e_type != ET_EXEC && header_.e_type != ET_DYN) {
+    diag.error(path_, "not a linked program or library; link it first");
+    return false;
+  }
+  read_sections(diag);
+  read_segments();
+  read_build_id();
+  return true;
+}
+
+void ElfFile::read_sections(Diagnostics& diag) {
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf_, &names) != 0) names = 0;
+  for (Elf_Scn* scn = elf_nextscn(elf_, nullptr); scn != nullptr; scn = elf_nextscn(elf_, scn)) {
+    const Elf64_Shdr* header = elf64_getshdr(scn);
+    if (header == nullptr) continue;
+    Section section;
+    const char* name = elf_strptr(elf_, names, header->sh_name);
+    section.name = name == nullptr ? "" : name;
+    section.index = static_cast<std::uint32_t>(elf_ndxscn(scn));
+    section.type = header->sh_type;
+    section.flags = header->sh_flags;
+    section.address = header->sh_addr;
+    section.size = header->sh_size;
+    section.link = header->sh_link;
+    section.entry_size = header->sh_entsize;
+    bool readable = true;
+    if ((header->sh_flags & SHF_COMPRESSED) != 0) {
+      readable = elf_compress(scn, 0, 0) >= 0;
+    } else if (section.name.starts_with(".zdebug")) {
+      readable = elf_compress_gnu(scn, 0, 0) >= 0;
+    }
+    if (!readable) {
+      diag.warning(path_, fmt::format("section {} is compressed in a way that libelf cannot undo ({}); left out",
+                                      section.name, elf_errmsg(-1)), header->sh_offset);
+    } else if (header->sh_type != SHT_NOBITS && header->sh_size != 0) {
+      const Elf_Data* data = elf_rawdata(scn, nullptr);
+      if (data != nullptr && data->d_buf != nullptr) {
+        section.bytes = {static_cast<const std::byte*>(data->d_buf), data->d_size};
+      }
+    }
+    sections_.push_back(section);
+  }
+  for (const Section& section : sections_) {
+    const bool is_tbss = section.type == SHT_NOBITS && (section.flags & SHF_TLS) != 0;
+    if ((section.flags & SHF_ALLOC) != 0 && section.size != 0 && !is_tbss) loaded_.push_back(&section);
+  }
+  std::stable_sort(loaded_.begin(), loaded_.end(), [](const Section* a, const Section* b) { return a->address < b->address; });
+}
+
+void ElfFile::read_segments() {
+  std::size_t count = 0;
+  if (elf_getphdrnum(elf_, &count) != 0) return;
+  const Elf64_Phdr* headers = elf64_getphdr(elf_);
+  for (std::size_t i = 0; headers != nullptr && i < count; ++i) {
+    const Elf64_Phdr& h = headers[i];
+    segments_.push_back({h.p_type, h.p_flags, h.p_offset, h.p_vaddr, h.p_filesz, h.p_memsz});
+  }
+}
+
+void ElfFile::read_build_id() {
+  const auto search = [this](const std::byte* bytes, std::size_t size) {
+    for (std::size_t at = 0; size - at >= sizeof(Elf64_Nhdr) && size >= at;) {
+      Elf64_Nhdr note;
+      std::memcpy(&note, bytes + at, sizeof note);
+      const std::uint64_t name = at + sizeof note;
+      const std::uint64_t content = name + ((std::uint64_t{note.n_namesz} + 3) & ~std::uint64_t{3});
+      const std::uint64_t end = content + ((std::uint64_t{note.n_descsz} + 3) & ~std::uint64_t{3});
+      if (content + note.n_descsz > size) return;
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(bytes + name, "GNU", 4) == 0) {
+        const auto* id = reinterpret_cast<const std::uint8_t*>(bytes + content);
+        build_id_.assign(id, id + std::min<std::size_t>(note.n_descsz, 32));
+        return;
+      }
+      if (end > size) return;
+      at = end;
+    }
+  };
+  for (const Section& section : sections_) {
+    if (build_id_.empty() && section.type == SHT_NOTE) search(section.bytes.data(), section.bytes.size());
+  }
+  std::size_t size = 0;
+  const char* raw = elf_rawfile(elf_, &size);
+  for (const Segment& segment : segments_) {
+    if (!build_id_.empty() || segment.type != PT_NOTE || raw == nullptr) continue;
+    if (segment.offset > size || segment.file_size > size - segment.offset) continue;
+    search(reinterpret_cast<const std::byte*>(raw) + segment.offset, segment.file_size);
+  }
+}
+
+}  // namespace allocs::meta

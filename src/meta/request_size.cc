@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/request_size.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <numeric>
+
+namespace allocs::meta {
+namespace {
+
+constexpr int kDeepest = 8;
+constexpr LinearForm kUnknownForm{};
+
+LinearForm constant_form(std::int64_t n) { return {0, n}; }
+
+LinearForm scale(const LinearForm& form, std::int64_t factor) {
+  return {std::abs(times(form.stride, factor)), times(form.addend, factor)};
+}
+
+LinearForm add(const LinearForm& a, const LinearForm& b) {
+  return {std::gcd(a.stride, b.stride), plus(a.addend, b.addend)};
+}
+
+// True of what either form is true of. All ones is what `new T[n]` asks for when n overflows: it says nothing about T.
+LinearForm either(const LinearForm& a, const LinearForm& b) {
+  if (a == constant_form(-1)) return b;
+  if (b == constant_form(-1)) return a;
+  const std::int64_t stride =
+      std::gcd(std::gcd(a.stride, b.stride), plus(a.addend, times(b.addend, -1)));
+  if (stride == 0) return a;
+  const bool same_rest = a.addend % stride == 0 && b.addend % stride == 0;
+  return {stride, same_rest ? 0 : std::min(a.addend, b.addend)};
+}
+
+LinearForm form_of(const AtomTable& atoms, const Value& value, int depth);
+
+LinearForm form_of_atom(const AtomTable& atoms, AtomId id, int depth) {
+  const Atom& atom = atoms[id];
+  if (depth > kDeepest || atom.sources.empty()) return kUnknownForm;
+  switch (atom.kind) {
+    case AtomKind::sum:
+      return add(form_of(atoms, atom.sources[0], depth + 1),
+                 form_of(atoms, atom.sources[1], depth + 1));
+    case AtomKind::product: {
+      const LinearForm a = form_of(atoms, atom.sources[0], depth + 1);
+      const LinearForm b = form_of(atoms, atom.sources[1], depth + 1);
+      if (a.addend != 0 || b.addend != 0) return kUnknownForm;
+      return {std::max<std::int64_t>(times(a.stride, b.stride), 1), 0};
+    }
+    case AtomKind::choice: {
+      std::optional<LinearForm> all;
+      for (const Value& source : atom.sources) {
+        const LinearForm one = form_of(atoms, source, depth + 1);
+        all = all ? either(*all, one) : one;
+      }
+      return *all;
+    }
+    default:
+      return kUnknownForm;
+  }
+}
+
+LinearForm form_of(const AtomTable& atoms, const Value& value, int depth) {
+  if (value.is_constant()) return constant_form(value.addend);
+  return add(scale(form_of_atom(atoms, value.atom, depth), value.factor),
+             constant_form(value.addend));
+}
+
+const Value& argument(const CallFact& call, int n) {
+  return call.arguments[static_cast<std::size_t>(n)];
+}
+
+// The number of the argument register, or kNoArgument.
+int argument_number(const Atom& atom) {
+  if (atom.kind != AtomKind::entry) return kNoArgument;
+  for (int n = 0; n < 6; ++n) {
+    if (static_cast<std::int64_t>(kArgumentRegisters[n]) == atom.where) return n;
+  }
+  return kNoArgument;
+}
+
+}  // namespace
+
+LinearForm linear_form(const AtomTable& atoms, const Value& value) {
+  return form_of(atoms, value, 0);
+}
+
+RequestSize request_size(const FunctionFlow& flow, const CallFact& call,
+                         const AllocationFunction& function) {
+  RequestSize size;
+  if (function.size == kNoArgument || !flow.is_complete) return size;
+  const LinearForm bytes =
+      scale(linear_form(flow.atoms, argument(call, function.size)), function.unit);
+  size.bytes = bytes;
+  if (function.count == kNoArgument) return size;
+  const LinearForm count = linear_form(flow.atoms, argument(call, function.count));
+  if (bytes.is_constant()) {
+    size.bytes = scale(count, bytes.addend);
+    size.element = bytes.addend;
+  } else if (count.is_constant()) {
+    size.bytes = scale(bytes, count.addend);
+    size.element = count.addend;  // the other way round: calloc(sizeof(T), n)
+  } else {
+    size.bytes = kUnknownForm;
+  }
+  return size;
+}
+
+std::vector<int> arguments_behind(const AtomTable& atoms, const Value& value) {
+  std::vector<int> found;
+  std::vector<AtomId> behind;
+  const auto look = [&](const Value& v) {
+    if (v.is_constant() || std::find(behind.begin(), behind.end(), v.atom) != behind.end()) return;
+    behind.push_back(v.atom);
+  };
+  look(value);
+  for (std::size_t i = 0; i < behind.size(); ++i) {
+    const Atom& atom = atoms[behind[i]];
+    const int n = argument_number(atom);
+    if (n != kNoArgument && std::find(found.begin(), found.end(), n) == found.end()) {
+      found.push_back(n);
+    }
+    for (const Value& source : atom.sources) look(source);
+  }
+  return found;
+}
+
+ScaledArgument scaled_argument(const AtomTable& atoms, const Value& value) {
+  ScaledArgument found;
+  if (value.is_constant()) return found;
+  for (const AtomId id : atoms.alternatives(Value::of(value.atom))) {
+    const int n = argument_number(atoms[id]);
+    if (n == kNoArgument) continue;
+    if (found.argument != kNoArgument && found.argument != n) return {};
+    found = {n, value.factor};
+  }
+  return found;
+}
+
+}  // namespace allocs::meta

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "meta/allocation_functions.h"
+#include "meta/value_flow.h"
+
+namespace allocs::meta {
+
+// What is known of a number: it is addend + stride * n for some n that is not known. A constant has stride 0. Nothing is known
+// of addend 0, stride 1.
+struct LinearForm {
+  std::int64_t stride = 1;
+  std::int64_t addend = 0;
+
+  bool is_constant() const { return stride == 0; }
+  bool is_unknown() const { return stride == 1 && addend == 0; }
+  friend bool operator==(const LinearForm&, const LinearForm&) = default;
+};
+
+LinearForm linear_form(const AtomTable& atoms, const Value& value);
+
+// The bytes that one call asks for.
+struct RequestSize {
+  LinearForm bytes;
+  std::optional<std::int64_t> element;  // of a calloc-like call whose element size is a constant
+};
+
+RequestSize request_size(const FunctionFlow& flow, const CallFact& call,
+                         const AllocationFunction& function);
+
+// Which of the function's own arguments the value is computed from, in any way.
+std::vector<int> arguments_behind(const AtomTable& atoms, const Value& value);
+
+// The argument that the value is a multiple of, or an alternative to; kNoArgument if it is not so simple.
+struct ScaledArgument {
+  int argument = kNoArgument;
+  std::int64_t factor = 1;
+};
+ScaledArgument scaled_argument(const AtomTable& atoms, const Value& value);
+
+}  // namespace allocs::meta
