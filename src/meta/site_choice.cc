@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/site_choice.h"
+
+#include <algorithm>
+#include <optional>
+
+// Targets propose types, the requested size disposes.
+//
+//     struct s *p = malloc(48)           48 == sizeof(struct s)       one
+//     struct s *p = malloc(n * 48)       stride 48                    an array
+//     struct s *p = malloc(480)          a multiple                   an array
+//     struct s *p = malloc(n)            no idea                      an array, on the target's word alone
+//     struct s *p = malloc(50)           neither                      nothing
+//     struct f *p = malloc(16 + n)       f ends in a flexible array   one, flexible
+//
+// Ranks, best first: the size is sizeof(T) or its stride is; the size is a multiple; nothing is known of the size. The types of the best
+// rank that is reached must be one type. Three kinds of disagreement have an answer:
+//   - a pointer to characters beside a pointer to something that the size fits: the characters are a view of the bytes;
+//   - of a class and its base of the same size, the class;
+//   - a structure that is smaller than the block, when another structure starts with it and has exactly the size of the block: then
+//     it is the one or an array of the other, and nobody can tell.
+namespace allocs::meta {
+
+using types::Kind;
+using types::kNoType;
+using types::MemberRecord;
+using types::Shape;
+using types::TypeGraph;
+using types::TypeIndex;
+using types::TypeRecord;
+
+namespace {
+
+constexpr int kDeepest = 16;
+
+enum class Rank : std::uint8_t { unknown, multiple, exact };
+
+struct Proposal {
+  TypeIndex type = kNoType;
+  std::uint8_t evidence = 0;
+  Rank rank = Rank::unknown;
+  Shape shape = Shape::unknown;
+};
+
+// Where a trailing array without a length begins.
+std::optional<std::uint64_t> flexible_offset(const TypeGraph& graph, TypeIndex type) {
+  const TypeRecord& record = graph[type];
+  if (record.kind != Kind::composite || record.count == 0) return std::nullopt;
+  for (const MemberRecord& member : graph.members_of(type)) {
+    if ((member.flags & types::kMemberFlexible) != 0) return member.offset;
+    if (member.type == kNoType) continue;
+    const TypeRecord& inner = graph[member.type];
+    if (inner.kind == Kind::array && (inner.count == types::kUnbounded || inner.count == 0)) {
+      return member.offset;
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_character(const TypeRecord& type) { return type.kind == Kind::base && type.size == 1; }
+
+// Compares the request with T; nothing if T is contradicted.
+std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containers,
+                              const SiteTarget& target, const RequestSize& request,
+                              AllocationKind kind) {
+  const TypeRecord& type = graph[target.type];
+  if (type.kind == Kind::void_ || type.kind == Kind::subprogram || type.size == 0 ||
+      type.size == types::kUnknownSize) {
+    return std::nullopt;
+  }
+  const auto size = static_cast<std::int64_t>(type.size);
+  const LinearForm& bytes = request.bytes;
+  Proposal proposal{target.type, target.evidence, Rank::unknown, Shape::array};
+
+  if (const auto offset = flexible_offset(graph, target.type)) {
+    if (bytes.is_constant() ? bytes.addend < size
+                            : bytes.addend < static_cast<std::int64_t>(*offset)) {
+      if (!bytes.is_unknown()) return std::nullopt;
+    }
+    if (!bytes.is_constant() && !bytes.is_unknown() && bytes.addend > size + 64)
+      return std::nullopt;
+    proposal.shape = Shape::flexible;
+    if (!bytes.is_unknown()) proposal.rank = Rank::exact;
+    if (bytes == LinearForm{0, size}) {
+      proposal.shape = Shape::one;
+      proposal.evidence |= types::kSiteConstantSizeFits;
+    }
+    return proposal;
+  }
+
+  if (request.element && *request.element == size && !bytes.is_constant()) {
+    proposal.rank = Rank::exact;
+    proposal.evidence |= types::kSiteStrideFits;
+    return proposal;
+  }
+  if (bytes.is_constant()) {
+    if (bytes.addend <= 0 || bytes.addend % size != 0) return std::nullopt;
+    proposal.evidence |= types::kSiteConstantSizeFits;
+    if (bytes.addend == size) {
+      proposal.rank = Rank::exact;
+      proposal.shape = kind == AllocationKind::new_array ? Shape::array : Shape::one;
+      return proposal;
+    }
+    proposal.rank = Rank::multiple;
+    if (request.element && *request.element == size) {
+      proposal.rank = Rank::exact;
+      proposal.evidence |= types::kSiteStrideFits;
+    } else if (containers.has_of_size(target.type, static_cast<std::uint64_t>(bytes.addend))) {
+      return std::nullopt;
+    }
+    return proposal;
+  }
+  if (size == 1) {
+    proposal.rank = Rank::multiple;
+    return proposal;
+  }
+  if (bytes.is_unknown()) return proposal;
+  if (bytes.stride % size != 0 || bytes.addend % size != 0) return std::nullopt;
+  proposal.rank = bytes.stride == size ? Rank::exact : Rank::multiple;
+  proposal.evidence |= types::kSiteStrideFits;
+  return proposal;
+}
+
+std::vector<Proposal> judge_all(const TypeGraph& graph, const Containers& containers,
+                                std::span<const SiteTarget> targets, const RequestSize& size,
+                                AllocationKind kind) {
+  std::vector<Proposal> proposals;
+  for (const SiteTarget& target : targets) {
+    if (const auto proposal = judge(graph, containers, target, size, kind)) {
+      const auto same = std::find_if(proposals.begin(), proposals.end(),
+                                     [&](const Proposal& p) { return p.type == proposal->type; });
+      if (same == proposals.end()) {
+        proposals.push_back(*proposal);
+      } else {
+        same->evidence |= proposal->evidence;
+      }
+    }
+  }
+  return proposals;
+}
+
+void keep_best_rank(std::vector<Proposal>& proposals) {
+  Rank best = Rank::unknown;
+  for (const Proposal& p : proposals) best = std::max(best, p.rank);
+  std::erase_if(proposals, [&](const Proposal& p) { return p.rank != best; });
+}
+
+// Characters beside something else that the size speaks for. Where no size does, both stay.
+void drop_views_as_bytes(const TypeGraph& graph, std::vector<Proposal>& proposals) {
+  const bool other_fits = std::any_of(proposals.begin(), proposals.end(), [&](const Proposal& p) {
+    return !is_character(graph[p.type]) && p.rank != Rank::unknown;
+  });
+  if (!other_fits) return;
+  std::erase_if(proposals, [&](const Proposal& p) { return is_character(graph[p.type]); });
+}
+
+void drop_bases(const Containers& containers, std::vector<Proposal>& proposals) {
+  const std::vector<Proposal> all = proposals;
+  std::erase_if(proposals, [&](const Proposal& p) {
+    return std::any_of(all.begin(), all.end(), [&](const Proposal& other) {
+      return other.type != p.type && containers.starts_with(other.type, p.type);
+    });
+  });
+}
+
+}  // namespace
+
+Containers::Containers(const TypeGraph& graph) : graph_(graph) {
+  for (TypeIndex outer = 0; outer < graph.size(); ++outer) {
+    if (graph[outer].kind != Kind::composite) continue;
+    if (graph[outer].detail == static_cast<std::uint8_t>(types::CompositeKind::union_)) continue;
+    for (const MemberRecord& member : graph.members_of(outer)) {
+      if (member.offset != 0 || member.type == kNoType) continue;
+      if (graph[member.type].kind == Kind::composite && graph[member.type].size != 0) {
+        outer_of_.emplace(member.type, outer);
+      }
+    }
+  }
+}
+
+bool Containers::has_of_size(TypeIndex type, std::uint64_t size) const {
+  std::vector<TypeIndex> todo{type};
+  for (std::size_t i = 0; i < todo.size() && i < 1000; ++i) {
+    const auto [begin, end] = outer_of_.equal_range(todo[i]);
+    for (auto at = begin; at != end; ++at) {
+      if (graph_[at->second].size == size) return true;
+      if (std::find(todo.begin(), todo.end(), at->second) == todo.end()) todo.push_back(at->second);
+    }
+  }
+  return false;
+}
+
+bool Containers::starts_with(TypeIndex outer, TypeIndex inner) const {
+  TypeIndex type = outer;
+  for (int depth = 0; depth < kDeepest && graph_[type].kind == Kind::composite; ++depth) {
+    TypeIndex first = kNoType;
+    for (const MemberRecord& member : graph_.members_of(type)) {
+      if (member.offset == 0 && member.type != kNoType && graph_[member.type].size != 0) {
+        first = member.type;
+        break;
+      }
+    }
+    if (first == inner) return true;
+    if (first == kNoType) return false;
+    type = first;
+  }
+  return false;
+}
+
+SiteType choose_type(const TypeGraph& graph, const Containers& containers,
+                     std::span<const SiteTarget> targets, const RequestSize& size,
+                     AllocationKind kind) {
+  SiteType answer;
+  std::vector<Proposal> proposals = judge_all(graph, containers, targets, size, kind);
+  drop_views_as_bytes(graph, proposals);
+  keep_best_rank(proposals);
+  if (proposals.size() > 1) drop_bases(containers, proposals);
+  answer.conflict = proposals.size() > 1;
+  if (proposals.size() != 1) return answer;
+
+  const Proposal& best = proposals.front();
+  answer.element = best.type;
+  answer.shape = best.shape;
+  answer.evidence = best.evidence;
+  const bool is_new = kind == AllocationKind::new_one || kind == AllocationKind::new_array;
+  if (best.rank == Rank::unknown) {
+    answer.provenance = types::Provenance::target;
+  } else if (is_new && best.rank == Rank::exact) {
+    answer.provenance = types::Provenance::new_expression;
+  } else {
+    answer.provenance = types::Provenance::inferred;
+  }
+  return answer;
+}
+
+}  // namespace allocs::meta
