@@ -17,6 +17,7 @@ struct Note {
   std::uint32_t type = 0;
   const std::byte* content = nullptr;  // `size` bytes
   std::uint32_t size = 0;
+  Address at{};  // of the content
 };
 
 // Calls `visit(note)` for each until it returns true; says whether it did. A note that does not fit ends the walk.
@@ -38,7 +39,8 @@ bool find_note(const M& memory, AddressRange segment, std::uint64_t alignment, V
     const Note note{{name, strnlen(name, header->n_namesz)},
                     header->n_type,
                     bytes + content_offset,
-                    header->n_descsz};
+                    header->n_descsz,
+                    at + content_offset};
     if (visit(note)) return true;
     if (total > segment.end - at) return false;
     at = at + total;
