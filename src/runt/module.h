@@ -21,7 +21,7 @@ struct Module {
   Address dynamic{};               // PT_DYNAMIC; 0: none
   AddressRange eh_frame_header{};  // PT_GNU_EH_FRAME; empty: none
   AddressRange
-      eh_frame_segment;  // the PT_LOAD that holds it: the only bytes of it that are safe to read
+      eh_frame_segment{};  // the PT_LOAD that holds it: the only bytes of it that are safe to read
   AddressRange tls_image{};  // PT_TLS: the initial values, `size()` bytes of them
   std::uint64_t tls_size = 0;
   std::uint64_t tls_alignment = 0;

@@ -10,7 +10,7 @@
 #include "runtime/query/query.h"
 #include "runtime/self/self_process.h"
 
-// The public functions of <allocs.h>: each takes its caller's registers, asks the engine, and puts the answer in C's terms.
+// The public functions of <allocs.h>, and what opens them: each takes its caller's registers, asks the engine, and puts the answer in C's terms.
 
 namespace {
 
@@ -51,6 +51,9 @@ void put_info(const Answer& answer, alloc_info& out) {
   out.depth = allocs::query::row_of(answer.allocator).depth;
   out.thread = answer.thread;
 }
+
+// After the hooks have been opened (priority 101): the tables that queries read are there.
+[[gnu::constructor(102)]] void open_queries(int, char**, char** environment) { allocs::self::open(environment); }
 
 int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode, const allocs::runt::Registers& here) {
   const SelfProcess process(mode, here);

@@ -8,7 +8,6 @@
 #include "allocs.h"
 #include "base/address.h"
 #include "elf/file.h"
-#include "runtime/index/records.h"
 #include "types/image.h"
 #include "types/instantiate.h"
 
@@ -34,18 +33,10 @@ struct Object {
   LinkAddress link_address(Address a) const { return a - bias; }
 };
 
-// What the module table alone says of an object. The path is the table's own copy. Context: signal.
-inline Object bare_object(const index::ModuleRecord& module) {
-  Object object{.range = {module.begin, module.end},
-                .bias = {module.bias},
-                .path = module.path == Address{} ? "" : reinterpret_cast<const char*>(raw(module.path)),
-                .instance = module.instance,
-                .tls_module = module.tls_module,
-                .tls_size = module.tls_size,
-                .image_error = ALLOC_E_NOT_YET};
-  const std::string_view path(object.path);
-  object.is_loader = path.substr(path.rfind('/') + 1).starts_with("ld-linux");
-  return object;
+// The dynamic linker is told by its name. Context: signal.
+inline bool is_loader_path(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  return name.starts_with("ld-linux") || name.starts_with("ld-2.");
 }
 
 }  // namespace allocs::query

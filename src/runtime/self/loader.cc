@@ -15,6 +15,7 @@
 #include "runtime/index/tables.h"
 #include "runtime/metadata/find_image.h"
 #include "runtime/metadata/make_image.h"
+#include "runtime/self/bare_object.h"
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
 
@@ -93,7 +94,7 @@ const query::Object* Loader::make_bare(std::uint32_t instance) {
   if (!module) return nullptr;
   void* memory = allocate(sizeof(query::Object));
   if (memory == nullptr) return nullptr;
-  auto* object = new (memory) query::Object(query::bare_object(*module));
+  auto* object = new (memory) query::Object(bare_object(*module));
   return objects_.put(instance, object) ? object : nullptr;
 }
 

@@ -99,7 +99,7 @@ const query::Object* SelfProcess::find_instance(std::uint32_t instance) const {
   if (const query::Object* object = g_loader.object(instance, may_wait())) return object;
   const auto module = index::module_record_of(tables(), *root(), instance);
   if (!module) return nullptr;
-  scratch_object_ = query::bare_object(*module);
+  scratch_object_ = bare_object(*module);
   return &scratch_object_;
 }
 

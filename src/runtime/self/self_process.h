@@ -9,6 +9,7 @@
 #include "runtime/index/tables.h"
 #include "runtime/query/process.h"
 #include "runtime/query/stack_query.h"
+#include "runtime/self/bare_object.h"
 
 namespace allocs::self {
 
@@ -41,7 +42,7 @@ class SelfProcess {
   void for_each_object(Visit&& visit) const {
     index::for_each_module(tables(), *root(), [&](const index::ModuleRecord& module) {
       if (module.state != index::ModuleState::loaded || module.tls_module == 0) return true;
-      return visit(query::bare_object(module));
+      return visit(bare_object(module));
     });
   }
   // The asking thread first: its memory needs no check. Others may be gone: their memory is read through the kernel.

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/index/records.h"
+#include "runtime/query/object.h"
+
+namespace allocs::self {
+
+// What the module table alone says of an object of this process. The path is the table's own copy. Context: signal.
+inline query::Object bare_object(const index::ModuleRecord& module) {
+  query::Object object{.range = {module.begin, module.end},
+                       .bias = {module.bias},
+                       .path = module.path == Address{} ? "" : reinterpret_cast<const char*>(raw(module.path)),
+                       .instance = module.instance,
+                       .tls_module = module.tls_module,
+                       .tls_size = module.tls_size,
+                       .image_error = ALLOC_E_NOT_YET};
+  object.is_loader = query::is_loader_path(object.path);
+  return object;
+}
+
+}  // namespace allocs::self

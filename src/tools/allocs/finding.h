@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/query/describe.h"
+
+namespace allocs::tool {
+
+// One answer in the terms of a person or a script: nothing in it refers to the target any more.
+struct Finding {
+  struct Level {
+    std::string allocator;
+    std::uint64_t base = 0;
+    std::uint64_t size = 0;
+    std::string name;
+  };
+
+  std::uint64_t address = 0;
+  int error = 0;
+  std::string message;     // of the error, if there is one
+  std::string allocator;
+  std::string name;
+  std::uint64_t base = 0;
+  std::uint64_t size = 0;      // of the allocation
+  bool is_function = false;
+  std::string type;            // canonical; "(no type)"
+  std::string human_type;
+  std::string type_problem;
+  std::string path;
+  std::uint64_t site = 0;
+  std::string site_name;
+  int thread = 0;
+  std::string base_grade, type_grade, evidence;
+  std::vector<Level> enclosing;
+};
+
+template <typename Put>
+std::string text_of(Put&& put) {
+  std::string text(4096, '\0');
+  TextWriter out(text.data(), text.size());
+  put(out);
+  text.resize(out.text().size());
+  return text;
+}
+
+template <query::Process P>
+std::string name_of_code(const P& process, Address pc) {
+  const query::Object* object = process.find_object(pc);
+  if (object == nullptr) return {};
+  const query::Answer answer = query::query_static(process.types(), *object, pc - 1);
+  const char* function = answer.is_function && answer.name != nullptr ? answer.name : "?";
+  return std::string(function) + " in " + object->path;
+}
+
+template <query::Process P>
+Finding find_out(const P& process, Address at) {
+  const query::Answer answer = query::query(process, at);
+  Finding finding;
+  finding.address = raw(at);
+  finding.error = answer.error;
+  if (answer.error != ALLOC_OK) {
+    finding.message = query::error_message(answer.error);
+    return finding;
+  }
+  finding.allocator = query::row_of(answer.allocator).name;
+  if (answer.name != nullptr) finding.name = answer.name;
+  finding.base = raw(answer.range.begin);
+  finding.size = answer.is_empty ? 0 : answer.range.size();
+  finding.is_function = answer.is_function;
+  finding.type = types::name_of(answer.type);
+  finding.human_type = text_of([&](TextWriter& out) { types::put_human_name(out, answer.type); });
+  if (answer.type == nullptr) finding.type_problem = query::error_message(answer.type_error);
+  finding.path = text_of([&](TextWriter& out) { query::put_path(out, answer, at); });
+  finding.site = raw(answer.site);
+  if (finding.site != 0) finding.site_name = name_of_code(process, answer.site);
+  finding.thread = answer.thread;
+  finding.base_grade = query::grade_word(answer.base_grade);
+  finding.type_grade = query::grade_word(answer.type_grade);
+  finding.evidence = text_of([&](TextWriter& out) { query::put_evidence(out, answer.evidence); });
+  query::for_each_enclosing(process, answer, at,
+                            [&](query::Allocator allocator, AddressRange range, const char* name, uniqtype*) {
+                              finding.enclosing.push_back({query::row_of(allocator).name, raw(range.begin), range.size(),
+                                                           name == nullptr ? "" : name});
+                            });
+  return finding;
+}
+
+// The first line is the one that the seed's program prints of itself.
+void print_text(const Finding& finding);
+void print_json(const std::vector<Finding>& findings);
+
+}  // namespace allocs::tool

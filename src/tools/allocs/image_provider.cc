@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/allocs/image_provider.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "elf/build_id.h"
+#include "meta/build_metadata.h"
+#include "meta/diagnostics.h"
+#include "runtime/metadata/find_image.h"
+#include "types/image_path.h"
+#include "types/write/image_writer.h"
+
+namespace allocs::tool {
+
+namespace {
+
+elf::BuildId build_id_of(const metadata::MappedFile& file) {
+  const SpanMemory bytes(Address{0}, file.bytes, file.size);
+  const elf::File object(file.bytes, file.size);
+  for (std::size_t i = 0; i < elf::kMaxProgramHeaders; ++i) {
+    const auto header = object.program_header(i);
+    if (!header) break;
+    if (header->p_type != PT_NOTE) continue;
+    const Address begin{header->p_offset};
+    if (auto id = elf::find_build_id(bytes, {begin, begin + header->p_filesz}, header->p_align)) return *id;
+  }
+  return {};
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+ImageProvider::ImageProvider() {
+  places_.read_environment(environ);
+  char path[4096];
+  TextWriter text(path, sizeof(path));
+  types::put_user_cache(text, environment("XDG_CACHE_HOME"), environment("HOME"));
+  if (text.fits()) cache_ = path;
+}
+
+ProvidedImage ImageProvider::image_of(const std::filesystem::path& object, std::span<const std::uint8_t> build_id) {
+  ProvidedImage provided;
+  const std::string path = object.string();
+  provided.file = metadata::map_file(path.c_str());
+  elf::BuildId own;
+  types::ObjectIdentity identity{.build_id = build_id, .path = path};
+  if (provided.file) {
+    own = build_id_of(*provided.file);
+    const std::span<const std::uint8_t> own_id(own.bytes, own.size);
+    if (!build_id.empty() && !std::ranges::equal(build_id, own_id)) {
+      metadata::unmap(*provided.file);
+      provided.file.reset();
+      provided.problem = path + ": is another build than the one that was loaded";
+    } else {
+      identity.build_id = own_id;
+      identity.file_size = provided.file->size;
+      identity.file_mtime_ns = provided.file->mtime_ns;
+    }
+  } else {
+    provided.problem = path + ": cannot be read";
+  }
+  if (provided.file) provided.image = metadata::find_embedded_image(*provided.file, identity);
+  if (!provided.image) provided.image = metadata::find_image(places_, identity);
+  if (!provided.image && provided.file) {
+    std::filesystem::path cached;
+    if (!cache_.empty()) {
+      char text[4096];
+      TextWriter out(text, sizeof(text));
+      types::put_image_path(out, cache_.string(), identity);
+      if (out.fits()) cached = text;
+    }
+    provided.image = make(object, cached, provided.problem);
+  }
+  return provided;
+}
+
+std::optional<types::Image> ImageProvider::make(const std::filesystem::path& object,
+                                                const std::filesystem::path& cached, std::string& problem) {
+  meta::Diagnostics diagnostics;
+  const std::vector<std::byte> bytes = meta::build_image({.object = object, .output = {}}, diagnostics);
+  if (bytes.empty()) {
+    problem = object.string() + ": no metadata could be made";
+    return std::nullopt;
+  }
+  if (!cached.empty()) types::store_image(cached, bytes);  // an unwritable cache costs time, not answers
+  auto& kept = made_.emplace_back(std::make_unique<std::vector<std::uint64_t>>((bytes.size() + 7) / 8));
+  std::memcpy(kept->data(), bytes.data(), bytes.size());
+  return types::Image::open(reinterpret_cast<const std::byte*>(kept->data()), bytes.size());
+}
+
+}  // namespace allocs::tool

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+
+namespace allocs::tool {
+
+// Says on the error stream what is being done, once the whole takes longer than half a second: one line that is rewritten on a terminal,
+// a line every two seconds elsewhere.
+class Progress {
+ public:
+  Progress(std::string what, std::size_t total, bool quiet)
+      : what_(std::move(what)), total_(total), quiet_(quiet), is_terminal_(isatty(STDERR_FILENO) != 0) {}
+  ~Progress() {
+    if (shown_ && is_terminal_) fmt::print(stderr, "\r\x1b[K");
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void step(const std::string& item) {
+    ++done_;
+    const auto now = Clock::now();
+    const auto since = shown_ ? now - last_ : now - start_;
+    const auto pause = !shown_ ? std::chrono::milliseconds(500) : std::chrono::milliseconds(is_terminal_ ? 100 : 2000);
+    if (quiet_ || since < pause) return;
+    fmt::print(stderr, "{}allocs: {} {}/{} {}{}", is_terminal_ ? "\r\x1b[K" : "", what_, done_, total_, item,
+               is_terminal_ ? "" : "\n");
+    std::fflush(stderr);
+    shown_ = true;
+    last_ = now;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string what_;
+  std::size_t total_;
+  std::size_t done_ = 0;
+  bool quiet_;
+  bool is_terminal_;
+  bool shown_ = false;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_ = start_;
+};
+
+}  // namespace allocs::tool

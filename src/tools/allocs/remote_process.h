@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "elf/notes.h"
+#include "runt/mapping.h"
+#include "runt/remote/object_table.h"
+#include "runt/remote/thread_state.h"
+#include "runtime/index/find_block.h"
+#include "runtime/index/tables.h"
+#include "runtime/query/initial_stack.h"
+#include "runtime/query/process.h"
+#include "runtime/query/stack_query.h"
+#include "tools/allocs/image_provider.h"
+#include "tools/allocs/root_finder.h"
+
+namespace allocs::tool {
+
+// Zero-filled type memory of this tool: never given back.
+types::TypeMemory tool_type_memory();
+types::ScratchMemory tool_scratch_memory();
+
+// Another process, or a core, as a query sees it: query::Process. All threads' registers are known, so every stack can be walked.
+// `M` is its memory; must outlive this, as must `images`.
+template <Memory M>
+class RemoteProcess {
+ public:
+  struct Facts {
+    runt::AuxiliaryVector auxiliary;
+    Address start_of_stack{};  // 0: not known
+    std::vector<runt::Mapping> mappings;
+    std::vector<runt::remote::ThreadState> threads;
+    std::string executable;  // a path that can be opened; empty: as the mappings have it
+  };
+
+  RemoteProcess(const M& memory, Facts facts, ImageProvider& images)
+      : memory_(memory),
+        facts_(std::move(facts)),
+        images_(images),
+        loaded_(runt::remote::read_objects(memory, facts_.auxiliary)),
+        root_(find_root(memory, loaded_)) {
+    interner_->open(tool_type_memory());
+    types_ = {.interner = interner_.get(), .scratch = tool_scratch_memory(), .may_make = true};
+    for (const auto& object : loaded_.all()) add_object(object);
+    read_initial_stack();
+  }
+
+  const M& tables() const { return memory_; }
+  const M& host() const { return memory_; }
+  const index::Root* root() const { return root_.get(); }
+  const query::TypeMaker& types() const { return types_; }
+
+  const query::Object* find_object(Address at) const {
+    for (Entry& entry : objects_) {
+      if (entry.object.range.contains(at)) return with_metadata(entry);
+    }
+    return nullptr;
+  }
+
+  const query::Object* find_instance(std::uint32_t instance) const {
+    if (root_ == nullptr || instance == 0) return nullptr;
+    if (const auto known = retired_.find(instance); known != retired_.end()) return &known->second->object;
+    const auto module = index::module_record_of(memory_, *root_, instance);
+    if (!module) return nullptr;
+    for (Entry& entry : objects_) {
+      if (entry.object.range.begin == module->begin && is_same_build(entry, *module)) return with_metadata(entry);
+    }
+    return retired_object(instance, *module);
+  }
+
+  template <typename Visit>
+  void for_each_object(Visit&& visit) const {
+    for (const Entry& entry : objects_) {
+      if (!visit(entry.object)) return;
+    }
+  }
+
+  template <typename Visit>
+  void for_each_thread(Visit&& visit) const {
+    for (const auto& thread : facts_.threads) {
+      if (raw(thread.thread_pointer) == 0) continue;
+      if (!visit(query::ThreadView{.id = thread.id, .thread_pointer = thread.thread_pointer}, memory_)) return;
+    }
+  }
+
+  query::Answer query_stacks(Address at) const;
+  const query::InitialStack* initial_stack() const { return initial_stack_ ? &*initial_stack_ : nullptr; }
+
+  std::optional<query::MappingView> mapping_of(Address at) const {
+    for (const runt::Mapping& mapping : facts_.mappings) {
+      if (mapping.range.contains(at)) return query::MappingView{.range = mapping.range, .name = mapping.name};
+    }
+    return std::nullopt;
+  }
+  bool knows_mappings() const { return !facts_.mappings.empty(); }
+
+  bool is_ld_so_pool(const query::MappingView& mapping) const {
+    if (mapping.name[0] != '\0') return false;
+    for (const auto& object : loaded_.all()) {
+      if (mapping.range.contains(object.link_map)) return true;
+    }
+    return false;
+  }
+
+  query::Answer query_own(Address at) const {
+    const auto range = root_ == nullptr ? std::nullopt : index::own_range_at(memory_, *root_, at);
+    if (!range) return {};
+    return query::Answer::of(query::Allocator::own, *range, ALLOC_EV_HEAP_INDEX);
+  }
+
+ private:
+  struct Entry {
+    query::Object object;
+    std::string path;
+    elf::BuildId build_id;
+  };
+
+  void add_object(const runt::remote::LoadedObject& loaded);
+  const query::Object* with_metadata(Entry& entry) const;
+  const query::Object* retired_object(std::uint32_t instance, const index::ModuleRecord& module) const;
+  void read_initial_stack();
+
+  static bool is_same_build(const Entry& entry, const index::ModuleRecord& module) {
+    return entry.build_id.size == module.build_id_size &&
+           std::equal(entry.build_id.bytes, entry.build_id.bytes + entry.build_id.size, module.build_id.begin());
+  }
+
+  const M& memory_;
+  Facts facts_;
+  ImageProvider& images_;
+  runt::remote::ObjectTable loaded_;
+  std::unique_ptr<index::Root> root_;
+  std::unique_ptr<types::Interner> interner_ = std::make_unique<types::Interner>();
+  query::TypeMaker types_;
+  mutable std::deque<Entry> objects_;
+  mutable std::map<std::uint32_t, std::unique_ptr<Entry>> retired_;
+  mutable std::deque<std::vector<std::atomic<uniqtype*>>> slots_;
+  std::optional<query::InitialStack> initial_stack_;
+};
+
+template <Memory M>
+void RemoteProcess<M>::add_object(const runt::remote::LoadedObject& loaded) {
+  Entry& entry = objects_.emplace_back();
+  entry.path = loaded.name;
+  entry.build_id = loaded.module.build_id;
+  const bool is_executable = loaded.module.program_headers.at == facts_.auxiliary.program_headers;
+  // The loader may have a relative path; the mapping has the whole one.
+  if (const auto mapping = mapping_of(loaded.module.range.begin); mapping && mapping->name[0] == '/') entry.path = mapping->name;
+  if (is_executable && !facts_.executable.empty()) entry.path = facts_.executable;
+  entry.object.range = loaded.module.range;
+  entry.object.bias = loaded.module.bias;
+  entry.object.tls_size = loaded.module.tls_size;
+  entry.object.is_loader = query::is_loader_path(entry.path);
+  entry.object.path = entry.path.c_str();
+  if (loaded.module.tls_size == 0) return;
+  // The executable's module number is always 1; those of libraries only the run time's table tells.
+  if (is_executable) entry.object.tls_module = 1;
+  if (root_ == nullptr) return;
+  index::for_each_module(memory_, *root_, [&](const index::ModuleRecord& module) {
+    if (module.begin == loaded.module.range.begin && is_same_build(entry, module)) entry.object.tls_module = module.tls_module;
+    return true;
+  });
+}
+
+template <Memory M>
+const query::Object* RemoteProcess<M>::with_metadata(Entry& entry) const {
+  query::Object& object = entry.object;
+  if (object.is_settled) return &object;
+  object.is_settled = true;
+  object.image_error = ALLOC_E_NO_METADATA;
+  ProvidedImage provided = images_.image_of(entry.path, {entry.build_id.bytes, entry.build_id.size});
+  if (provided.image) {
+    object.image = provided.image;
+    object.slots = slots_.emplace_back(provided.image->types().size());
+    object.image_error = ALLOC_OK;
+  }
+  if (provided.file) object.file = elf::File(provided.file->bytes, provided.file->size);
+  return &object;
+}
+
+// An object that has been unloaded: nothing lies at its addresses any more, but blocks that it allocated may be left.
+template <Memory M>
+const query::Object* RemoteProcess<M>::retired_object(std::uint32_t instance, const index::ModuleRecord& module) const {
+  auto& entry = retired_[instance] = std::make_unique<Entry>();
+  entry->path = runt::remote::read_text(memory_, module.path);
+  entry->build_id.size = static_cast<std::uint8_t>(std::min<std::size_t>(module.build_id_size, elf::BuildId::kMaxSize));
+  std::copy_n(module.build_id.begin(), entry->build_id.size, entry->build_id.bytes);
+  entry->object.bias = {module.bias};
+  entry->object.path = entry->path.c_str();
+  return with_metadata(*entry);
+}
+
+template <Memory M>
+void RemoteProcess<M>::read_initial_stack() {
+  Address argc = facts_.start_of_stack;
+  if (raw(argc) == 0 && root_ != nullptr) argc = root_->initial_stack;
+  if (raw(argc) == 0) return;
+  if (const auto vectors = runt::read_stack_vectors(memory_, argc)) {
+    initial_stack_ = query::initial_stack_of(memory_, argc, *vectors);
+  }
+}
+
+// The thread on whose stack `at` lies is the one whose stack pointer is in the same mapping, at or nearest below it.
+template <Memory M>
+query::Answer RemoteProcess<M>::query_stacks(Address at) const {
+  const auto mapping = mapping_of(at);
+  if (!mapping) return {};
+  const runt::remote::ThreadState* nearest = nullptr;
+  for (const auto& thread : facts_.threads) {
+    const Address lowest = thread.registers.sp() - 128;
+    if (!mapping->range.contains(thread.registers.sp()) || lowest > at) continue;
+    if (nearest == nullptr || thread.registers.sp() > nearest->registers.sp()) nearest = &thread;
+  }
+  if (nearest == nullptr) return {};
+  const runt::MemoryRules rules(memory_, loaded_);
+  query::PlainWalk walk(memory_, rules, nearest->registers);
+  query::Answer answer = query::query_frames(*this, walk, at);
+  if (answer.error == ALLOC_OK) answer.thread = nearest->id;
+  if (answer.error == ALLOC_E_NO_UNWIND && at >= nearest->thread_pointer && raw(nearest->thread_pointer) != 0) return {};
+  return answer;
+}
+
+}  // namespace allocs::tool
