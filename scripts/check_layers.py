@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "types": ["base", "include"],
     "types/write": ["base", "types", "include"],
     "runt": ["base", "elf"],
+    "runt/remote": ["base", "elf", "runt"],
     "runtime/index": BASE,
     "runtime/query": QUERY + ["include"],
     "runtime/allocators": OBSERVE + ["include"],
@@ -33,7 +34,8 @@ MAY_INCLUDE = {
     "toolchain/plugin": ["types/site_id.h"],
     "clients": ["base", "include"],
     "tools": ["base", "elf", "types", "types/write", "meta", "toolchain/toolsub", "clients",
-              "runtime/index", "runtime/query", "runtime/metadata", "runt", "include"],
+              "runtime/index", "runtime/query", "runtime/metadata", "runt", "runt/remote",
+              "include"],
 }
 
 # Outside headers that one part keeps to itself.
