@@ -123,7 +123,7 @@ class Scanner {
       case kJump:
       case kJumpShort: {
         const std::uint64_t target = at_ + raw_.length + immediate();
-        if (target < low_ || target >= high_) result_.calls.push_back({at_, target});
+        if (target < low_ || target >= high_) result_.calls.push_back({at_, 0, target});
         return;
       }
       case kLea:
@@ -238,7 +238,7 @@ class Scanner {
   }
 
   void call(std::uint64_t target) {
-    result_.calls.push_back({at_, target});
+    result_.calls.push_back({at_, at_ + raw_.length, target});
     if (holds_[kRawSi] != kNoReference && is_copy_function(linkage_.callee_at(target).name)) {
       copies(constants_[kRawDx].value_or(kUnknownCopied));
     }

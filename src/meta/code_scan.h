@@ -13,7 +13,8 @@ namespace allocs::meta {
 // A direct call, or a jump that leaves the function it is in.
 struct CodeCall {
   std::uint64_t at = 0;
-  std::uint64_t target = 0;  // as written: perhaps a stub
+  std::uint64_t return_address = 0;  // 0 for a jump
+  std::uint64_t target = 0;          // as written: perhaps a stub
 };
 
 // An instruction that mentions a word of the global offset table (or any other word that the loader fills in).

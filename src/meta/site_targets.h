@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "meta/linkage.h"
+#include "meta/site_choice.h"
+#include "meta/typed_places.h"
+#include "types/write/object_model.h"
+
+namespace allocs::meta {
+
+// What one function does with the result of one of its calls.
+struct ResultUses {
+  std::vector<const HoldFact*> holds;
+  std::vector<const StoreFact*> stores;  // of the result
+  struct Argument {
+    const CallFact* call;
+    int number;
+  };
+  std::vector<Argument> arguments;
+  bool is_returned = false;
+};
+
+// By result. Points into `flow`.
+using UsesByResult = std::map<AtomId, ResultUses>;
+UsesByResult uses_of_results(const FunctionFlow& flow);
+
+// The types that the program gives to what calls return, in one function.
+class TargetFinder {
+ public:
+  // `function` is nullptr where there is no debug information. Nothing is copied: all must outlive this.
+  TargetFinder(const types::ObjectModel& model, const TypedStatics& statics,
+               const types::FunctionRecord* function, const FunctionFlow& flow);
+
+  // Of the pointer variables, members, arguments and so on that get the result of `call`.
+  std::vector<SiteTarget> targets_of_result(const CallFact& call) const;
+  // Of the pointer whose address the call gets as its argument `n`.
+  std::vector<SiteTarget> targets_of_argument(const CallFact& call, int n) const;
+
+  bool is_returned(const CallFact& call) const;
+  // What a type found for one result tells about others: `p->next = malloc(...)`.
+  void set_result_type(AtomId result, types::TypeIndex pointee) { result_types_[result] = pointee; }
+  // Whether the value is an argument of this function, or computed from one.
+  bool is_from_argument(const Value& value, std::uint64_t pc) const;
+
+ private:
+  void add(std::vector<SiteTarget>& targets, types::TypeIndex type, std::uint8_t evidence) const;
+  void add_argument_targets(std::vector<SiteTarget>& targets, const Callee& callee, int n) const;
+
+  const types::ObjectModel& model_;
+  const types::FunctionRecord* function_;
+  const FunctionFlow& flow_;
+  TypedVariables variables_;
+  std::map<AtomId, types::TypeIndex> result_types_;
+  PointerTypes pointers_;
+  UsesByResult uses_;
+};
+
+// What a function's return value points at by its declaration; kNoType if that is not known or no object.
+types::TypeIndex returned_pointee(const types::ObjectModel& model,
+                                  const types::FunctionRecord* function);
+
+}  // namespace allocs::meta

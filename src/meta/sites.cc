@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/sites.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "meta/line_table.h"
+#include "meta/request_size.h"
+#include "meta/site_choice.h"
+#include "meta/site_targets.h"
+#include "meta/value_flow.h"
+#include "meta/wrappers.h"
+
+// From calls to allocation sites.
+//
+// The scan of the code says where calls are. Functions that call malloc and its like are followed value by value. One of them
+// may turn out to be a wrapper (xmalloc): then its callers have allocation sites as well, and they are followed too, until
+// nothing new turns up. What the wrappers are is known before any type is chosen, because a call in a wrapper has no type of
+// its own: its caller's site has.
+//
+// The work is in proportion to the functions that allocate, not to the object.
+namespace allocs::meta {
+
+using types::FunctionRecord;
+using types::kNoType;
+using types::ObjectModel;
+using types::SiteRecord;
+using types::TypeIndex;
+
+namespace {
+
+constexpr std::uint64_t kMostCode = 1u << 20;  // of one function
+
+struct Site {
+  SiteRecord record;
+  SiteType type;
+  bool is_text = false;
+};
+
+class SiteReader {
+ public:
+  SiteReader(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
+             CallFrames& frames, ObjectModel& model)
+      : object_(*files.object),
+        linkage_(linkage),
+        scan_(scan),
+        frames_(frames),
+        model_(model),
+        statics_(model),
+        containers_(model.types) {}
+
+  std::vector<Site> read() {
+    find_function_starts();
+    find_callers();
+    learn_known_functions();
+    follow_all_callers();
+    // Which functions allocate is fixed from here on.
+    std::vector<Site> sites;
+    for (auto& [low, followed] : followed_) read_function(*followed, sites);
+    add_calls_not_seen(sites);
+    return sites;
+  }
+
+ private:
+  struct Followed {
+    const FunctionRecord* record;
+    FunctionFlow flow;
+    std::unique_ptr<TargetFinder> targets;
+  };
+
+  // --- where functions are
+
+  void find_function_starts() {
+    starts_ = linkage_.function_starts();
+    for (const FunctionRecord& f : model_.functions) {
+      starts_.push_back(f.low);
+      starts_.push_back(f.low + f.length);
+    }
+    for (const CodeCall& call : scan_.calls) {
+      const bool leads_to_code = call.return_address != 0 && object_.is_code(call.target);
+      if (!leads_to_code) continue;
+      called_.insert(call.target);
+      if (types::function_at(model_, call.target) == nullptr) starts_.push_back(call.target);
+    }
+    for (const Section& section : object_.sections()) {
+      if ((section.flags & SHF_EXECINSTR) == 0) continue;
+      starts_.push_back(section.address);
+      starts_.push_back(section.address + section.size);
+    }
+    std::sort(starts_.begin(), starts_.end());
+    starts_.erase(std::unique(starts_.begin(), starts_.end()), starts_.end());
+  }
+
+  FunctionCode code_around(std::uint64_t pc) const {
+    const auto after = std::upper_bound(starts_.begin(), starts_.end(), pc);
+    if (after == starts_.begin() || after == starts_.end()) return {};
+    FunctionCode code{*std::prev(after), *after, true};
+    if (const FunctionRecord* f = types::function_at(model_, pc)) {
+      code.low = f->low;
+      code.high = f->low + f->length;
+    }
+    code.is_entry = called_.contains(code.low);
+    for (const std::string_view name : linkage_.names_at(code.low)) {
+      const bool is_part = name.find(".cold") != std::string_view::npos;
+      code.is_entry = !is_part;
+    }
+    if (code.high - code.low > kMostCode) return {};
+    return code;
+  }
+
+  // --- who calls whom
+
+  void find_callers() {
+    const auto add = [&](const Callee& callee, std::uint64_t at) {
+      if (callee.address != 0) {
+        callers_by_address_.emplace(callee.address, at);
+      } else if (known_allocation_function(callee.name) != nullptr) {
+        callers_of_known_.push_back(at);
+      }
+    };
+    for (const CodeCall& call : scan_.calls) add(linkage_.callee_at(call.target), call.at);
+    for (const SlotUse& use : scan_.slot_uses) add(linkage_.callee_in_slot(use.slot), use.at);
+  }
+
+  void learn_known_functions() {
+    for (const AllocationFunction& function : known_allocation_functions()) {
+      if (const auto address = linkage_.address_of(function.name)) {
+        allocating_.try_emplace(*address, function);
+      }
+    }
+  }
+
+  const AllocationFunction* allocation_function(const Callee& callee) const {
+    if (callee.address != 0) {
+      const auto found = allocating_.find(callee.address);
+      if (found != allocating_.end()) return &found->second;
+    }
+    return known_allocation_function(callee.name);
+  }
+
+  // --- following values
+
+  void follow_all_callers() {
+    for (const std::uint64_t at : callers_of_known_) follow_at(at);
+    std::deque<std::uint64_t> todo;
+    for (const auto& [address, function] : allocating_) todo.push_back(address);
+    for (const auto& [low, followed] : followed_) {
+      if (learn_wrapper(*followed)) todo.push_back(low);
+    }
+    while (!todo.empty()) {
+      const std::uint64_t callee = todo.front();
+      todo.pop_front();
+      const auto [begin, end] = callers_by_address_.equal_range(callee);
+      for (auto caller = begin; caller != end; ++caller) {
+        const Followed* followed = follow_at(caller->second);
+        if (followed != nullptr && learn_wrapper(*followed)) todo.push_back(followed->flow.low);
+      }
+    }
+  }
+
+  const Followed* follow_at(std::uint64_t pc) {
+    const FunctionCode code = code_around(pc);
+    if (code.low == code.high) return nullptr;
+    std::unique_ptr<Followed>& followed = followed_[code.low];
+    if (followed != nullptr) return followed.get();
+    followed = std::make_unique<Followed>();
+    followed->record = types::function_at(model_, code.low);
+    followed->flow = follow_values(object_, linkage_, code, frame_rules(code));
+    followed->targets =
+        std::make_unique<TargetFinder>(model_, statics_, followed->record, followed->flow);
+    return followed.get();
+  }
+
+  FrameRuleAt frame_rules(const FunctionCode& code) {
+    return
+        [rows = frames_.rows(code.low, code.high)](std::uint64_t pc) -> std::optional<FrameRule> {
+          for (const CallFrameRow& row : rows) {
+            if (pc < row.low || pc >= row.high || row.cfa_register >= kRegisterCount) continue;
+            return FrameRule{static_cast<Register>(row.cfa_register), row.cfa_offset};
+          }
+          return std::nullopt;
+        };
+  }
+
+  // Whether the function is found, for the first time, to be a wrapper.
+  bool learn_wrapper(const Followed& followed) {
+    const std::uint64_t low = followed.flow.low;
+    if (allocating_.contains(low) || !code_around(low).is_entry) return false;
+    for (const CallFact& call : followed.flow.calls) {
+      const AllocationFunction* callee = allocation_function(call.callee);
+      if (callee == nullptr) continue;
+      auto wrapper =
+          wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, *callee);
+      if (!wrapper) continue;
+      wrapper->name = linkage_.callee_at(low).name;
+      allocating_.emplace(low, *wrapper);
+      return true;
+    }
+    return false;
+  }
+
+  // --- sites
+
+  void read_function(Followed& followed, std::vector<Site>& sites) {
+    const std::size_t first = sites.size();
+    // A second look may know what a first result points at.
+    for (int look = 0; look < 2; ++look) {
+      sites.resize(first);
+      for (const CallFact& call : followed.flow.calls) {
+        const AllocationFunction* function = allocation_function(call.callee);
+        if (function == nullptr || call.return_address == 0) continue;
+        sites.push_back(site_of(followed, call, *function));
+        const SiteType& type = sites.back().type;
+        if (type.is_known()) followed.targets->set_result_type(call.result, type.element);
+      }
+    }
+  }
+
+  Site site_of(const Followed& followed, const CallFact& call, const AllocationFunction& function) {
+    Site site;
+    const RequestSize size = request_size(followed.flow, call, function);
+    site.record = start_record(call.return_address, function);
+    site.record.function = function_name(followed);
+    if (size.bytes.is_constant() && size.bytes.addend > 0) {
+      site.record.constant_size = static_cast<std::uint64_t>(size.bytes.addend);
+    }
+    site.is_text = function.kind == AllocationKind::text;
+    if (site.is_text) return site;
+    if (wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, function)) {
+      site.record.flags |= types::kSiteWrapper;
+      return site;
+    }
+    const std::vector<SiteTarget> targets =
+        function.stored == kNoArgument
+            ? followed.targets->targets_of_result(call)
+            : followed.targets->targets_of_argument(call, function.stored);
+    site.type = choose_type(model_.types, containers_, targets, size, function.kind);
+    if (site.type.conflict) site.record.flags |= types::kSiteConflict;
+    return site;
+  }
+
+  SiteRecord start_record(std::uint64_t return_address, const AllocationFunction& function) {
+    SiteRecord record;
+    record.return_address = return_address;
+    record.callee = model_.strings.add(function.name);
+    return record;
+  }
+
+  types::StringRef function_name(const Followed& followed) {
+    if (followed.record != nullptr && followed.record->name != 0) return followed.record->name;
+    return model_.strings.add(linkage_.callee_at(followed.flow.low).name);
+  }
+
+  // Calls that no way through a function was seen to reach, and those in code that could not be followed.
+  void add_calls_not_seen(std::vector<Site>& sites) {
+    std::unordered_set<std::uint64_t> seen;
+    for (const Site& site : sites) seen.insert(site.record.return_address);
+    for (const CodeCall& call : scan_.calls) {
+      if (call.return_address == 0 || seen.contains(call.return_address)) continue;
+      const AllocationFunction* function = allocation_function(linkage_.callee_at(call.target));
+      if (function == nullptr) continue;
+      Site site;
+      site.record = start_record(call.return_address, *function);
+      if (const FunctionRecord* f = types::function_at(model_, call.at)) {
+        site.record.function = f->name;
+      }
+      sites.push_back(site);
+    }
+  }
+
+  const ElfFile& object_;
+  const Linkage& linkage_;
+  const CodeScan& scan_;
+  CallFrames& frames_;
+  ObjectModel& model_;
+  TypedStatics statics_;
+  Containers containers_;
+  std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted
+  std::unordered_set<std::uint64_t> called_;
+  std::unordered_multimap<std::uint64_t, std::uint64_t> callers_by_address_;
+  std::vector<std::uint64_t> callers_of_known_;
+  std::map<std::uint64_t, AllocationFunction> allocating_;  // functions of this object
+  std::map<std::uint64_t, std::unique_ptr<Followed>> followed_;
+};
+
+void fill_in_type(Site& site, ObjectModel& model) {
+  SiteRecord& record = site.record;
+  if (site.is_text) {
+    constexpr std::uint8_t kDwarfSignedChar = 6;  // DW_ATE_signed_char
+    record.type = model.types.unbounded_array_of(model.types.base_type(kDwarfSignedChar, 1));
+    record.shape = types::Shape::array;
+    record.provenance = types::Provenance::inferred;
+    return;
+  }
+  const SiteType& type = site.type;
+  if (!type.is_known()) return;
+  const bool is_array = type.shape == types::Shape::array;
+  record.type = is_array ? model.types.unbounded_array_of(type.element) : type.element;
+  record.shape = type.shape;
+  record.provenance = type.provenance;
+  record.evidence = type.evidence;
+}
+
+void fill_in_lines(const ObjectFiles& files, ObjectModel& model, Diagnostics& diag) {
+  std::vector<std::uint64_t> calls;
+  for (const SiteRecord& site : model.sites) calls.push_back(site.return_address - 1);
+  const std::vector<SourceLine> lines = lines_of(files, calls, model.strings, diag);
+  for (std::size_t i = 0; i < model.sites.size() && i < lines.size(); ++i) {
+    model.sites[i].file = lines[i].file;
+    model.sites[i].line = lines[i].line;
+  }
+}
+
+}  // namespace
+
+void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
+                           CallFrames& frames, ObjectModel& model, Diagnostics& diag) {
+  std::vector<Site> sites = SiteReader{files, linkage, scan, frames, model}.read();
+  // Types are only added from here on: what was decided above does not change.
+  for (Site& site : sites) {
+    fill_in_type(site, model);
+    model.sites.push_back(site.record);
+  }
+  std::sort(model.sites.begin(), model.sites.end(), [](const SiteRecord& a, const SiteRecord& b) {
+    return a.return_address < b.return_address;
+  });
+  fill_in_lines(files, model, diag);
+}
+
+}  // namespace allocs::meta

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "meta/call_frames.h"
+#include "meta/code_scan.h"
+#include "meta/diagnostics.h"
+#include "meta/linkage.h"
+#include "types/write/object_model.h"
+
+namespace allocs::meta {
+
+// Adds to model.sites every call of an allocation function in the object's code, typed where the code and the debug information
+// leave no doubt. Needs the types, statics and functions of `model` to be complete; adds array types.
+void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
+                           CallFrames& frames, types::ObjectModel& model, Diagnostics& diag);
+
+}  // namespace allocs::meta
