@@ -92,7 +92,7 @@ struct Root {
   std::uint64_t flux_homeless = 0;  // blocks in flux that found no slot
   std::array<FluxSlot, kFluxSlots> flux{};
 
-  Counters counters;
+  Counters counters{};
 };
 static_assert(sizeof(FluxSlot) == 64);
 static_assert(offsetof(Root, self) == 16);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <link.h>
+
+#include <string_view>
+
+#include "runtime/allocators/dynamic_symbols.h"
+
+// The order in which the loader looks for a symbol, seen from our own object. Context: hook.
+namespace allocs::allocators {
+
+extern "C" __attribute__((visibility("hidden"))) ElfW(Dyn) _DYNAMIC[];
+
+// nullptr when we are in another namespace than the program.
+inline const link_map* our_object() {
+  for (const link_map* object = _r_debug.r_map; object != nullptr; object = object->l_next) {
+    if (object->l_ld == _DYNAMIC) return object;
+  }
+  return nullptr;
+}
+
+// The first object from `from` up to (not including) `stop` that defines `name`; we do not count.
+inline const link_map* definer_of(std::string_view name, const link_map* from, const link_map* stop = nullptr) {
+  for (const link_map* object = from; object != stop && object != nullptr; object = object->l_next) {
+    if (object->l_ld != _DYNAMIC && DynamicSymbols(*object).find(name) != nullptr) return object;
+  }
+  return nullptr;
+}
+
+}  // namespace allocs::allocators

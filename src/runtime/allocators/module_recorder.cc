@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/allocators/module_recorder.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "base/raw_syscall.h"
+#include "elf/build_id.h"
+#include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/site_recorder.h"
+#include "runtime/allocators/state.h"
+#include "runtime/allocators/table_lock.h"
+#include "runtime/index/doubling.h"
+#include "runtime/index/tables.h"
+
+namespace allocs::allocators {
+
+using namespace index;
+
+namespace {
+
+// As in <dlfcn.h> of glibc 2.35 and later; we also run on older ones.
+struct LoaderObject {
+  std::uint64_t flags;
+  void* map_start;
+  void* map_end;
+  link_map* object;
+  void* eh_frame;
+  std::uint64_t reserved[8];
+};
+using FindObject = int (*)(void*, LoaderObject*);
+constinit FindObject g_find_object = nullptr;
+
+constinit std::array<ModuleRecord, std::size_t{1} << kModuleFirstShift> g_first_chunk{};
+constinit ModuleSnapshot* g_spare_snapshot = nullptr;
+constinit ModuleRecord* g_new_records = nullptr;  // noted, but not in the snapshot yet
+constinit std::uint64_t g_pass = 0;               // number of the current walk
+constinit std::uint64_t g_loads_seen = 0;         // dl_iterate_phdr's counters at the last walk
+constinit std::uint64_t g_unloads_seen = 0;
+
+// Fields of a record that only the recorder uses.
+ModuleRecord* next_new(const ModuleRecord& record) { return reinterpret_cast<ModuleRecord*>(record.unused[0]); }
+void set_next_new(ModuleRecord& record, ModuleRecord* next) { record.unused[0] = raw(address_of(next)); }
+std::uint64_t& pass_of(ModuleRecord& record) { return record.unused[1]; }
+
+// What is known of an object when it is noted.
+struct LoadedObject {
+  std::uint64_t bias;
+  const char* path;
+  const ElfW(Phdr) * phdrs;
+  std::uint32_t phdr_count;
+  const link_map* object;
+  std::uint64_t tls_module;
+};
+
+ModuleRecord* record_at(std::uint32_t instance) {
+  const Place place = place_of<kModuleFirstShift>(instance);
+  const Address chunk = load_acquire(g_root.module_chunks[place.chunk]);
+  return chunk == Address{} ? nullptr : reinterpret_cast<ModuleRecord*>(raw(chunk)) + place.index;
+}
+
+ModuleRecord* new_record() {
+  const std::uint32_t instance = g_root.module_count + 1;
+  const Place place = place_of<kModuleFirstShift>(instance);
+  if (place.chunk >= kModuleChunks) return nullptr;
+  Address& chunk = g_root.module_chunks[place.chunk];
+  if (chunk == Address{}) {
+    void* const made = place.chunk == 0
+                           ? g_first_chunk.data()
+                           : map_own_pages(chunk_capacity<kModuleFirstShift>(place.chunk) * sizeof(ModuleRecord));
+    if (made == nullptr) return nullptr;
+    store_release(chunk, address_of(made));
+  }
+  ModuleRecord* const record = record_at(instance);
+  record->instance = instance;
+  store_release(g_root.module_count, instance);
+  return record;
+}
+
+bool is_present(const ModuleRecord& record) {
+  const ModuleState state = load_acquire(record.state);
+  return state == ModuleState::loaded || state == ModuleState::closing;
+}
+
+void set_state(ModuleRecord& record, ModuleState state) {
+  record.generation = g_root.module_generation + 1;
+  store_release(record.state, state);
+}
+
+void retire(ModuleRecord& record) {
+  set_state(record, ModuleState::retired);
+  retire_sites(record);
+}
+
+std::span<const ModuleSpan> spans_of(const ModuleSnapshot* snapshot) {
+  if (snapshot == nullptr) return {};
+  return {reinterpret_cast<const ModuleSpan*>(snapshot + 1), snapshot->count};
+}
+ModuleSnapshot* current_snapshot() { return reinterpret_cast<ModuleSnapshot*>(raw(g_root.module_snapshot)); }
+
+// Replaces the snapshot: what is still there of the old one, and what is new. Two buffers take turns; a reader that was
+// overtaken twice sees the generation change and starts again.
+void publish_snapshot() {
+  ModuleSnapshot* const old = current_snapshot();
+  std::uint32_t needed = static_cast<std::uint32_t>(spans_of(old).size());
+  for (ModuleRecord* record = g_new_records; record != nullptr; record = next_new(*record)) ++needed;
+  ModuleSnapshot* next = g_spare_snapshot;
+  if (next == nullptr || next->capacity < needed) {
+    const std::uint32_t capacity = std::max(32u, needed * 2);
+    next = static_cast<ModuleSnapshot*>(
+        allocate_own(sizeof(ModuleSnapshot) + capacity * sizeof(ModuleSpan), alignof(std::uint64_t)));
+    if (next == nullptr) return;
+    next->capacity = capacity;
+  }
+  store_release(next->generation, g_root.module_generation * 2 + 1);
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  auto* const spans = reinterpret_cast<ModuleSpan*>(next + 1);
+  std::uint32_t count = 0;
+  for (const ModuleSpan& span : spans_of(old)) {
+    if (is_present(*record_at(span.instance))) spans[count++] = span;
+  }
+  for (ModuleRecord* record = g_new_records; record != nullptr; record = next_new(*record)) {
+    if (is_present(*record)) spans[count++] = {record->begin, record->end, record->instance, 0};
+  }
+  g_new_records = nullptr;
+  std::sort(spans, spans + count, [](const ModuleSpan& a, const ModuleSpan& b) { return a.begin < b.begin; });
+  next->count = count;
+  store_release(g_root.module_generation, g_root.module_generation + 1);
+  store_release(next->generation, g_root.module_generation * 2);
+  store_release(g_root.module_snapshot, address_of(next));
+  g_spare_snapshot = old;
+}
+
+const char* copy_text(const char* text) {
+  const std::size_t size = std::strlen(text) + 1;
+  auto* const copy = static_cast<char*>(allocate_own(size, 1));
+  if (copy != nullptr) std::memcpy(copy, text, size);
+  return copy;
+}
+
+AddressRange range_of(const LoadedObject& object) {
+  std::uint64_t begin = ~std::uint64_t{0};
+  std::uint64_t end = 0;
+  for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
+    const ElfW(Phdr)& header = object.phdrs[i];
+    if (header.p_type != PT_LOAD) continue;
+    begin = std::min<std::uint64_t>(begin, header.p_vaddr & ~std::uint64_t{4095});
+    end = std::max<std::uint64_t>(end, (header.p_vaddr + header.p_memsz + 4095) & ~std::uint64_t{4095});
+  }
+  if (begin >= end) return {};
+  return {Address{begin + object.bias}, Address{end + object.bias}};
+}
+
+// Inside a segment that is mapped and readable.
+bool is_loaded_part(const LoadedObject& object, const ElfW(Phdr) & part) {
+  for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
+    const ElfW(Phdr)& header = object.phdrs[i];
+    if (header.p_type == PT_LOAD && (header.p_flags & PF_R) != 0 && part.p_vaddr >= header.p_vaddr &&
+        part.p_filesz <= header.p_filesz && part.p_vaddr - header.p_vaddr <= header.p_filesz - part.p_filesz) {
+      return true;
+    }
+  }
+  return false;
+}
+
+elf::BuildId build_id_of(const LoadedObject& object) {
+  for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
+    const ElfW(Phdr)& header = object.phdrs[i];
+    if (header.p_type != PT_NOTE || !is_loaded_part(object, header)) continue;
+    const Address begin{object.bias + header.p_vaddr};
+    const auto id = elf::find_build_id(TrustedMemory{}, AddressRange{begin, begin + header.p_filesz}, header.p_align);
+    if (id) return *id;
+  }
+  return {};
+}
+
+bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::BuildId& id, const char* path) {
+  if (record.begin != range.begin || record.end != range.end || record.build_id_size != id.size) return false;
+  if (std::memcmp(record.build_id.data(), id.bytes, id.size) != 0) return false;
+  return std::strcmp(reinterpret_cast<const char*>(raw(record.path)), path) == 0;
+}
+
+void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range, const elf::BuildId& id) {
+  record.bias = object.bias;
+  record.begin = range.begin;
+  record.end = range.end;
+  record.build_id_size = id.size;
+  std::memcpy(record.build_id.data(), id.bytes, id.size);
+  const char* const path = copy_text(object.path);
+  record.path = address_of(path != nullptr ? path : "");
+  const std::size_t phdrs_size = object.phdr_count * sizeof(ElfW(Phdr));
+  if (void* const phdrs = allocate_own(phdrs_size); phdrs != nullptr) {
+    std::memcpy(phdrs, object.phdrs, phdrs_size);
+    record.phdrs = address_of(phdrs);
+    record.phdr_count = object.phdr_count;
+  }
+  for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
+    const ElfW(Phdr)& header = object.phdrs[i];
+    const Address at{object.bias + header.p_vaddr};
+    if (header.p_type == PT_GNU_EH_FRAME && is_loaded_part(object, header)) {
+      record.eh_frame_hdr = at;
+      record.eh_frame_hdr_size = header.p_memsz;
+    } else if (header.p_type == PT_DYNAMIC) {
+      record.dynamic = at;
+    } else if (header.p_type == PT_TLS) {
+      record.tls_size = header.p_memsz;
+      record.tls_align = header.p_align;
+    }
+  }
+  // The only object whose path the loader does not tell is the executable; its program headers lie where the kernel said.
+  record.is_executable = object.object != nullptr ? object.object == _r_debug.r_map : 0;
+}
+
+void fill_late(ModuleRecord& record, const LoadedObject& object) {
+  if (object.object != nullptr) record.link_map = address_of(object.object);
+  if (object.tls_module != 0) record.tls_module = object.tls_module;
+}
+
+// The table lock is held. Nothing is noted twice; whatever else the table has at that place is gone.
+ModuleRecord* note(const LoadedObject& object) {
+  const AddressRange range = range_of(object);
+  if (range.size() == 0) return nullptr;
+  const elf::BuildId id = build_id_of(object);
+  ModuleRecord* found = nullptr;
+  for (std::uint32_t instance = 1; instance <= g_root.module_count; ++instance) {
+    ModuleRecord& record = *record_at(instance);
+    const bool overlaps = record.begin < range.end && range.begin < record.end;
+    if (!overlaps) continue;
+    if (is_same_object(record, range, id, object.path)) {
+      found = &record;
+    } else if (is_present(record)) {
+      retire(record);
+    }
+  }
+  if (found != nullptr && is_present(*found)) {
+    if (found->state == ModuleState::closing) set_state(*found, ModuleState::loaded);
+  } else {
+    const bool comes_back = found != nullptr;
+    if (!comes_back) {
+      found = new_record();
+      if (found == nullptr) {
+        fetch_add(g_root.counters.modules_full, std::uint64_t{1});
+        return nullptr;
+      }
+      fill(*found, object, range, id);
+    }
+    retire_moduleless_sites(range);
+    set_state(*found, ModuleState::loaded);
+    if (comes_back) revive_sites(*found);
+    set_next_new(*found, g_new_records);
+    g_new_records = found;
+  }
+  fill_late(*found, object);
+  pass_of(*found) = g_pass;
+  return found;
+}
+
+// The loader's own record of the object at `a`. Lock-free.
+bool loader_finds(Address a, LoaderObject& result) {
+  return g_find_object != nullptr && g_find_object(reinterpret_cast<void*>(raw(a)), &result) == 0;
+}
+
+ModuleRecord* note_loader_object(const LoaderObject& found) {
+  const auto headers = elf::program_headers_of_image(TrustedMemory{}, address_of(found.map_start));
+  if (!headers || found.object == nullptr) return nullptr;
+  const char* const path = found.object->l_name;
+  return note({found.object->l_addr, path != nullptr ? path : "",
+               reinterpret_cast<const ElfW(Phdr)*>(raw(headers->at)), static_cast<std::uint32_t>(headers->count),
+               found.object, 0});
+}
+
+// Objects of other namespaces (dlmopen), which dl_iterate_phdr does not tell. The loader's lock is held.
+void note_other_namespaces() {
+  if (_r_debug.r_version < 2) return;
+  struct Extended {
+    r_debug base;
+    Extended* next;
+  };
+  constexpr int kMost = 64;
+  auto* list = reinterpret_cast<const Extended*>(&_r_debug);
+  asm("" : "+r"(list));  // it is longer than its declaration
+  list = list->next;
+  for (int i = 0; list != nullptr && i < kMost; list = list->next, ++i) {
+    for (const link_map* object = list->base.r_map; object != nullptr; object = object->l_next) {
+      LoaderObject found{};
+      if (loader_finds(address_of(object->l_ld), found)) note_loader_object(found);
+    }
+  }
+}
+
+const char* executable_path(char* buffer, std::size_t size) {
+  const SyscallResult length = raw_syscall(SYS_readlink, "/proc/self/exe", buffer, size - 1);
+  if (!length.ok()) return "";
+  buffer[length.value] = '\0';
+  return buffer;
+}
+
+const link_map* object_with_dynamic(const dl_phdr_info& object) {
+  const ElfW(Dyn)* dynamic = nullptr;
+  for (int i = 0; i < object.dlpi_phnum; ++i) {
+    if (object.dlpi_phdr[i].p_type == PT_DYNAMIC) {
+      dynamic = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
+    }
+  }
+  for (const link_map* at = _r_debug.r_map; dynamic != nullptr && at != nullptr; at = at->l_next) {
+    if (at->l_ld == dynamic) return at;
+  }
+  return nullptr;
+}
+
+struct Walk {
+  bool is_first = true;
+  bool changed = false;
+};
+
+int visit(dl_phdr_info* object, std::size_t, void* argument) {
+  auto& walk = *static_cast<Walk*>(argument);
+  char buffer[1024];
+  const char* path = object->dlpi_name != nullptr ? object->dlpi_name : "";
+  if (walk.is_first) {
+    walk.is_first = false;
+    if (g_pass != 0 && object->dlpi_adds == g_loads_seen && object->dlpi_subs == g_unloads_seen) return 1;
+    walk.changed = true;
+    ++g_pass;
+    g_loads_seen = object->dlpi_adds;
+    g_unloads_seen = object->dlpi_subs;
+    note_other_namespaces();
+    if (path[0] == '\0') path = executable_path(buffer, sizeof buffer);
+  }
+  note({object->dlpi_addr, path, object->dlpi_phdr, object->dlpi_phnum, object_with_dynamic(*object),
+        object->dlpi_tls_modid});
+  return 0;
+}
+
+void retire_what_was_not_seen() {
+  for (const ModuleSpan& span : spans_of(current_snapshot())) {
+    ModuleRecord& record = *record_at(span.instance);
+    if (!is_present(record) || pass_of(record) == g_pass) continue;
+    LoaderObject found{};
+    if (loader_finds(record.begin, found) && address_of(found.object) == record.link_map) continue;
+    retire(record);
+  }
+}
+
+// Is what the table says of the code at `a` still so?
+bool agrees_with_loader(Address a, const ModuleRecord& record) {
+  if (g_find_object == nullptr) return true;
+  LoaderObject found{};
+  return loader_finds(a, found) && address_of(found.map_start) == record.begin &&
+         (record.link_map == Address{} || address_of(found.object) == record.link_map);
+}
+
+ModuleOfCode answer(ModuleRecord* record) {
+  if (record == nullptr) return {nullptr, 0, true, false};
+  return {record, record->bias, true, load_acquire(record->state) != ModuleState::loaded};
+}
+
+ModuleRecord* present_record_at(Address a) {
+  const std::uint32_t instance = module_instance_at(TrustedMemory{}, g_root, a);
+  return instance == 0 ? nullptr : record_at(instance);
+}
+
+}  // namespace
+
+ModuleOfCode module_of_code(Address a) {
+  if (load_acquire(g_root.module_snapshot) == Address{} && !refresh_modules()) return {};
+  ModuleRecord* record = present_record_at(a);
+  if (record != nullptr && load_acquire(record->state) == ModuleState::loaded && agrees_with_loader(a, *record)) {
+    return answer(record);
+  }
+  if (record == nullptr && g_find_object != nullptr) {
+    LoaderObject found{};
+    if (!loader_finds(a, found)) return answer(nullptr);
+    const TableLock lock;
+    if (!lock) return {};
+    record = note_loader_object(found);
+    publish_snapshot();
+    return answer(record);
+  }
+  return refresh_modules() ? answer(present_record_at(a)) : ModuleOfCode{};
+}
+
+bool is_loaded(std::uint32_t instance) {
+  return load_acquire(record_at(instance)->state) == ModuleState::loaded;
+}
+
+bool refresh_modules() {
+  const TableLock lock;
+  if (!lock) return false;
+  Walk walk;
+  dl_iterate_phdr(visit, &walk);
+  if (!walk.changed) return true;
+  retire_what_was_not_seen();
+  publish_snapshot();
+  return true;
+}
+
+void module_is_closing(const void* handle) {
+  ModuleRecord* const record = present_record_at(address_of(handle));
+  if (record == nullptr) return;
+  store_release(record->state, ModuleState::closing);
+  forget_cached_sites(*record);
+  fetch_add(g_root.modules_changed, std::uint64_t{1});
+}
+
+void set_loader_lookup(void* dl_find_object) { g_find_object = reinterpret_cast<FindObject>(dl_find_object); }
+
+}  // namespace allocs::allocators

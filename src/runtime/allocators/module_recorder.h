@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "base/address.h"
+#include "runtime/index/records.h"
+
+// The writing half of the module table.
+//
+// How changes are seen. At start-up and in queries that may wait, refresh_modules() walks the loader's list. Between
+// those, an allocation site in no known module is looked up with `_dl_find_object` (lock-free; glibc 2.35), or else by a refresh.
+// An object that is being unloaded runs `__cxa_finalize`, which is interposed: its sites leave the cache at once, so that
+// whatever is loaded at its address next starts with a clean one. Interposing dlopen and dlclose would see less, and would change
+// what they think their caller is.
+//
+// An instance is one object (path, build-id) at one address. When the same object comes back to the same address it gets its
+// old instance, so a program that loads and unloads a plugin for ever has one record for it.
+namespace allocs::allocators {
+
+struct ModuleOfCode {
+  index::ModuleRecord* record = nullptr;  // nullptr: code of no module
+  std::uint64_t bias = 0;
+  bool is_certain = false;  // false: the table could not be brought up to date now
+  bool is_closing = false;  // it may be gone any moment
+};
+
+// The module whose code is at `a`, noted if it was not known. Context: hook.
+ModuleOfCode module_of_code(Address a);
+
+bool is_loaded(std::uint32_t instance);
+
+// Brings the table up to date with the loader. False: refused, because the table is being written. Cheap when nothing
+// changed. Takes the loader's lock for a moment.
+// Context: query, but not with ALLOC_NOWAIT.
+bool refresh_modules();
+
+// The object that contains `handle` runs its finalisers. Context: hook.
+void module_is_closing(const void* handle);
+
+// `_dl_find_object`, if the C library has it. Context: init.
+void set_loader_lookup(void* dl_find_object);
+
+}  // namespace allocs::allocators

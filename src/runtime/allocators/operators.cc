@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/allocators/operators.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "base/raw_syscall.h"
+#include "runtime/allocators/heap_events.h"
+#include "runtime/allocators/link_map_order.h"
+#include "runtime/allocators/malloc_family.h"
+#include "runtime/index/word.h"
+
+namespace allocs::allocators {
+
+using namespace index;
+
+namespace {
+
+constexpr std::uint64_t kPageSize = 4096;
+
+#define ALLOCS_OPERATOR_TEXT(number, name) #name,
+constexpr std::string_view kOperatorNames[kOperatorCount] = {
+    ALLOCS_NEW_OPERATORS(ALLOCS_OPERATOR_TEXT) ALLOCS_DELETE_OPERATORS(ALLOCS_OPERATOR_TEXT)};
+
+template <int kNumber>
+std::uint64_t first_operator(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
+  find_malloc_family();
+  return g_operators.jump[kNumber](a, b, c);
+}
+template <int kNumber>
+std::uint64_t recorded_new(std::uint64_t size, std::uint64_t b, std::uint64_t c) {
+  const std::uint64_t block = g_operators.next[kNumber](size, b, c);
+  return raw(address_of(allocated(reinterpret_cast<void*>(block), size, __builtin_return_address(0))));
+}
+template <int kNumber>
+std::uint64_t recorded_delete(std::uint64_t block, std::uint64_t b, std::uint64_t c) {
+  freed(reinterpret_cast<void*>(block));
+  return g_operators.next[kNumber](block, b, c);
+}
+// When nobody defines them, which only a caller with a weak reference can notice.
+template <int kNumber>
+std::uint64_t absent_operator(std::uint64_t a, std::uint64_t b, std::uint64_t) {
+  if constexpr (kNumber >= kNewOperators) {
+    freed(reinterpret_cast<void*>(a));
+    g_next.free(reinterpret_cast<void*>(a));
+    return 0;
+  } else {
+    void* const block = kNumber >= kFirstAlignedNew ? g_next.memalign(b, a) : g_next.malloc(a);
+    return raw(address_of(allocated(block, a, __builtin_return_address(0))));
+  }
+}
+
+struct OperatorForms {
+  AnyOperator recorded[kOperatorCount];
+  AnyOperator absent[kOperatorCount];
+};
+template <int kNumber>
+constexpr AnyOperator recorded_operator() {
+  if constexpr (kNumber < kNewOperators) return recorded_new<kNumber>;
+  if constexpr (kNumber >= kNewOperators) return recorded_delete<kNumber>;
+}
+template <int... kNumbers>
+constexpr OperatorForms all_forms(std::integer_sequence<int, kNumbers...>) {
+  return {{recorded_operator<kNumbers>()...}, {absent_operator<kNumbers>...}};
+}
+template <int... kNumbers>
+constexpr OperatorFamily at_first(std::integer_sequence<int, kNumbers...>) {
+  return {{first_operator<kNumbers>...}, {}};
+}
+constexpr OperatorForms kForms = all_forms(std::make_integer_sequence<int, kOperatorCount>());
+
+void set_operator(int number, AnyOperator next, AnyOperator jump) {
+  store_release(g_operators.next[number], next);
+  store_release(g_operators.jump[number], jump);
+}
+
+// To the loader, a symbol whose value is 0 defines nothing.
+void withdraw_operators(const link_map& self) {
+  const DynamicSymbols symbols(self);
+  const auto* const first = symbols.find(kOperatorNames[0]);
+  if (first == nullptr) return;
+  std::uint64_t low = raw(address_of(first));
+  std::uint64_t high = low;
+  for (const std::string_view name : kOperatorNames) {
+    const auto* const symbol = symbols.find(name);
+    if (symbol == nullptr) return;
+    low = std::min(low, raw(address_of(symbol)));
+    high = std::max(high, raw(address_of(symbol + 1)));
+  }
+  low &= ~(kPageSize - 1);
+  if (!raw_syscall(SYS_mprotect, low, high - low, PROT_READ | PROT_WRITE).ok()) return;
+  for (const std::string_view name : kOperatorNames) {
+    if (auto* const symbol = const_cast<ElfW(Sym)*>(symbols.find(name)); symbol != nullptr) symbol->st_value = 0;
+  }
+  raw_syscall(SYS_mprotect, low, high - low, PROT_READ);
+}
+
+}  // namespace
+
+constinit OperatorFamily g_operators = at_first(std::make_integer_sequence<int, kOperatorCount>());
+
+void find_operators(const link_map* from, const link_map* recorded) {
+  const link_map* const usual = definer_of(kOperatorNames[0], from);
+  for (int number = 0; number < kOperatorCount; ++number) {
+    const link_map* definer = usual;
+    void* next = usual == nullptr ? nullptr : DynamicSymbols(*usual).address_of(kOperatorNames[number]);
+    if (next == nullptr) {
+      definer = definer_of(kOperatorNames[number], from);
+      if (definer != nullptr) next = DynamicSymbols(*definer).address_of(kOperatorNames[number]);
+    }
+    const auto function = reinterpret_cast<AnyOperator>(next);
+    if (next == nullptr) {
+      set_operator(number, nullptr, kForms.absent[number]);
+    } else {
+      set_operator(number, function, definer == recorded ? kForms.recorded[number] : function);
+    }
+  }
+}
+
+void withdraw_unused_operators() {
+  const link_map* const self = our_object();
+  if (self != nullptr && g_operators.next[0] == nullptr) withdraw_operators(*self);
+}
+
+}  // namespace allocs::allocators

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/allocators/own_memory.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "base/raw_syscall.h"
+#include "runtime/allocators/state.h"
+#include "runtime/index/doubling.h"
+#include "runtime/index/records.h"
+#include "runtime/index/word.h"
+
+namespace allocs::allocators {
+
+using namespace index;
+
+namespace {
+
+constexpr std::size_t kPageSize = 4096;
+constexpr std::size_t kBlockSize = std::size_t{1} << 18;
+constexpr int kMadviseWipeOnFork = 18;
+
+constexpr std::size_t whole_pages(std::size_t size) { return (size + kPageSize - 1) & ~(kPageSize - 1); }
+
+// The first chunk of ranges and the first block of bytes: most processes need no more.
+alignas(kPageSize) constinit std::array<OwnRange, std::size_t{1} << kOwnRangeFirstShift> g_first_ranges{};
+alignas(kPageSize) constinit std::array<std::byte, std::size_t{1} << 16> g_first_block{};
+union ForkPages {
+  ForkPage page;
+  std::byte bytes[kPageSize];
+};
+alignas(kPageSize) constinit ForkPages g_fork_pages{.bytes = {}};
+
+// A block of bytes: `at` moves up to `end`, by compare-and-swap. A full one is left for a new one.
+struct Block {
+  std::uint64_t at;
+  std::uint64_t end;
+};
+constinit Block g_first_bytes{};
+constinit Block* g_block = nullptr;
+
+void* map_pages(std::size_t size) {
+  const SyscallResult at = raw_syscall(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return at.ok() ? reinterpret_cast<void*>(at.value) : nullptr;
+}
+
+OwnRange* range_at(std::uint64_t number) {
+  const Place place = place_of<kOwnRangeFirstShift>(number);
+  if (place.chunk >= kOwnRangeChunks) return nullptr;
+  Address chunk = load_acquire(g_root.own_range_chunks[place.chunk]);
+  if (chunk == Address{}) {
+    const std::size_t size = whole_pages(chunk_capacity<kOwnRangeFirstShift>(place.chunk) * sizeof(OwnRange));
+    void* const made = place.chunk == 0 ? g_first_ranges.data() : map_pages(size);
+    if (made == nullptr) return nullptr;
+    if (compare_exchange(g_root.own_range_chunks[place.chunk], chunk, address_of(made))) {
+      chunk = address_of(made);
+    } else if (place.chunk != 0) {
+      raw_syscall(SYS_munmap, made, size);
+    }
+  }
+  return reinterpret_cast<OwnRange*>(raw(chunk)) + place.index;
+}
+
+void list(void* pages, std::size_t size) {
+  OwnRange* const range = range_at(fetch_add(g_root.own_range_count, 1u));
+  if (range == nullptr) return;
+  range->begin = address_of(pages);
+  store_release(range->size, std::uint64_t{size});
+}
+
+Block* first_block() {
+  Block* none = nullptr;
+  if (load_relaxed(g_first_bytes.end) == 0) {
+    std::uint64_t unset = 0;
+    compare_exchange(g_first_bytes.at, unset, raw(address_of(g_first_block.data())));
+    store_release(g_first_bytes.end, raw(address_of(g_first_block.data())) + g_first_block.size());
+  }
+  compare_exchange(g_block, none, &g_first_bytes);
+  return load_acquire(g_block);
+}
+
+// A new block whose header is its own first bytes.
+Block* next_block(Block* full, std::size_t size) {
+  const std::size_t whole = whole_pages(size + sizeof(Block) + kPageSize > kBlockSize ? size + 2 * kPageSize : kBlockSize);
+  void* const pages = map_own_pages(whole);
+  if (pages == nullptr) return nullptr;
+  auto* const block = static_cast<Block*>(pages);
+  block->at = raw(address_of(pages)) + sizeof(Block);
+  block->end = raw(address_of(pages)) + whole;
+  if (compare_exchange(g_block, full, block)) return block;
+  unmap_own_pages(pages, whole);
+  return full;
+}
+
+}  // namespace
+
+constinit ForkPage& g_fork_page = g_fork_pages.page;
+
+void* map_own_pages(std::size_t size) {
+  size = whole_pages(size);
+  void* const pages = map_pages(size);
+  if (pages == nullptr) {
+    fetch_add(g_root.counters.own_memory_failed, std::uint64_t{1});
+    return nullptr;
+  }
+  list(pages, size);
+  return pages;
+}
+
+void unmap_own_pages(void* pages, std::size_t size) {
+  size = whole_pages(size);
+  const std::uint32_t count = load_acquire(g_root.own_range_count);
+  for (std::uint32_t number = 0; number < count; ++number) {
+    OwnRange* const range = range_at(number);
+    if (range != nullptr && load_acquire(range->size) != 0 && range->begin == address_of(pages)) {
+      store_release(range->size, std::uint64_t{0});
+      break;
+    }
+  }
+  raw_syscall(SYS_munmap, pages, size);
+}
+
+void* allocate_own(std::size_t size, std::size_t alignment) {
+  Block* block = load_acquire(g_block);
+  if (block == nullptr) block = first_block();
+  while (block != nullptr) {
+    std::uint64_t at = load_acquire(block->at);
+    const std::uint64_t begin = (at + alignment - 1) & ~(std::uint64_t{alignment} - 1);
+    if (begin + size > block->end) {
+      block = next_block(block, size + alignment);
+    } else if (compare_exchange(block->at, at, begin + size)) {
+      return reinterpret_cast<void*>(begin);
+    }
+  }
+  return nullptr;
+}
+
+void open_fork_page() {
+  raw_syscall(SYS_madvise, &g_fork_pages, kPageSize, kMadviseWipeOnFork);
+  store_release(g_fork_page.token, std::uint64_t{1});
+  g_root.process_token = address_of(&g_fork_page.token);
+}
+
+}  // namespace allocs::allocators

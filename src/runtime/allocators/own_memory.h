@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// Memory of the run time's own, straight from the kernel; never from the host's malloc. Every piece is listed in the root,
+// so that a question about it is answered "liballocs' own".
+namespace allocs::allocators {
+
+// Zeroed pages, unreserved, dumpable; nullptr when there are none. `size` is rounded up to pages.
+// Context: hook.
+void* map_own_pages(std::size_t size);
+
+// Gives back what map_own_pages returned, when it turned out not to be needed. Context: hook.
+void unmap_own_pages(void* pages, std::size_t size);
+
+// Zeroed bytes that are never given back; nullptr when there are none. For records and names, not for tables of the size of
+// the heap. Context: hook.
+void* allocate_own(std::size_t size, std::size_t alignment = 16);
+
+// A word that the kernel zeroes in forked children (MADV_WIPEONFORK): 1 once opened, 0 in a child. Beside it, in the same page,
+// is what else must not survive a fork.
+struct ForkPage {
+  std::uint64_t token;
+  std::uint64_t table_lock;  // thread pointer of the holder
+};
+extern ForkPage& g_fork_page;
+
+// Context: init.
+void open_fork_page();
+
+}  // namespace allocs::allocators

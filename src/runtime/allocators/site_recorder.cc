@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/allocators/site_recorder.h"
+
+#include "runtime/allocators/module_recorder.h"
+#include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/state.h"
+#include "runtime/index/cell.h"
+#include "runtime/index/doubling.h"
+#include "runtime/index/word.h"
+
+namespace allocs::allocators {
+
+using namespace index;
+
+namespace {
+
+constexpr unsigned kBucketBits = 14;
+constinit std::array<std::uint32_t, std::size_t{1} << kBucketBits> g_buckets{};
+constinit std::array<SiteRecord, std::size_t{1} << kSiteFirstShift> g_first_segment{};
+constinit std::uint32_t g_moduleless_sites = 0;  // head of their chain through next_in_module
+
+std::uint32_t& bucket_of(std::uint64_t return_address) {
+  return g_buckets[return_address * 0x9E3779B97F4A7C15u >> (64 - kBucketBits)];
+}
+
+SiteRecord* existing_record(std::uint32_t id) {
+  const Place place = place_of<kSiteFirstShift>(id);
+  const Address segment = load_acquire(g_root.site_segments[place.chunk]);
+  return reinterpret_cast<SiteRecord*>(raw(segment)) + place.index;
+}
+
+SiteRecord* new_record(std::uint32_t id) {
+  const Place place = place_of<kSiteFirstShift>(id);
+  if (place.chunk >= kSiteSegments) return nullptr;
+  Address segment = load_acquire(g_root.site_segments[place.chunk]);
+  if (segment == Address{}) {
+    const std::size_t size = chunk_capacity<kSiteFirstShift>(place.chunk) * sizeof(SiteRecord);
+    void* const made = place.chunk == 0 ? g_first_segment.data() : map_own_pages(size);
+    if (made == nullptr) return nullptr;
+    if (!compare_exchange(g_root.site_segments[place.chunk], segment, address_of(made)) && place.chunk != 0) {
+      unmap_own_pages(made, size);
+    }
+  }
+  return existing_record(id);
+}
+
+bool is_live(const SiteRecord& record) { return load_acquire(record.flags) == 0; }
+
+// In the chain that starts with `id`, up to (not including) `stop`.
+std::uint32_t find_in_chain(std::uint32_t id, std::uint32_t stop, std::uint64_t return_address) {
+  for (; id != 0 && id != stop; id = load_acquire(existing_record(id)->next_in_bucket)) {
+    const SiteRecord& record = *existing_record(id);
+    if (raw(record.return_address) == return_address && is_live(record)) return id;
+  }
+  return 0;
+}
+
+std::uint32_t take_id() {
+  std::uint32_t last = load_relaxed(g_root.site_count);
+  do {
+    if (last >= kMaximumSite) return 0;
+  } while (!compare_exchange(g_root.site_count, last, last + 1));
+  return last + 1;
+}
+
+void push_in_module(std::uint32_t& head, SiteRecord& record, std::uint32_t id) {
+  std::uint32_t first = load_acquire(head);
+  do {
+    store_relaxed(record.next_in_module, first);
+  } while (!compare_exchange(head, first, id));
+}
+
+std::uint32_t add_site(std::uint64_t return_address, const ModuleOfCode& module) {
+  const std::uint32_t id = take_id();
+  SiteRecord* const record = id == 0 ? nullptr : new_record(id);
+  if (record == nullptr) {
+    fetch_add(g_root.counters.sites_full, std::uint64_t{1});
+    return kSiteTableFull;
+  }
+  record->offset = return_address - module.bias;
+  record->instance = module.record == nullptr ? 0 : module.record->instance;
+  store_release(record->return_address, Address{return_address});
+
+  std::uint32_t& bucket = bucket_of(return_address);
+  std::uint32_t first = load_acquire(bucket);
+  std::uint32_t seen = 0;
+  do {
+    if (const std::uint32_t other = find_in_chain(first, seen, return_address); other != 0) {
+      store_release(record->flags, std::uint32_t{kSiteDuplicate});
+      return other;
+    }
+    seen = first;
+    store_relaxed(record->next_in_bucket, first);
+  } while (!compare_exchange(bucket, first, id));
+  push_in_module(module.record == nullptr ? g_moduleless_sites : module.record->first_site, *record, id);
+  return id;
+}
+
+void remember(std::uint64_t return_address, std::uint32_t id) {
+  SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
+  std::uint32_t unclaimed = 0;
+  if (load_relaxed(slot.claim) != 0 || !compare_exchange(slot.claim, unclaimed, 1u)) return;
+  store_release(slot.site_bits, id << kSiteShift);
+  store_release(slot.return_address, return_address);
+}
+
+void forget(std::uint64_t return_address) {
+  SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
+  if (load_acquire(slot.return_address) != return_address) return;
+  store_release(slot.return_address, std::uint64_t{0});
+  store_release(slot.claim, 0u);
+}
+
+// Calls act(record) for each site of the chain.
+template <typename Act>
+void for_each_site(std::uint32_t head, Act act) {
+  for (std::uint32_t id = head; id != 0;) {
+    SiteRecord& record = *existing_record(id);
+    id = load_acquire(record.next_in_module);
+    act(record);
+  }
+}
+
+void retire(SiteRecord& record) {
+  forget(raw(record.return_address));
+  store_release(record.flags, record.flags | kSiteRetired);
+}
+
+}  // namespace
+
+std::uint32_t site_bits_for(std::uint64_t return_address) {
+  const std::uint32_t known = find_in_chain(load_acquire(bucket_of(return_address)), 0, return_address);
+  if (known != 0) {
+    const std::uint32_t instance = existing_record(known)->instance;
+    if (instance == 0 || is_loaded(instance)) {
+      remember(return_address, known);
+      return known << kSiteShift;
+    }
+  }
+  const ModuleOfCode module = module_of_code(Address{return_address});
+  if (!module.is_certain) {
+    fetch_add(g_root.counters.sites_unattributed, std::uint64_t{1});
+    return kSiteUnattributed << kSiteShift;
+  }
+  // The look-up may have retired what was found first.
+  std::uint32_t id = find_in_chain(load_acquire(bucket_of(return_address)), 0, return_address);
+  if (id == 0) id = add_site(return_address, module);
+  if (id >= kFirstSite && !module.is_closing) remember(return_address, id);
+  return id << kSiteShift;
+}
+
+void forget_cached_sites(ModuleRecord& module) {
+  for_each_site(load_acquire(module.first_site), [](SiteRecord& record) { forget(raw(record.return_address)); });
+}
+
+void retire_sites(ModuleRecord& module) { for_each_site(load_acquire(module.first_site), retire); }
+
+void revive_sites(ModuleRecord& module) {
+  for_each_site(load_acquire(module.first_site), [](SiteRecord& record) {
+    store_release(record.flags, record.flags & ~std::uint32_t{kSiteRetired});
+  });
+}
+
+void retire_moduleless_sites(AddressRange range) {
+  for_each_site(load_acquire(g_moduleless_sites), [&](SiteRecord& record) {
+    if (range.contains(record.return_address)) retire(record);
+  });
+}
+
+}  // namespace allocs::allocators

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "base/address.h"
+#include "runtime/index/records.h"
+
+// The writing half of the site table: from a return address to a dense id, once for each place that allocates.
+//
+// Records are only ever added. An id is taken by an atomic increment, its record is filled, and then it is pushed on
+// the chain of its bucket by compare-and-swap; whoever loses to an equal record uses the winner's. Buckets are fixed (2^14):
+// programs have hundreds of sites, and a chain of a hundred is still fast enough for a path that each site takes once.
+// In front of it stands the cache of state.h, which the hooks read.
+namespace allocs::allocators {
+
+// The site's id, already where a start cell has it. Never 0.
+// Context: hook.
+std::uint32_t site_bits_for(std::uint64_t return_address);
+
+// The sites of a module instance. `forget` empties their cache slots; `retire` does too, and makes the records stand for the
+// past; `revive` makes them stand for the present again.
+// Context: hook.
+void forget_cached_sites(index::ModuleRecord& module);
+void retire_sites(index::ModuleRecord& module);
+void revive_sites(index::ModuleRecord& module);
+
+// Sites of code that belonged to no module, in a range where there is a module now. Context: hook.
+void retire_moduleless_sites(AddressRange range);
+
+}  // namespace allocs::allocators

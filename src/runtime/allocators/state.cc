@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/allocators/state.h"
+
+#include "runtime/index/records.h"
+#include "runtime/index/word.h"
+
+namespace allocs::allocators {
+
+constinit HotTables g_hot{};
+constinit index::Root g_root{
+    .magic = index::kRootMagic,
+    .version = index::kRootVersion,
+    .size = sizeof(index::Root),
+    .site_count = index::kFirstSite - 1,
+};
+
+extern "C" __attribute__((visibility("default"), alias("_ZN6allocs10allocators6g_rootE"))) index::Root __allocs_root;
+
+void open_root() {
+  g_root.self = address_of(&g_root);
+  index::store_release(g_root.directory, address_of(g_hot.directory.data()));
+}
+
+// The note by which a reader of another process or of a core file finds the root. (The assembler computes the distance; no
+// relocation is left.)
+asm(R"(
+  .pushsection .note.allocs, "a", @note
+  .balign 4
+  .long 10
+  .long 8
+  .long 1
+  .asciz "liballocs"
+  .balign 4
+0:.quad _ZN6allocs10allocators6g_rootE - 0b
+  .popsection
+)");
+static_assert(sizeof(index::kNoteOwner) == 10 && sizeof(index::NoteDescriptor) == 8 && index::kNoteType == 1);
+
+}  // namespace allocs::allocators

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "runtime/index/root.h"
+
+// The run time's state in its own process. All of it is constant-initialised and shut until opened: a hook that comes
+// before start-up works, and a question gets a true, empty answer.
+namespace allocs::allocators {
+
+// One entry of the site cache: a return address that calls malloc, and its site's id where a start cell has it. Written
+// once: `claim` goes from 0 to 1, then come the bits, then the address. Emptied only when the module of the address is
+// unloaded, at which time no thread can be in it.
+struct SiteSlot {
+  std::uint64_t return_address = 0;
+  std::uint32_t site_bits = 0;
+  std::uint32_t claim = 0;
+};
+static_assert(sizeof(SiteSlot) == 16);
+
+// Return addresses are told apart by their 2^17 lowest bits, eight bytes a slot: calls that are nearer than that are rare, and
+// near calls share a page of the cache.
+inline constexpr unsigned kSiteSlotShift = 3;
+inline constexpr std::uint64_t kSiteSlots = std::uint64_t{1} << 14;
+constexpr std::uint64_t site_slot_of(std::uint64_t return_address) {
+  return (return_address >> kSiteSlotShift) & (kSiteSlots - 1);
+}
+
+// What every malloc and free touches, in one object, so that one register addresses it all. 16 MiB of address space; the memory
+// is what is touched: a page for 32 GiB of heap span, a page for 2 KiB of code that allocates.
+struct alignas(4096) HotTables {
+  std::array<SiteSlot, kSiteSlots> sites;
+  std::array<std::uint64_t, index::kRegionCount> directory;
+};
+
+extern HotTables g_hot;
+extern index::Root g_root;  // exported as __allocs_root
+
+// Fills in the addresses of the root. Context: hook.
+void open_root();
+
+}  // namespace allocs::allocators

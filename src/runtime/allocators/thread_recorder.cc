@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/allocators/thread_recorder.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+
+#include "base/raw_syscall.h"
+#include "runtime/allocators/malloc_family.h"
+#include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/state.h"
+#include "runtime/allocators/table_lock.h"
+#include "runtime/index/doubling.h"
+#include "runtime/index/word.h"
+
+namespace allocs::allocators {
+
+using namespace index;
+
+constinit PthreadFunctions g_pthread{};
+
+namespace {
+
+constexpr std::uint32_t kFewThreads = 512;
+constinit std::array<ThreadRecord, std::size_t{1} << kThreadFirstShift> g_first_chunk{};
+constinit std::uint64_t g_generation = 0;
+constinit std::uint32_t g_next_sweep = 64;
+constinit thread_local ThreadRecord* t_record = nullptr;
+
+ThreadRecord* record_at(std::uint32_t number) {
+  const Place place = place_of<kThreadFirstShift>(number);
+  const Address chunk = load_acquire(g_root.thread_chunks[place.chunk]);
+  return chunk == Address{} ? nullptr : reinterpret_cast<ThreadRecord*>(raw(chunk)) + place.index;
+}
+
+ThreadRecord* new_record(std::uint32_t number) {
+  const Place place = place_of<kThreadFirstShift>(number);
+  if (place.chunk >= kThreadChunks) return nullptr;
+  Address chunk = load_acquire(g_root.thread_chunks[place.chunk]);
+  if (chunk == Address{}) {
+    const std::size_t size = chunk_capacity<kThreadFirstShift>(place.chunk) * sizeof(ThreadRecord);
+    void* const made = place.chunk == 0 ? g_first_chunk.data() : map_own_pages(size);
+    if (made == nullptr) return nullptr;
+    if (!compare_exchange(g_root.thread_chunks[place.chunk], chunk, address_of(made)) && place.chunk != 0) {
+      unmap_own_pages(made, size);
+    }
+  }
+  return record_at(number);
+}
+
+bool take(ThreadRecord& record) {
+  ThreadState state = load_relaxed(record.state);
+  return (state == ThreadState::empty || state == ThreadState::exited) &&
+         compare_exchange(record.state, state, ThreadState::claimed);
+}
+
+template <typename Act>
+void for_each_record(Act act) {
+  const std::uint32_t count = load_acquire(g_root.thread_count);
+  for (std::uint32_t number = 0; number < count; ++number) {
+    if (ThreadRecord* const record = record_at(number); record != nullptr && !act(*record)) return;
+  }
+}
+
+// Marks the records of threads that the kernel does not know.
+void sweep() {
+  const std::int64_t process = raw_syscall(SYS_getpid).value;
+  std::uint32_t live = 0;
+  for_each_record([&](ThreadRecord& record) {
+    ThreadState state = load_acquire(record.state);
+    if (state == ThreadState::running && raw_syscall(SYS_tgkill, process, record.tid, 0).error() == ESRCH) {
+      compare_exchange(record.state, state, ThreadState::exited);
+    } else if (state != ThreadState::exited) {
+      ++live;
+    }
+    return true;
+  });
+  store_relaxed(g_next_sweep, std::max(64u, live * 2));
+}
+
+ThreadRecord* take_any() {
+  ThreadRecord* taken = nullptr;
+  for_each_record([&](ThreadRecord& record) {
+    if (take(record)) taken = &record;
+    return taken == nullptr;
+  });
+  return taken;
+}
+
+// A record in state `claimed`, or nullptr.
+ThreadRecord* claim_record() {
+  if (ThreadRecord* const record = take_any(); record != nullptr) return record;
+  if (load_acquire(g_root.thread_count) >= load_relaxed(g_next_sweep)) {
+    sweep();
+    if (ThreadRecord* const record = take_any(); record != nullptr) return record;
+  }
+  std::uint32_t number = load_acquire(g_root.thread_count);
+  for (;;) {
+    ThreadRecord* const record = new_record(number);
+    if (record == nullptr) {
+      fetch_add(g_root.counters.threads_full, std::uint64_t{1});
+      return nullptr;
+    }
+    if (compare_exchange(g_root.thread_count, number, number + 1)) {
+      if (take(*record)) return record;
+      number = load_acquire(g_root.thread_count);
+    }
+  }
+}
+
+// Whoever had this thread pointer or this id is gone.
+void supersede(const ThreadRecord& mine) {
+  if (load_acquire(g_root.thread_count) > kFewThreads) return;  // readers take the youngest
+  for_each_record([&](ThreadRecord& record) {
+    ThreadState state = load_acquire(record.state);
+    if (&record != &mine && state == ThreadState::running &&
+        (record.thread_pointer == mine.thread_pointer || record.tid == mine.tid)) {
+      compare_exchange(record.state, state, ThreadState::exited);
+    }
+    return true;
+  });
+}
+
+void start_running(ThreadRecord& record, Address stack_pointer) {
+  record.tid = static_cast<std::uint32_t>(raw_syscall(SYS_gettid).value);
+  record.thread_pointer = thread_pointer();
+  record.first_stack_pointer = stack_pointer;
+  record.generation = fetch_add(g_generation, std::uint64_t{1}) + 1;
+  t_record = &record;
+  store_release(record.state, ThreadState::running);
+  supersede(record);
+}
+
+Address stack_pointer() { return address_of(__builtin_frame_address(0)); }
+
+// glibc puts the thread control block at the top of the stack that it maps; `size` is what lies below the top.
+AddressRange stack_below_control_block(std::uint64_t size) {
+  constexpr std::uint64_t kPage = 4096;
+  const std::uint64_t top = (thread_pointer() + kPage) & ~(kPage - 1);
+  const std::uint64_t low = top - size;
+  const std::uint64_t here = raw(stack_pointer());
+  if (size == 0 || size >= top || here < low || here >= top) return {};
+  return {Address{low}, Address{top}};
+}
+
+void* run_thread(void* argument) {
+  auto* const record = static_cast<ThreadRecord*>(argument);
+  // The creator left the stack's range, or [0, size) when the C library was to map one.
+  if (record->stack_low == Address{}) {
+    const AddressRange stack = stack_below_control_block(raw(record->stack_high));
+    record->stack_low = stack.begin;
+    record->stack_high = stack.end;
+  }
+  auto* const start = reinterpret_cast<void* (*)(void*)>(raw(record->start_routine));
+  void* const start_argument = reinterpret_cast<void*>(raw(record->argument));
+  start_running(*record, stack_pointer());
+  void* const result = start(start_argument);
+  // A destructor of the thread that asks a question registers again, with what follows still its own stack.
+  t_record = nullptr;
+  store_release(record->state, ThreadState::exited);
+  return result;
+}
+
+AddressRange planned_stack(const pthread_attr_t* attributes) {
+  if (g_pthread.attr_getstack == nullptr) return {};
+  void* low = nullptr;
+  std::size_t size = 0;
+  if (attributes != nullptr) g_pthread.attr_getstack(attributes, &low, &size);
+  const std::uint64_t begin = raw(address_of(low));
+  if (size != 0 && begin != 0 && begin + size > begin) return {Address{begin}, Address{begin + size}};
+  if (size == 0 && g_pthread.getattr_default != nullptr && g_pthread.attr_destroy != nullptr) {
+    pthread_attr_t usual;
+    if (g_pthread.getattr_default(&usual) == 0) {
+      g_pthread.attr_getstack(&usual, &low, &size);
+      g_pthread.attr_destroy(&usual);
+    }
+  }
+  return {Address{0}, Address{size}};
+}
+
+}  // namespace
+
+int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) {
+  if (g_pthread.create == nullptr) {
+    g_pthread.create = reinterpret_cast<decltype(g_pthread.create)>(next_definition_of("pthread_create"));
+    if (g_pthread.create == nullptr) return EAGAIN;
+  }
+  if (load_relaxed(g_fork_page.token) == 0) current_thread();
+  ThreadRecord* const record = claim_record();
+  if (record == nullptr) return g_pthread.create(thread, attributes, start, argument);
+  const AddressRange stack = planned_stack(attributes);
+  record->tid = 0;
+  record->thread_pointer = 0;
+  record->first_stack_pointer = Address{};
+  record->stack_low = stack.begin;
+  record->stack_high = stack.end;
+  record->start_routine = address_of(reinterpret_cast<void*>(start));
+  record->argument = address_of(argument);
+  store_release(record->state, ThreadState::starting);
+  const int error = g_pthread.create(thread, attributes, run_thread, record);
+  if (error != 0) store_release(record->state, ThreadState::exited);
+  return error;
+}
+
+void register_main_thread(const void* initial_stack) {
+  ThreadRecord* const record = claim_record();
+  if (record == nullptr) return;
+  rlimit limit{};
+  const Address high = address_of(initial_stack);
+  const bool is_bounded = raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit).ok() &&
+                          limit.rlim_cur < raw(high);
+  record->stack_low = is_bounded ? high - limit.rlim_cur : Address{};
+  record->stack_high = is_bounded ? high : Address{};
+  start_running(*record, stack_pointer());
+  g_root.main_thread_pointer = thread_pointer();
+}
+
+const ThreadRecord* current_thread() {
+  if (load_relaxed(g_fork_page.token) != 0) {
+    if (t_record != nullptr) return t_record;
+  } else {
+    // A forked child: this is its only thread, or, if it made others before it asked, one of few that will come by here too.
+    for_each_record([&](ThreadRecord& record) {
+      if (&record != t_record) store_release(record.state, ThreadState::exited);
+      return true;
+    });
+    store_release(g_fork_page.token, std::uint64_t{1});
+    if (t_record != nullptr) {
+      start_running(*t_record, t_record->first_stack_pointer);
+      return t_record;
+    }
+  }
+  ThreadRecord* const record = claim_record();
+  if (record == nullptr) return nullptr;
+  record->stack_low = record->stack_high = Address{};
+  record->start_routine = record->argument = Address{};
+  start_running(*record, stack_pointer());
+  return record;
+}
+
+}  // namespace allocs::allocators

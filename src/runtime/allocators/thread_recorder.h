@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <pthread.h>
+
+#include <cstdint>
+
+#include "runtime/index/records.h"
+
+// The writing half of the thread table.
+//
+// A thread made by pthread_create gets its record from its creator and completes it when it starts; the main thread is
+// registered at start-up; any other thread (clone, SIGEV_THREAD, thrd_create) registers when it asks its first question. A
+// thread that returns marks its record. One that leaves by pthread_exit or is cancelled does not: its record goes
+// when another thread has its thread pointer, or when the kernel, asked before the table grows, does not know it.
+namespace allocs::allocators {
+
+// Functions of the C library that have other versions elsewhere, found at start-up; each may be nullptr.
+struct PthreadFunctions {
+  int (*create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  int (*attr_getstack)(const pthread_attr_t*, void**, std::size_t*);
+  int (*getattr_default)(pthread_attr_t*);
+  int (*attr_destroy)(pthread_attr_t*);
+};
+extern PthreadFunctions g_pthread;
+
+// The whole of pthread_create. Context: hook (as far as pthread_create is).
+int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument);
+
+// Context: init.
+void register_main_thread(const void* initial_stack);
+
+// The record of the calling thread, made if there is none; nullptr when the table is full. In a forked child the first
+// call empties the parent's table.
+// Context: signal. At most three system calls the first time, none later.
+const index::ThreadRecord* current_thread();
+
+}  // namespace allocs::allocators

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+
+#include <cstddef>
+
+#include "base/export.h"
+#include "runtime/allocators/heap_events.h"
+#include "runtime/allocators/malloc_family.h"
+
+// malloc and its family: call the allocator underneath, tell the heap shadow. A block enters the index after the allocator
+// returned it and leaves it before the allocator gets it back, so its cell is its owner's alone.
+
+using namespace allocs::allocators;
+
+namespace {
+
+void* allocated_rarely(void* block, std::size_t size, const void* caller) {
+  return records_rare_functions() ? allocated(block, size, caller) : block;
+}
+
+}  // namespace
+
+extern "C" {
+
+ALLOCS_EXPORT void* malloc(std::size_t size) {
+  return allocated(g_next.malloc(size), size, __builtin_return_address(0));
+}
+
+ALLOCS_EXPORT void free(void* block) {
+  freed(block);
+  g_next.free(block);
+}
+
+ALLOCS_EXPORT void* calloc(std::size_t count, std::size_t size) {
+  return allocated(g_next.calloc(count, size), count * size, __builtin_return_address(0));
+}
+
+ALLOCS_EXPORT void* realloc(void* block, std::size_t size) { return reallocate(block, size, __builtin_return_address(0)); }
+
+ALLOCS_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t size) {
+  std::size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  return reallocate(block, bytes, __builtin_return_address(0));
+}
+
+ALLOCS_EXPORT void* memalign(std::size_t alignment, std::size_t size) {
+  return allocated_rarely(g_next.memalign(alignment, size), size, __builtin_return_address(0));
+}
+
+ALLOCS_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  return allocated_rarely(g_next.aligned_alloc(alignment, size), size, __builtin_return_address(0));
+}
+
+ALLOCS_EXPORT int posix_memalign(void** block, std::size_t alignment, std::size_t size) {
+  const int error = g_next.posix_memalign(block, alignment, size);
+  if (error == 0) allocated_rarely(*block, size, __builtin_return_address(0));
+  return error;
+}
+
+ALLOCS_EXPORT void* valloc(std::size_t size) {
+  return allocated_rarely(g_next.valloc(size), size, __builtin_return_address(0));
+}
+
+ALLOCS_EXPORT void* pvalloc(std::size_t size) {
+  return allocated_rarely(g_next.pvalloc(size), size, __builtin_return_address(0));
+}
+
+ALLOCS_EXPORT void cfree(void* block) {
+  freed(block);
+  g_next.free(block);
+}
+
+ALLOCS_EXPORT std::size_t malloc_usable_size(void* block) { return g_next.malloc_usable_size(block); }
+
+}  // extern "C"

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/preload/start.h"
+
+#include "base/address.h"
+#include "runtime/allocators/malloc_family.h"
+#include "runtime/allocators/module_recorder.h"
+#include "runtime/allocators/operators.h"
+#include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/state.h"
+#include "runtime/allocators/thread_recorder.h"
+#include "runtime/self/self_process.h"
+
+// The order in which the run time starts. Hooks came by before, and were served: the loader's own mallocs, and the constructors
+// of objects that are initialised earlier.
+namespace allocs::preload {
+
+using namespace allocators;
+
+namespace {
+
+using Finalize = void (*)(void*);
+constinit Finalize g_next_cxa_finalize = nullptr;
+
+template <typename Function>
+void find(Function& function, const char* name) {
+  function = reinterpret_cast<Function>(next_definition_of(name));
+}
+
+void find_other_functions() {
+  find(g_next_cxa_finalize, "__cxa_finalize");
+  find(g_pthread.create, "pthread_create");
+  find(g_pthread.attr_getstack, "pthread_attr_getstack");
+  find(g_pthread.getattr_default, "pthread_getattr_default_np");
+  find(g_pthread.attr_destroy, "pthread_attr_destroy");
+}
+
+[[gnu::constructor(101)]] void start(int, char** arguments, char** environment) {
+  find_malloc_family();
+  find_other_functions();
+  withdraw_unused_operators();
+  // Every hook has its next from here on.
+
+  open_fork_page();
+  g_root.initial_stack = address_of(arguments - 1);
+  register_main_thread(arguments);
+  refresh_modules();
+  // The tables are true from here on.
+
+  self::open(environment);
+}
+
+}  // namespace
+
+void next_cxa_finalize(void* handle) {
+  if (g_next_cxa_finalize == nullptr) find(g_next_cxa_finalize, "__cxa_finalize");
+  if (g_next_cxa_finalize != nullptr) g_next_cxa_finalize(handle);
+}
+
+}  // namespace allocs::preload
