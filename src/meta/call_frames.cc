@@ -20,51 +20,42 @@ CallFrames::~CallFrames() {
 }
 
 const std::vector<CallFrameRow>& CallFrames::rows(std::uint64_t low, std::uint64_t high) {
-  if (low == low_ && high == high_) return rows_;
-  low_ = low;
-  high_ = high;
-  rows_.clear();
-  for (std::uint64_t pc = low; pc < high;) {
-    std::uint64_t end = pc + 1;
-    if (!add_row(pc, end) && end == pc + 1) {
-      // Nothing here: what follows may be another piece of code, but the functions we ask for are one.
-      break;
-    }
-    pc = end > pc ? end : pc + 1;
+  for (const Answer& answer : answers_) {
+    if (answer.low == low && answer.high == high) return answer.rows;
   }
-  if (!rows_.empty() && rows_.back().high > high) rows_.back().high = high;
-  return rows_;
+  Answer& answer = answers_[oldest_++ % answers_.size()];
+  answer.low = low;
+  answer.high = high;
+  answer.rows.clear();
+  for (std::uint64_t pc = low; pc < high;) {
+    const std::uint64_t end = add_row(pc, answer.rows);
+    if (end <= pc) break;
+    pc = end;
+  }
+  return answer.rows;
 }
 
-// False if there is no usable row at `pc`; `end` is where the row ends, if that is known.
-bool CallFrames::add_row(std::uint64_t pc, std::uint64_t& end) {
+// Appends the row at `pc`, if it is of a form that we use. Returns where it ends; 0 if there is no information.
+std::uint64_t CallFrames::add_row(std::uint64_t pc, std::vector<CallFrameRow>& rows) {
   Dwarf_Frame* frame = nullptr;
   const bool found = (eh_frame_ != nullptr && dwarf_cfi_addrframe(eh_frame_, pc, &frame) == 0) ||
                      (debug_frame_ != nullptr && dwarf_cfi_addrframe(debug_frame_, pc, &frame) == 0);
-  if (!found || frame == nullptr) return false;
+  if (!found || frame == nullptr) return 0;
   Dwarf_Addr first = 0;
-  Dwarf_Addr behind = 0;
-  dwarf_frame_info(frame, &first, &behind, nullptr);
+  Dwarf_Addr end = 0;
+  dwarf_frame_info(frame, &first, &end, nullptr);
   Dwarf_Op* ops = nullptr;
   std::size_t count = 0;
-  const bool has_cfa = dwarf_frame_cfa(frame, &ops, &count) == 0 && ops != nullptr && count == 1;
-  bool added = false;
-  if (behind > pc) end = behind;
-  if (has_cfa && behind > pc) {
-    CallFrameRow row{pc, behind, 0, 0};
+  if (dwarf_frame_cfa(frame, &ops, &count) == 0 && ops != nullptr && count == 1 && end > pc) {
     if (ops->atom >= DW_OP_breg0 && ops->atom <= DW_OP_breg31) {
-      row.cfa_register = static_cast<std::uint32_t>(ops->atom - DW_OP_breg0);
-      row.cfa_offset = static_cast<std::int64_t>(ops->number);
-      added = true;
+      rows.push_back({pc, end, static_cast<std::uint32_t>(ops->atom - DW_OP_breg0),
+                      static_cast<std::int64_t>(ops->number)});
     } else if (ops->atom == DW_OP_bregx) {
-      row.cfa_register = static_cast<std::uint32_t>(ops->number);
-      row.cfa_offset = static_cast<std::int64_t>(ops->number2);
-      added = true;
+      rows.push_back({pc, end, static_cast<std::uint32_t>(ops->number), static_cast<std::int64_t>(ops->number2)});
     }
-    if (added) rows_.push_back(row);
   }
   std::free(frame);
-  return added;
+  return end;
 }
 
 }  // namespace allocs::meta

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -27,18 +28,22 @@ class CallFrames {
   CallFrames& operator=(const CallFrames&) = delete;
 
   // The rows of [low, high), in order. Code without information, or whose CFA is an expression, has none. The answer is valid
-  // until the next call.
+  // until the next call. The last few answers are kept: a function's hot and cold parts are asked for in turns.
   const std::vector<CallFrameRow>& rows(std::uint64_t low, std::uint64_t high);
 
  private:
-  bool add_row(std::uint64_t pc, std::uint64_t& end);
+  struct Answer {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    std::vector<CallFrameRow> rows;
+  };
+  std::uint64_t add_row(std::uint64_t pc, std::vector<CallFrameRow>& rows);
 
   Dwarf_CFI* eh_frame_ = nullptr;
   Dwarf* dwarf_ = nullptr;
   Dwarf_CFI* debug_frame_ = nullptr;
-  std::uint64_t low_ = 0;
-  std::uint64_t high_ = 0;
-  std::vector<CallFrameRow> rows_;
+  std::array<Answer, 4> answers_;
+  std::size_t oldest_ = 0;
 };
 
 }  // namespace allocs::meta

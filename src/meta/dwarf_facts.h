@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "meta/call_frames.h"
 #include "meta/die_stream.h"
 #include "meta/range_lists.h"
 #include "types/write/object_model.h"
@@ -65,6 +66,7 @@ struct DwarfFacts {
 };
 
 // Reads all of it in one pass, then gives each entity what its origin says. Entities have no `origin` after that.
-DwarfFacts read_debug_information(const ObjectFiles& files, types::StringPool& strings, Diagnostics& diag);
+DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames, types::StringPool& strings,
+                                  Diagnostics& diag);
 
 }  // namespace allocs::meta

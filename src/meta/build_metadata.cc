@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/build_metadata.h"
+
+#include <algorithm>
+
+#include "meta/call_frames.h"
+#include "meta/code_scan.h"
+#include "meta/dwarf_facts.h"
+#include "meta/linkage.h"
+#include "meta/literals.h"
+#include "meta/object_file.h"
+#include "meta/sites.h"
+#include "meta/statics.h"
+#include "types/write/image_writer.h"
+#include "types/write/merge_types.h"
+#include "types/write/object_model.h"
+
+namespace allocs::meta {
+
+namespace {
+
+void identify(const ObjectFiles& files, types::ObjectModel& model) {
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(files.object->path(), error);
+  model.object_path = error ? files.object->path() : real.string();
+  if (files.debug) model.debug_path = files.debug->path();
+  model.build_id.assign(files.object->build_id().begin(), files.object->build_id().end());
+  model.file_size = files.object->file_size();
+  model.file_mtime_ns = files.object->file_mtime_ns();
+  if (files.has_symtab) model.flags |= types::kImageHasSymbolTable;
+}
+
+void lay_out(const ElfFile& object, types::ObjectModel& model) {
+  for (const Segment& segment : object.segments()) {
+    if (segment.type == PT_LOAD) model.segments.push_back({segment.address, segment.memory_size, 0, segment.flags});
+  }
+  for (const Section& section : object.sections()) {
+    const bool is_tbss = section.type == SHT_NOBITS && (section.flags & SHF_TLS) != 0;
+    if ((section.flags & SHF_ALLOC) == 0 || section.size == 0 || is_tbss) continue;
+    model.sections.push_back({section.address, section.size, model.strings.add(section.name),
+                              static_cast<std::uint32_t>(section.flags)});
+  }
+  const auto by_address = [](const auto& a, const auto& b) { return a.address < b.address; };
+  std::stable_sort(model.segments.begin(), model.segments.end(), by_address);
+  std::stable_sort(model.sections.begin(), model.sections.end(), by_address);
+}
+
+std::vector<std::uint64_t> function_starts(const types::ObjectModel& model) {
+  std::vector<std::uint64_t> starts;
+  for (const types::FunctionRecord& function : model.functions) starts.push_back(function.low);
+  for (const types::StaticRecord& record : model.statics) {
+    if (record.kind == types::StaticKind::function) starts.push_back(record.address);
+  }
+  std::sort(starts.begin(), starts.end());
+  starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
+  return starts;
+}
+
+}  // namespace
+
+std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
+  const ObjectFiles files = open_object_files(options.object, diag);
+  if (files.object == nullptr) return {};
+  types::ObjectModel model;
+  identify(files, model);
+  lay_out(*files.object, model);
+
+  CallFrames frames{files};
+  DwarfFacts facts = read_debug_information(files, frames, model.strings, diag);
+  if (!facts.entities.empty() || facts.types.types.size() > 1) model.flags |= types::kImageHasDebugInformation;
+  // The entries of the debug information are not consulted below this line.
+
+  types::MergedTypes merged = types::merge_equal_types(facts.types, model.strings);
+  model.types = types::TypeGraph{model.strings, std::move(merged.tables), std::move(merged.aliases)};
+  // Every type now has exactly one node, hashed and named; further ones are only derived from them.
+
+  collect_functions(facts, merged.index_of, model);
+  collect_statics(files, facts, merged.index_of, model);
+  // Functions are final, and sorted; passes over the code only add to what is there.
+
+  const Linkage linkage{files};
+  const CodeScan scan = scan_code(*files.object, linkage, function_starts(model));
+  read_allocation_sites(files, linkage, scan, frames, model, diag);
+  read_string_literals(files, linkage, scan, model);
+
+  return types::encode_image(model);
+}
+
+int build_metadata(const Options& options, Diagnostics& diag) {
+  const std::vector<std::byte> image = build_image(options, diag);
+  if (image.empty()) return kExitBadInput;
+  const std::string problem = types::store_image(options.output, image);
+  if (!problem.empty()) diag.error(problem, "name another file with -o");
+  return diag.has_errors() ? kExitBadInput : kExitOk;
+}
+
+}  // namespace allocs::meta

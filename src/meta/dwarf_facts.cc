@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/dwarf_facts.h"
+
+#include <optional>
+
+#include "meta/unit_reader.h"
+
+namespace allocs::meta {
+
+DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames, types::StringPool& strings,
+                                  Diagnostics& diag) {
+  DwarfFacts facts;
+  const ElfFile& file = files.with_debug_information();
+  const DebugSections sections{file};
+  if (sections.info.empty()) return facts;
+  std::optional<DebugSections> alternate;
+  if (files.alternate) alternate.emplace(*files.alternate);
+  std::vector<Unit> units = read_units(sections, alternate ? &*alternate : nullptr, diag);
+  const SignatureTable signatures = read_signatures(units);
+  UnitReader reader{files, facts, strings, frames};
+  for (Unit& unit : units) {
+    if (!reader.read(unit, signatures)) {
+      diag.warning(unit.sections->file->path(), "debug information is damaged; the rest of the unit is left out", unit.offset);
+    }
+    if (unit.kind == DW_UT_skeleton) {
+      diag.warning(file.path(), "a unit's debug information is in a .dwo file, which is not read; link without -gsplit-dwarf",
+                   unit.offset);
+    }
+  }
+  reader.settle();
+  return facts;
+}
+
+}  // namespace allocs::meta

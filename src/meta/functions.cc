@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "meta/statics.h"
+
+namespace allocs::meta {
+
+using types::StringRef;
+
+namespace {
+
+struct CodePiece {
+  PcRange range;
+  std::uint32_t function;
+};
+
+// By address, none overlapping another: of functions whose code the linker folded into one, the first told keeps it.
+std::vector<CodePiece> code_pieces(const DwarfFacts& facts) {
+  std::vector<CodePiece> pieces;
+  for (std::uint32_t index = 0; index < facts.functions.size(); ++index) {
+    const FunctionDraft& draft = facts.functions[index];
+    for (std::uint32_t i = 0; i < draft.range_count; ++i) pieces.push_back({facts.ranges[draft.first_range + i], index});
+  }
+  std::stable_sort(pieces.begin(), pieces.end(),
+                   [](const auto& a, const auto& b) { return a.range.low < b.range.low; });
+  std::uint64_t end = 0;
+  std::erase_if(pieces, [&end](const CodePiece& piece) {
+    if (piece.range.low < end || piece.range.high - piece.range.low > 0xFFFFFFFFu) return true;
+    end = piece.range.high;
+    return false;
+  });
+  return pieces;
+}
+
+}  // namespace
+
+StringRef full_name(const DwarfFacts& facts, EntityIndex index, types::StringPool& strings) {
+  const Entity& entity = facts.entities[index];
+  if (entity.owner == kNoEntity || entity.name == 0) return entity.name;
+  const StringRef owner = facts.entities[entity.owner].name;
+  if (owner == 0) return entity.name;
+  return strings.add(std::string{strings[owner]}.append("::").append(strings[entity.name]));
+}
+
+void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex> index_of, types::ObjectModel& model) {
+  const auto type_of = [&](types::TypeIndex type) { return type == types::kNoType ? type : index_of[type]; };
+  std::vector<types::LocationPiece> inside;
+  for (const CodePiece& piece : code_pieces(facts)) {
+    const FunctionDraft& draft = facts.functions[piece.function];
+    const Entity& entity = facts.entities[draft.entity];
+    types::FunctionRecord record;
+    record.low = piece.range.low;
+    record.length = static_cast<std::uint32_t>(piece.range.high - piece.range.low);
+    record.name = entity.name;
+    record.unit = draft.unit;
+    record.type = type_of(entity.type);
+    record.first_variable = static_cast<std::uint32_t>(model.variables.size());
+    for (std::uint32_t i = 0; i < draft.variable_count; ++i) {
+      const VariableDraft& variable = facts.variables[draft.first_variable + i];
+      inside.clear();
+      for (std::uint32_t j = 0; j < variable.piece_count; ++j) {
+        types::LocationPiece at = facts.pieces[variable.first_piece + j];
+        at.low = std::max(at.low, piece.range.low);
+        at.high = std::min(at.high, piece.range.high);
+        if (at.low < at.high) inside.push_back(at);
+      }
+      const Entity& named = facts.entities[variable.entity];
+      if (inside.empty() || named.name == 0) continue;
+      types::VariableRecord local;
+      local.name = named.name;
+      if (variable.inlined != kNoEntity) {
+        const StringRef callee = facts.entities[variable.inlined].name;
+        local.name = model.strings.add(std::string{model.strings[callee]}.append("::").append(model.strings[named.name]));
+        local.flags |= types::kVariableInlined;
+      }
+      if (variable.is_formal) local.flags |= types::kVariableFormal;
+      local.type = type_of(named.type);
+      local.locations = types::append_locations(model.locations, record.low, inside);
+      model.variables.push_back(local);
+    }
+    record.variable_count = static_cast<std::uint32_t>(model.variables.size()) - record.first_variable;
+    model.functions.push_back(record);
+  }
+}
+
+}  // namespace allocs::meta

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/line_table.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/byte_reader.h"
+#include "meta/line_header.h"
+
+namespace allocs::meta {
+
+namespace {
+
+// Runs line programs and notes for each wanted address the row that covers it.
+class LineFinder {
+ public:
+  LineFinder(std::span<const std::uint64_t> wanted, types::StringPool& strings)
+      : wanted_(wanted), strings_(strings), found_(wanted.size()) {}
+
+  void run(const DebugSections& sections, const LineHeader& header) {
+    header_ = &header;
+    names_.assign(header.files.size(), types::kNoRecord);
+    ByteReader reader{sections.line.data() + header.program, header.end - header.program};
+    start_sequence();
+    while (reader.ok() && !reader.at_end()) step(reader);
+  }
+
+  std::vector<SourceLine> take() { return std::move(found_); }
+
+ private:
+  struct Row {
+    std::uint64_t address = 0;
+    std::uint64_t file = 1;
+    std::int64_t line = 1;
+  };
+
+  void start_sequence() {
+    row_ = Row{};
+    has_previous_ = false;
+  }
+
+  void step(ByteReader& reader) {
+    const auto opcode = reader.read<std::uint8_t>();
+    if (opcode >= header_->opcode_base) {
+      const unsigned adjusted = opcode - header_->opcode_base;
+      row_.address += adjusted / header_->line_range * header_->minimum_length;
+      row_.line += header_->line_base + static_cast<int>(adjusted % header_->line_range);
+      emit();
+      return;
+    }
+    switch (opcode) {
+      case 0: extended(reader); return;
+      case DW_LNS_copy: emit(); return;
+      case DW_LNS_advance_pc: row_.address += reader.read_uleb() * header_->minimum_length; return;
+      case DW_LNS_advance_line: row_.line += reader.read_sleb(); return;
+      case DW_LNS_set_file: row_.file = reader.read_uleb(); return;
+      case DW_LNS_const_add_pc:
+        row_.address += (255u - header_->opcode_base) / header_->line_range * header_->minimum_length;
+        return;
+      case DW_LNS_fixed_advance_pc: row_.address += reader.read<std::uint16_t>(); return;
+      default:
+        for (unsigned i = 0; i < header_->operand_counts[opcode - 1u]; ++i) reader.read_uleb();
+        return;
+    }
+  }
+
+  void extended(ByteReader& reader) {
+    const std::uint64_t size = reader.read_uleb();
+    if (!reader.ok() || size > reader.remaining() || size == 0) return reader.skip(reader.remaining());
+    ByteReader operand{reader.position(), size};
+    reader.skip(size);
+    switch (operand.read<std::uint8_t>()) {
+      case DW_LNE_end_sequence:
+        emit();
+        start_sequence();
+        return;
+      case DW_LNE_set_address: row_.address = operand.read<std::uint64_t>(); return;
+      default: return;
+    }
+  }
+
+  // The row before holds up to this one.
+  void emit() {
+    if (has_previous_ && previous_.address < row_.address && previous_.line > 0) {
+      auto at = std::lower_bound(wanted_.begin(), wanted_.end(), previous_.address);
+      for (; at != wanted_.end() && *at < row_.address; ++at) {
+        SourceLine& line = found_[static_cast<std::size_t>(at - wanted_.begin())];
+        if (line.line != 0) continue;
+        line = {file_name(previous_.file), static_cast<std::uint32_t>(previous_.line)};
+      }
+    }
+    previous_ = row_;
+    has_previous_ = true;
+  }
+
+  types::StringRef file_name(std::uint64_t number) {
+    if (number >= names_.size()) return 0;
+    if (names_[number] == types::kNoRecord) names_[number] = header_->file(number, strings_);
+    return names_[number];
+  }
+
+  std::span<const std::uint64_t> wanted_;
+  types::StringPool& strings_;
+  std::vector<SourceLine> found_;
+  const LineHeader* header_ = nullptr;
+  std::vector<types::StringRef> names_;
+  Row row_;
+  Row previous_;
+  bool has_previous_ = false;
+};
+
+}  // namespace
+
+std::vector<SourceLine> lines_of(const ObjectFiles& files, std::span<const std::uint64_t> addresses,
+                                 types::StringPool& strings, Diagnostics& diag) {
+  const ElfFile& file = files.with_debug_information();
+  const DebugSections sections{file};
+  LineFinder finder{addresses, strings};
+  for (std::uint64_t offset = 0; !addresses.empty() && offset < sections.line.size();) {
+    const auto header = read_line_header(sections, offset);
+    if (!header || header->program > header->end) {
+      diag.warning(file.path(), "a line table is damaged; the rest is left out", offset);
+      break;
+    }
+    finder.run(sections, *header);
+    offset = header->end;
+  }
+  return finder.take();
+}
+
+}  // namespace allocs::meta

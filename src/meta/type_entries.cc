@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/type_entries.h"
+
+#include <bit>
+#include <cstring>
+
+#include "base/byte_reader.h"
+
+namespace allocs::meta {
+
+using types::Kind;
+using types::kNoType;
+using types::kUnbounded;
+using types::kUnknownSize;
+using types::MemberRecord;
+using types::TypeIndex;
+using types::TypeRecord;
+
+namespace {
+
+constexpr std::uint64_t kMostBits = 0xFFFF;
+
+types::Qualifier qualifier_of(std::uint16_t tag) {
+  switch (tag) {
+    case DW_TAG_const_type: return types::Qualifier::const_;
+    case DW_TAG_volatile_type: return types::Qualifier::volatile_;
+    case DW_TAG_restrict_type: return types::Qualifier::restrict_;
+    case DW_TAG_atomic_type: return types::Qualifier::atomic;
+    default: return types::Qualifier::none;
+  }
+}
+
+types::AddressKind address_kind_of(std::uint16_t tag) {
+  switch (tag) {
+    case DW_TAG_reference_type: return types::AddressKind::reference;
+    case DW_TAG_rvalue_reference_type: return types::AddressKind::rvalue_reference;
+    case DW_TAG_ptr_to_member_type: return types::AddressKind::member_pointer;
+    default: return types::AddressKind::pointer;
+  }
+}
+
+// A member's offset: a constant, or an expression that adds one.
+std::optional<std::uint64_t> member_offset(const Die& die) {
+  if (!die.has(At::data_member_location)) return 0;
+  if (const auto constant = die.constant(At::data_member_location)) return constant;
+  const Value& value = die[At::data_member_location];
+  if (value.kind != ValueClass::block) return std::nullopt;
+  ByteReader reader{value.bytes, value.number};
+  if (reader.read<std::uint8_t>() != DW_OP_plus_uconst) return std::nullopt;
+  const std::uint64_t offset = reader.read_uleb();
+  return reader.ok() && reader.at_end() ? std::optional{offset} : std::nullopt;
+}
+
+// How many elements a DW_TAG_subrange_type stands for; kUnbounded if it does not say, or says so at run time.
+std::uint64_t element_count(const Die& die) {
+  if (die.has(At::count)) return die.constant(At::count).value_or(kUnbounded);
+  const auto upper = die.constant(At::upper_bound);
+  if (!upper || *upper == 0xFFFFFFFFu) return kUnbounded;
+  const std::uint64_t lower = die.constant(At::lower_bound).value_or(0);
+  const auto count = static_cast<std::int64_t>(*upper - lower) + 1;
+  return count > 0 ? static_cast<std::uint64_t>(count) : kUnbounded;
+}
+
+}  // namespace
+
+TypeIndex TypeEntries::node_of(DieKey key) {
+  if (key == kNoDie) return 0;
+  const auto fresh = static_cast<TypeIndex>(types_.types.size());
+  const TypeIndex node = nodes_.find_or_add(key, fresh);
+  if (node == fresh) {
+    TypeRecord unfilled;
+    unfilled.kind = types::kKindUnfilled;
+    types_.add(unfilled);
+  }
+  return node;
+}
+
+void TypeEntries::fill(const Die& die, const TypeRecord& record) {
+  const TypeIndex node = node_of(die.key);
+  types_.types[node] = record;
+}
+
+TypeRecord TypeEntries::described(const Die& die, const UnitContext& context) const {
+  TypeRecord record;
+  record.size = die.constant(At::byte_size).value_or(0);
+  if (die.has(At::decl_file)) record.file = context.files[die[At::decl_file].number];
+  if (die.has(At::decl_line)) record.line = static_cast<std::uint32_t>(die[At::decl_line].number);
+  if (const auto align = die.constant(At::alignment); align && std::has_single_bit(*align)) {
+    record.align_log2 = static_cast<std::uint8_t>(std::countr_zero(*align));
+  }
+  if (die.flag(At::declaration)) {
+    record.flags |= types::kTypeIncomplete;
+    record.size = kUnknownSize;
+  }
+  if (!context.is_c) record.flags |= types::kTypeWithoutTagKeyword;
+  return record;
+}
+
+bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types::StringRef name) {
+  TypeRecord record;
+  record.name = name;
+  switch (die.tag) {
+    case DW_TAG_base_type:
+      record.kind = Kind::base;
+      record.detail = static_cast<std::uint8_t>(die.constant(At::encoding).value_or(0));
+      record.size = die.constant(At::byte_size).value_or(0);
+      if (const auto bits = die.constant(At::bit_size); bits && *bits < record.size * 8 && *bits <= kMostBits) {
+        record.bit_size = static_cast<std::uint16_t>(*bits);
+      }
+      break;
+    case DW_TAG_unspecified_type:
+      // std::nullptr_t is as large as a pointer; the others (assembly's "void") have no values.
+      if (strings_[name].find("nullptr") == std::string_view::npos) break;
+      record.kind = Kind::base;
+      record.detail = DW_ATE_address;
+      record.size = 8;
+      break;
+    case DW_TAG_pointer_type:
+    case DW_TAG_reference_type:
+    case DW_TAG_rvalue_reference_type:
+    case DW_TAG_ptr_to_member_type:
+      record.name = 0;
+      record.kind = Kind::address;
+      record.detail = static_cast<std::uint8_t>(address_kind_of(die.tag));
+      record.size = 8;
+      record.target = type_of(die);
+      break;
+    case DW_TAG_typedef:
+    case DW_TAG_template_alias:
+      record.kind = types::kKindTypedef;
+      record.target = type_of(die);
+      break;
+    case DW_TAG_const_type:
+    case DW_TAG_volatile_type:
+    case DW_TAG_restrict_type:
+    case DW_TAG_atomic_type:
+    case DW_TAG_immutable_type:
+    case DW_TAG_packed_type:
+    case DW_TAG_shared_type:
+      record.kind = types::kKindQualifier;
+      record.detail = static_cast<std::uint8_t>(qualifier_of(die.tag));
+      record.target = type_of(die);
+      break;
+    case DW_TAG_string_type: {
+      TypeRecord character;
+      character.kind = Kind::base;
+      character.detail = DW_ATE_signed_char;
+      character.size = 1;
+      character.name = strings_.add("char");
+      record.name = 0;
+      record.kind = Kind::array;
+      record.count = die.constant(At::byte_size).value_or(kUnbounded);
+      record.target = types_.add(character);
+      break;
+    }
+    case DW_TAG_subrange_type: {
+      record.kind = Kind::subrange;
+      record.target = type_of(die);
+      const std::uint64_t lower = die.constant(At::lower_bound).value_or(0);
+      record.count = die.constant(At::upper_bound).value_or(lower) - lower;
+      record.first = static_cast<std::uint32_t>(types_.members.size());
+      MemberRecord bound;
+      bound.offset = lower;
+      bound.type = record.target;
+      types_.members.push_back(bound);
+      if (name == 0) record.name = strings_.add("<subrange>");
+      break;
+    }
+    default: return false;
+  }
+  (void)context;
+  fill(die, record);
+  return true;
+}
+
+TypeEntries::Open TypeEntries::open_composite(const Die& die, const UnitContext& context, types::StringRef name) {
+  TypeRecord record = described(die, context);
+  record.kind = Kind::composite;
+  record.name = name;
+  auto kind = types::CompositeKind::structure;
+  if (die.tag == DW_TAG_union_type) kind = types::CompositeKind::union_;
+  if (die.tag == DW_TAG_class_type) kind = types::CompositeKind::class_;
+  record.detail = static_cast<std::uint8_t>(kind);
+  const TypeIndex node = node_of(die.key);
+  if (die.has(At::signature)) {  // all but the name is in a type unit
+    record = TypeRecord{};
+    record.kind = types::kKindQualifier;
+    record.target = node_of((die[At::signature].kind == ValueClass::reference) ? die[At::signature].number : kNoDie);
+  }
+  types_.types[node] = record;
+  if (const DieKey declaration = die.reference(At::specification); declaration != kNoDie && name == 0) {
+    continued_.push_back({node, node_of(declaration)});
+  }
+  return {node, static_cast<std::uint32_t>(members_.size()), record.size, 0};
+}
+
+void TypeEntries::add_member(const Die& die, const Open& in, const UnitContext& context) {
+  MemberRecord member;
+  member.name = strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : Value{}));
+  member.type = type_of(die);
+  member.offset = member_offset(die).value_or(kUnknownSize);
+  if (die.flag(At::artificial)) member.flags |= types::kMemberArtificial;
+  const auto bits = die.constant(At::bit_size);
+  if (bits && *bits > 0 && *bits <= kMostBits) {
+    types::SourceTypes::PendingBitField pending;
+    pending.member = static_cast<std::uint32_t>(members_.size());
+    pending.composite_size = in.size;
+    if (const auto first = die.constant(At::data_bit_offset)) {
+      pending.first_bit = *first;
+    } else {
+      pending.first_bit = member.offset * 8;
+      if (const auto from_top = die.constant(At::bit_offset)) {
+        pending.counted_from_top = true;
+        pending.bits_from_top = *from_top;
+        pending.unit_size = die.constant(At::byte_size).value_or(0);
+      }
+    }
+    TypeRecord field;
+    field.kind = types::kKindBitField;
+    field.bit_size = static_cast<std::uint16_t>(*bits);
+    field.target = member.type;
+    pending.bit_field = types_.add(field);
+    bit_fields_.push_back(pending);
+  }
+  members_.push_back(member);
+}
+
+void TypeEntries::add_base_class(const Die& die) {
+  MemberRecord member;
+  member.type = type_of(die);
+  member.flags = types::kMemberBaseClass;
+  if (die.constant(At::virtuality).value_or(0) == DW_VIRTUALITY_virtual) {
+    member.flags |= types::kMemberVirtualBase;
+    member.offset = kUnknownSize;
+  } else {
+    member.offset = member_offset(die).value_or(kUnknownSize);
+  }
+  members_.push_back(member);
+}
+
+void TypeEntries::close_composite(const Open& open) {
+  TypeRecord& type = types_.types[open.node];
+  const auto moved_by = static_cast<std::uint32_t>(types_.members.size()) - open.first;
+  if (type.kind == Kind::composite) {
+    type.first = static_cast<std::uint32_t>(types_.members.size());
+    type.count = members_.size() - open.first;
+    types_.members.insert(types_.members.end(), members_.begin() + open.first, members_.end());
+  }
+  members_.resize(open.first);
+  std::size_t kept = bit_fields_.size();
+  while (kept > 0 && bit_fields_[kept - 1].member >= open.first) --kept;
+  for (std::size_t i = kept; i < bit_fields_.size() && type.kind == Kind::composite; ++i) {
+    bit_fields_[i].member += moved_by;
+    types_.bit_fields.push_back(bit_fields_[i]);
+  }
+  bit_fields_.resize(kept);
+}
+
+TypeEntries::Open TypeEntries::open_enumeration(const Die& die, const UnitContext& context, types::StringRef name) {
+  TypeRecord record = described(die, context);
+  record.kind = Kind::enumeration;
+  record.name = name;
+  if (die.has(At::type)) record.target = type_of(die);
+  const TypeIndex node = node_of(die.key);
+  if (die.has(At::signature)) {
+    record = TypeRecord{};
+    record.kind = types::kKindQualifier;
+    record.target = node_of((die[At::signature].kind == ValueClass::reference) ? die[At::signature].number : kNoDie);
+  }
+  types_.types[node] = record;
+  if (const DieKey declaration = die.reference(At::specification); declaration != kNoDie && name == 0) {
+    continued_.push_back({node, node_of(declaration)});
+  }
+  return {node, static_cast<std::uint32_t>(enumerators_.size()), record.size, 0};
+}
+
+void TypeEntries::add_enumerator(const Die& die, const UnitContext& context) {
+  types::EnumeratorRecord enumerator;
+  enumerator.name = strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : Value{}));
+  if (die.has(At::const_value)) {
+    const Value& value = die[At::const_value];
+    std::uint64_t number = value.number;
+    if (value.kind == ValueClass::block) {
+      number = 0;
+      std::memcpy(&number, value.bytes, std::min<std::uint64_t>(value.number, sizeof number));
+    }
+    enumerator.value = static_cast<std::int64_t>(number);
+  }
+  enumerators_.push_back(enumerator);
+}
+
+void TypeEntries::close_enumeration(const Open& open) {
+  TypeRecord& type = types_.types[open.node];
+  if (type.kind == Kind::enumeration) {
+    type.first = static_cast<std::uint32_t>(types_.enumerators.size());
+    type.count = enumerators_.size() - open.first;
+    types_.enumerators.insert(types_.enumerators.end(), enumerators_.begin() + open.first, enumerators_.end());
+  }
+  enumerators_.resize(open.first);
+}
+
+TypeEntries::Open TypeEntries::open_array(const Die& die) {
+  TypeRecord record;
+  record.kind = Kind::array;
+  record.target = type_of(die);
+  record.count = kUnbounded;
+  fill(die, record);
+  return {node_of(die.key), static_cast<std::uint32_t>(dimensions_.size()), kUnknownSize,
+          die.constant(At::byte_stride).value_or(0)};
+}
+
+void TypeEntries::add_dimension(const Die& die) {
+  const std::uint64_t count = element_count(die);
+  dimensions_.push_back(count == 0 ? kUnbounded : count);  // both are called __ARR0_, and are used alike
+}
+
+// The first dimension is the outermost.
+void TypeEntries::close_array(const Open& open) {
+  TypeIndex element = types_.types[open.node].target;
+  while (dimensions_.size() > open.first + 1) {
+    TypeRecord inner;
+    inner.kind = Kind::array;
+    inner.count = dimensions_.back();
+    inner.target = element;
+    element = types_.add(inner);
+    dimensions_.pop_back();
+  }
+  TypeRecord& type = types_.types[open.node];
+  type.target = element;
+  if (dimensions_.size() > open.first) type.count = dimensions_.back();
+  dimensions_.resize(open.first);
+}
+
+TypeEntries::Open TypeEntries::open_signature(const Die& die, const UnitContext& context, TypeIndex node) {
+  TypeRecord record;
+  record.kind = Kind::subprogram;
+  record.target = type_of(die);
+  if (die.flag(At::prototyped) || !context.is_c) record.flags |= types::kTypePrototyped;
+  if (!context.is_c) record.flags |= types::kTypeWithoutTagKeyword;
+  if (node == kNoType) node = node_of(die.key);
+  types_.types[node] = record;
+  return {node, static_cast<std::uint32_t>(members_.size()), 0, 0};
+}
+
+void TypeEntries::add_argument(const Die& die) {
+  MemberRecord argument;  // without a name: functions that call it differently have one type
+  argument.type = type_of(die);
+  members_.push_back(argument);
+}
+
+void TypeEntries::add_ellipsis(const Open& in) {
+  TypeRecord& type = types_.types[in.node];
+  // `int f()` in C tells nothing about its arguments; it does not promise variable ones.
+  if ((type.flags & types::kTypePrototyped) != 0) type.flags |= types::kTypeVariadic;
+}
+
+void TypeEntries::close_signature(const Open& open) {
+  TypeRecord& type = types_.types[open.node];
+  type.first = static_cast<std::uint32_t>(types_.members.size());
+  type.count = members_.size() - open.first;
+  types_.members.insert(types_.members.end(), members_.begin() + open.first, members_.end());
+  members_.resize(open.first);
+}
+
+void TypeEntries::abandon(const Open& open) {
+  TypeRecord& type = types_.types[open.node];
+  if (type.kind == Kind::composite || type.kind == Kind::enumeration) {
+    type.flags |= types::kTypeIncomplete;
+    type.size = kUnknownSize;
+  }
+  type.count = type.kind == Kind::array ? kUnbounded : 0;
+}
+
+void TypeEntries::settle_names() {
+  for (const Continued& c : continued_) {
+    TypeRecord& type = types_.types[c.node];
+    if (type.name == 0) type.name = types_.types[c.declaration].name;
+  }
+}
+
+}  // namespace allocs::meta

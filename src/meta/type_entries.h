@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "meta/dwarf_facts.h"
+#include "meta/line_header.h"
+#include "meta/offset_table.h"
+
+namespace allocs::meta {
+
+// Whose entries are read: the unit and what depends on it.
+struct UnitContext {
+  const Unit& unit;
+  UnitFiles& files;
+  bool is_c = false;  // one flat space of tags, written "struct x"
+};
+
+// Turns the entries of types into nodes of SourceTypes. The children of an entry are handed in as they come, between open_x and
+// close_x, which nest.
+class TypeEntries {
+ public:
+  TypeEntries(types::SourceTypes& types, types::StringPool& strings) : types_(types), strings_(strings) {}
+
+  // The node of the type at `key`, which may not have been read yet; void for kNoDie.
+  types::TypeIndex node_of(DieKey key);
+  // What DW_AT_type refers to.
+  types::TypeIndex type_of(const Die& die) { return node_of(die.reference(At::type)); }
+
+  // An entry that is a type by itself: base types, pointers, typedefs, qualifiers ...; false if `die` is no such thing.
+  bool read_simple(const Die& die, const UnitContext& context, types::StringRef name);
+
+  // A list of things that belong to a type that is being read.
+  struct Open {
+    types::TypeIndex node = 0;
+    std::uint32_t first = 0;
+    std::uint64_t size = types::kUnknownSize;  // of a composite
+    std::uint64_t stride = 0;
+  };
+  Open open_composite(const Die& die, const UnitContext& context, types::StringRef name);
+  void add_member(const Die& die, const Open& in, const UnitContext& context);
+  void add_base_class(const Die& die);
+  void close_composite(const Open& open);
+
+  Open open_enumeration(const Die& die, const UnitContext& context, types::StringRef name);
+  void add_enumerator(const Die& die, const UnitContext& context);
+  void close_enumeration(const Open& open);
+
+  Open open_array(const Die& die);
+  void add_dimension(const Die& die);
+  void close_array(const Open& open);
+
+  // `node`: kNoType to take the one of the entry.
+  Open open_signature(const Die& die, const UnitContext& context, types::TypeIndex node);
+  void add_argument(const Die& die);
+  void add_ellipsis(const Open& in);
+  void close_signature(const Open& open);
+
+  // A type whose children could not be read: nothing is known about what is in it.
+  void abandon(const Open& open);
+
+  // Names the types that continue a declaration elsewhere (DW_AT_specification) after it.
+  void settle_names();
+
+ private:
+  void fill(const Die& die, const types::TypeRecord& record);
+  types::TypeRecord described(const Die& die, const UnitContext& context) const;
+
+  types::SourceTypes& types_;
+  types::StringPool& strings_;
+  OffsetTable nodes_;
+  std::vector<types::MemberRecord> members_;  // of all open types, innermost last
+  std::vector<types::SourceTypes::PendingBitField> bit_fields_;
+  std::vector<types::EnumeratorRecord> enumerators_;
+  std::vector<std::uint64_t> dimensions_;
+  struct Continued {
+    types::TypeIndex node;
+    types::TypeIndex declaration;
+  };
+  std::vector<Continued> continued_;
+};
+
+}  // namespace allocs::meta

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One pass over the entries, with a stack of the scopes that are open. Types are referred to by node before they are read; names and
+// types of functions and variables may come from entries anywhere in the object, so they are put together at the end.
+#include "meta/unit_reader.h"
+
+#include <algorithm>
+
+namespace allocs::meta {
+
+using types::kNoType;
+using types::StringRef;
+
+namespace {
+
+bool is_c(std::uint64_t language) {
+  switch (language) {
+    case 0:
+    case DW_LANG_C89:
+    case DW_LANG_C:
+    case DW_LANG_C99:
+    case DW_LANG_C11:
+    case 0x2c:  // DW_LANG_C17
+    case DW_LANG_ObjC:
+    case DW_LANG_UPC:
+    case DW_LANG_Mips_Assembler: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+UnitReader::UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings, CallFrames& frames)
+    : files_(files), facts_(facts), strings_(strings), frames_(frames), types_(facts.types, strings) {}
+
+bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
+  DieStream stream{unit, signatures};
+  if (unit.language != 0 && default_language_ == 0) default_language_ = unit.language;
+  UnitFiles files{unit, strings_};
+  const UnitContext context{unit, files, is_c(unit.language != 0 ? unit.language : default_language_)};
+  unit_name_ = strings_.add(unit.name);
+  scopes_.assign(1, Scope{});
+  functions_.clear();
+  scope_ranges_.clear();
+  Die die;
+  while (stream.next(die)) {
+    if (die.tag == 0) {
+      if (scopes_.size() > 1) leave();
+      continue;
+    }
+    switch (die.tag) {
+      case DW_TAG_call_site:
+      case DW_TAG_GNU_call_site: stream.skip_children(die); continue;
+      default: break;
+    }
+    Scope scope;
+    const Scope& around = scopes_.back();
+    scope.prefix = around.prefix;
+    scope.function = around.function;
+    scope.inlined = around.inlined;
+    scope.first_range = around.first_range;
+    scope.range_count = around.range_count;
+    enter(die, context, scope);
+    scopes_.push_back(scope);
+    if (!die.has_children) leave();
+  }
+  const bool whole = !stream.damaged();
+  if (!whole) abandon();
+  while (scopes_.size() > 1) leave();
+  return whole;
+}
+
+// What `die` opens; entries without children are closed at once.
+void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope) {
+  const Scope& around = scopes_.back();
+  using Kind = Scope::Kind;
+  switch (die.tag) {
+    case DW_TAG_structure_type:
+    case DW_TAG_class_type:
+    case DW_TAG_union_type:
+    case DW_TAG_interface_type: {
+      const StringRef name = qualified(die, context);
+      scope.kind = Kind::composite;
+      scope.type = types_.open_composite(die, context, name);
+      if (!context.is_c && name != 0) scope.prefix = name;
+      return;
+    }
+    case DW_TAG_enumeration_type:
+      scope.kind = Kind::enumeration;
+      scope.type = types_.open_enumeration(die, context, qualified(die, context));
+      return;
+    case DW_TAG_array_type:
+      scope.kind = Kind::array;
+      scope.type = types_.open_array(die);
+      return;
+    case DW_TAG_subroutine_type:
+      scope.kind = Kind::signature;
+      scope.type = types_.open_signature(die, context, kNoType);
+      return;
+    case DW_TAG_namespace:
+    case DW_TAG_module: {
+      StringRef name = qualified(die, context);
+      if (!die.has(At::name)) {
+        const std::string outer = scope.prefix == 0 ? "" : std::string{strings_[scope.prefix]} + "::";
+        name = strings_.add(outer + "(anonymous namespace)");
+      }
+      scope.prefix = name;
+      return;
+    }
+    case DW_TAG_member:
+      if (around.kind != Kind::composite) return;
+      if (die.flag(At::declaration) || (die.flag(At::external) && !die.has(At::data_member_location))) {
+        add_entity(die, context, qualified(die, context), true);  // a static member
+      } else {
+        types_.add_member(die, around.type, context);
+      }
+      return;
+    case DW_TAG_inheritance:
+      if (around.kind == Kind::composite) types_.add_base_class(die);
+      return;
+    case DW_TAG_enumerator:
+      if (around.kind == Kind::enumeration) types_.add_enumerator(die, context);
+      return;
+    case DW_TAG_subrange_type:
+    case DW_TAG_generic_subrange:
+      if (around.kind == Kind::array) {
+        types_.add_dimension(die);
+      } else {
+        types_.read_simple(die, context, name_of(die, context));
+      }
+      return;
+    case DW_TAG_variant_part:
+    case DW_TAG_variant:
+    case DW_TAG_GNU_formal_parameter_pack:
+    case DW_TAG_common_block: {
+      const StringRef prefix = scope.prefix;
+      scope = around;
+      scope.prefix = prefix;
+      scope.is_transparent = true;
+      return;
+    }
+    case DW_TAG_unspecified_parameters:
+      if (around.kind == Kind::signature || (around.kind == Kind::function && around.has_type)) {
+        types_.add_ellipsis(around.type);
+      }
+      return;
+    case DW_TAG_subprogram:
+    case DW_TAG_entry_point: open_function(die, context, scope); return;
+    case DW_TAG_inlined_subroutine: open_inlined(die, context, scope); return;
+    case DW_TAG_lexical_block:
+    case DW_TAG_try_block:
+    case DW_TAG_catch_block:
+    case DW_TAG_with_stmt: open_block(die, context, scope); return;
+    case DW_TAG_formal_parameter:
+      if (around.kind == Kind::signature || (around.kind == Kind::function && around.has_type)) types_.add_argument(die);
+      if (around.kind != Kind::signature) read_variable(die, context);
+      return;
+    case DW_TAG_variable: read_variable(die, context); return;
+    default: {
+      const bool is_scoped = die.tag == DW_TAG_typedef || die.tag == DW_TAG_template_alias;
+      types_.read_simple(die, context, is_scoped ? qualified(die, context) : name_of(die, context));
+      return;
+    }
+  }
+}
+
+void UnitReader::leave() {
+  const Scope scope = scopes_.back();
+  if (scope.is_transparent) {
+    scopes_.pop_back();
+    return;
+  }
+  switch (scope.kind) {
+    case Scope::Kind::composite: types_.close_composite(scope.type); break;
+    case Scope::Kind::enumeration: types_.close_enumeration(scope.type); break;
+    case Scope::Kind::array: types_.close_array(scope.type); break;
+    case Scope::Kind::signature: types_.close_signature(scope.type); break;
+    case Scope::Kind::function:
+      if (scope.has_type) types_.close_signature(scope.type);
+      if (!functions_.empty() && functions_.back().depth == scopes_.size()) close_function();
+      break;
+    default: break;
+  }
+  scopes_.pop_back();
+  const Scope& around = scopes_.back();
+  scope_ranges_.resize(around.first_range + around.range_count);
+}
+
+// The unit ended inside the open scopes: of their types nothing is known for sure.
+void UnitReader::abandon() {
+  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+    const bool is_type = scope->kind == Scope::Kind::composite || scope->kind == Scope::Kind::enumeration ||
+                         scope->kind == Scope::Kind::array;
+    if (!is_type || scope->is_transparent) continue;
+    if (scope->kind == Scope::Kind::composite) types_.close_composite(scope->type);
+    if (scope->kind == Scope::Kind::enumeration) types_.close_enumeration(scope->type);
+    if (scope->kind == Scope::Kind::array) types_.close_array(scope->type);
+    types_.abandon(scope->type);
+    scope->kind = Scope::Kind::other;
+  }
+}
+
+void UnitReader::open_function(const Die& die, const UnitContext& context, Scope& scope) {
+  scope.kind = Scope::Kind::function;
+  const bool has_origin = die.has(At::abstract_origin) || die.has(At::specification);
+  const StringRef name = has_origin ? 0 : qualified(die, context);
+  const EntityIndex entity = add_entity(die, context, name, true);
+  scope.function = entity;
+  scope.inlined = kNoEntity;
+  if (!context.is_c && name != 0) scope.prefix = name;
+  if (die.has(At::type)) facts_.entities[entity].return_type = types_.type_of(die);
+  if (!die.has(At::abstract_origin) && !die.flag(At::declaration)) {
+    const types::TypeIndex node = facts_.types.add({});
+    scope.has_type = true;
+    scope.type = types_.open_signature(die, context, node);
+    facts_.entities[entity].type = node;
+  }
+  scope.first_range = static_cast<std::uint32_t>(scope_ranges_.size());
+  scope.range_count = 0;
+  OpenFunction function;
+  function.draft.first_range = static_cast<std::uint32_t>(facts_.ranges.size());
+  read_pc_ranges(context.unit, die, scope_ranges_);
+  // What the linker dropped still has entries, at addresses where there is no code.
+  const auto dropped = [this](const PcRange& range) {
+    const Section* section = files_.object->section_at(range.low);
+    return section == nullptr || (section->flags & SHF_EXECINSTR) == 0 ||
+           range.high - section->address > section->size;
+  };
+  scope_ranges_.erase(std::remove_if(scope_ranges_.begin() + scope.first_range, scope_ranges_.end(), dropped),
+                      scope_ranges_.end());
+  scope.range_count = static_cast<std::uint32_t>(scope_ranges_.size()) - scope.first_range;
+  if (scope.range_count == 0) return;
+  function.draft.entity = entity;
+  function.draft.unit = unit_name_;
+  function.draft.entry = scope_ranges_[scope.first_range].low;
+  if (die.has(At::low_pc)) function.draft.entry = context.unit.address(die[At::low_pc]).value_or(function.draft.entry);
+  if (die.has(At::ranges)) function.draft.entry = scope_ranges_[scope.first_range].low;
+  function.draft.range_count = scope.range_count;
+  facts_.ranges.insert(facts_.ranges.end(), scope_ranges_.begin() + scope.first_range, scope_ranges_.end());
+  if (die.has(At::frame_base) && die[At::frame_base].kind == ValueClass::block) {
+    const Value& base = die[At::frame_base];
+    function.frame_base = place_of(context.unit, {base.bytes, base.number});
+  }
+  function.depth = scopes_.size() + 1;
+  functions_.push_back(std::move(function));
+}
+
+void UnitReader::close_function() {
+  OpenFunction& function = functions_.back();
+  function.draft.first_variable = static_cast<std::uint32_t>(facts_.variables.size());
+  function.draft.variable_count = static_cast<std::uint32_t>(function.variables.size());
+  facts_.variables.insert(facts_.variables.end(), function.variables.begin(), function.variables.end());
+  facts_.functions.push_back(function.draft);
+  functions_.pop_back();
+}
+
+void UnitReader::open_inlined(const Die& die, const UnitContext& context, Scope& scope) {
+  scope.kind = Scope::Kind::block;
+  scope.function = scope.inlined = add_entity(die, context, 0, false);
+  read_scope_ranges(die, context, scope);
+}
+
+void UnitReader::open_block(const Die& die, const UnitContext& context, Scope& scope) {
+  scope.kind = Scope::Kind::block;
+  if (die.has(At::low_pc) || die.has(At::ranges)) read_scope_ranges(die, context, scope);
+}
+
+void UnitReader::read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope) {
+  scope.first_range = static_cast<std::uint32_t>(scope_ranges_.size());
+  if (!functions_.empty()) read_pc_ranges(context.unit, die, scope_ranges_);
+  scope.range_count = static_cast<std::uint32_t>(scope_ranges_.size()) - scope.first_range;
+}
+
+void UnitReader::read_variable(const Die& die, const UnitContext& context) {
+  const Scope& around = scopes_.back();
+  const bool in_function = around.function != kNoEntity;
+  const bool is_abstract = in_function && (functions_.empty() || around.range_count == 0);
+  if (in_function && !is_abstract && !die.has(At::location)) return;
+  const bool may_be_origin = !in_function || is_abstract;
+  const StringRef name = in_function ? name_of(die, context) : qualified(die, context);
+  const EntityIndex entity = add_entity(die, context, name, may_be_origin);
+  if (die.has(At::type)) facts_.entities[entity].type = types_.type_of(die);
+  if (in_function) facts_.entities[entity].owner = around.function;
+  if (die.flag(At::declaration) && around.kind != Scope::Kind::composite) facts_.declared_variables.push_back(entity);
+  if (die.has(At::location)) read_location(die, context, entity);
+}
+
+void UnitReader::read_location(const Die& die, const UnitContext& context, EntityIndex entity) {
+  const Value& value = die[At::location];
+  const Scope& around = scopes_.back();
+  pieces_.clear();
+  if (value.kind == ValueClass::block) {
+    const Place place = place_of(context.unit, {value.bytes, value.number});
+    if (file_static(place, entity) || functions_.empty()) return;
+    convert(place, {0, ~std::uint64_t{0}});
+  } else {
+    if (functions_.empty() || around.range_count == 0) return;
+    entries_.clear();
+    read_location_list(context.unit, value, entries_);
+    for (const LocationEntry& entry : entries_) convert(place_of(context.unit, entry.expression), entry.range);
+  }
+  if (pieces_.empty()) return;
+  tidy(pieces_);
+  VariableDraft draft;
+  draft.entity = entity;
+  draft.inlined = around.inlined;
+  draft.is_formal = die.tag == DW_TAG_formal_parameter;
+  draft.first_piece = static_cast<std::uint32_t>(facts_.pieces.size());
+  draft.piece_count = static_cast<std::uint32_t>(pieces_.size());
+  facts_.pieces.insert(facts_.pieces.end(), pieces_.begin(), pieces_.end());
+  functions_.back().variables.push_back(draft);
+}
+
+bool UnitReader::file_static(const Place& place, EntityIndex entity) {
+  const bool is_thread_local = place.kind == Place::Kind::thread_local_;
+  if (place.kind != Place::Kind::address && !is_thread_local) return false;
+  facts_.statics.push_back({entity, static_cast<std::uint64_t>(place.value), is_thread_local});
+  return true;
+}
+
+// The parts of the scope's code that are `within`, each with the function's piece that it lies in.
+void UnitReader::convert(const Place& place, PcRange within) {
+  if (place.kind == Place::Kind::unknown) return;
+  const Scope& around = scopes_.back();
+  const OpenFunction& function = functions_.back();
+  const std::span function_ranges = std::span{facts_.ranges}.subspan(function.draft.first_range, function.draft.range_count);
+  for (std::uint32_t i = 0; i < around.range_count; ++i) {
+    const PcRange& scope = scope_ranges_[around.first_range + i];
+    for (const PcRange& piece : function_ranges) {
+      const std::uint64_t low = std::max({scope.low, within.low, piece.low});
+      const std::uint64_t high = std::min({scope.high, within.high, piece.high});
+      if (low < high) FrameConverter{frames_, function.frame_base, piece}.convert(place, {low, high}, pieces_);
+    }
+  }
+}
+
+EntityIndex UnitReader::add_entity(const Die& die, const UnitContext& context, StringRef name, bool may_be_origin) {
+  const auto index = static_cast<EntityIndex>(facts_.entities.size());
+  Entity entity;
+  entity.name = name;
+  entity.origin = die.reference(At::abstract_origin);
+  if (entity.origin == kNoDie) entity.origin = die.reference(At::specification);
+  if (die.has(At::linkage_name)) entity.linkage_name = strings_.add(context.unit.text(die[At::linkage_name]));
+  if (die.tag != DW_TAG_inlined_subroutine && die.tag != DW_TAG_formal_parameter) {
+    if (die.has(At::decl_file)) entity.file = context.files[die[At::decl_file].number];
+    if (die.has(At::decl_line)) entity.line = static_cast<std::uint32_t>(die[At::decl_line].number);
+  }
+  if (die.tag == DW_TAG_member) entity.type = types_.type_of(die);
+  entity.is_external = die.flag(At::external);
+  facts_.entities.push_back(entity);
+  if (may_be_origin) entities_.find_or_add(die.key, index);
+  return index;
+}
+
+StringRef UnitReader::name_of(const Die& die, const UnitContext& context) {
+  return die.has(At::name) ? strings_.add(context.unit.text(die[At::name])) : 0;
+}
+
+StringRef UnitReader::qualified(const Die& die, const UnitContext& context) {
+  const StringRef own = name_of(die, context);
+  const StringRef prefix = scopes_.back().prefix;
+  if (own == 0 || prefix == 0) return own;
+  return strings_.add(std::string{strings_[prefix]}.append("::").append(strings_[own]));
+}
+
+void UnitReader::settle() {
+  types_.settle_names();
+  constexpr int kMostHops = 8;
+  const std::vector<Entity>& all = facts_.entities;
+  for (Entity& entity : facts_.entities) {
+    DieKey origin = entity.origin;
+    for (int hop = 0; hop < kMostHops && origin != kNoDie; ++hop) {
+      const EntityIndex index = entities_.find(origin);
+      if (index == OffsetTable::kAbsent) break;
+      const Entity& from = all[index];
+      if (entity.name == 0) entity.name = from.name;
+      if (entity.linkage_name == 0) entity.linkage_name = from.linkage_name;
+      if (entity.type == kNoType) entity.type = from.type;
+      if (entity.return_type == kNoType) entity.return_type = from.return_type;
+      if (entity.file == 0) {
+        entity.file = from.file;
+        entity.line = from.line;
+      }
+      if (entity.owner == kNoEntity) entity.owner = from.owner;
+      entity.is_external = entity.is_external || from.is_external;
+      origin = from.origin;
+    }
+  }
+  // A definition outside its class leaves the return type to the declaration inside.
+  for (Entity& entity : facts_.entities) {
+    if (entity.origin == kNoDie || entity.return_type == kNoType || entity.type == kNoType) continue;
+    types::TypeRecord& signature = facts_.types.types[entity.type];
+    if (signature.kind == types::Kind::subprogram && signature.target == 0) signature.target = entity.return_type;
+  }
+  for (Entity& entity : facts_.entities) entity.origin = kNoDie;
+}
+
+}  // namespace allocs::meta

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "meta/call_frames.h"
+#include "meta/dwarf_facts.h"
+#include "meta/locations.h"
+#include "meta/type_entries.h"
+
+namespace allocs::meta {
+
+// Walks the entries of one unit after another and files what they say in a DwarfFacts. One object for all units of an object.
+class UnitReader {
+ public:
+  UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings, CallFrames& frames);
+
+  // False if the unit ended before its time.
+  bool read(Unit& unit, const SignatureTable& signatures);
+  // After the last unit: follows the origins.
+  void settle();
+
+ private:
+  // What the entries under one entry belong to.
+  struct Scope {
+    enum class Kind : std::uint8_t { other, composite, enumeration, array, signature, function, block };
+    Kind kind = Kind::other;
+    bool is_transparent = false;      // its children belong to the scope around it
+    TypeEntries::Open type;           // composite ... function
+    bool has_type = false;            // of a function: its signature is being read
+    types::StringRef prefix = 0;      // of the names in it
+    EntityIndex function = kNoEntity;  // the innermost function around, inlined ones included
+    EntityIndex inlined = kNoEntity;   // the same if that is an inlined one
+    std::uint32_t first_range = 0;    // its code, in scope_ranges_
+    std::uint32_t range_count = 0;
+  };
+  // A function with code whose entries are being read; they nest in some languages.
+  struct OpenFunction {
+    FunctionDraft draft;
+    Place frame_base;
+    std::vector<VariableDraft> variables;
+    std::size_t depth = 0;  // of its scope
+  };
+
+  void enter(const Die& die, const UnitContext& context, Scope& scope);
+  void leave();
+  void abandon();
+
+  void open_function(const Die& die, const UnitContext& context, Scope& scope);
+  void close_function();
+  void open_inlined(const Die& die, const UnitContext& context, Scope& scope);
+  void open_block(const Die& die, const UnitContext& context, Scope& scope);
+  void read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope);
+  void read_variable(const Die& die, const UnitContext& context);
+  void read_location(const Die& die, const UnitContext& context, EntityIndex entity);
+  bool file_static(const Place& place, EntityIndex entity);
+  void convert(const Place& place, PcRange within);
+
+  EntityIndex add_entity(const Die& die, const UnitContext& context, types::StringRef name, bool may_be_origin);
+  types::StringRef name_of(const Die& die, const UnitContext& context);
+  types::StringRef qualified(const Die& die, const UnitContext& context);
+
+  const ObjectFiles& files_;
+  DwarfFacts& facts_;
+  types::StringPool& strings_;
+  CallFrames& frames_;
+  TypeEntries types_;
+  OffsetTable entities_;
+  std::vector<Scope> scopes_;
+  std::vector<OpenFunction> functions_;
+  std::vector<PcRange> scope_ranges_;
+  std::vector<LocationEntry> entries_;
+  std::vector<types::LocationPiece> pieces_;
+  types::StringRef unit_name_ = 0;
+  std::uint64_t default_language_ = 0;
+};
+
+}  // namespace allocs::meta
