@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "types/derive.h"
 
+#include "base/text.h"
 #include "base/text_writer.h"
 #include "types/type_hash.h"
 
@@ -20,7 +21,7 @@ struct DerivedName {
 void put_inside(TextWriter& out, std::string_view human, std::string_view inner) {
   const std::size_t star = human.find("(*)");
   if (star != std::string_view::npos) {
-    out.put(human.substr(0, star + 2)).put(inner).put(human.substr(star + 2));
+    out.put(part_of(human, 0, star + 2)).put(inner).put(part_of(human, star + 2));
     return;
   }
   const std::size_t bracket = human.find('[');
@@ -28,7 +29,7 @@ void put_inside(TextWriter& out, std::string_view human, std::string_view inner)
     out.put(human).put(inner);
     return;
   }
-  out.put(human.substr(0, bracket)).put(inner).put(human.substr(bracket));
+  out.put(part_of(human, 0, bracket)).put(inner).put(part_of(human, bracket));
 }
 
 void put_pointer_human(TextWriter& out, std::string_view human) {
@@ -36,11 +37,11 @@ void put_pointer_human(TextWriter& out, std::string_view human) {
   const std::size_t bracket = human.find('[');
   const std::size_t arguments = human.rfind('(');
   if (open != std::string_view::npos) {
-    out.put(human.substr(0, open + 1)).put("*").put(human.substr(open + 1));
+    out.put(part_of(human, 0, open + 1)).put("*").put(part_of(human, open + 1));
   } else if (bracket != std::string_view::npos) {
-    out.put(human.substr(0, bracket)).put(" (*)").put(human.substr(bracket));
+    out.put(part_of(human, 0, bracket)).put(" (*)").put(part_of(human, bracket));
   } else if (!human.empty() && human.back() == ')' && arguments != std::string_view::npos) {
-    out.put(human.substr(0, arguments)).put("(*)").put(human.substr(arguments));
+    out.put(part_of(human, 0, arguments)).put("(*)").put(part_of(human, arguments));
   } else {
     out.put(human).put(!human.empty() && human.back() == '*' ? "*" : " *");
   }

@@ -7,6 +7,7 @@
 
 #include "allocs.h"
 #include "base/address.h"
+#include "base/text.h"
 #include "elf/file.h"
 #include "types/image.h"
 #include "types/instantiate.h"
@@ -35,7 +36,7 @@ struct Object {
 
 // The dynamic linker is told by its name. Context: signal.
 inline bool is_loader_path(std::string_view path) {
-  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const std::string_view name = part_of(path, path.rfind('/') + 1);
   return name.starts_with("ld-linux") || name.starts_with("ld-2.");
 }
 

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "base/raw_syscall.h"
+#include "base/text.h"
 #include "base/text_writer.h"
 #include "elf/build_id.h"
 #include "runtime/allocators/state.h"
@@ -61,7 +62,7 @@ bool find_tool(char* path, std::size_t size) {
   const char* library = path_text(*own);
   const std::size_t slash = std::string_view(library).rfind('/');
   if (slash == std::string_view::npos) return false;
-  const std::string_view folder = std::string_view(library).substr(0, slash);
+  const std::string_view folder = part_of(library, 0, slash);
   for (const std::string_view step : {"", "/.."}) {
     TextWriter text(path, size);
     text.put(folder).put(step).put("/../bin/allocs");

@@ -76,6 +76,21 @@ std::vector<TypeIndex> see_through_aliases(const SourceTypes& source) {
   return stands_for;
 }
 
+namespace {
+
+// By place; virtual bases, whose place is not known, come last. Of several at one offset (unions) the source's order stays.
+void sort_members(std::span<MemberRecord> members, const SourceTypes& source) {
+  const auto place = [&](const MemberRecord& m) {
+    return std::pair{m.offset, m.type < source.types.size() ? source.types[m.type].bit_offset : 0};
+  };
+  const auto before = [&](const MemberRecord& a, const MemberRecord& b) { return place(a) < place(b); };
+  if (!std::is_sorted(members.begin(), members.end(), before)) {
+    std::stable_sort(members.begin(), members.end(), before);
+  }
+}
+
+}  // namespace
+
 void settle_bit_fields(SourceTypes& source, const std::vector<TypeIndex>& stands_for) {
   for (const auto& pending : source.bit_fields) {
     TypeRecord& field = source.types[pending.bit_field];
@@ -121,9 +136,11 @@ void settle_bit_fields(SourceTypes& source, const std::vector<TypeIndex>& stands
     field.size = size;
     field.bit_offset = static_cast<std::uint16_t>(bit_offset);
   }
-  // One that no member took (damaged input) is an odd base type, which does no harm.
   for (TypeRecord& type : source.types) {
-    if (type.kind == kKindBitField) type = TypeRecord{};
+    if (type.kind == kKindBitField) type = TypeRecord{};  // no member took it: the input is damaged
+  }
+  for (const TypeRecord& type : source.types) {
+    if (type.kind == Kind::composite) sort_members(source.members_of(type), source);
   }
 }
 
@@ -150,6 +167,7 @@ std::string Speller::declare(TypeIndex index, std::string inner, int depth) cons
   if (type.kind == kKindTypedef) return join(strings_[type.name], inner);
   if (type.kind == kKindQualifier) {
     const std::string word = kQualifierText[std::min<std::size_t>(type.detail, 4)];
+    if (word.empty()) return declare(type.target, std::move(inner), depth + 1);
     const bool on_pointer = type.target < tables_.types.size() && tables_.types[type.target].kind == Kind::address;
     if (on_pointer) return declare(type.target, join(word, inner), depth + 1);
     return word + " " + declare(type.target, std::move(inner), depth + 1);
