@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/allocs/meta_command.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "meta/build_metadata.h"
+#include "meta/object_file.h"
+#include "runtime/metadata/find_image.h"
+#include "tools/allocs/image_provider.h"
+#include "tools/allocs/meta_dump.h"
+#include "types/image_path.h"
+#include "types/write/image_writer.h"
+
+namespace allocs::tool {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void print(const meta::Diagnostics& diag) {
+  for (const std::string& message : diag.messages()) fmt::print(stderr, "{}\n", message);
+  if (diag.left_out() != 0) fmt::print(stderr, "... and {} more of the kind\n", diag.left_out());
+}
+
+types::ObjectIdentity identity_of(const meta::ElfFile& object) {
+  return {.build_id = object.build_id(), .path = object.path(), .file_size = object.file_size(),
+          .file_mtime_ns = object.file_mtime_ns()};
+}
+
+// Empty if there is no user's cache, because the environment does not say where home is.
+fs::path cache_path(const types::ObjectIdentity& identity) {
+  const fs::path cache = ImageProvider{}.cache();
+  char text[4096];
+  TextWriter out(text, sizeof(text));
+  types::put_image_path(out, cache.string(), identity);
+  return cache.empty() || !out.fits() ? fs::path{} : fs::path{text};
+}
+
+bool is_up_to_date(const fs::path& path, const types::ObjectIdentity& identity) {
+  const auto file = metadata::map_file(path.c_str());
+  if (!file) return false;
+  const auto image = types::Image::open(file->bytes, file->size);
+  const bool good = image && metadata::is_image_of(*image, identity) && image->content_is_intact();
+  metadata::unmap(*file);
+  return good;
+}
+
+std::optional<std::vector<std::uint64_t>> read_image_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file || !fs::is_regular_file(path)) return std::nullopt;
+  const auto size = static_cast<std::size_t>(file.tellg());
+  std::vector<std::uint64_t> words((size + 7) / 8);
+  file.seekg(0);
+  file.read(reinterpret_cast<char*>(words.data()), static_cast<std::streamsize>(size));
+  const bool is_image = size >= sizeof types::kImageMagic &&
+                        std::memcmp(words.data(), types::kImageMagic.data(), sizeof types::kImageMagic) == 0;
+  return is_image ? std::optional{std::move(words)} : std::nullopt;
+}
+
+void dump(const types::Image& image, bool json) {
+  if (json) {
+    dump_json(image, stdout);
+  } else {
+    dump_text(image, stdout);
+  }
+}
+
+}  // namespace
+
+int run_meta_build(const MetaBuildOptions& options) {
+  meta::Diagnostics diag;
+  const auto object = meta::ElfFile::open(options.object, diag);
+  if (object == nullptr) {
+    print(diag);
+    return meta::kExitBadInput;
+  }
+  const types::ObjectIdentity identity = identity_of(*object);
+  const fs::path output = options.output.empty() ? cache_path(identity) : options.output;
+  if (output.empty()) {
+    fmt::print(stderr, "{}: there is no cache directory; set HOME or XDG_CACHE_HOME, or name a file with -o\n",
+               options.object.string());
+    return meta::kExitBadInput;
+  }
+  const bool have_it = options.output.empty() && !options.no_cache && is_up_to_date(output, identity);
+  const int status = have_it ? meta::kExitOk
+                             : meta::build_metadata({.object = options.object, .output = output}, diag);
+  if (!options.quiet || status != meta::kExitOk) print(diag);
+  if (!options.quiet && status == meta::kExitOk) fmt::print("{}\n", output.string());
+  return status;
+}
+
+int run_meta_dump(const MetaDumpOptions& options) {
+  if (const auto words = read_image_file(options.input)) {
+    const auto image = types::Image::open(reinterpret_cast<const std::byte*>(words->data()), words->size() * 8);
+    if (!image || !image->content_is_intact()) {
+      fmt::print(stderr, "{}: is damaged, or of another version; make it anew with allocs meta build\n",
+                 options.input.string());
+      return meta::kExitBadInput;
+    }
+    dump(*image, options.json);
+    return meta::kExitOk;
+  }
+  meta::Diagnostics diag;
+  if (meta::ElfFile::open(options.input, diag) == nullptr) {
+    print(diag);
+    return meta::kExitBadInput;
+  }
+  ImageProvider provider;
+  const ProvidedImage provided = provider.image_of(options.input, {});
+  if (!provided.image) {
+    fmt::print(stderr, "{}; try allocs meta build\n", provided.problem);
+    return meta::kExitBadInput;
+  }
+  dump(*provided.image, options.json);
+  return meta::kExitOk;
+}
+
+void add_meta_commands(CLI::App& app, int& status) {
+  CLI::App* group = app.add_subcommand("meta", "Make and look at metadata");
+  group->require_subcommand(1);
+
+  auto build_options = std::make_shared<MetaBuildOptions>();
+  CLI::App* build = group->add_subcommand("build", "Make the metadata image of a program or library");
+  build->add_option("object", build_options->object, "The program or library")->required();
+  build->add_option("-o,--output", build_options->output, "The file to write, instead of one in the user's cache");
+  build->add_flag("--no-cache", build_options->no_cache, "Make it even if the cache has it");
+  build->add_flag("-q,--quiet", build_options->quiet, "Say nothing but errors");
+  build->callback([build_options, &status] { status = run_meta_build(*build_options); });
+
+  auto dump_options = std::make_shared<MetaDumpOptions>();
+  CLI::App* dump = group->add_subcommand("dump", "Print what an image says");
+  dump->add_option("input", dump_options->input, "A program, a library or an image")->required();
+  dump->add_flag("--json", dump_options->json, "JSON instead of text");
+  dump->callback([dump_options, &status] { status = run_meta_dump(*dump_options); });
+}
+
+}  // namespace allocs::tool
