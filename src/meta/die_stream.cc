@@ -23,7 +23,7 @@ std::uint64_t number_at(std::span<const std::byte> section, std::uint64_t offset
 
 std::optional<std::uint64_t> Die::constant(At at) const {
   if (!has(at)) return std::nullopt;
-  const Value& value = (*this)[at];
+  const AttributeValue& value = (*this)[at];
   if (value.kind == ValueClass::constant || value.kind == ValueClass::signed_constant) return value.number;
   return std::nullopt;
 }
@@ -32,7 +32,7 @@ DieKey Die::reference(At at) const {
   return has(at) && (*this)[at].kind == ValueClass::reference ? (*this)[at].number : kNoDie;
 }
 
-std::string_view Unit::text(const Value& value) const {
+std::string_view Unit::text(const AttributeValue& value) const {
   if (value.kind == ValueClass::text) return {reinterpret_cast<const char*>(value.bytes), value.number};
   if (value.kind != ValueClass::text_index) return {};
   std::uint64_t at = 0;
@@ -50,7 +50,7 @@ std::optional<std::uint64_t> Unit::indexed_address(std::uint64_t index) const {
   return little_endian(sections->addr.data() + at, 8);
 }
 
-std::optional<std::uint64_t> Unit::address(const Value& value) const {
+std::optional<std::uint64_t> Unit::address(const AttributeValue& value) const {
   if (value.kind == ValueClass::address) return value.number;
   if (value.kind == ValueClass::address_index) return indexed_address(value.number);
   return std::nullopt;
@@ -91,11 +91,11 @@ bool DieStream::next(Die& die) {
   if (abbreviation == nullptr) return fail();
   die.tag = abbreviation->tag;
   die.has_children = abbreviation->has_children;
-  Value ignored;
+  AttributeValue ignored;
   const Abbreviation::Attribute* attribute = table.attributes.data() + abbreviation->first;
   for (std::uint32_t left = abbreviation->count; left > 0; --left, ++attribute) {
     const bool wanted = attribute->at != At::none;
-    Value& value = wanted ? die.values[static_cast<std::size_t>(attribute->at)] : ignored;
+    AttributeValue& value = wanted ? die.values[static_cast<std::size_t>(attribute->at)] : ignored;
     if (!read_value(attribute->form, attribute->implicit, value)) return fail();
     if (wanted) die.present |= std::uint64_t{1} << static_cast<int>(attribute->at);
   }
@@ -161,7 +161,7 @@ std::int64_t DieStream::sleb() {
   return 0;
 }
 
-void DieStream::text_at(std::span<const std::byte> section, std::uint64_t offset, Value& value) {
+void DieStream::text_at(std::span<const std::byte> section, std::uint64_t offset, AttributeValue& value) {
   value.kind = ValueClass::text;
   value.number = 0;
   value.bytes = section.data();
@@ -170,7 +170,7 @@ void DieStream::text_at(std::span<const std::byte> section, std::uint64_t offset
   value.number = strnlen(reinterpret_cast<const char*>(value.bytes), section.size() - offset);
 }
 
-bool DieStream::read_value(std::uint16_t form, std::int64_t implicit, Value& value) {
+bool DieStream::read_value(std::uint16_t form, std::int64_t implicit, AttributeValue& value) {
   const auto set = [&](ValueClass kind, std::uint64_t number) {
     value.kind = kind;
     value.number = number;

@@ -38,7 +38,7 @@ enum class ValueClass : std::uint8_t {
   reference, signature
 };
 
-struct Value {
+struct AttributeValue {
   std::uint64_t number = 0;         // constants, offsets, indices, addresses, DieKeys; the size of a block or a text
   const std::byte* bytes = nullptr;  // of a block or a text
   ValueClass kind = ValueClass::none;
@@ -49,10 +49,10 @@ struct Die {
   std::uint16_t tag = 0;  // 0: the end of a list of children
   bool has_children = false;
   std::uint64_t present = 0;
-  std::array<Value, static_cast<std::size_t>(At::count_)> values;
+  std::array<AttributeValue, static_cast<std::size_t>(At::count_)> values;
 
   bool has(At at) const { return (present >> static_cast<int>(at) & 1) != 0; }
-  const Value& operator[](At at) const { return values[static_cast<std::size_t>(at)]; }
+  const AttributeValue& operator[](At at) const { return values[static_cast<std::size_t>(at)]; }
   bool flag(At at) const { return has(at) && (*this)[at].number != 0; }
   // A constant of either sort.
   std::optional<std::uint64_t> constant(At at) const;
@@ -108,8 +108,8 @@ struct Unit {
   std::uint64_t base_address = 0;
   std::uint64_t str_offsets_base = 0, addr_base = 0, rnglists_base = 0, loclists_base = 0;
 
-  std::string_view text(const Value& value) const;
-  std::optional<std::uint64_t> address(const Value& value) const;
+  std::string_view text(const AttributeValue& value) const;
+  std::optional<std::uint64_t> address(const AttributeValue& value) const;
   std::optional<std::uint64_t> indexed_address(std::uint64_t index) const;
 };
 
@@ -133,12 +133,12 @@ class DieStream {
   std::uint64_t position() const { return static_cast<std::uint64_t>(at_ - unit_->section.data()); }
 
  private:
-  bool read_value(std::uint16_t form, std::int64_t implicit, Value& value);
+  bool read_value(std::uint16_t form, std::int64_t implicit, AttributeValue& value);
   std::uint64_t fixed(std::size_t size);
   std::uint64_t uleb();
   std::int64_t sleb();
   const std::byte* take(std::uint64_t size);
-  void text_at(std::span<const std::byte> section, std::uint64_t offset, Value& value);
+  void text_at(std::span<const std::byte> section, std::uint64_t offset, AttributeValue& value);
   bool fail() {
     damaged_ = true;
     at_ = end_;

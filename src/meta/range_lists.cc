@@ -119,7 +119,7 @@ void read_old_list(const Unit& unit, ByteReader reader, Take take) {
 
 bool read_pc_ranges(const Unit& unit, const Die& die, std::vector<PcRange>& ranges) {
   if (die.has(At::ranges)) {
-    const Value& value = die[At::ranges];
+    const AttributeValue& value = die[At::ranges];
     const auto take = [&](PcRange range, std::span<const std::byte>) {
       if (range.low < range.high) ranges.push_back(range);
     };
@@ -137,14 +137,14 @@ bool read_pc_ranges(const Unit& unit, const Die& die, std::vector<PcRange>& rang
   if (!die.has(At::low_pc) || !die.has(At::high_pc)) return false;
   const auto low = unit.address(die[At::low_pc]);
   if (!low) return true;
-  const Value& end = die[At::high_pc];
+  const AttributeValue& end = die[At::high_pc];
   const auto high = unit.address(end);
   const PcRange range{*low, high ? *high : *low + end.number};
   if (range.low < range.high) ranges.push_back(range);
   return true;
 }
 
-void read_location_list(const Unit& unit, const Value& value, std::vector<LocationEntry>& entries) {
+void read_location_list(const Unit& unit, const AttributeValue& value, std::vector<LocationEntry>& entries) {
   const auto take = [&](PcRange range, std::span<const std::byte> expression) {
     if (range.low < range.high) entries.push_back({range, expression});
   };

@@ -26,6 +26,6 @@ struct LocationEntry {
 };
 
 // Appends the entries of the location list that `value` refers to.
-void read_location_list(const Unit& unit, const Value& value, std::vector<LocationEntry>& entries);
+void read_location_list(const Unit& unit, const AttributeValue& value, std::vector<LocationEntry>& entries);
 
 }  // namespace allocs::meta

@@ -43,7 +43,7 @@ types::AddressKind address_kind_of(std::uint16_t tag) {
 std::optional<std::uint64_t> member_offset(const Die& die) {
   if (!die.has(At::data_member_location)) return 0;
   if (const auto constant = die.constant(At::data_member_location)) return constant;
-  const Value& value = die[At::data_member_location];
+  const AttributeValue& value = die[At::data_member_location];
   if (value.kind != ValueClass::block) return std::nullopt;
   ByteReader reader{value.bytes, value.number};
   if (reader.read<std::uint8_t>() != DW_OP_plus_uconst) return std::nullopt;
@@ -196,7 +196,7 @@ TypeEntries::Open TypeEntries::open_composite(const Die& die, const UnitContext&
 
 void TypeEntries::add_member(const Die& die, const Open& in, const UnitContext& context) {
   MemberRecord member;
-  member.name = strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : Value{}));
+  member.name = strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : AttributeValue{}));
   member.type = type_of(die);
   member.offset = member_offset(die).value_or(kUnknownSize);
   if (die.flag(At::artificial)) member.flags |= types::kMemberArtificial;
@@ -276,9 +276,9 @@ TypeEntries::Open TypeEntries::open_enumeration(const Die& die, const UnitContex
 
 void TypeEntries::add_enumerator(const Die& die, const UnitContext& context) {
   types::EnumeratorRecord enumerator;
-  enumerator.name = strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : Value{}));
+  enumerator.name = strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : AttributeValue{}));
   if (die.has(At::const_value)) {
-    const Value& value = die[At::const_value];
+    const AttributeValue& value = die[At::const_value];
     std::uint64_t number = value.number;
     if (value.kind == ValueClass::block) {
       number = 0;

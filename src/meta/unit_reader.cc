@@ -238,7 +238,7 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
   function.draft.range_count = scope.range_count;
   facts_.ranges.insert(facts_.ranges.end(), scope_ranges_.begin() + scope.first_range, scope_ranges_.end());
   if (die.has(At::frame_base) && die[At::frame_base].kind == ValueClass::block) {
-    const Value& base = die[At::frame_base];
+    const AttributeValue& base = die[At::frame_base];
     function.frame_base = place_of(context.unit, {base.bytes, base.number});
   }
   function.depth = scopes_.size() + 1;
@@ -286,7 +286,7 @@ void UnitReader::read_variable(const Die& die, const UnitContext& context) {
 }
 
 void UnitReader::read_location(const Die& die, const UnitContext& context, EntityIndex entity) {
-  const Value& value = die[At::location];
+  const AttributeValue& value = die[At::location];
   const Scope& around = scopes_.back();
   pieces_.clear();
   if (value.kind == ValueClass::block) {
