@@ -24,6 +24,19 @@ std::optional<types::Image> open_image_at(const char* path, const types::ObjectI
 
 }  // namespace
 
+elf::BuildId build_id_of(const MappedFile& file) {
+  const SpanMemory bytes(Address{0}, file.bytes, file.size);
+  const elf::File object(file.bytes, file.size);
+  for (std::size_t i = 0; i < elf::kMaxProgramHeaders; ++i) {
+    const auto header = object.program_header(i);
+    if (!header) break;
+    if (header->p_type != PT_NOTE) continue;
+    const Address begin{header->p_offset};
+    if (auto id = elf::find_build_id(bytes, {begin, begin + header->p_filesz}, header->p_align)) return *id;
+  }
+  return {};
+}
+
 bool is_image_of(const types::Image& image, const types::ObjectIdentity& identity) {
   if (!identity.build_id.empty()) return std::ranges::equal(image.build_id(), identity.build_id);
   const types::ImageHeader& header = image.header();

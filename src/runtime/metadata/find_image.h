@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "elf/build_id.h"
 #include "runtime/metadata/mapped_file.h"
 #include "runtime/metadata/places.h"
 #include "types/image.h"
@@ -16,6 +17,9 @@ std::optional<types::Image> find_image(const Places& places, const types::Object
 
 // The image inside an object's file, in its section ".allocs". `file` must stay mapped.
 std::optional<types::Image> find_embedded_image(const MappedFile& file, const types::ObjectIdentity& identity);
+
+// The build-id of an ELF file; size 0 if it has none.
+elf::BuildId build_id_of(const MappedFile& file);
 
 // Is `image` of that very object?
 bool is_image_of(const types::Image& image, const types::ObjectIdentity& identity);

@@ -11,7 +11,6 @@
 #include "base/raw_syscall.h"
 #include "base/text.h"
 #include "base/text_writer.h"
-#include "elf/build_id.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/tables.h"
 #include "runtime/metadata/find_image.h"
@@ -41,18 +40,8 @@ const char* file_to_open(const index::ModuleRecord& module) {
 }
 
 bool has_build_id(const metadata::MappedFile& file, std::span<const std::uint8_t> expected) {
-  if (expected.empty()) return true;
-  const SpanMemory bytes(Address{0}, file.bytes, file.size);
-  const elf::File object(file.bytes, file.size);
-  for (std::size_t i = 0; i < elf::kMaxProgramHeaders; ++i) {
-    const auto header = object.program_header(i);
-    if (!header) return false;
-    if (header->p_type != PT_NOTE) continue;
-    const Address begin{header->p_offset};
-    const auto id = elf::find_build_id(bytes, AddressRange{begin, begin + header->p_filesz}, header->p_align);
-    if (id) return std::ranges::equal(std::span(id->bytes, id->size), expected);
-  }
-  return false;
+  const elf::BuildId own = metadata::build_id_of(file);
+  return expected.empty() || std::ranges::equal(std::span(own.bytes, own.size), expected);
 }
 
 // The tool lies in bin/ beside the folder of this library: <prefix>/lib or <prefix>/lib/<triplet>.

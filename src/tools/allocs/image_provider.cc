@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "elf/build_id.h"
 #include "meta/build_metadata.h"
 #include "meta/diagnostics.h"
 #include "runtime/metadata/find_image.h"
@@ -16,19 +15,6 @@
 namespace allocs::tool {
 
 namespace {
-
-elf::BuildId build_id_of(const metadata::MappedFile& file) {
-  const SpanMemory bytes(Address{0}, file.bytes, file.size);
-  const elf::File object(file.bytes, file.size);
-  for (std::size_t i = 0; i < elf::kMaxProgramHeaders; ++i) {
-    const auto header = object.program_header(i);
-    if (!header) break;
-    if (header->p_type != PT_NOTE) continue;
-    const Address begin{header->p_offset};
-    if (auto id = elf::find_build_id(bytes, {begin, begin + header->p_filesz}, header->p_align)) return *id;
-  }
-  return {};
-}
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -52,7 +38,7 @@ ProvidedImage ImageProvider::image_of(const std::filesystem::path& object, std::
   elf::BuildId own;
   types::ObjectIdentity identity{.build_id = build_id, .path = path};
   if (provided.file) {
-    own = build_id_of(*provided.file);
+    own = metadata::build_id_of(*provided.file);
     const std::span<const std::uint8_t> own_id(own.bytes, own.size);
     if (!build_id.empty() && !std::ranges::equal(build_id, own_id)) {
       metadata::unmap(*provided.file);
