@@ -70,23 +70,31 @@ std::uint32_t cached_site_bits(std::uint64_t return_address) {
 
 }  // namespace
 
-void* allocated_slow(void* block, std::size_t size, std::uint64_t return_address) {
-  if (block != nullptr) insert(block, size, cached_site_bits(return_address));
+void* allocated(void* block, std::size_t size, const void* caller) {
+  if (block != nullptr) insert(block, size, cached_site_bits(raw(address_of(caller))));
   return block;
 }
 
-void freed_slow(void* block) {
+void* allocated_at(void* block, std::size_t size, std::uint32_t site_bits) {
+  if (block != nullptr) insert(block, size, site_bits);
+  return block;
+}
+
+void* allocated_without_leaf(void* block, Cell start) {
+  return allocated_at(block, size_code_of(start), site_of(start) << kSiteShift);
+}
+
+void freed_without_leaf(void* block) {
   if (block != nullptr) erase(block);
 }
 
 void* reallocate(void* block, std::size_t size, const void* caller) {
-  const std::uint64_t return_address = raw(address_of(caller));
-  if (block == nullptr) return allocated_slow(g_next.realloc(nullptr, size), size, return_address);
+  if (block == nullptr) return allocated(g_next.realloc(nullptr, size), size, caller);
   const auto old = find_settled_block(TrustedMemory{}, g_root, address_of(block));
   if (!old || old->base != address_of(block)) {
-    return allocated_slow(g_next.realloc(block, size), size, return_address);
+    return allocated(g_next.realloc(block, size), size, caller);
   }
-  const std::uint32_t site_bits = cached_site_bits(return_address);
+  const std::uint32_t site_bits = cached_site_bits(raw(address_of(caller)));
   const FluxClaim claim(g_root, thread_pointer(), raw(old->base), raw(old->base) + old->size);
   erase(block);
   void* const moved = g_next.realloc(block, size);

@@ -15,42 +15,82 @@
 // Context of all: hook. No lock, no atomic read-modify-write (but in realloc), no thread-local storage, errno untouched.
 namespace allocs::allocators {
 
-// A new block. Returns `block`, so that the slow road is a jump.
-void* allocated_slow(void* block, std::size_t size, std::uint64_t return_address);
+// A new block, from whatever allocation function. Returns `block`.
+void* allocated(void* block, std::size_t size, const void* caller);
+void* allocated_at(void* block, std::size_t size, std::uint32_t site_bits);
+// A new block of at most 40 bytes whose region has no coarse leaf.
+void* allocated_without_leaf(void* block, index::Cell start);
 // `block` is about to be freed, and its region has no coarse leaf.
-void freed_slow(void* block);
+void freed_without_leaf(void* block);
 
 // The whole of realloc.
 void* reallocate(void* block, std::size_t size, const void* caller);
 
-[[gnu::always_inline]] inline void* allocated(void* block, std::size_t size, const void* caller) {
-  const auto start = reinterpret_cast<std::uint64_t>(block);
-  const auto return_address = reinterpret_cast<std::uint64_t>(caller);
-  const std::uint64_t leaf = index::load_relaxed(g_hot.directory[start >> index::kRegionShift]);
-  if (leaf == 0) [[unlikely]] return allocated_slow(block, size, return_address);
-  constexpr std::uint64_t kSlotMask = (kSiteSlots - 1) * sizeof(SiteSlot);
+// The cache's slot for a call site; it may hold another's.
+[[gnu::always_inline]] inline const SiteSlot& slot_of(const void* caller) {
+  constexpr std::uint64_t kMask = (kSiteSlots - 1) * sizeof(SiteSlot);
   static_assert(sizeof(SiteSlot) == 2 << kSiteSlotShift);
-  const auto& slot = *reinterpret_cast<const SiteSlot*>(reinterpret_cast<const char*>(g_hot.sites.data()) +
-                                                       (return_address * 2 & kSlotMask));
-  if (index::load_acquire(slot.return_address) != return_address) [[unlikely]] {
-    return allocated_slow(block, size, return_address);
+  const std::uint64_t offset = reinterpret_cast<std::uint64_t>(caller) * 2 & kMask;
+  return *reinterpret_cast<const SiteSlot*>(reinterpret_cast<const char*>(g_hot.sites.data()) + offset);
+}
+// One aligned word, compared in memory: an atomic load would cost an instruction.
+[[gnu::always_inline]] inline bool holds(const SiteSlot& slot, const void* caller) {
+  return slot.return_address == reinterpret_cast<std::uint64_t>(caller);
+}
+// Of a slot that holds the caller: its bits were there before its address.
+[[gnu::always_inline]] inline std::uint32_t site_bits_of(const SiteSlot& slot) {
+  asm("" : : : "memory");
+  return slot.site_bits;
+}
+
+// The directory word of the region of `start`. The compiler shall form the table's address anew: keeping it in a register
+// across the call to the allocator costs a save and a restore.
+[[gnu::always_inline]] inline std::uint64_t leaf_of(std::uint64_t start) {
+  const std::uint64_t* directory;
+  asm volatile("lea allocs_hot_tables(%%rip), %0" : "=r"(directory));
+  return index::load_relaxed(directory[start >> index::kRegionShift]);
+}
+
+// bits + the bit that says in which half of its cell a block starts, in two instructions.
+[[gnu::always_inline]] inline index::Cell with_half(std::uint32_t bits, std::uint64_t start) {
+  asm("bt $4, %1\n\tadc $0, %0" : "+r"(bits) : "r"(static_cast<std::uint32_t>(start)) : "cc");
+  return bits;
+}
+
+// Allocates at most 40 bytes, and records. The start cell is made before the call, so one register keeps what is needed after it.
+template <typename Allocate>
+[[gnu::always_inline]] inline void* allocate_short(std::size_t size, std::uint32_t site_bits, Allocate allocate) {
+  const std::uint32_t bits = site_bits + static_cast<std::uint32_t>(size << index::kSizeShift);
+  void* const block = allocate();
+  const auto start = reinterpret_cast<std::uint64_t>(block);
+  const index::Cell cell = with_half(bits, start);
+  const std::uint64_t leaf = leaf_of(start);
+  if (leaf == 0) [[unlikely]] return allocated_without_leaf(block, cell);
+  index::store_release(reinterpret_cast<index::Cell*>(leaf)[start >> index::kCoarse.cell_shift], cell);
+  return block;
+}
+
+// More than 40 bytes and less than 1024; both cells wait in one register.
+template <typename Allocate>
+[[gnu::always_inline]] inline void* allocate_longer(std::size_t size, std::uint32_t site_bits, Allocate allocate) {
+  const std::uint64_t cells = std::uint64_t{index::size_cell(size)} << 32 |
+                              (site_bits + (index::kSizeInOneCell << index::kSizeShift));
+  void* const block = allocate();
+  const auto start = reinterpret_cast<std::uint64_t>(block);
+  const std::uint64_t leaf = leaf_of(start);
+  if (leaf == 0) [[unlikely]] {
+    return allocated_at(block, cells >> 32 & index::kPayload, index::site_of(static_cast<index::Cell>(cells)) << index::kSiteShift);
   }
   auto* const cell = reinterpret_cast<index::Cell*>(leaf) + (start >> index::kCoarse.cell_shift);
-  std::uint32_t code = static_cast<std::uint32_t>(size);
-  if (size > index::kMaximumShortSize) {
-    if (size >= index::kBigBlock) [[unlikely]] return allocated_slow(block, size, return_address);
-    index::store_relaxed(cell[1], index::size_cell(size));
-    code = index::kSizeInOneCell;
-  }
-  const std::uint32_t half = static_cast<std::uint32_t>(start >> 4) & 1;
-  index::store_release(*cell, index::start_cell(index::load_relaxed(slot.site_bits), code, half));
+  index::store_relaxed(cell[1], static_cast<index::Cell>(cells >> 32));
+  index::store_release(cell[0], with_half(static_cast<index::Cell>(cells), start));
   return block;
 }
 
 [[gnu::always_inline]] inline void freed(void* block) {
   const auto start = reinterpret_cast<std::uint64_t>(block);
-  const std::uint64_t leaf = index::load_relaxed(g_hot.directory[start >> index::kRegionShift]);
-  if (leaf == 0) [[unlikely]] return freed_slow(block);
+  const std::uint64_t leaf = leaf_of(start);
+  if (leaf == 0) [[unlikely]] return freed_without_leaf(block);
   index::store_release(reinterpret_cast<index::Cell*>(leaf)[start >> index::kCoarse.cell_shift], index::Cell{0});
 }
 

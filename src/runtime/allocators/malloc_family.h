@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/allocators/state.h"
+
 // The allocator underneath: for each function that we interpose, the next definition of it in the order in which the loader
 // searches, which is the one that the program would have got without us.
 //
@@ -29,7 +31,7 @@ struct MallocFamily {
   void* (*pvalloc)(std::size_t);
   std::size_t (*malloc_usable_size)(void*);
 };
-extern MallocFamily g_next;
+extern ALLOCS_OWN MallocFamily g_next;
 
 // Finds everything above; what it finds does not depend on when it is called. Context: hook.
 void find_malloc_family();

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "runtime/allocators/state.h"
+
 // C++'s operators new and delete, by their Itanium names. Plain, array, nothrow, aligned, sized: all take at most three words.
 namespace allocs::allocators {
 
@@ -43,7 +45,7 @@ struct OperatorFamily {
   AnyOperator jump[kOperatorCount];
   AnyOperator next[kOperatorCount];  // nullptr: nobody has it
 };
-extern OperatorFamily g_operators;
+extern ALLOCS_OWN OperatorFamily g_operators;
 
 // Finds the next definitions after `from` (a link_map); those of the object `recorded` are recorded. Context: hook.
 void find_operators(const link_map* from, const link_map* recorded);

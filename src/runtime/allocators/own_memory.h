@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/allocators/state.h"
+
 // Memory of the run time's own, straight from the kernel; never from the host's malloc. Every piece is listed in the root,
 // so that a question about it is answered "liballocs' own".
 namespace allocs::allocators {
@@ -25,7 +27,7 @@ struct ForkPage {
   std::uint64_t token;
   std::uint64_t table_lock;  // thread pointer of the holder
 };
-extern ForkPage& g_fork_page;
+extern ALLOCS_OWN ForkPage& g_fork_page;
 
 // Context: init.
 void open_fork_page();

@@ -6,6 +6,9 @@
 
 #include "runtime/index/root.h"
 
+// On the declaration of a variable: it is in this library, so its address is one instruction away.
+#define ALLOCS_OWN __attribute__((visibility("hidden")))
+
 // The run time's state in its own process. All of it is constant-initialised and shut until opened: a hook that comes
 // before start-up works, and a question gets a true, empty answer.
 namespace allocs::allocators {
@@ -31,12 +34,12 @@ constexpr std::uint64_t site_slot_of(std::uint64_t return_address) {
 // What every malloc and free touches, in one object, so that one register addresses it all. 16 MiB of address space; the memory
 // is what is touched: a page for 32 GiB of heap span, a page for 2 KiB of code that allocates.
 struct alignas(4096) HotTables {
-  std::array<SiteSlot, kSiteSlots> sites;
   std::array<std::uint64_t, index::kRegionCount> directory;
+  std::array<SiteSlot, kSiteSlots> sites;
 };
 
-extern HotTables g_hot;
-extern index::Root g_root;  // exported as __allocs_root
+extern ALLOCS_OWN HotTables g_hot asm("allocs_hot_tables");
+extern ALLOCS_OWN index::Root g_root;  // exported as __allocs_root
 
 // Fills in the addresses of the root. Context: hook.
 void open_root();

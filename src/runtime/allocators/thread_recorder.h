@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "runtime/index/records.h"
+#include "runtime/allocators/state.h"
 
 // The writing half of the thread table.
 //
@@ -22,7 +23,7 @@ struct PthreadFunctions {
   int (*getattr_default)(pthread_attr_t*);
   int (*attr_destroy)(pthread_attr_t*);
 };
-extern PthreadFunctions g_pthread;
+extern ALLOCS_OWN PthreadFunctions g_pthread;
 
 // The whole of pthread_create. Context: hook (as far as pthread_create is).
 int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument);

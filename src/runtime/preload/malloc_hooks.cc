@@ -11,6 +11,8 @@
 // returned it and leaves it before the allocator gets it back, so its cell is its owner's alone.
 
 using namespace allocs::allocators;
+using allocs::index::kBigBlock;
+using allocs::index::kMaximumShortSize;
 
 namespace {
 
@@ -18,12 +20,38 @@ void* allocated_rarely(void* block, std::size_t size, const void* caller) {
   return records_rare_functions() ? allocated(block, size, caller) : block;
 }
 
+// The roads of malloc and calloc that are not the shortest: functions of their own, so that the shortest saves one register only.
+[[gnu::noinline]] void* malloc_big(std::size_t size, std::uint32_t site_bits) {
+  return allocated_at(g_next.malloc(size), size, site_bits);
+}
+[[gnu::noinline]] void* malloc_longer(std::size_t size, std::uint32_t site_bits) {
+  if (size >= kBigBlock) return malloc_big(size, site_bits);
+  return allocate_longer(size, site_bits, [=] { return g_next.malloc(size); });
+}
+[[gnu::noinline]] void* malloc_from_new_site(std::size_t size, const void* caller) {
+  return allocated(g_next.malloc(size), size, caller);
+}
+[[gnu::noinline]] void* calloc_big(std::size_t count, std::size_t size, std::uint32_t site_bits) {
+  return allocated_at(g_next.calloc(count, size), count * size, site_bits);
+}
+[[gnu::noinline]] void* calloc_longer(std::size_t count, std::size_t size, std::uint32_t site_bits) {
+  if (count * size >= kBigBlock) return calloc_big(count, size, site_bits);
+  return allocate_longer(count * size, site_bits, [=] { return g_next.calloc(count, size); });
+}
+[[gnu::noinline]] void* calloc_from_new_site(std::size_t count, std::size_t size, const void* caller) {
+  return allocated(g_next.calloc(count, size), count * size, caller);
+}
+
 }  // namespace
 
 extern "C" {
 
 ALLOCS_EXPORT void* malloc(std::size_t size) {
-  return allocated(g_next.malloc(size), size, __builtin_return_address(0));
+  const void* const caller = __builtin_return_address(0);
+  const SiteSlot& slot = slot_of(caller);
+  if (!holds(slot, caller)) [[unlikely]] return malloc_from_new_site(size, caller);
+  if (size > kMaximumShortSize) return malloc_longer(size, site_bits_of(slot));
+  return allocate_short(size, site_bits_of(slot), [=] { return g_next.malloc(size); });
 }
 
 ALLOCS_EXPORT void free(void* block) {
@@ -32,7 +60,12 @@ ALLOCS_EXPORT void free(void* block) {
 }
 
 ALLOCS_EXPORT void* calloc(std::size_t count, std::size_t size) {
-  return allocated(g_next.calloc(count, size), count * size, __builtin_return_address(0));
+  const void* const caller = __builtin_return_address(0);
+  const SiteSlot& slot = slot_of(caller);
+  if (!holds(slot, caller)) [[unlikely]] return calloc_from_new_site(count, size, caller);
+  const std::size_t bytes = count * size;  // if that overflows, there is no block
+  if (bytes > kMaximumShortSize) return calloc_longer(count, size, site_bits_of(slot));
+  return allocate_short(bytes, site_bits_of(slot), [=] { return g_next.calloc(count, size); });
 }
 
 ALLOCS_EXPORT void* realloc(void* block, std::size_t size) { return reallocate(block, size, __builtin_return_address(0)); }
