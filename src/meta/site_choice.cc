@@ -32,6 +32,7 @@ using types::TypeRecord;
 namespace {
 
 constexpr int kDeepest = 16;
+constexpr std::size_t kMostContainers = 1000;
 
 enum class Rank : std::uint8_t { unknown, multiple, exact };
 
@@ -42,22 +43,51 @@ struct Proposal {
   Shape shape = Shape::unknown;
 };
 
-// Where a trailing array without a length begins.
-std::optional<std::uint64_t> flexible_offset(const TypeGraph& graph, TypeIndex type) {
+// Where a trailing array begins whose length the type does not say: T[], T[0], and T[1] before there was T[].
+struct OpenEnd {
+  std::uint64_t offset = 0;
+  bool is_certain = false;  // not T[1]
+};
+std::optional<OpenEnd> open_end(const TypeGraph& graph, TypeIndex type, int depth = 0) {
   const TypeRecord& record = graph[type];
-  if (record.kind != Kind::composite || record.count == 0) return std::nullopt;
+  if (record.kind != Kind::composite || record.count == 0 || depth > kDeepest) return std::nullopt;
+  std::optional<OpenEnd> found;
   for (const MemberRecord& member : graph.members_of(type)) {
-    if ((member.flags & types::kMemberFlexible) != 0) return member.offset;
-    if (member.type == kNoType) continue;
+    if (member.type == kNoType || member.offset == types::kUnknownSize) continue;
     const TypeRecord& inner = graph[member.type];
-    if (inner.kind == Kind::array && (inner.count == types::kUnbounded || inner.count == 0)) {
-      return member.offset;
+    if (inner.kind == Kind::array) {
+      const bool certain = inner.count == types::kUnbounded || inner.count == 0 ||
+                           (member.flags & types::kMemberFlexible) != 0;
+      if (certain) return OpenEnd{member.offset, true};
+      const bool is_last = member.offset + inner.size + 8 > record.size;
+      if (inner.count == 1 && is_last) found = OpenEnd{member.offset, false};
+    } else if (const auto nested = open_end(graph, member.type, depth + 1)) {
+      const OpenEnd end{member.offset + nested->offset, nested->is_certain};
+      if (end.is_certain) return end;
+      if (end.offset + 16 > record.size) found = end;
     }
   }
-  return std::nullopt;
+  return found;
 }
 
 bool is_character(const TypeRecord& type) { return type.kind == Kind::base && type.size == 1; }
+
+// T has an open end: the request is at least what comes before it, and something not known.
+std::optional<Proposal> judge_flexible(Proposal proposal, const TypeRecord& type,
+                                       const OpenEnd& end, const LinearForm& bytes) {
+  constexpr std::int64_t kMostExtra = 64;  // what programs add for a terminator or for alignment
+  const auto size = static_cast<std::int64_t>(type.size);
+  proposal.shape = Shape::flexible;
+  if (bytes.is_unknown()) return proposal;
+  if (bytes.addend < static_cast<std::int64_t>(end.offset)) return std::nullopt;
+  if (!bytes.is_constant() && bytes.addend > size + kMostExtra) return std::nullopt;
+  proposal.rank = Rank::exact;
+  if (bytes == LinearForm{0, size}) {
+    proposal.shape = Shape::one;
+    proposal.evidence |= types::kSiteConstantSizeFits;
+  }
+  return proposal;
+}
 
 // Compares the request with T; nothing if T is contradicted.
 std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containers,
@@ -72,20 +102,10 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
   const LinearForm& bytes = request.bytes;
   Proposal proposal{target.type, target.evidence, Rank::unknown, Shape::array};
 
-  if (const auto offset = flexible_offset(graph, target.type)) {
-    if (bytes.is_constant() ? bytes.addend < size
-                            : bytes.addend < static_cast<std::int64_t>(*offset)) {
-      if (!bytes.is_unknown()) return std::nullopt;
-    }
-    if (!bytes.is_constant() && !bytes.is_unknown() && bytes.addend > size + 64)
-      return std::nullopt;
-    proposal.shape = Shape::flexible;
-    if (!bytes.is_unknown()) proposal.rank = Rank::exact;
-    if (bytes == LinearForm{0, size}) {
-      proposal.shape = Shape::one;
-      proposal.evidence |= types::kSiteConstantSizeFits;
-    }
-    return proposal;
+  const auto end = open_end(graph, target.type);
+  if (end && end->is_certain) return judge_flexible(proposal, type, *end, bytes);
+  if (end && !bytes.is_constant() && !bytes.is_unknown() && bytes.addend != 0) {
+    return judge_flexible(proposal, type, *end, bytes);
   }
 
   if (request.element && *request.element == size && !bytes.is_constant()) {
@@ -101,6 +121,7 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
       proposal.shape = kind == AllocationKind::new_array ? Shape::array : Shape::one;
       return proposal;
     }
+    if (type.kind == Kind::composite && size == 1) return std::nullopt;  // an empty class
     proposal.rank = Rank::multiple;
     if (request.element && *request.element == size) {
       proposal.rank = Rank::exact;
@@ -111,6 +132,7 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     return proposal;
   }
   if (size == 1) {
+    if (type.kind == Kind::composite) return std::nullopt;
     proposal.rank = Rank::multiple;
     return proposal;
   }
@@ -163,6 +185,17 @@ void drop_bases(const Containers& containers, std::vector<Proposal>& proposals) 
   });
 }
 
+// One if the targets agree, none if there are none that fit, several if they disagree.
+std::vector<Proposal> choose_proposals(const TypeGraph& graph, const Containers& containers,
+                                       std::span<const SiteTarget> targets, const RequestSize& size,
+                                       AllocationKind kind) {
+  std::vector<Proposal> proposals = judge_all(graph, containers, targets, size, kind);
+  drop_views_as_bytes(graph, proposals);
+  keep_best_rank(proposals);
+  if (proposals.size() > 1) drop_bases(containers, proposals);
+  return proposals;
+}
+
 }  // namespace
 
 Containers::Containers(const TypeGraph& graph) : graph_(graph) {
@@ -180,7 +213,7 @@ Containers::Containers(const TypeGraph& graph) : graph_(graph) {
 
 bool Containers::has_of_size(TypeIndex type, std::uint64_t size) const {
   std::vector<TypeIndex> todo{type};
-  for (std::size_t i = 0; i < todo.size() && i < 1000; ++i) {
+  for (std::size_t i = 0; i < todo.size() && i < kMostContainers; ++i) {
     const auto [begin, end] = outer_of_.equal_range(todo[i]);
     for (auto at = begin; at != end; ++at) {
       if (graph_[at->second].size == size) return true;
@@ -191,30 +224,39 @@ bool Containers::has_of_size(TypeIndex type, std::uint64_t size) const {
 }
 
 bool Containers::starts_with(TypeIndex outer, TypeIndex inner) const {
-  TypeIndex type = outer;
-  for (int depth = 0; depth < kDeepest && graph_[type].kind == Kind::composite; ++depth) {
-    TypeIndex first = kNoType;
-    for (const MemberRecord& member : graph_.members_of(type)) {
-      if (member.offset == 0 && member.type != kNoType && graph_[member.type].size != 0) {
-        first = member.type;
-        break;
-      }
+  std::vector<TypeIndex> todo{inner};
+  for (std::size_t i = 0; i < todo.size() && i < kMostContainers; ++i) {
+    const auto [begin, end] = outer_of_.equal_range(todo[i]);
+    for (auto at = begin; at != end; ++at) {
+      if (at->second == outer) return true;
+      if (std::find(todo.begin(), todo.end(), at->second) == todo.end()) todo.push_back(at->second);
     }
-    if (first == inner) return true;
-    if (first == kNoType) return false;
-    type = first;
   }
   return false;
 }
 
 SiteType choose_type(const TypeGraph& graph, const Containers& containers,
-                     std::span<const SiteTarget> targets, const RequestSize& size,
-                     AllocationKind kind) {
+                     std::span<const SiteTarget> targets, std::span<const TypeIndex> dynamic_types,
+                     const RequestSize& size, AllocationKind kind) {
+  std::vector<SiteTarget> direct, indirect;
+  for (const SiteTarget& target : targets) (target.is_direct ? direct : indirect).push_back(target);
+  if (!dynamic_types.empty()) {
+    const auto is_another = [&](const SiteTarget& target) {
+      return std::none_of(dynamic_types.begin(), dynamic_types.end(), [&](TypeIndex type) {
+        return type == target.type || containers.starts_with(target.type, type);
+      });
+    };
+    std::erase_if(direct, is_another);
+    std::erase_if(indirect, is_another);
+    for (const TypeIndex type : dynamic_types) direct.push_back({type, 0, true});
+  }
+  std::vector<Proposal> proposals = choose_proposals(graph, containers, direct, size, kind);
+  if (proposals.empty()) {
+    // On the word of a place that may hold something else, nothing is believed that the size does not confirm.
+    proposals = choose_proposals(graph, containers, indirect, size, kind);
+    std::erase_if(proposals, [](const Proposal& p) { return p.rank == Rank::unknown; });
+  }
   SiteType answer;
-  std::vector<Proposal> proposals = judge_all(graph, containers, targets, size, kind);
-  drop_views_as_bytes(graph, proposals);
-  keep_best_rank(proposals);
-  if (proposals.size() > 1) drop_bases(containers, proposals);
   answer.conflict = proposals.size() > 1;
   if (proposals.size() != 1) return answer;
 

@@ -14,6 +14,8 @@ namespace allocs::meta {
 struct SiteTarget {
   types::TypeIndex type = types::kNoType;  // what the pointer points at
   std::uint8_t evidence = 0;               // SiteEvidence
+  bool is_direct =
+      true;  // false: the pointer gets the block's address on some ways, and something else on others
 };
 
 struct SiteType {
@@ -44,9 +46,11 @@ class Containers {
 // The type of the blocks that come from one call.
 //
 // A target's type is taken only if the requested size does not contradict it, and if no other target speaks as well for
-// another type. `evidence` of the answer holds the sizes that agree.
+// another type. `dynamic_types` are the classes whose virtual tables the block is given; they overrule the targets.
+// `evidence` of the answer holds the sizes that agree.
 SiteType choose_type(const types::TypeGraph& graph, const Containers& containers,
-                     std::span<const SiteTarget> targets, const RequestSize& size,
+                     std::span<const SiteTarget> targets,
+                     std::span<const types::TypeIndex> dynamic_types, const RequestSize& size,
                      AllocationKind kind);
 
 }  // namespace allocs::meta

@@ -39,30 +39,45 @@ TypeIndex argument_by_position(const ObjectModel& model, const FunctionRecord& f
   return kNoType;
 }
 
+void add(std::vector<SiteTarget>& targets, TypeIndex type, std::uint8_t evidence, bool is_direct) {
+  if (type == kNoType || type == types::TypeGraph::kVoid) return;
+  targets.push_back({type, evidence, is_direct});
+}
+
 }  // namespace
 
 UsesByResult uses_of_results(const FunctionFlow& flow) {
   UsesByResult uses;
   const auto each_result = [&](const Value& value, auto note) {
     for (const AtomId id : flow.atoms.alternatives(value)) {
-      if (flow.atoms[id].kind == AtomKind::result) note(uses[id]);
+      if (flow.atoms[id].kind == AtomKind::result) note(uses[id], id == value.atom);
     }
   };
   for (const HoldFact& hold : flow.holds) {
-    each_result(hold.value, [&](ResultUses& of) { of.holds.push_back(&hold); });
+    each_result(hold.value, [&](ResultUses& of, bool direct) {
+      of.holds.push_back({&hold, direct});
+    });
   }
   for (const StoreFact& store : flow.stores) {
-    each_result(store.value, [&](ResultUses& of) { of.stores.push_back(&store); });
+    each_result(store.value, [&](ResultUses& of, bool direct) {
+      of.stores.push_back({&store, direct});
+    });
+    const bool is_first_word =
+        store.access.place.displacement == 0 && store.access.place.index == Register::none;
+    if (!is_first_word) continue;
+    each_result(store.access.base, [&](ResultUses& of, bool direct) {
+      if (direct) of.initial_words.push_back(&store);
+    });
   }
   for (const CallFact& call : flow.calls) {
     for (int n = 0; n < 6; ++n) {
-      each_result(call.arguments[static_cast<std::size_t>(n)], [&](ResultUses& of) {
-        of.arguments.push_back({&call, n});
+      each_result(call.arguments[static_cast<std::size_t>(n)], [&](ResultUses& of, bool direct) {
+        of.arguments.push_back({&call, n, direct});
       });
     }
   }
   for (const Value& value : flow.returns) {
-    each_result(value, [&](ResultUses& of) { of.is_returned = true; });
+    each_result(value, [&](ResultUses& of, bool) { of.is_returned = true; });
   }
   return uses;
 }
@@ -74,8 +89,10 @@ TypeIndex returned_pointee(const ObjectModel& model, const FunctionRecord* funct
 }
 
 TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics,
-                           const FunctionRecord* function, const FunctionFlow& flow)
+                           const VirtualTables& virtual_tables, const FunctionRecord* function,
+                           const FunctionFlow& flow)
     : model_(model),
+      virtual_tables_(virtual_tables),
       function_(function),
       flow_(flow),
       variables_(model, function),
@@ -88,35 +105,41 @@ TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics
   }
 }
 
-void TargetFinder::add(std::vector<SiteTarget>& targets, TypeIndex type,
-                       std::uint8_t evidence) const {
-  if (type != kNoType && type != types::TypeGraph::kVoid) targets.push_back({type, evidence});
-}
-
 std::vector<SiteTarget> TargetFinder::targets_of_result(const CallFact& call) const {
   std::vector<SiteTarget> targets;
-  const bool is_tail = call.return_address == 0;
-  if (is_tail || is_returned(call)) {
-    add(targets, returned_pointee(model_, function_), types::kSiteTargetVariable);
+  if (is_returned(call)) {
+    add(targets, returned_pointee(model_, function_), types::kSiteTargetVariable, false);
   }
   const auto found = uses_.find(call.result);
-  if (is_tail || found == uses_.end()) return targets;
+  if (call.return_address == 0 || found == uses_.end()) return targets;
   const ResultUses& uses = found->second;
-  for (const HoldFact* hold : uses.holds) {
+  for (const auto& [hold, is_direct] : uses.holds) {
     for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high)) {
-      add(targets, pointee_of(model_.types, type), types::kSiteTargetVariable);
+      add(targets, pointee_of(model_.types, type), types::kSiteTargetVariable, is_direct);
     }
   }
-  for (const StoreFact* store : uses.stores) {
+  for (const auto& [store, is_direct] : uses.stores) {
     const bool is_local = store->access.base.is_in_frame();
     for (const TypeIndex type : pointers_.declared_targets(store->access, store->after)) {
-      add(targets, type, is_local ? types::kSiteTargetVariable : types::kSiteTargetField);
+      add(targets, type, is_local ? types::kSiteTargetVariable : types::kSiteTargetField,
+          is_direct);
     }
   }
   for (const ResultUses::Argument& use : uses.arguments) {
-    add_argument_targets(targets, use.call->callee, use.number);
+    add_argument_targets(targets, use.call->callee, use.number, use.is_direct);
   }
   return targets;
+}
+
+std::vector<TypeIndex> TargetFinder::dynamic_types(const CallFact& call) const {
+  std::vector<TypeIndex> found;
+  const auto uses = uses_.find(call.result);
+  if (call.return_address == 0 || uses == uses_.end()) return found;
+  for (const StoreFact* store : uses->second.initial_words) {
+    const TypeIndex type = virtual_tables_.class_of(flow_.atoms, store->value);
+    if (type != kNoType) found.push_back(type);
+  }
+  return found;
 }
 
 std::vector<SiteTarget> TargetFinder::targets_of_argument(const CallFact& call, int n) const {
@@ -125,7 +148,7 @@ std::vector<SiteTarget> TargetFinder::targets_of_argument(const CallFact& call, 
   const bool is_local = address.is_in_frame();
   for (const TypeIndex type :
        pointers_.declared_targets_at(address, kArgumentRegisters[n], call.at)) {
-    add(targets, type, is_local ? types::kSiteTargetVariable : types::kSiteTargetField);
+    add(targets, type, is_local ? types::kSiteTargetVariable : types::kSiteTargetField, true);
   }
   return targets;
 }
@@ -133,7 +156,7 @@ std::vector<SiteTarget> TargetFinder::targets_of_argument(const CallFact& call, 
 // By the callee's own account of where its arguments are when it is entered; an optimiser may have changed their order. Where the
 // account knows no registers, nothing was optimised.
 void TargetFinder::add_argument_targets(std::vector<SiteTarget>& targets, const Callee& callee,
-                                        int n) const {
+                                        int n, bool is_direct) const {
   const FunctionRecord* function =
       callee.address == 0 ? nullptr : function_with_entry(model_, callee.address);
   if (function == nullptr) return;
@@ -147,12 +170,12 @@ void TargetFinder::add_argument_targets(std::vector<SiteTarget>& targets, const 
       has_registers = true;
       if (piece.low != function->low) continue;
       if (piece.value != static_cast<std::int64_t>(kArgumentRegisters[n])) continue;
-      add(targets, pointee_of(model_.types, variable.type), types::kSiteArgument);
+      add(targets, pointee_of(model_.types, variable.type), types::kSiteArgument, is_direct);
     }
   }
   if (has_registers || callee.name.find('.') != std::string_view::npos) return;
   const TypeIndex type = argument_by_position(model_, *function, n);
-  add(targets, pointee_of(model_.types, type), types::kSiteArgument);
+  add(targets, pointee_of(model_.types, type), types::kSiteArgument, is_direct);
 }
 
 bool TargetFinder::is_returned(const CallFact& call) const {

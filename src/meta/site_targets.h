@@ -7,18 +7,29 @@
 #include "meta/linkage.h"
 #include "meta/site_choice.h"
 #include "meta/typed_places.h"
+#include "meta/virtual_tables.h"
 #include "types/write/object_model.h"
 
 namespace allocs::meta {
 
 // What one function does with the result of one of its calls.
 struct ResultUses {
-  std::vector<const HoldFact*> holds;
-  std::vector<const StoreFact*> stores;  // of the result
+  struct Hold {
+    const HoldFact* fact;
+    bool is_direct;  // it is this result, whatever way control took
+  };
+  struct Store {
+    const StoreFact* fact;
+    bool is_direct;
+  };
   struct Argument {
     const CallFact* call;
     int number;
+    bool is_direct;
   };
+  std::vector<Hold> holds;
+  std::vector<Store> stores;                    // of the result
+  std::vector<const StoreFact*> initial_words;  // to where the result points
   std::vector<Argument> arguments;
   bool is_returned = false;
 };
@@ -32,12 +43,16 @@ class TargetFinder {
  public:
   // `function` is nullptr where there is no debug information. Nothing is copied: all must outlive this.
   TargetFinder(const types::ObjectModel& model, const TypedStatics& statics,
-               const types::FunctionRecord* function, const FunctionFlow& flow);
+               const VirtualTables& virtual_tables, const types::FunctionRecord* function,
+               const FunctionFlow& flow);
 
   // Of the pointer variables, members, arguments and so on that get the result of `call`.
   std::vector<SiteTarget> targets_of_result(const CallFact& call) const;
   // Of the pointer whose address the call gets as its argument `n`.
   std::vector<SiteTarget> targets_of_argument(const CallFact& call, int n) const;
+
+  // The classes whose virtual tables are stored where the result of `call` points.
+  std::vector<types::TypeIndex> dynamic_types(const CallFact& call) const;
 
   bool is_returned(const CallFact& call) const;
   // What a type found for one result tells about others: `p->next = malloc(...)`.
@@ -46,10 +61,11 @@ class TargetFinder {
   bool is_from_argument(const Value& value, std::uint64_t pc) const;
 
  private:
-  void add(std::vector<SiteTarget>& targets, types::TypeIndex type, std::uint8_t evidence) const;
-  void add_argument_targets(std::vector<SiteTarget>& targets, const Callee& callee, int n) const;
+  void add_argument_targets(std::vector<SiteTarget>& targets, const Callee& callee, int n,
+                            bool is_direct) const;
 
   const types::ObjectModel& model_;
+  const VirtualTables& virtual_tables_;
   const types::FunctionRecord* function_;
   const FunctionFlow& flow_;
   TypedVariables variables_;

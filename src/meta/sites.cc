@@ -51,6 +51,7 @@ class SiteReader {
         frames_(frames),
         model_(model),
         statics_(model),
+        virtual_tables_(files, linkage, model.types, model.strings),
         containers_(model.types) {}
 
   std::vector<Site> read() {
@@ -170,8 +171,8 @@ class SiteReader {
     followed = std::make_unique<Followed>();
     followed->record = types::function_at(model_, code.low);
     followed->flow = follow_values(object_, linkage_, code, frame_rules(code));
-    followed->targets =
-        std::make_unique<TargetFinder>(model_, statics_, followed->record, followed->flow);
+    followed->targets = std::make_unique<TargetFinder>(model_, statics_, virtual_tables_,
+                                                       followed->record, followed->flow);
     return followed.get();
   }
 
@@ -238,7 +239,8 @@ class SiteReader {
         function.stored == kNoArgument
             ? followed.targets->targets_of_result(call)
             : followed.targets->targets_of_argument(call, function.stored);
-    site.type = choose_type(model_.types, containers_, targets, size, function.kind);
+    site.type = choose_type(model_.types, containers_, targets,
+                            followed.targets->dynamic_types(call), size, function.kind);
     if (site.type.conflict) site.record.flags |= types::kSiteConflict;
     return site;
   }
@@ -278,6 +280,7 @@ class SiteReader {
   CallFrames& frames_;
   ObjectModel& model_;
   TypedStatics statics_;
+  VirtualTables virtual_tables_;
   Containers containers_;
   std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted
   std::unordered_set<std::uint64_t> called_;

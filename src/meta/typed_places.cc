@@ -218,6 +218,8 @@ std::vector<TypedPlace> PointerTypes::places_of(const Access& access, std::uint6
   if (place.index == Register::none) return found;
 
   const std::int64_t step = times(access.index.factor, place.scale);
+  const std::int64_t first = times(access.index.addend, place.scale);
+  for (TypedPlace& target : found) target.offset = plus(target.offset, first);
   if (found.empty() && place.scale == 1) {  // [index + pointer]
     found = targets(access.index, place.index, access.pc, depth + 1);
     for (TypedPlace& target : found) target.offset = plus(target.offset, place.displacement);

@@ -504,8 +504,16 @@ class Evaluation {
 
   void record_store(const Access& access, const Value& value) {
     if (access.size != 8) return;
-    const bool into_result = value.is_constant() && may_be_result(access.base);
-    if (may_be_result(value) || into_result) flow_.stores.push_back({access, now_->end(), value});
+    const bool is_first_word = may_be_result(access.base) && access.place.displacement == 0;
+    if (may_be_result(value) || (is_first_word && is_address(value))) {
+      flow_.stores.push_back({access, now_->end(), value});
+    }
+  }
+  // A number, or a word of the global offset table plus a number.
+  bool is_address(const Value& value) const {
+    if (value.is_constant()) return true;
+    const Atom& atom = flow_.atoms[value.atom];
+    return value.factor == 1 && atom.kind == AtomKind::load && atom.access.place.is_absolute();
   }
 
   const Linkage& linkage_;

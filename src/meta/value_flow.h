@@ -35,7 +35,7 @@ struct HoldFact {
   Value value;
 };
 
-// Eight bytes are written. `value` may be a call's result, or a constant that is written where a call's result points.
+// Eight bytes are written. `value` may be a call's result, or an address that is written where a call's result points.
 struct StoreFact {
   Access access;
   std::uint64_t after = 0;  // pc of the next instruction

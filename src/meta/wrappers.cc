@@ -49,9 +49,18 @@ AllocationFunction sized_like(const AtomTable& atoms, const CallFact& call,
   return wrapper;
 }
 
-bool is_for_bytes(const types::ObjectModel& model, types::TypeIndex type) {
-  return type == types::kNoType ||
-         (model.types[type].kind == types::Kind::base && model.types[type].size == 1);
+// Whether a function's declaration leaves open what is at the address that it returns: void*, char*, an integer, or no
+// declaration at all.
+bool returns_bytes(const types::ObjectModel& model, const types::FunctionRecord* function) {
+  if (function == nullptr || function->type == types::kNoType) return true;
+  const types::TypeIndex result = model.types[function->type].target;
+  if (result == types::kNoType) return false;
+  const types::TypeRecord& type = model.types[result];
+  if (type.kind == types::Kind::base) return type.size == 8;
+  if (type.kind != types::Kind::address) return false;
+  const types::TypeIndex pointee = returned_pointee(model, function);
+  return pointee == types::kNoType ||
+         (model.types[pointee].kind == types::Kind::base && model.types[pointee].size == 1);
 }
 
 }  // namespace
@@ -63,7 +72,7 @@ std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model
                                                  const AllocationFunction& callee) {
   if (callee.size == kNoArgument || callee.kind == AllocationKind::text) return std::nullopt;
   if (!targets.is_returned(call)) return std::nullopt;
-  if (!is_for_bytes(model, returned_pointee(model, function))) return std::nullopt;
+  if (!returns_bytes(model, function)) return std::nullopt;
   bool from_argument = false;
   for (const int n : {callee.size, callee.count}) {
     if (n == kNoArgument) continue;
