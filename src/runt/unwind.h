@@ -27,6 +27,7 @@ struct Frame {
   Address
       cfa{};  // canonical frame address: the stack pointer before the call into it, one word above its return address
   bool is_interrupted = false;  // `pc` is the next instruction to run, not a return address
+  bool has_fixed_size = false;  // the distance from `sp` to `cfa` depends on the pc alone
   bool is_signal_frame =
       false;  // the trampoline that a signal handler returns to; its "caller" was interrupted
 
@@ -168,6 +169,7 @@ std::optional<Frame> step_by_rule(const M& stack, const std::optional<elf::Unwin
                     .sp = registers.sp(),
                     .cfa = Address{*cfa},
                     .is_interrupted = cursor.is_interrupted,
+                    .has_fixed_size = !rule->cfa_is_expression && rule->cfa_register == elf::kRsp,
                     .is_signal_frame = rule->is_signal_frame};
   unwind::move_to_caller(stack, *rule, *cfa, cursor);
   return frame;

@@ -102,6 +102,7 @@ Hash128 identity_of(const types::Image& image, const FrameLayout& layout) {
   hasher.add(image.header().content_checksum);
   hasher.add(layout.low_pc);
   hasher.add(layout.high_pc);
+  hasher.add(static_cast<std::uint64_t>(layout.low));
   return hasher.finish();
 }
 

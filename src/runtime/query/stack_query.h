@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <optional>
 
@@ -12,9 +13,10 @@
 // Addresses inside the frames of one thread whose registers are known.
 //
 // A frame reaches from its stack pointer (128 bytes lower if it is a leaf that was interrupted) to its canonical frame address.
-// Its variables take a part of that, from the lowest one upwards: that part is the allocation with the frame's type. What lies
-// below (spilled registers, arguments being built) is the frame's as well, without a type. Arguments that came on the
-// stack lie above the canonical frame address, in the caller's frame, but they are variables of the callee:
+// Where the distance between the two depends on the pc alone, all of that is one allocation with the frame's type. In a frame that
+// grows at run time (one with a frame pointer) the type begins at the lowest variable; what lies below (spilled registers,
+// arguments being built, alloca) is the frame's as well, without a type. Arguments that came on the stack lie above the canonical
+// frame address, in the caller's frame, but they are variables of the callee:
 //
 //        caller's temporaries | x y z (arguments on the stack)      <- callee's layout.high > 0
 //        ------ CFA of callee ------
@@ -42,7 +44,9 @@ FrameFunction function_of(const P& process, const runt::Frame& frame) {
   if (found.object == nullptr || !found.object->image) return found;
   const std::uint64_t pc = raw(found.object->link_address(frame.lookup_pc()));
   found.function = found.object->image->find_function(pc);
-  if (found.function != nullptr) found.layout = frame_layout(*found.object->image, *found.function, pc);
+  if (found.function == nullptr) return found;
+  found.layout = frame_layout(*found.object->image, *found.function, pc);
+  if (frame.has_fixed_size) found.layout.low = std::min(found.layout.low, -static_cast<std::int64_t>(frame.cfa - frame.sp));
   return found;
 }
 
