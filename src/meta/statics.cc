@@ -37,9 +37,6 @@ class Collector {
     const Symbol* symbol;
     StringRef name;
   };
-  struct AtAddress {
-    std::vector<RankedSymbol> symbols;  // best first
-  };
 
   static bool is_thread_local(const Symbol& symbol) { return symbol.type == STT_TLS; }
   static bool is_function(const Symbol& symbol) { return symbol.type == STT_FUNC || symbol.type == STT_GNU_IFUNC; }
@@ -141,29 +138,43 @@ class Collector {
   }
 
   void add_symbols() {
-    std::unordered_map<StringRef, EntityIndex> declared;
     for (const EntityIndex index : facts_.declared_variables) {
       const Entity& entity = facts_.entities[index];
       const StringRef name = entity.linkage_name != 0 ? entity.linkage_name : entity.name;
-      if (name != 0 && entity.type != kNoType) declared.try_emplace(name, index);
+      if (name != 0 && entity.type != kNoType) declared_.try_emplace(name, index);
     }
-    for (const RankedSymbol& ranked : symbols_) {
-      const Symbol& symbol = *ranked.symbol;
-      StaticRecord record;
-      record.address = symbol.value;
-      record.size = symbol.size;
-      record.name = ranked.name;
-      record.kind = is_function(symbol) ? StaticKind::function : StaticKind::object;
-      record.flags = types::kStaticFromSymbolOnly;
-      if (symbol.bind != STB_LOCAL) record.flags |= types::kStaticExternal;
-      if (symbol.size == 0) record.flags |= types::kStaticSizeGuessed;
-      if (record.kind == StaticKind::function) {
-        describe_part(record);
-      } else if (const auto found = declared.find(ranked.name); found != declared.end() && symbol.bind != STB_LOCAL) {
-        describe_as_declared(record, found->second);
-      }
-      add(is_thread_local(symbol) ? model_.tls : model_.statics, is_thread_local(symbol) ? known_tls_ : known_, record);
+    for (std::size_t first = 0; first < symbols_.size();) {
+      const Symbol& symbol = *symbols_[first].symbol;
+      const auto here = symbols_at(symbol.value, is_thread_local(symbol));
+      first += here.size();
+      add_symbol(best_of(here));
     }
+  }
+
+  // One that is declared is better than the first in rank.
+  const RankedSymbol& best_of(std::span<const RankedSymbol> symbols) const {
+    for (const RankedSymbol& ranked : symbols) {
+      if (ranked.symbol->bind != STB_LOCAL && declared_.contains(ranked.name)) return ranked;
+    }
+    return symbols.front();
+  }
+
+  void add_symbol(const RankedSymbol& ranked) {
+    const Symbol& symbol = *ranked.symbol;
+    StaticRecord record;
+    record.address = symbol.value;
+    record.size = symbol.size;
+    record.name = ranked.name;
+    record.kind = is_function(symbol) ? StaticKind::function : StaticKind::object;
+    record.flags = types::kStaticFromSymbolOnly;
+    if (symbol.bind != STB_LOCAL) record.flags |= types::kStaticExternal;
+    if (symbol.size == 0) record.flags |= types::kStaticSizeGuessed;
+    if (record.kind == StaticKind::function) {
+      describe_part(record);
+    } else if (const auto found = declared_.find(ranked.name); found != declared_.end() && symbol.bind != STB_LOCAL) {
+      describe_as_declared(record, found->second);
+    }
+    add(is_thread_local(symbol) ? model_.tls : model_.statics, is_thread_local(symbol) ? known_tls_ : known_, record);
   }
 
   // "f.cold" and the like: another piece of a function that the debug information knows.
@@ -232,6 +243,7 @@ class Collector {
   types::ObjectModel& model_;
   std::vector<RankedSymbol> symbols_;
   std::unordered_map<std::uint64_t, EntityIndex> parts_;  // functions' further pieces
+  std::unordered_map<StringRef, EntityIndex> declared_;   // variables that are defined elsewhere, by their symbol
   Known known_;
   Known known_tls_;
 };

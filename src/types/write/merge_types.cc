@@ -202,6 +202,17 @@ void settle_sizes(TypeTables& tables) {
   }
 }
 
+// A struct may end in an array of as many elements as its allocation has room for.
+void mark_flexible_members(TypeTables& tables) {
+  for (const TypeRecord& type : tables.types) {
+    if (type.kind != Kind::composite || static_cast<CompositeKind>(type.detail) == CompositeKind::union_) continue;
+    if (type.count == 0) continue;
+    MemberRecord& last = tables.members_of(type).back();
+    const TypeRecord& last_type = tables.types[last.type];
+    if (last_type.kind == Kind::array && last_type.count == kUnbounded) last.flags |= kMemberFlexible;
+  }
+}
+
 // The source's word for each base type: of several the shortest, then the first in the alphabet.
 std::vector<StringRef> spellings(const SourceTypes& source, const std::vector<TypeIndex>& index_of,
                                  std::size_t merged, const StringPool& strings) {
@@ -267,6 +278,7 @@ MergedTypes merge_equal_types(SourceTypes& source, StringPool& strings) {
   const std::vector<Hash128> hashes = hash_types(tables, strings, itself);
   for (TypeIndex index = 0; index < hashes.size(); ++index) tables.types[index].hash = hashes[index];
   settle_sizes(tables);
+  mark_flexible_members(tables);
   name_types(tables, strings, spellings(source, merged.index_of, tables.types.size(), strings));
   merged.aliases = aliases_of(source, merged.index_of, tables);
   for (TypeRecord& type : tables.types) type.flags &= static_cast<std::uint8_t>(~kTypeWithoutTagKeyword);
