@@ -9,7 +9,6 @@
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/site_recorder.h"
 #include "runtime/allocators/table_lock.h"
-#include "runtime/index/find_block.h"
 #include "runtime/index/flux_table.h"
 #include "runtime/index/heap_shadow.h"
 
@@ -62,26 +61,66 @@ void erase(void* block) {
   }
 }
 
-std::uint32_t cached_site_bits(std::uint64_t return_address) {
-  const SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
-  if (load_acquire(slot.return_address) == return_address) return load_relaxed(slot.site_bits);
-  return site_bits_for(return_address);
+std::uint32_t known_site_bits(const void* caller) {
+  const SiteSlot& slot = slot_of(caller);
+  if (holds(slot, caller)) [[likely]] return site_bits_of(load_acquire(slot.cells));
+  return site_bits_for(raw(address_of(caller)));
+}
+
+// As insert(), with a short road for small blocks.
+[[gnu::always_inline]] inline void insert_again(void* block, std::size_t size, std::uint32_t site_bits) {
+  const std::uint64_t start = raw(address_of(block));
+  const std::uint64_t leaf = leaf_of(start);
+  if (leaf == 0 || size >= kBigBlock) [[unlikely]] return insert(block, size, site_bits);
+  std::uint32_t code = static_cast<std::uint32_t>(size);
+  if (size > kMaximumShortSize) {
+    store_relaxed(cell_in(leaf, start)[1], size_cell(size));
+    code = kSizeInOneCell;
+  }
+  store_release(*cell_in(leaf, start), with_half<0>(site_bits + (code << kSizeShift), start));
+}
+
+// What the index says of a block that is known to start at `start`.
+struct OldBlock {
+  Cell* cell = nullptr;  // nullptr: it was never seen
+  std::uint64_t size = 0;
+};
+template <Granularity kG>
+[[gnu::always_inline]] inline OldBlock old_block(std::uint64_t word, std::uint64_t start) {
+  Cell* const cell = ShadowWriter<kG, LeafMaker<kG>>::existing_cell(word, start);
+  const std::uint32_t half = ShadowWriter<kG, LeafMaker<kG>>::half_at(start);
+  if (!is_start(*cell) || half_of(*cell) != half) return {};
+  const std::uint32_t code = size_code_of(*cell);
+  if (code <= kMaximumShortSize) return {cell, code};
+  const std::uint64_t high = code == kSizeInTwoCells ? cell[2] & kPayload : 0;
+  return {cell, (cell[1] & kPayload) | high << kPayloadBits};
+}
+[[gnu::noinline]] OldBlock old_fine_block(std::uint64_t start) {
+  const std::uint64_t* const fine = fine_directory();
+  const std::uint64_t word = fine == nullptr ? 0 : load_relaxed(fine[region_of(start)]);
+  return word == 0 ? OldBlock{} : old_block<kFine>(word, start);
+}
+[[gnu::always_inline]] inline OldBlock old_block(std::uint64_t start) {
+  if (start >= raw(kEndOfUserAddresses)) [[unlikely]] return {};
+  const std::uint64_t word = leaf_of(start);
+  return word == 0 ? old_fine_block(start) : old_block<kCoarse>(word, start);
 }
 
 }  // namespace
 
 void* allocated(void* block, std::size_t size, const void* caller) {
-  if (block != nullptr) insert(block, size, cached_site_bits(raw(address_of(caller))));
+  if (block != nullptr) insert(block, size, known_site_bits(caller));
   return block;
 }
 
-void* allocated_at(void* block, std::size_t size, std::uint32_t site_bits) {
-  if (block != nullptr) insert(block, size, site_bits);
+void* allocated_short(void* block, Cell start) {
+  if (block != nullptr) insert(block, size_code_of(start), site_of(start) << kSiteShift);
   return block;
 }
 
-void* allocated_without_leaf(void* block, Cell start) {
-  return allocated_at(block, size_code_of(start), site_of(start) << kSiteShift);
+void* allocated_longer(void* block, Cell start, Cell size) {
+  if (block != nullptr) insert(block, size & kPayload, site_of(start) << kSiteShift);
+  return block;
 }
 
 void freed_without_leaf(void* block) {
@@ -89,19 +128,18 @@ void freed_without_leaf(void* block) {
 }
 
 void* reallocate(void* block, std::size_t size, const void* caller) {
-  if (block == nullptr) return allocated(g_next.realloc(nullptr, size), size, caller);
-  const auto old = find_settled_block(TrustedMemory{}, g_root, address_of(block));
-  if (!old || old->base != address_of(block)) {
-    return allocated(g_next.realloc(block, size), size, caller);
-  }
-  const std::uint32_t site_bits = cached_site_bits(raw(address_of(caller)));
-  const FluxClaim claim(g_root, thread_pointer(), raw(old->base), raw(old->base) + old->size);
-  erase(block);
+  const std::uint64_t start = raw(address_of(block));
+  const OldBlock old = old_block(start);
+  if (old.cell == nullptr) [[unlikely]] return allocated(g_next.realloc(block, size), size, caller);
+  const std::uint32_t site_bits = known_site_bits(caller);
+  const Cell old_cell = *old.cell;
+  const FluxClaim claim(g_root, thread_pointer(), start, start + old.size);
+  store_release(*old.cell, Cell{0});
   void* const moved = g_next.realloc(block, size);
-  if (moved != nullptr) {
-    insert(moved, size, site_bits);
-  } else if (size != 0) {  // realloc(block, 0) frees it
-    insert(block, old->size, old->site << kSiteShift);
+  if (moved != nullptr) [[likely]] {
+    insert_again(moved, size, site_bits);
+  } else if (size != 0) {
+    store_release(*old.cell, old_cell);  // it failed, and nothing else of the record was touched
   }
   return moved;
 }

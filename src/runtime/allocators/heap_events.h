@@ -17,9 +17,9 @@ namespace allocs::allocators {
 
 // A new block, from whatever allocation function. Returns `block`.
 void* allocated(void* block, std::size_t size, const void* caller);
-void* allocated_at(void* block, std::size_t size, std::uint32_t site_bits);
-// A new block of at most 40 bytes whose region has no coarse leaf.
-void* allocated_without_leaf(void* block, index::Cell start);
+// The same, when the site is known already: the start cell, complete, and for longer blocks the size cell.
+void* allocated_short(void* block, index::Cell start);
+void* allocated_longer(void* block, index::Cell start, index::Cell size);
 // `block` is about to be freed, and its region has no coarse leaf.
 void freed_without_leaf(void* block);
 
@@ -37,11 +37,6 @@ void* reallocate(void* block, std::size_t size, const void* caller);
 [[gnu::always_inline]] inline bool holds(const SiteSlot& slot, const void* caller) {
   return slot.return_address == reinterpret_cast<std::uint64_t>(caller);
 }
-// Of a slot that holds the caller: its bits were there before its address.
-[[gnu::always_inline]] inline std::uint32_t site_bits_of(const SiteSlot& slot) {
-  asm("" : : : "memory");
-  return slot.site_bits;
-}
 
 // The directory word of the region of `start`. The compiler shall form the table's address anew: keeping it in a register
 // across the call to the allocator costs a save and a restore.
@@ -50,40 +45,42 @@ void* reallocate(void* block, std::size_t size, const void* caller);
   asm volatile("lea allocs_hot_tables(%%rip), %0" : "=r"(directory));
   return index::load_relaxed(directory[start >> index::kRegionShift]);
 }
+[[gnu::always_inline]] inline index::Cell* cell_in(std::uint64_t leaf, std::uint64_t start) {
+  return reinterpret_cast<index::Cell*>(leaf) + (start >> index::kCoarse.cell_shift);
+}
 
-// bits + the bit that says in which half of its cell a block starts, in two instructions.
+// bits + kCode + the bit that says in which half of its cell a block starts, in two instructions.
+template <int kCode>
 [[gnu::always_inline]] inline index::Cell with_half(std::uint32_t bits, std::uint64_t start) {
-  asm("bt $4, %1\n\tadc $0, %0" : "+r"(bits) : "r"(static_cast<std::uint32_t>(start)) : "cc");
+  asm("bt $4, %1\n\tadc %2, %0" : "+r"(bits) : "r"(static_cast<std::uint32_t>(start)), "i"(kCode) : "cc");
   return bits;
 }
 
-// Allocates at most 40 bytes, and records. The start cell is made before the call, so one register keeps what is needed after it.
+// Allocates with `allocate()` for a caller that the slot holds. What is needed after the call is made before it, and waits in one
+// register: the start cell of a short block; of a longer one, both cells.
 template <typename Allocate>
-[[gnu::always_inline]] inline void* allocate_short(std::size_t size, std::uint32_t site_bits, Allocate allocate) {
-  const std::uint32_t bits = site_bits + static_cast<std::uint32_t>(size << index::kSizeShift);
+[[gnu::always_inline]] inline void* allocate_short(std::size_t size, const SiteSlot& slot, Allocate allocate) {
+  const std::uint32_t bits = site_bits_of(slot.cells) + static_cast<std::uint32_t>(size << index::kSizeShift);
   void* const block = allocate();
   const auto start = reinterpret_cast<std::uint64_t>(block);
-  const index::Cell cell = with_half(bits, start);
+  const index::Cell cell = with_half<0>(bits, start);
   const std::uint64_t leaf = leaf_of(start);
-  if (leaf == 0) [[unlikely]] return allocated_without_leaf(block, cell);
-  index::store_release(reinterpret_cast<index::Cell*>(leaf)[start >> index::kCoarse.cell_shift], cell);
+  if (leaf == 0) [[unlikely]] return allocated_short(block, cell);
+  index::store_release(*cell_in(leaf, start), cell);
   return block;
 }
-
-// More than 40 bytes and less than 1024; both cells wait in one register.
 template <typename Allocate>
-[[gnu::always_inline]] inline void* allocate_longer(std::size_t size, std::uint32_t site_bits, Allocate allocate) {
-  const std::uint64_t cells = std::uint64_t{index::size_cell(size)} << 32 |
-                              (site_bits + (index::kSizeInOneCell << index::kSizeShift));
+[[gnu::always_inline]] inline void* allocate_longer(std::size_t size, const SiteSlot& slot, Allocate allocate) {
+  std::uint64_t cells = slot.cells + size;  // less than 1024: it fits the size cell
   void* const block = allocate();
   const auto start = reinterpret_cast<std::uint64_t>(block);
+  const auto size_cell = static_cast<index::Cell>(cells);
   const std::uint64_t leaf = leaf_of(start);
-  if (leaf == 0) [[unlikely]] {
-    return allocated_at(block, cells >> 32 & index::kPayload, index::site_of(static_cast<index::Cell>(cells)) << index::kSiteShift);
-  }
-  auto* const cell = reinterpret_cast<index::Cell*>(leaf) + (start >> index::kCoarse.cell_shift);
-  index::store_relaxed(cell[1], static_cast<index::Cell>(cells >> 32));
-  index::store_release(cell[0], with_half(static_cast<index::Cell>(cells), start));
+  constexpr int kCode = index::kSizeInOneCell << index::kSizeShift;
+  const index::Cell cell = with_half<kCode>(site_bits_of(cells), start);
+  if (leaf == 0) [[unlikely]] return allocated_longer(block, cell, size_cell);
+  index::store_relaxed(cell_in(leaf, start)[1], size_cell);
+  index::store_release(*cell_in(leaf, start), cell);
   return block;
 }
 

@@ -98,9 +98,9 @@ std::uint32_t add_site(std::uint64_t return_address, const ModuleOfCode& module)
 
 void remember(std::uint64_t return_address, std::uint32_t id) {
   SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
-  std::uint32_t unclaimed = 0;
-  if (load_relaxed(slot.claim) != 0 || !compare_exchange(slot.claim, unclaimed, 1u)) return;
-  store_release(slot.site_bits, id << kSiteShift);
+  std::uint64_t unclaimed = 0;
+  if (load_relaxed(slot.cells) != 0) return;
+  if (!compare_exchange(slot.cells, unclaimed, cells_of_site(id << kSiteShift))) return;
   store_release(slot.return_address, return_address);
 }
 
@@ -108,7 +108,7 @@ void forget(std::uint64_t return_address) {
   SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
   if (load_acquire(slot.return_address) != return_address) return;
   store_release(slot.return_address, std::uint64_t{0});
-  store_release(slot.claim, 0u);
+  store_release(slot.cells, std::uint64_t{0});
 }
 
 // Calls act(record) for each site of the chain.

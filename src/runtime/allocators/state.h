@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "runtime/index/cell.h"
 #include "runtime/index/root.h"
 
 // On the declaration of a variable: it is in this library, so its address is one instruction away.
@@ -13,15 +14,19 @@
 // before start-up works, and a question gets a true, empty answer.
 namespace allocs::allocators {
 
-// One entry of the site cache: a return address that calls malloc, and its site's id where a start cell has it. Written
-// once: `claim` goes from 0 to 1, then come the bits, then the address. Emptied only when the module of the address is
-// unloaded, at which time no thread can be in it.
+// One entry of the site cache: a return address that calls malloc, and its site as the start cell and the size cell of a
+// block want it. Written once: `cells` goes from 0 to its value, then comes the address. Emptied only when the module of
+// the address is unloaded, at which time no thread can be in it.
 struct SiteSlot {
   std::uint64_t return_address = 0;
-  std::uint32_t site_bits = 0;
-  std::uint32_t claim = 0;
+  std::uint64_t cells = 0;  // high half: a start cell with the site alone; low half: a size cell of size 0
 };
 static_assert(sizeof(SiteSlot) == 16);
+
+constexpr std::uint64_t cells_of_site(std::uint32_t site_bits) {
+  return std::uint64_t{site_bits} << 32 | index::kSizeCell;
+}
+constexpr std::uint32_t site_bits_of(std::uint64_t cells) { return static_cast<std::uint32_t>(cells >> 32); }
 
 // Return addresses are told apart by their 2^17 lowest bits, eight bytes a slot: calls that are nearer than that are rare, and
 // near calls share a page of the cache.

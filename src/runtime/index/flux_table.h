@@ -28,8 +28,8 @@ class FluxClaim {
       fetch_add(root_.counters.flux_overflowed, std::uint64_t{1});
       return;
     }
-    store_relaxed(slot_->begin, begin);
-    store_relaxed(slot_->end, begin == end ? begin + 1 : end);
+    store_release(slot_->end, begin == end ? begin + 1 : end);
+    store_release(slot_->begin, begin);
     step();
   }
   ~FluxClaim() {
@@ -38,7 +38,6 @@ class FluxClaim {
       return;
     }
     store_release(slot_->begin, std::uint64_t{0});
-    store_release(slot_->end, std::uint64_t{0});
     step();
     store_release(slot_->owner, std::uint64_t{0});
   }
@@ -47,21 +46,21 @@ class FluxClaim {
 
  private:
   FluxSlot* claim(std::uint64_t thread_pointer) {
-    const std::uint64_t first = (thread_pointer >> 12) * 0x9E3779B97F4A7C15u >> 58;
-    for (unsigned i = 0; i < kFluxSlots; ++i) {
-      const auto number = static_cast<unsigned>(first + i) % kFluxSlots;
-      FluxSlot& slot = root_.flux[number];
-      std::uint64_t free = 0;
-      if (load_relaxed(slot.owner) != 0 || !compare_exchange(slot.owner, free, thread_pointer | 1)) {
-        continue;
-      }
-      const std::uint64_t bit = std::uint64_t{1} << number;
-      if ((load_relaxed(root_.flux_used) & bit) == 0) {
-        __atomic_fetch_or(&root_.flux_used, bit, __ATOMIC_SEQ_CST);
-      }
-      return &slot;
+    const auto first = static_cast<unsigned>((thread_pointer >> 12) * 0x9E3779B97F4A7C15u >> 58);
+    if (take(first, thread_pointer)) [[likely]] return &root_.flux[first];
+    for (unsigned i = 1; i < kFluxSlots; ++i) {
+      if (take((first + i) % kFluxSlots, thread_pointer)) return &root_.flux[(first + i) % kFluxSlots];
     }
     return nullptr;
+  }
+  bool take(unsigned number, std::uint64_t thread_pointer) {
+    std::uint64_t free = 0;
+    if (!compare_exchange(root_.flux[number].owner, free, thread_pointer)) return false;
+    const std::uint64_t bit = std::uint64_t{1} << number;
+    if ((load_relaxed(root_.flux_used) & bit) == 0) [[unlikely]] {
+      __atomic_fetch_or(&root_.flux_used, bit, __ATOMIC_SEQ_CST);
+    }
+    return true;
   }
   void step() { store_release(slot_->sequence, load_relaxed(slot_->sequence) + 1); }
 

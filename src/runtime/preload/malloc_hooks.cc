@@ -20,25 +20,11 @@ void* allocated_rarely(void* block, std::size_t size, const void* caller) {
   return records_rare_functions() ? allocated(block, size, caller) : block;
 }
 
-// The roads of malloc and calloc that are not the shortest: functions of their own, so that the shortest saves one register only.
-[[gnu::noinline]] void* malloc_big(std::size_t size, std::uint32_t site_bits) {
-  return allocated_at(g_next.malloc(size), size, site_bits);
-}
-[[gnu::noinline]] void* malloc_longer(std::size_t size, std::uint32_t site_bits) {
-  if (size >= kBigBlock) return malloc_big(size, site_bits);
-  return allocate_longer(size, site_bits, [=] { return g_next.malloc(size); });
-}
-[[gnu::noinline]] void* malloc_from_new_site(std::size_t size, const void* caller) {
+// Functions of their own, so that the usual roads of malloc and calloc save one register only.
+[[gnu::noinline]] void* malloc_slowly(std::size_t size, const void* caller) {
   return allocated(g_next.malloc(size), size, caller);
 }
-[[gnu::noinline]] void* calloc_big(std::size_t count, std::size_t size, std::uint32_t site_bits) {
-  return allocated_at(g_next.calloc(count, size), count * size, site_bits);
-}
-[[gnu::noinline]] void* calloc_longer(std::size_t count, std::size_t size, std::uint32_t site_bits) {
-  if (count * size >= kBigBlock) return calloc_big(count, size, site_bits);
-  return allocate_longer(count * size, site_bits, [=] { return g_next.calloc(count, size); });
-}
-[[gnu::noinline]] void* calloc_from_new_site(std::size_t count, std::size_t size, const void* caller) {
+[[gnu::noinline]] void* calloc_slowly(std::size_t count, std::size_t size, const void* caller) {
   return allocated(g_next.calloc(count, size), count * size, caller);
 }
 
@@ -49,9 +35,10 @@ extern "C" {
 ALLOCS_EXPORT void* malloc(std::size_t size) {
   const void* const caller = __builtin_return_address(0);
   const SiteSlot& slot = slot_of(caller);
-  if (!holds(slot, caller)) [[unlikely]] return malloc_from_new_site(size, caller);
-  if (size > kMaximumShortSize) return malloc_longer(size, site_bits_of(slot));
-  return allocate_short(size, site_bits_of(slot), [=] { return g_next.malloc(size); });
+  if (!holds(slot, caller)) [[unlikely]] return malloc_slowly(size, caller);
+  if (size <= kMaximumShortSize) return allocate_short(size, slot, [=] { return g_next.malloc(size); });
+  if (size < kBigBlock) return allocate_longer(size, slot, [=] { return g_next.malloc(size); });
+  return malloc_slowly(size, caller);
 }
 
 ALLOCS_EXPORT void free(void* block) {
@@ -62,10 +49,11 @@ ALLOCS_EXPORT void free(void* block) {
 ALLOCS_EXPORT void* calloc(std::size_t count, std::size_t size) {
   const void* const caller = __builtin_return_address(0);
   const SiteSlot& slot = slot_of(caller);
-  if (!holds(slot, caller)) [[unlikely]] return calloc_from_new_site(count, size, caller);
+  if (!holds(slot, caller)) [[unlikely]] return calloc_slowly(count, size, caller);
   const std::size_t bytes = count * size;  // if that overflows, there is no block
-  if (bytes > kMaximumShortSize) return calloc_longer(count, size, site_bits_of(slot));
-  return allocate_short(bytes, site_bits_of(slot), [=] { return g_next.calloc(count, size); });
+  if (bytes <= kMaximumShortSize) return allocate_short(bytes, slot, [=] { return g_next.calloc(count, size); });
+  if (bytes < kBigBlock) return allocate_longer(bytes, slot, [=] { return g_next.calloc(count, size); });
+  return calloc_slowly(count, size, caller);
 }
 
 ALLOCS_EXPORT void* realloc(void* block, std::size_t size) { return reallocate(block, size, __builtin_return_address(0)); }
