@@ -1,0 +1,473 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compares what the API answers about a program's objects with what the compiler and gdb say about them.
+
+usage: audit.py [--full] [--verbose] [--only PATTERN] PREFIX {c,cxx}
+
+Builds the subject with each compiler and set of flags, runs it with PREFIX/lib/liballocs_preload.so, attaches gdb to it, and
+prints a table: how many answers of each kind were right, wrong, or "cannot tell". Exit status 1: an answer was
+wrong, or is missing although gdb has it in a build without optimisation.
+"""
+import argparse
+import collections
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import spelling
+
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCES = {"c": ["subject.c", "heap.c", "ask.c"], "cxx": ["subject.cc", "ask.c"]}
+REASONS = {
+    -1: "nothing there", -2: "no metadata", -3: "not yet", -4: "no type", -5: "unindexed", -6: "being resized",
+    -7: "another thread's stack", -8: "no unwind", -9: "conflict", -10: "no run time", -11: "no memory",
+}
+# What gdb does not know either, or what the design leaves open, with the reason for which it may be missing.
+MAY_BE_MISSING = {"local of another thread": "another thread's stack"}
+# An allocation of one of these may surround an object without being it.
+ENCLOSING = {"mmap", "brk", "stack", "stackframe", "static-file", "static-segment", "static-section", "tls-block", ""}
+
+
+@dataclasses.dataclass
+class Row:
+    number: int
+    object: int
+    kind: str
+    allocator: str
+    function: str
+    thread: int
+    base: int
+    size: int
+    type: str
+    expression: str
+    count: int
+
+    def contains(self, address):
+        return self.base <= address < self.base + self.size
+
+
+@dataclasses.dataclass
+class Link:
+    allocator: str
+    base: int
+    size: int
+    type: str
+    name: str
+    index: int
+
+
+@dataclasses.dataclass
+class Ask:
+    row: int
+    which: str
+    address: int
+    error: int
+    allocator: str
+    base: int
+    size: int
+    type_error: int
+    type: str
+    type_name: str
+    path: str
+    thread: int
+    name: str
+    links: list
+
+
+def parse(lines):
+    """The rows and asks that ask.c prints; numbers are converted as the dataclasses say."""
+    rows, asks, disagreements, ended = [], [], [], False
+    for line in lines:
+        word, *fields = line.rstrip("\n").split("\t")
+        if word == "ROW":
+            rows.append(Row(*convert(Row, fields)))
+        elif word == "ASK":
+            asks.append(Ask(*convert(Ask, fields), links=[]))
+        elif word == "LINK":
+            asks[-1].links.append(Link(*convert(Link, fields)))
+        elif word == "DISAGREE":
+            disagreements.append(fields)
+        elif word == "END":
+            ended = True
+            break
+    return rows, asks, disagreements, ended
+
+
+def convert(shape, fields):
+    kinds = [field.type for field in dataclasses.fields(shape)]
+    return [0 if kind is int and text == "(nil)" else int(text, 0) if kind is int else text
+            for kind, text in zip(kinds, fields)]
+
+
+class Subject:
+    """One run of one build, and its verdicts."""
+
+    def __init__(self, rows, asks, code_sizes, gdb_answers):
+        self.rows = rows
+        self.asks = asks
+        self.code_sizes = code_sizes
+        self.gdb = gdb_answers
+        self.parts = collections.defaultdict(list)
+        for row in rows:
+            self.parts[row.object].append(row)
+        self.objects = sorted((row for row in rows if row.object == row.number), key=lambda row: row.base)
+
+    # ---- paths ----
+
+    def root_path(self, root):
+        if root.kind.startswith("heap"):
+            return None
+        if root.kind in ("function static",) or root.allocator == "stackframe":
+            outer = (self.gdb.get(root.number) or {}).get("outer", "")
+            outermost = outer + "::" if outer and outer != root.function else ""
+            return f"{outermost}{root.function}::{root.expression}"
+        return root.expression
+
+    def path_of(self, row):
+        root = self.rows[row.object]
+        if root.kind.startswith("heap"):
+            head = f"(({spelling.pointer_to(root.type)}){root.base:#x})"
+            if row is root:
+                return head
+            rest = row.expression[len(root.expression):]
+            return spelling.tight(head + rest)
+        return spelling.tight(self.root_path(root) + row.expression[len(root.expression):])
+
+    # ---- one question ----
+
+    def judge(self, ask):
+        """Yields (kind, verdict, detail); verdict is right, wrong or the reason why it cannot be told."""
+        row = self.rows[ask.row]
+        root = self.rows[row.object]
+        if ask.which in ("before", "past"):
+            yield self.judge_outside(ask, root)
+            return
+        if root.kind.startswith("heap"):
+            yield self.bounds(ask, root, "heap bounds")
+            yield self.heap_type(ask, row, root)
+            return
+        kind = row.kind
+        if ask.error:
+            yield kind, "wrong" if ask.error == -1 else REASONS[ask.error], "no allocation"
+        elif root.kind == "local of another thread":
+            good = ask.allocator == root.allocator and ask.thread == root.thread
+            yield kind, REASONS[ask.type_error] if good else "wrong", "of thread " + str(ask.thread)
+        elif root.allocator == "stackframe":
+            yield self.in_frame(ask, row, root)
+        else:
+            yield self.whole(ask, row, root)
+
+    def judge_outside(self, ask, root):
+        """The byte before an object or past its end is not of that object, whosever it is."""
+        kind = "one before or past the end"
+        if ask.error or ask.allocator in ENCLOSING or self.is_shared_tail(ask, root):
+            return kind, "right", ""
+        overlaps = ask.base < root.base + root.size and root.base < ask.base + ask.size
+        contains = ask.base <= ask.address < ask.base + max(ask.size, 1)
+        if root.size and overlaps or not contains:
+            return kind, "wrong", f"{ask.allocator} {ask.base:#x} {ask.size}"
+        return kind, "right", ""
+
+    def bounds(self, ask, root, kind):
+        want = (root.allocator, root.base, root.size)
+        got = (ask.allocator, ask.base, ask.size)
+        if ask.error:
+            return kind, "wrong" if ask.error == -1 else REASONS[ask.error], "no allocation"
+        return kind, "right" if want == got else "wrong", f"want {want} got {got}"
+
+    def heap_type(self, ask, row, root):
+        kind = root.kind
+        if ask.error or not ask.type:
+            return kind, REASONS.get(ask.error or ask.type_error, "no type"), ""
+        if root.count == 0:
+            return kind, "wrong", f"nobody can know, got {ask.type}"
+        wanted = {spelling.normalise(spelling.array_of(root.type))}
+        if root.count == 1:
+            wanted.add(spelling.normalise(root.type))
+        if spelling.normalise(ask.type) not in wanted:
+            return kind, "wrong", f"want {wanted} got {ask.type}"
+        return self.check_part(ask, row, root, kind)
+
+    def is_shared_tail(self, ask, root):
+        """The linker lets a literal be the tail of another: a byte of the tail is in both, and both end at one place."""
+        ends_alike = ask.base + ask.size == root.base + root.size
+        return root.kind == "literal" and ask.allocator == root.allocator and ends_alike
+
+    def whole(self, ask, row, root):
+        kind = row.kind
+        if self.is_shared_tail(ask, root) and ask.base <= ask.address:
+            root = dataclasses.replace(root, base=ask.base, size=ask.size)
+        size = self.code_sizes.get(root.base, root.size) if root.kind == "function" else root.size
+        want = (root.allocator, root.base, size)
+        got = (ask.allocator, ask.base, ask.size)
+        if want != got:
+            return kind, "wrong", f"want {want} got {got}"
+        if "thread-local" in root.kind and ask.thread != root.thread:
+            return kind, "wrong", f"thread {ask.thread} instead of {root.thread}"
+        if ask.type_error or not ask.type:
+            return kind, REASONS.get(ask.type_error, "no type"), ""
+        type_text = f"char[{root.size}]" if root.kind == "literal" else root.type
+        problem = self.type_problem(type_text, ask.type, ask.type_name)
+        if problem:
+            return kind, "wrong", problem
+        if root.kind in ("literal", "argv"):
+            return kind, "right", ""
+        if root.kind == "function":
+            return kind, "right" if ask.path == root.expression else "wrong", f"path {ask.path}"
+        return self.check_part(ask, row, root, kind)
+
+    def in_frame(self, ask, row, root):
+        kind = row.kind
+        if ask.allocator != "stackframe":
+            return kind, "wrong", f"allocator {ask.allocator}"
+        if ask.thread != root.thread:
+            return kind, "wrong", f"thread {ask.thread} instead of {root.thread}"
+        if not ask.type:
+            return kind, REASONS.get(ask.type_error, "no type"), ""
+        if not any(link.base == root.base and link.size == root.size for link in ask.links):
+            alone = "::" not in ask.path.replace(root.function, "", 1)
+            return kind, "not among the frame's members" if alone else "wrong", f"path {ask.path}, want {self.path_of(row)}"
+        return self.check_part(ask, row, root, kind)
+
+    def type_problem(self, want, got, name):
+        if spelling.normalise(want) != spelling.normalise(got):
+            return f"type {got}, want {want}"
+        canonical = spelling.canonical(want)
+        if canonical is not None and name and canonical != name:
+            return f"name {name}, want {canonical}"
+        return None
+
+    def check_part(self, ask, row, root, kind):
+        """The chain of subobjects and the path, given that the allocation itself is right."""
+        if row is not root and row.kind != "bit-field":
+            links = [link for link in ask.links if (link.base, link.size) == (row.base, row.size)]
+            texts = {spelling.normalise(link.type) for link in links}
+            if spelling.normalise(row.type) not in texts and not row.kind == "union member":
+                return kind, "wrong", f"no {row.type} at {row.base:#x} in the path {ask.path}: {texts}"
+        around = [part for part in self.parts[root.number] if part.contains(ask.address)]
+        fields = [part for part in around if not spelling.is_aggregate(part.type) and part.count != 0]
+        if root.kind.startswith("heap"):
+            fields = [part for part in fields if part is not root]
+        if fields:
+            wanted = {self.path_of(part): part for part in fields}
+            path = spelling.tight(ask.path)
+            if path not in wanted:
+                return kind, "wrong", f"path {ask.path}, want {' or '.join(wanted)}"
+            part, last = wanted[path], ask.links[-1]
+            same = (last.base, last.size) == (part.base, part.size)
+            if part.kind != "bit-field" and not same:
+                return kind, "wrong", f"{ask.path} at {last.base:#x} of {last.size} bytes"
+            if part.kind == "bit-field":
+                if not spelling.is_bit_field(last.type, part.type, part.count):
+                    return kind, "wrong", f"{ask.path} is {last.type}, want {part.type}:{part.count}"
+            elif part is not root or root.allocator == "stackframe":
+                if spelling.normalise(last.type) != spelling.normalise(part.type):
+                    return kind, "wrong", f"{ask.path} is {last.type}, want {part.type}"
+            return kind, "right", ""
+        deepest = min(around, key=lambda part: part.size, default=root)
+        path = self.path_of(deepest)
+        if not (spelling.tight(ask.path) == path or spelling.tight(ask.path).startswith((path + ".", path + "[", path + "->"))):
+            return kind, "wrong", f"path {ask.path}, want {path}..."
+        return kind, "right", ""
+
+    # ---- the second oracle ----
+
+    def oracles_disagree(self):
+        """What gdb says otherwise than the program itself."""
+        for row in self.rows:
+            answer = self.gdb.get(row.number)
+            if answer is None or "error" in answer:
+                continue
+            size = row.count if row.kind == "bit-field" else row.size
+            if row.kind == "function":
+                size = self.code_sizes.get(row.base, row.size)
+            if row.kind == "argv":
+                continue
+            if answer["address"] != row.base or answer["size"] not in (size, None):
+                yield row, f"address {answer['address']:#x} size {answer['size']}"
+            elif spelling.normalise(answer["type"]) != spelling.normalise(row.type):
+                yield row, f"type {answer['type']}"
+
+    def gdb_knows(self, ask):
+        answer = self.gdb.get(self.rows[ask.row].number)
+        return answer is not None and "error" not in answer
+
+
+# ---- building and running ----
+
+class Builds:
+    def __init__(self, language, full):
+        compilers = {"c": ["gcc", "clang"], "cxx": ["g++", "clang++"]}[language]
+        compilers = [name for name in compilers if shutil.which(name)]
+        base = [[c, f"-O{o}", "-gdwarf-5", "-pie"] for c, o in itertools.product(compilers, "02")]
+        more = [[c, f"-O{o}", f"-gdwarf-{d}", p] for c, o, d, p in itertools.product(
+            compilers, "0123", "45", ("-pie", "-no-pie"))]
+        self.all = more if full else base
+
+
+def build(flags, language, prefix, folder):
+    compiler, *rest = flags
+    position = ["-fPIE"] if "-pie" in rest else ["-fno-pie"]
+    program = folder / "subject"
+    objects = []
+    for source in SOURCES[language]:
+        is_c = source.endswith(".c")
+        standard = ["-std=gnu11"] if is_c else ["-std=c++20"]
+        driver = compiler.replace("g++", "gcc").replace("clang++", "clang") if is_c else compiler
+        objects.append(folder / (source + ".o"))
+        subprocess.run([driver, *standard, "-w", *[flag for flag in rest if not flag.endswith("pie")], *position,
+                        f"-I{prefix}/include", "-c", str(HERE / source), "-o", str(objects[-1])], check=True)
+    libraries = [f"-L{prefix}/lib", f"-Wl,-rpath,{prefix}/lib", "-lallocs", "-lpthread"]
+    subprocess.run([compiler, *rest, *map(str, objects), "-o", str(program), *libraries], check=True)
+    return program
+
+
+def run(program, prefix, language, folder, with_gdb):
+    environment = dict(os.environ, LD_PRELOAD=f"{prefix}/lib/liballocs_preload.so")
+    guest = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    lines = []
+    for line in guest.stdout:
+        lines.append(line)
+        if line.startswith("END"):
+            break
+    rows, asks, disagreements, ended = parse(lines)
+    answers = {}
+    if ended and with_gdb and shutil.which("gdb"):
+        answers = ask_gdb(guest.pid, rows, language, folder)
+    guest.communicate("go on\n")
+    if not ended or guest.returncode != 0:
+        last = asks[-1] if asks else None
+        raise RuntimeError(f"the subject ended with status {guest.returncode}; the last question was {last}")
+    return rows, asks, disagreements, answers
+
+
+def ask_gdb(pid, rows, language, folder):
+    wanted = [[row.number, row.kind, rows[row.object].function, rows[row.object].thread, row.base, row.expression]
+              for row in rows if row.expression and not rows[row.object].kind.startswith("heap")]
+    (folder / "rows.json").write_text(json.dumps(wanted))
+    environment = dict(os.environ, AUDIT_ROWS=str(folder / "rows.json"), AUDIT_OUT=str(folder / "gdb.json"),
+                       AUDIT_LANGUAGE="c" if language == "c" else "c++")
+    done = subprocess.run(["gdb", "-nx", "-q", "-batch", "-p", str(pid), "-ex", "set debuginfod enabled off",
+                           "-x", str(HERE / "gdb_oracle.py")], env=environment, capture_output=True, text=True)
+    if not (folder / "gdb.json").exists():
+        print("gdb could not be asked:", done.stderr.strip().splitlines()[-1:])
+        return {}
+    return {answer["row"]: answer for answer in map(json.loads, open(folder / "gdb.json"))}
+
+
+def code_sizes(program, rows):
+    """By address in the process: the sizes of functions, from the symbols."""
+    sizes, biases = {}, set()
+    symbols = {}
+    for line in subprocess.run(["nm", "-S", str(program)], capture_output=True, text=True).stdout.splitlines():
+        fields = line.split()
+        if len(fields) == 4 and fields[2] in "tTwW":
+            symbols[fields[3]] = (int(fields[0], 16), int(fields[1], 16))
+    main = next((row for row in rows if row.kind == "function" and row.expression == "main"), None)
+    if main and "main" in symbols:
+        bias = main.base - symbols["main"][0]
+        for address, size in symbols.values():
+            sizes[address + bias] = size
+    return sizes
+
+
+# ---- reporting ----
+
+class Table:
+    def __init__(self):
+        self.counts = collections.defaultdict(collections.Counter)
+        self.reasons = collections.defaultdict(collections.Counter)
+        self.failures = []
+
+    def add(self, build_name, subject, is_unoptimised):
+        for ask in subject.asks:
+            for kind, verdict, detail in subject.judge(ask):
+                self.count(build_name, subject, ask, kind, verdict, detail, is_unoptimised)
+
+    def count(self, build_name, subject, ask, kind, verdict, detail, is_unoptimised):
+        row = subject.rows[ask.row]
+        column = verdict if verdict in ("right", "wrong") else "cannot tell"
+        self.counts[kind][column] += 1
+        where = f"{build_name}: {kind}: {row.function or subject.rows[row.object].function} {row.expression} " \
+                f"({row.type}) {ask.which} byte {ask.address:#x}: "
+        if column == "wrong":
+            self.failures.append(where + "WRONG " + detail)
+        elif column == "cannot tell":
+            self.reasons[kind][verdict] += 1
+            self.counts[kind]["gdb can"] += subject.gdb_knows(ask)
+            excused = MAY_BE_MISSING.get(kind) == verdict
+            if is_unoptimised and subject.gdb_knows(ask) and not excused:
+                self.failures.append(where + "cannot tell (" + verdict + "), but gdb can. " + detail)
+
+    def print(self):
+        print(f"{'kind':<36}{'right':>8}{'wrong':>8}{'cannot tell':>13}{'gdb can':>9}   why not")
+        total = collections.Counter()
+        for kind in sorted(self.counts):
+            counts = self.counts[kind]
+            total.update(counts)
+            why = ", ".join(f"{reason}: {n}" for reason, n in self.reasons[kind].most_common())
+            print(f"{kind:<36}{counts['right']:>8}{counts['wrong']:>8}{counts['cannot tell']:>13}{counts['gdb can']:>9}   {why}")
+        print(f"{'total':<36}{total['right']:>8}{total['wrong']:>8}{total['cannot tell']:>13}{total['gdb can']:>9}")
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("prefix", type=pathlib.Path)
+    arguments.add_argument("language", choices=SOURCES)
+    arguments.add_argument("--full", action="store_true", help="all optimisations, DWARF versions, PIE and not")
+    arguments.add_argument("--verbose", action="store_true", help="print every failure, and a table for each build")
+    arguments.add_argument("--only", default="", help="only builds whose flags contain this")
+    arguments.add_argument("--no-gdb", action="store_true")
+    options = arguments.parse_args()
+    prefix = options.prefix.resolve()
+    if not (prefix / "lib/liballocs_preload.so").exists():
+        print("skipped: liballocs_preload.so is not built")
+        return 77
+    total, failures = Table(), []
+    for flags in Builds(options.language, options.full).all:
+        name = " ".join(flags)
+        if options.only not in name:
+            continue
+        table = Table()
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            program = build(flags, options.language, prefix, folder)
+            try:
+                rows, asks, disagreements, answers = run(program, prefix, options.language, folder, not options.no_gdb)
+            except RuntimeError as problem:
+                failures.append(f"{name}: {problem}")
+                continue
+            subject = Subject(rows, asks, code_sizes(program, rows), answers)
+        is_unoptimised = "-O0" in flags
+        for one in (table, total):
+            one.add(name, subject, is_unoptimised)
+        failures += table.failures
+        failures += [f"{name}: {rows[int(row)].expression} {which} byte: {what} disagrees with alloc_query"
+                     for row, which, what in disagreements]
+        doubts = [f"{name}: ORACLES DISAGREE about {row.expression} of {row.function}: {what}, but the program says "
+                  f"{row.base:#x} {row.size} {row.type}" for row, what in subject.oracles_disagree()]
+        known = sum("error" not in answer for answer in answers.values())
+        print(f"{name}: {len(subject.objects)} objects, {len(rows)} parts, {len(asks)} questions; gdb answers {known} of "
+              f"{len(answers)}, and differs from the program in {len(doubts)}")
+        if is_unoptimised:
+            failures += doubts
+        elif options.verbose:
+            print("\n".join(doubts))
+        if options.verbose:
+            table.print()
+    total.print()
+    shown = failures if options.verbose else failures[:40]
+    print("\n".join(shown))
+    if len(shown) < len(failures):
+        print(f"... and {len(failures) - len(shown)} more")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
