@@ -59,6 +59,10 @@ bool is_data(const Section& section) {
 }  // namespace
 
 Linkage::Linkage(const ObjectFiles& files) {
+  for (const Section& section : files.object->sections()) {
+    if (!section.name.starts_with(".got")) continue;
+    tables_.push_back({section.address, section.address + section.size});
+  }
   read_symbols(files);
   read_relocations(*files.object);
   read_stubs(*files.object);
@@ -207,6 +211,15 @@ Callee Linkage::callee_in_slot(std::uint64_t slot) const {
     return {name == names_.end() ? std::string_view{} : name->second, content.address};
   }
   return {content.name, content.address};
+}
+
+std::optional<std::uint64_t> Linkage::address_in_table(std::uint64_t slot) const {
+  const bool is_in_table = std::any_of(tables_.begin(), tables_.end(), [&](const Range& table) {
+    return slot >= table.low && slot < table.high;
+  });
+  const auto found = is_in_table ? slots_.find(slot) : slots_.end();
+  if (found == slots_.end() || found->second.address == 0) return std::nullopt;
+  return found->second.address;
 }
 
 std::vector<std::string_view> Linkage::names_at(std::uint64_t address) const {

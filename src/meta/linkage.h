@@ -34,6 +34,8 @@ class Linkage {
   Callee callee_at(std::uint64_t target) const;
   // The function whose address the loader puts in the word at `slot`; unknown if it is not such a word.
   Callee callee_in_slot(std::uint64_t slot) const;
+  // Likewise for any object of this file, if the word is one that nobody writes after the loader.
+  std::optional<std::uint64_t> address_in_table(std::uint64_t slot) const;
   // All names of the function at `address`.
   std::vector<std::string_view> names_at(std::uint64_t address) const;
   std::optional<std::uint64_t> address_of(std::string_view name) const;
@@ -59,6 +61,11 @@ class Linkage {
   std::unordered_map<std::string_view, std::uint64_t> addresses_;
   std::unordered_map<std::uint64_t, Slot> slots_;
   std::unordered_map<std::uint64_t, std::uint64_t> stubs_;  // stub -> slot
+  struct Range {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+  };
+  std::vector<Range> tables_;  // sections of global offset tables
   std::vector<std::uint64_t> function_starts_;
   std::vector<DataPointer> data_pointers_;
 };

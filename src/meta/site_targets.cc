@@ -77,7 +77,10 @@ UsesByResult uses_of_results(const FunctionFlow& flow) {
     }
   }
   for (const Value& value : flow.returns) {
-    each_result(value, [&](ResultUses& of, bool) { of.is_returned = true; });
+    each_result(value, [&](ResultUses& of, bool direct) {
+      of.is_returned = true;
+      of.is_returned_always = of.is_returned_always || direct;
+    });
   }
   return uses;
 }
@@ -107,12 +110,13 @@ TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics
 
 std::vector<SiteTarget> TargetFinder::targets_of_result(const CallFact& call) const {
   std::vector<SiteTarget> targets;
-  if (is_returned(call)) {
-    add(targets, returned_pointee(model_, function_), types::kSiteTargetVariable, false);
-  }
   const auto found = uses_.find(call.result);
   if (call.return_address == 0 || found == uses_.end()) return targets;
   const ResultUses& uses = found->second;
+  if (uses.is_returned) {
+    add(targets, returned_pointee(model_, function_), types::kSiteTargetVariable,
+        uses.is_returned_always);
+  }
   for (const auto& [hold, is_direct] : uses.holds) {
     for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high)) {
       add(targets, pointee_of(model_.types, type), types::kSiteTargetVariable, is_direct);

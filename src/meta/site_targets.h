@@ -32,6 +32,7 @@ struct ResultUses {
   std::vector<const StoreFact*> initial_words;  // to where the result points
   std::vector<Argument> arguments;
   bool is_returned = false;
+  bool is_returned_always = false;  // where it is returned, nothing else may be
 };
 
 // By result. Points into `flow`.

@@ -215,6 +215,10 @@ std::vector<TypedPlace> PointerTypes::places_of(const Access& access, std::uint6
     found = targets(access.base, place.base, access.pc, depth + 1);
     for (TypedPlace& target : found) target.offset = plus(target.offset, place.displacement);
   }
+  if (found.empty() && place.index == Register::none) {  // [index + address of a static array]
+    found = statics_.at(static_cast<std::uint64_t>(plus(place.displacement, access.base.addend)));
+    return stepped(std::move(found), access.base.factor);
+  }
   if (place.index == Register::none) return found;
 
   const std::int64_t step = times(access.index.factor, place.scale);
@@ -261,6 +265,12 @@ void PointerTypes::add_atom_targets(std::vector<TypedPlace>& found, const Value&
       add(pointee_of(model_.types, t));
     }
   };
+  const auto kept = flow_.kept_in_frame.find(value.atom);
+  if (kept != flow_.kept_in_frame.end()) {
+    for (const KeptFact& fact : kept->second) {
+      for (const TypeIndex t : pointees(variables_.in_frame(fact.offset, fact.after))) add(t);
+    }
+  }
   switch (atom.kind) {
     case AtomKind::frame:
       for (const TypedPlace& place : variables_.in_frame(value.addend, pc)) add_new(found, place);

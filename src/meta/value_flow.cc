@@ -202,6 +202,12 @@ class Evaluation {
   Value load(Register to, const Operand& operand) {
     const Access access = access_of(operand);
     if (!access.place.known) return opaque(to);
+    if (access.place.is_absolute() && operand.size == 8) {
+      const auto slot = static_cast<std::uint64_t>(access.place.displacement);
+      if (const auto address = linkage_.address_in_table(slot)) {
+        return Value::constant(static_cast<std::int64_t>(*address));
+      }
+    }
     if (const auto offset = frame_offset(access)) {
       if (const Value* content = state_->slot(*offset, operand.size)) return *content;
     }
@@ -504,6 +510,10 @@ class Evaluation {
 
   void record_store(const Access& access, const Value& value) {
     if (access.size != 8) return;
+    const auto offset = frame_offset(access);
+    if (offset && value.is_atom()) {
+      flow_.kept_in_frame[value.atom].push_back({*offset, now_->end()});
+    }
     const bool is_first_word = may_be_result(access.base) && access.place.displacement == 0;
     if (may_be_result(value) || (is_first_word && is_address(value))) {
       flow_.stores.push_back({access, now_->end(), value});

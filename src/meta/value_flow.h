@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "meta/linkage.h"
@@ -42,6 +43,12 @@ struct StoreFact {
   Value value;
 };
 
+// A value is kept in the frame, `offset` from the canonical frame address; `after` is where control is then.
+struct KeptFact {
+  std::int64_t offset = 0;
+  std::uint64_t after = 0;
+};
+
 // What one contiguous piece of a function does with what calls return.
 struct FunctionFlow {
   std::uint64_t low = 0;
@@ -50,6 +57,7 @@ struct FunctionFlow {
   std::vector<CallFact> calls;  // by address
   std::vector<HoldFact> holds;
   std::vector<StoreFact> stores;
+  std::unordered_map<AtomId, std::vector<KeptFact>> kept_in_frame;
   std::vector<Value> returns;  // rax where the function returns
   bool is_complete =
       true;  // false: there are ways through the code that were not found; trust no constant

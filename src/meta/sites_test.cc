@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/sites.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "meta/compiled_subject.h"
+
+// Each line of a subject that allocates says what is right after "//=": the type's name, several with "or" between them, "none" if
+// nothing may be claimed, "wrapper" for a call whose type is the caller's business.
+namespace allocs::meta {
+namespace {
+
+constexpr std::string_view kC = R"(#include <stdlib.h>
+#include <string.h>
+struct point { int x, y; };
+struct node { struct node *next; struct point *points; void *cookie; char *name; long payload[3]; };
+struct header { size_t n; };
+struct packet { struct header header; int size; char data[]; };
+struct old_packet { size_t n; char data[1]; };
+struct animal { int kind; int legs; };
+struct dog { struct animal base; int teeth; int bones; };
+struct color { char r, g, b; };
+union value { long i; double d; void *p; };
+struct table { struct node *slots[8]; struct point **rows; int *counts; union value *values; };
+struct node *head; struct table tables[4]; void *anything; double *weights; char **words;
+int teeth(struct dog *d) { return d->teeth; }
+__attribute__((noinline)) void keep(struct node *n) { head = n; }
+__attribute__((noinline)) void *xmalloc(size_t n) { void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
+__attribute__((noinline)) void *xcalloc(size_t n, size_t size) { void *p = calloc(n, size); if (!p) abort(); return p; } //= wrapper
+__attribute__((noinline)) void *xrealloc(void *old, size_t n) { void *p = realloc(old, n); if (!p) abort(); return p; } //= wrapper
+__attribute__((noinline)) void *outer(size_t n) { return xmalloc(n ? n : 1); } //= wrapper
+void *volatile hidden;
+void one(void) { struct node *n = malloc(sizeof *n); keep(n); } //= node
+void one_zeroed(void) { struct node *n = calloc(1, sizeof *n); keep(n); } //= node
+void nodes(int k) { struct node *n = malloc(k * sizeof *n); keep(n); } //= __ARR0_node
+void ten(void) { struct node *n = malloc(10 * sizeof *n); keep(n); } //= __ARR0_node
+void nodes_zeroed(int k) { struct node *n = calloc(k, sizeof *n); keep(n); } //= __ARR0_node
+void grow(int k) { head = realloc(head, (k + 1) * sizeof *head); } //= __ARR0_node
+void field(struct node *n) { n->points = malloc(sizeof *n->points); } //= point
+void fields(struct node *n, int k) { n->points = malloc(k * sizeof *n->points); } //= __ARR0_point
+void text_field(struct node *n, int k) { n->name = malloc(k + 1); } //= __ARR0_signed_char$8
+void untyped_field(struct node *n, int k) { n->cookie = malloc(k); } //= none
+void untyped_global(int k) { anything = malloc(k); } //= none
+void ints(void) { int *p = malloc(42 * sizeof(int)); hidden = p; p[1] = 3; } //= __ARR0_int$32
+void one_int(void) { int *p = malloc(sizeof(int)); *p = 3; hidden = p; } //= int$32
+void global(int k) { weights = malloc(k * sizeof(double)); } //= __ARR0_float$64
+void strings(int k) { words = malloc(k * sizeof *words); } //= __ARR0___PTR_signed_char$8
+void string(int k) { words[k] = malloc(80); } //= __ARR0_signed_char$8
+void duplicate(const char *s) { hidden = strdup(s); } //= __ARR0_signed_char$8
+void element(int i) { tables[1].slots[i] = malloc(sizeof(struct node)); } //= node
+void elements(int i, int k) { tables[i].counts = calloc(k, sizeof(int)); } //= __ARR0_int$32
+void rows(struct table *t, int k) { t->rows = malloc(k * sizeof *t->rows); } //= __ARR0___PTR_point
+void row(struct table *t, int k) { t->rows[k] = malloc(3 * sizeof(struct point)); } //= __ARR0_point
+void values(struct table *t, int k) { t->values = malloc(k * sizeof(union value)); } //= __ARR0_value
+void flexible(int k) { struct packet *p = malloc(sizeof *p + k); p->size = k; hidden = p; } //= packet
+void old_flexible(int k) { struct old_packet *p = malloc(sizeof *p + k); p->n = k; hidden = p; } //= old_packet
+void trailing(int k) { struct header *h = malloc(sizeof *h + k); h->n = k; hidden = h; } //= none
+void wrapped(void) { struct node *n = xmalloc(sizeof *n); keep(n); } //= node
+void wrapped_array(int k) { struct point *p = xcalloc(k, sizeof *p); p->x = 1; hidden = p; } //= __ARR0_point
+void wrapped_again(int k) { weights = outer(k * sizeof *weights); } //= __ARR0_float$64
+void regrown(int k) { weights = xrealloc(weights, k * sizeof *weights); } //= __ARR0_float$64
+void checked(void) { struct node *n = malloc(sizeof *n); if (!n) return; n->next = head; head = n; } //= node
+void linked(void) { struct node *n = xmalloc(sizeof *n); n->next = xmalloc(sizeof *n); head = n; } //= node
+void through_void(void) { void *p = malloc(sizeof(struct node)); struct node *n = p; keep(n); } //= node
+void as_base(void) { struct animal *a = malloc(sizeof(struct dog)); a->kind = 1; hidden = a; } //= none or dog
+void odd_size(void) { struct node *n = malloc(50); hidden = n; } //= none
+void aligned(void) { struct node *n = aligned_alloc(64, sizeof *n); keep(n); } //= node
+void posix(void) { void *p; if (posix_memalign(&p, 64, 4096)) return; hidden = p; } //= none
+void posix_typed(void) { struct node *n; if (posix_memalign((void **)&n, 64, sizeof *n)) return; keep(n); } //= node
+void bytes(int k) { unsigned char *b = malloc(k); memset(b, 0, k); hidden = b; } //= __ARR0_uint$8 or __ARR0_unsigned_char$8
+void colors(int k) { struct color *c = malloc(k * sizeof *c); c->r = 1; hidden = c; } //= __ARR0_color
+void either(int k) { struct node *n; if (k) n = malloc(sizeof *n); else n = calloc(1, sizeof *n); keep(n); } //= node
+void loop(int k) { while (k--) { struct node *n = malloc(sizeof *n); n->next = head; head = n; } } //= node
+void picks(int k) { size_t n; switch (k) { case 1: n = 24; break; case 2: n = 8; break; case 5: n = 77; break; default: n = 3; } hidden = malloc(n); } //= none
+int main(int argc, char **argv) { one(); nodes(argc); hidden = argv; return 0; }
+)";
+
+constexpr std::string_view kCxx = R"(#include <memory>
+#include <new>
+struct point { int x, y; };
+struct shape { virtual ~shape(); virtual int area() const; int color; };
+struct square : shape { ~square() override; int area() const override; };
+struct circle : shape { circle(int r) : radius(r), ratio(1) {} ~circle() override; int area() const override; int radius; long ratio; };
+shape::~shape() {} int shape::area() const { return 0; }
+square::~square() {} int square::area() const { return 1; }
+circle::~circle() {} int circle::area() const { return radius; }
+struct owner { point *points; shape *shapes[4]; std::unique_ptr<circle> round; char *text; };
+namespace zoo { struct cat { cat(); int lives; cat *friends; }; cat::cat() : lives(9), friends(nullptr) {} }
+struct counted { ~counted(); int n; };
+counted::~counted() {}
+void *volatile hidden;
+point *new_point() { return new point{1, 2}; } //= point
+void points(owner &o, int n) { o.points = new point[n]; } //= __ARR0_point
+void fixed(owner &o) { o.points = new point[7]; } //= __ARR0_point
+void shape_of(owner &o) { o.shapes[1] = new shape; } //= shape
+void square_as_shape(owner &o) { o.shapes[0] = new square; } //= square
+void circle_as_shape(owner &o) { o.shapes[2] = new circle(3); } //= circle
+void circle_in_pointer(owner &o) { o.round = std::unique_ptr<circle>(new circle(3)); } //= circle
+void made_unique(owner &o, int n) { o.round = std::make_unique<circle>(n); }
+void cat() { hidden = new zoo::cat; } //= zoo::cat or none
+void cats(int n) { zoo::cat *c = new zoo::cat[n]; c->lives = 8; hidden = c; } //= __ARR0_zoo::cat
+void text(owner &o, int n) { o.text = new char[n + 1]; } //= __ARR0_signed_char$8
+void cookie(int n) { counted *c = new counted[n]; hidden = c; } //= none
+void nothrow(owner &o) { o.points = new (std::nothrow) point; } //= point
+void raw(int n) { hidden = operator new(n); } //= none
+int main() { hidden = new_point(); return 0; }
+)";
+
+// What the line says after "//=", without blanks around; empty if it says nothing.
+std::vector<std::string> expectations(std::string_view source) {
+  std::vector<std::string> lines{""};
+  std::istringstream in{std::string{source}};
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t mark = line.find("//= ");
+    lines.push_back(mark == std::string::npos ? "" : line.substr(mark + 4));
+  }
+  return lines;
+}
+
+bool allows(const std::string& expected, const std::string& answer) {
+  std::size_t at = 0;
+  while (at <= expected.size()) {
+    std::size_t end = expected.find(" or ", at);
+    if (end == std::string::npos) end = expected.size();
+    if (expected.compare(at, end - at, answer) == 0) return true;
+    at = end + 4;
+  }
+  return false;
+}
+
+Tally compare(const types::Image& image, std::string_view source, std::string_view command) {
+  const std::vector<std::string> expected = expectations(source);
+  Tally tally;
+  for (const types::SiteRecord& site : image.table<types::SiteRecord>(types::Table::sites)) {
+    const std::string_view file = image.text(site.file);
+    if (!file.ends_with("subject.c") && !file.ends_with("subject.cc")) continue;
+    if (site.line >= expected.size() || expected[site.line].empty()) continue;
+    const std::string& right = expected[site.line];
+    const types::TypeRecord* type = image.type(site.type);
+    if (type == nullptr) {
+      const bool is_fine = allows(right, "none") || right == "wrapper";
+      (is_fine ? tally.right : tally.cannot_tell) += 1;
+      if (!is_fine && std::getenv("ALLOCS_TEST_VERBOSE") != nullptr) {
+        printf("  cannot tell: %s: line %u: %s\n", std::string{command}.c_str(), site.line,
+               right.c_str());
+      }
+      continue;
+    }
+    // A wrapper that was inlined has the type of its caller.
+    const bool is_right = allows(right, image.text(type->name)) || right == "wrapper";
+    (is_right ? tally.right : tally.wrong) += 1;
+    EXPECT_TRUE(is_right) << command << ": line " << site.line << ": " << image.text(type->name)
+                          << " instead of " << right;
+  }
+  return tally;
+}
+
+void check_all(std::string_view source, bool is_cxx, int least_percent) {
+  Tally all;
+  for (const Compilation& compilation : all_compilations(is_cxx)) {
+    CompiledSubject subject{compilation, source, is_cxx};
+    ASSERT_TRUE(subject.is_compiled()) << compilation.command;
+    const auto image = subject.image();
+    ASSERT_TRUE(image) << compilation.command;
+    const Tally tally = compare(*image, source, compilation.command);
+    printf("%-45s %3d right %3d wrong %3d cannot tell\n", compilation.command.c_str(), tally.right,
+           tally.wrong, tally.cannot_tell);
+    all.right += tally.right;
+    all.wrong += tally.wrong;
+    all.cannot_tell += tally.cannot_tell;
+  }
+  const int total = all.right + all.wrong + all.cannot_tell;
+  printf("all: %d right, %d wrong, %d cannot tell\n", all.right, all.wrong, all.cannot_tell);
+  EXPECT_EQ(all.wrong, 0);
+  EXPECT_GE(all.right * 100, total * least_percent);
+}
+
+TEST(Sites, OfCAreRightWithEveryCompilerAndLevel) { check_all(kC, false, 95); }
+TEST(Sites, OfCxxAreRightWithEveryCompilerAndLevel) { check_all(kCxx, true, 90); }
+
+}  // namespace
+}  // namespace allocs::meta
