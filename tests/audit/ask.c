@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of notes, and the questions about it. Lines for audit.py, fields separated by tabs:
  *
- *   ROW    number, object's number, kind, allocator, function, thread, base, size, type, expression, count
+ *   ROW    number, object's number, kind, allocator, function, thread, base, size, type, expression, count, class
  *   ASK    row, which byte, address, error, allocator, base, size, type error, type, its name, path, thread, name
  *   LINK   allocator, base, size, type, name, index      one for each entry of the path of the ASK before
  *   DISAGREE row, which byte, what                       a getter says something else than alloc_query
@@ -29,12 +29,14 @@ struct row {
   size_t count;
   int object;
   int thread;
+  int type_class;
 };
 
 static struct row rows[kMostRows];
 static int row_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local int current_object = -1;
+static _Thread_local int last_note;
 
 static int add(struct row row) {
   pthread_mutex_lock(&lock);
@@ -46,6 +48,7 @@ static int add(struct row row) {
   row.thread = gettid();
   if (row.object < 0) row.object = at;
   rows[at] = row;
+  last_note = at;
   pthread_mutex_unlock(&lock);
   return at;
 }
@@ -53,13 +56,15 @@ static int add(struct row row) {
 void note_object(const char* kind, const char* allocator, const char* function,
                  const char* expression, const char* type, const void* base, size_t size) {
   current_object =
-      add((struct row){kind, allocator, function, expression, type, base, size, 1, -1, 0});
+      add((struct row){kind, allocator, function, expression, type, base, size, 1, -1, 0, 0});
 }
 
 void note_part(const char* kind, const char* expression, const char* type, const void* base,
                size_t size) {
-  add((struct row){kind, "", "", expression, type, base, size, 1, current_object, 0});
+  add((struct row){kind, "", "", expression, type, base, size, 1, current_object, 0, 0});
 }
+
+void note_class(int type_class) { rows[last_note].type_class = type_class; }
 
 void note_bit_field(const char* expression, const char* type, const void* base, size_t size,
                     const void* set, const void* clear) {
@@ -72,13 +77,13 @@ void note_bit_field(const char* expression, const char* type, const void* base, 
     bits += (size_t)__builtin_popcount(a[i] ^ b[i]);
   }
   add((struct row){"bit-field", "", "", expression, type, (const unsigned char*)base + first,
-                   last - first + 1, bits, current_object, 0});
+                   last - first + 1, bits, current_object, 0, 0});
 }
 
 void note_block(const char* kind, const char* function, const char* expression, const char* type,
                 const void* base, size_t size, size_t count) {
   current_object = add((struct row){kind, "__default_lib_malloc", function, expression, type, base,
-                                    size, count, -1, 0});
+                                    size, count, -1, 0, 0});
 }
 
 static const char* describe(const struct uniqtype* type) {
@@ -128,9 +133,9 @@ __attribute__((noinline)) void ask_everything(void) {
   setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
   for (int i = 0; i < row_count; ++i) {
     const struct row* row = &rows[i];
-    printf("ROW\t%d\t%d\t%s\t%s\t%s\t%d\t%p\t%zu\t%s\t%s\t%zu\n", i, row->object, row->kind,
+    printf("ROW\t%d\t%d\t%s\t%s\t%s\t%d\t%p\t%zu\t%s\t%s\t%zu\t%d\n", i, row->object, row->kind,
            row->allocator, row->function, row->thread, (const void*)row->base, row->size, row->type,
-           row->expression, row->count);
+           row->expression, row->count, row->type_class);
   }
   for (int i = 0; i < row_count; ++i) {
     const struct row* row = &rows[i];

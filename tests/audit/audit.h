@@ -32,6 +32,10 @@ void note_object(const char* kind, const char* allocator, const char* function,
 void note_part(const char* kind, const char* expression, const char* type, const void* base,
                size_t size);
 
+/* Says of the thread's last note, by __builtin_classify_type, what the compiler takes it for. */
+void note_class(int type_class);
+#define CLASSIFY(expression) note_class(__builtin_classify_type(expression));
+
 /* `set` and `clear` are two objects of `size` bytes that differ in one bit-field only: its bits are where they do. */
 void note_bit_field(const char* expression, const char* type, const void* base, size_t size,
                     const void* set, const void* clear);
@@ -57,11 +61,13 @@ void ask_everything(void);
     SAME_TYPE(expression, type);                                                                \
     note_object(kind, allocator, FUNCTION_NAME, #expression, #type, (const void*)&(expression), \
                 sizeof(expression));                                                            \
+    CLASSIFY(expression)                                                                        \
     parts(expression)                                                                           \
   } while (0);
-#define PART_OF_KIND(kind, expression, type) \
-  SAME_TYPE(expression, type);               \
-  note_part(kind, #expression, #type, (const void*)&(expression), sizeof(expression));
+#define PART_OF_KIND(kind, expression, type)                                           \
+  SAME_TYPE(expression, type);                                                         \
+  note_part(kind, #expression, #type, (const void*)&(expression), sizeof(expression)); \
+  CLASSIFY(expression)
 #define PART(expression, type) PART_OF_KIND("member", expression, type)
 #define ELEMENT(expression, type) PART_OF_KIND("element", expression, type)
 #define BIT_FIELD(object, field, type)                                                       \

@@ -4,6 +4,7 @@ import re
 
 QUALIFIERS = {"const", "volatile", "restrict", "__restrict", "_Atomic"}
 WORDS = {"signed", "unsigned", "short", "long", "int", "char", "double", "float", "_Complex", "complex", "__int128"}
+ALIKE = {"bool": "_Bool", "wchar_t": "int"}  # types of one encoding and size are one
 TOKEN = re.compile(r"[A-Za-z_][\w]*|\d+|::|&&|\.\.\.|[^\s]")
 
 
@@ -31,15 +32,15 @@ def normalise(text):
         if words:
             out.append(one_word(words))
             words = []
-        out.append("_Bool" if token == "bool" else token)
+        out.append(ALIKE.get(token, token))
     joined = " ".join(out).strip()
     joined = re.sub(r"\s*([*&()\[\],<>:])\s*", r"\1", joined)
     return joined.replace("(void)", "()")
 
 
 def tight(path):
-    """A path without blanks before stars: "((char * *)0x10)[0]" -> "((char**)0x10)[0]"."""
-    return re.sub(r"\s+(?=[*(\[])", "", path)
+    """A path without the blanks before stars, and without the namespace that has no name."""
+    return re.sub(r"\s+(?=[*(\[])", "", path.replace("(anonymous namespace)::", ""))
 
 
 def pointer_to(text):
@@ -85,6 +86,7 @@ def base_name(word):
         "int": "int$32", "unsigned int": "uint$32", "long": "int$64", "unsigned long": "uint$64",
         "__int128": "int$128", "unsigned __int128": "uint$128", "float": "float$32", "double": "float$64",
         "_Bool": "boolean$8", "void": "void",
+        "char16_t": "utf$16", "char32_t": "utf$32",
     }
     if word in encodings:
         return encodings[word]

@@ -141,6 +141,7 @@ EACH_TYPE(DEFINE)
     SAME_TYPE(expression, __typeof__(__VA_ARGS__));                             \
     note_object(kind, allocator, FUNCTION_NAME, #expression, TEXT(__VA_ARGS__), \
                 (const void*)&(expression), sizeof(expression));                \
+    CLASSIFY(expression)                                                        \
     parts(expression)                                                           \
   } while (0);
 #define TEXT(...) TEXT_(__VA_ARGS__)
@@ -261,6 +262,7 @@ NOINLINE static int templated(T value, T* where) {
               copies, sizeof(copies));
   note_object("formal", "stackframe", "templated<shapes::Point>", "value", "shapes::Point", &value,
               sizeof(value));
+  CLASSIFY(value)
   return guarded(copies[1].x);
 }
 
@@ -357,6 +359,7 @@ int main(int argc, char**) {
   note_functions();
   auto lambda = [captured = argc](int n) { return hidden(n + captured); };
   note_object("local", "stackframe", "main", "lambda", "", &lambda, sizeof(lambda));
+  CLASSIFY(lambda)
   const int result = lambda(1);
   pthread_mutex_unlock(&finish);
   pthread_join(thread, nullptr);
