@@ -8,7 +8,9 @@
 
 namespace allocs::meta {
 
-// DieKey -> 32-bit number, for a million keys: open addressing, no deletion.
+// DieKey -> 32-bit number, for a million keys: open addressing, no deletion. Entries that are neighbours in the file are
+// neighbours here: each 128 bytes of the file have 32 slots in a row, at a scattered place, since most references are to what is
+// near.
 class OffsetTable {
  public:
   static constexpr std::uint32_t kAbsent = 0xFFFFFFFFu;
@@ -34,7 +36,7 @@ class OffsetTable {
   };
   std::size_t slot_of(DieKey key) const {
     const std::size_t mask = slots_.size() - 1;
-    std::size_t slot = (key * 0x9E3779B97F4A7C15u) >> 32 & mask;
+    std::size_t slot = (((key >> 7) * 0x9E3779B97F4A7C15u >> 32) + (key >> 2 & 31)) & mask;
     while (slots_[slot].value != kAbsent && slots_[slot].key != key) slot = (slot + 1) & mask;
     return slot;
   }
