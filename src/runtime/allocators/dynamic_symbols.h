@@ -13,6 +13,15 @@
 // Context: hook.
 namespace allocs::allocators {
 
+// A name with its hash for the GNU table, computed by the compiler.
+struct SymbolName {
+  consteval SymbolName(const char* name) : text(name) {  // NOLINT: a name is what it is written as
+    for (const char c : text) gnu_hash = gnu_hash * 33 + static_cast<unsigned char>(c);
+  }
+  std::string_view text;
+  std::uint32_t gnu_hash = 5381;
+};
+
 class DynamicSymbols {
  public:
   explicit DynamicSymbols(const link_map& object) : bias_(object.l_addr) {
@@ -28,14 +37,14 @@ class DynamicSymbols {
   }
 
   // The symbol that defines `name`, or nullptr.
-  const ElfW(Sym) * find(std::string_view name) const {
+  const ElfW(Sym) * find(const SymbolName& name) const {
     if (symbols_ == nullptr || strings_ == nullptr) return nullptr;
     if (gnu_hash_ != nullptr) return find_gnu(name);
-    return sysv_hash_ != nullptr ? find_sysv(name) : nullptr;
+    return sysv_hash_ != nullptr ? find_sysv(name.text) : nullptr;
   }
 
   // Its address, with an indirect function already resolved; nullptr if there is none.
-  void* address_of(std::string_view name) const {
+  void* address_of(const SymbolName& name) const {
     const ElfW(Sym)* const symbol = find(name);
     if (symbol == nullptr) return nullptr;
     void* const address = reinterpret_cast<void*>(bias_ + symbol->st_value);
@@ -58,9 +67,8 @@ class DynamicSymbols {
            std::memcmp(own, name.data(), name.size()) == 0 && own[name.size()] == '\0';
   }
 
-  const ElfW(Sym) * find_gnu(std::string_view name) const {
-    std::uint32_t hash = 5381;
-    for (const char c : name) hash = hash * 33 + static_cast<unsigned char>(c);
+  const ElfW(Sym) * find_gnu(const SymbolName& name) const {
+    const std::uint32_t hash = name.gnu_hash;
     const std::uint32_t bucket_count = gnu_hash_[0];
     const std::uint32_t first_symbol = gnu_hash_[1];
     const std::uint32_t filter_words = gnu_hash_[2];
@@ -75,7 +83,7 @@ class DynamicSymbols {
     if (number < first_symbol) return nullptr;
     for (;; ++number) {
       const std::uint32_t chain = chains[number - first_symbol];
-      if ((chain | 1) == (hash | 1) && is_definition_of(symbols_[number], name)) return &symbols_[number];
+      if ((chain | 1) == (hash | 1) && is_definition_of(symbols_[number], name.text)) return &symbols_[number];
       if ((chain & 1) != 0) return nullptr;
     }
   }

@@ -3,8 +3,6 @@
 
 #include <link.h>
 
-#include <string_view>
-
 #include "runtime/allocators/dynamic_symbols.h"
 
 // The order in which the loader looks for a symbol, seen from our own object. Context: hook.
@@ -21,7 +19,7 @@ inline const link_map* our_object() {
 }
 
 // The first object from `from` up to (not including) `stop` that defines `name`; we do not count.
-inline const link_map* definer_of(std::string_view name, const link_map* from, const link_map* stop = nullptr) {
+inline const link_map* definer_of(const SymbolName& name, const link_map* from, const link_map* stop = nullptr) {
   for (const link_map* object = from; object != stop && object != nullptr; object = object->l_next) {
     if (object->l_ld != _DYNAMIC && DynamicSymbols(*object).find(name) != nullptr) return object;
   }

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <link.h>
 
-#include <string_view>
-
 #include "runtime/allocators/link_map_order.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
@@ -100,7 +98,7 @@ struct Scope {
 };
 
 template <typename Function>
-void find_next(Function& slot, std::string_view name, Scope scope, Function fallback) {
+void find_next(Function& slot, const SymbolName& name, Scope scope, Function fallback) {
   const link_map* const definer = definer_of(name, scope.from, scope.stop);
   void* const address = definer == nullptr ? nullptr : DynamicSymbols(*definer).address_of(name);
   store_release(slot, address == nullptr ? fallback : reinterpret_cast<Function>(address));
@@ -163,7 +161,7 @@ void find_malloc_family() {
 
 bool records_rare_functions() { return load_relaxed(g_records_rare_functions); }
 
-void* next_definition_of(const char* name) {
+void* next_definition_of(const SymbolName& name) {
   const link_map* const self = our_object();
   const link_map* definer = self == nullptr ? nullptr : definer_of(name, self->l_next);
   if (definer == nullptr) definer = definer_of(name, _r_debug.r_map);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/allocators/dynamic_symbols.h"
 #include "runtime/allocators/state.h"
 
 // The allocator underneath: for each function that we interpose, the next definition of it in the order in which the loader
@@ -40,6 +41,6 @@ void find_malloc_family();
 bool records_rare_functions();
 
 // The next definition of some other function, or nullptr. Context: init.
-void* next_definition_of(const char* name);
+void* next_definition_of(const SymbolName& name);
 
 }  // namespace allocs::allocators

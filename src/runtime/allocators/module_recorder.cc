@@ -36,7 +36,6 @@ struct LoaderObject {
 using FindObject = int (*)(void*, LoaderObject*);
 constinit FindObject g_find_object = nullptr;
 
-constinit std::array<ModuleRecord, std::size_t{1} << kModuleFirstShift> g_first_chunk{};
 constinit ModuleSnapshot* g_spare_snapshot = nullptr;
 constinit ModuleRecord* g_new_records = nullptr;  // noted, but not in the snapshot yet
 constinit std::uint64_t g_pass = 0;               // number of the current walk
@@ -70,9 +69,7 @@ ModuleRecord* new_record() {
   if (place.chunk >= kModuleChunks) return nullptr;
   Address& chunk = g_root.module_chunks[place.chunk];
   if (chunk == Address{}) {
-    void* const made = place.chunk == 0
-                           ? g_first_chunk.data()
-                           : map_own_pages(chunk_capacity<kModuleFirstShift>(place.chunk) * sizeof(ModuleRecord));
+    void* const made = allocate_chunk(chunk_capacity<kModuleFirstShift>(place.chunk) * sizeof(ModuleRecord));
     if (made == nullptr) return nullptr;
     store_release(chunk, address_of(made));
   }
@@ -111,7 +108,7 @@ void publish_snapshot() {
   for (ModuleRecord* record = g_new_records; record != nullptr; record = next_new(*record)) ++needed;
   ModuleSnapshot* next = g_spare_snapshot;
   if (next == nullptr || next->capacity < needed) {
-    const std::uint32_t capacity = std::max(32u, needed * 2);
+    const std::uint32_t capacity = std::max(16u, needed * 2);
     next = static_cast<ModuleSnapshot*>(
         allocate_own(sizeof(ModuleSnapshot) + capacity * sizeof(ModuleSpan), alignof(std::uint64_t)));
     if (next == nullptr) return;

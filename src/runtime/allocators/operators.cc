@@ -5,7 +5,6 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 #include "base/raw_syscall.h"
@@ -22,8 +21,8 @@ namespace {
 
 constexpr std::uint64_t kPageSize = 4096;
 
-#define ALLOCS_OPERATOR_TEXT(number, name) #name,
-constexpr std::string_view kOperatorNames[kOperatorCount] = {
+#define ALLOCS_OPERATOR_TEXT(number, name) SymbolName(#name),
+constexpr SymbolName kOperatorNames[kOperatorCount] = {
     ALLOCS_NEW_OPERATORS(ALLOCS_OPERATOR_TEXT) ALLOCS_DELETE_OPERATORS(ALLOCS_OPERATOR_TEXT)};
 
 template <int kNumber>
@@ -85,7 +84,7 @@ void withdraw_operators(const link_map& self) {
   if (first == nullptr) return;
   std::uint64_t low = raw(address_of(first));
   std::uint64_t high = low;
-  for (const std::string_view name : kOperatorNames) {
+  for (const SymbolName& name : kOperatorNames) {
     const auto* const symbol = symbols.find(name);
     if (symbol == nullptr) return;
     low = std::min(low, raw(address_of(symbol)));
@@ -93,7 +92,7 @@ void withdraw_operators(const link_map& self) {
   }
   low &= ~(kPageSize - 1);
   if (!raw_syscall(SYS_mprotect, low, high - low, PROT_READ | PROT_WRITE).ok()) return;
-  for (const std::string_view name : kOperatorNames) {
+  for (const SymbolName& name : kOperatorNames) {
     if (auto* const symbol = const_cast<ElfW(Sym)*>(symbols.find(name)); symbol != nullptr) symbol->st_value = 0;
   }
   raw_syscall(SYS_mprotect, low, high - low, PROT_READ);
@@ -105,7 +104,12 @@ constinit OperatorFamily g_operators = at_first(std::make_integer_sequence<int, 
 
 void find_operators(const link_map* from, const link_map* recorded) {
   const link_map* const usual = definer_of(kOperatorNames[0], from);
+  const bool has_any = usual != nullptr || definer_of(kOperatorNames[kNewOperators], from) != nullptr;
   for (int number = 0; number < kOperatorCount; ++number) {
+    if (!has_any) {
+      set_operator(number, nullptr, kForms.absent[number]);
+      continue;
+    }
     const link_map* definer = usual;
     void* next = usual == nullptr ? nullptr : DynamicSymbols(*usual).address_of(kOperatorNames[number]);
     if (next == nullptr) {

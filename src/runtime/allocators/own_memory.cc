@@ -23,13 +23,13 @@ constexpr int kMadviseWipeOnFork = 18;
 constexpr std::size_t whole_pages(std::size_t size) { return (size + kPageSize - 1) & ~(kPageSize - 1); }
 
 // The first chunk of ranges and the first block of bytes: most processes need no more.
-alignas(kPageSize) constinit std::array<OwnRange, std::size_t{1} << kOwnRangeFirstShift> g_first_ranges{};
-alignas(kPageSize) constinit std::array<std::byte, std::size_t{1} << 16> g_first_block{};
+constinit std::array<OwnRange, std::size_t{1} << kOwnRangeFirstShift> g_first_ranges{};
+alignas(64) constinit std::array<std::byte, 12 << 10> g_first_block{};
 union ForkPages {
   ForkPage page;
   std::byte bytes[kPageSize];
 };
-alignas(kPageSize) constinit ForkPages g_fork_pages{.bytes = {}};
+ALLOCS_LARGE alignas(kPageSize) constinit ForkPages g_fork_pages{.bytes = {}};
 
 // A block of bytes: `at` moves up to `end`, by compare-and-swap. A full one is left for a new one.
 struct Block {
@@ -134,6 +134,14 @@ void* allocate_own(std::size_t size, std::size_t alignment) {
     }
   }
   return nullptr;
+}
+
+constexpr std::size_t kLargeChunk = std::size_t{1} << 15;
+void* allocate_chunk(std::size_t size) {
+  return size >= kLargeChunk ? map_own_pages(size) : allocate_own(size, 64);
+}
+void give_back_chunk(void* chunk, std::size_t size) {
+  if (size >= kLargeChunk) unmap_own_pages(chunk, size);
 }
 
 void open_fork_page() {

@@ -21,6 +21,11 @@ void unmap_own_pages(void* pages, std::size_t size);
 // the heap. Context: hook.
 void* allocate_own(std::size_t size, std::size_t alignment = 16);
 
+// Zeroed room for one chunk of a table: small ones side by side, large ones on pages of their own. `give_back_chunk` is for who
+// lost the race to publish it. Context: hook.
+void* allocate_chunk(std::size_t size);
+void give_back_chunk(void* chunk, std::size_t size);
+
 // A word that the kernel zeroes in forked children (MADV_WIPEONFORK): 1 once opened, 0 in a child. Beside it, in the same page,
 // is what else must not survive a fork.
 struct ForkPage {
@@ -29,7 +34,7 @@ struct ForkPage {
 };
 extern ALLOCS_OWN ForkPage& g_fork_page;
 
-// Context: init.
+// Asks the kernel for it: before the process has a second thread, or a thread that asks. Context: signal.
 void open_fork_page();
 
 }  // namespace allocs::allocators

@@ -15,8 +15,7 @@ using namespace index;
 namespace {
 
 constexpr unsigned kBucketBits = 14;
-constinit std::array<std::uint32_t, std::size_t{1} << kBucketBits> g_buckets{};
-constinit std::array<SiteRecord, std::size_t{1} << kSiteFirstShift> g_first_segment{};
+ALLOCS_LARGE constinit std::array<std::uint32_t, std::size_t{1} << kBucketBits> g_buckets{};
 constinit std::uint32_t g_moduleless_sites = 0;  // head of their chain through next_in_module
 
 std::uint32_t& bucket_of(std::uint64_t return_address) {
@@ -35,10 +34,10 @@ SiteRecord* new_record(std::uint32_t id) {
   Address segment = load_acquire(g_root.site_segments[place.chunk]);
   if (segment == Address{}) {
     const std::size_t size = chunk_capacity<kSiteFirstShift>(place.chunk) * sizeof(SiteRecord);
-    void* const made = place.chunk == 0 ? g_first_segment.data() : map_own_pages(size);
+    void* const made = allocate_chunk(size);
     if (made == nullptr) return nullptr;
-    if (!compare_exchange(g_root.site_segments[place.chunk], segment, address_of(made)) && place.chunk != 0) {
-      unmap_own_pages(made, size);
+    if (!compare_exchange(g_root.site_segments[place.chunk], segment, address_of(made))) {
+      give_back_chunk(made, size);
     }
   }
   return existing_record(id);

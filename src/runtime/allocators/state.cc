@@ -6,17 +6,17 @@
 
 namespace allocs::allocators {
 
-constinit HotTables g_hot{};
-constinit index::Root g_root{
-    .magic = index::kRootMagic,
-    .version = index::kRootVersion,
-    .size = sizeof(index::Root),
-    .site_count = index::kFirstSite - 1,
-};
+ALLOCS_LARGE constinit HotTables g_hot{};
+constinit index::Root g_root{};
 
 extern "C" __attribute__((visibility("default"), alias("_ZN6allocs10allocators6g_rootE"))) index::Root __allocs_root;
 
 void open_root() {
+  std::uint32_t none = 0;
+  index::compare_exchange(g_root.site_count, none, index::kFirstSite - 1);
+  g_root.magic = index::kRootMagic;
+  g_root.version = index::kRootVersion;
+  g_root.size = sizeof(index::Root);
   g_root.self = address_of(&g_root);
   index::store_release(g_root.directory, address_of(g_hot.directory.data()));
 }

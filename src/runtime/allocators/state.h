@@ -10,6 +10,14 @@
 // On the declaration of a variable: it is in this library, so its address is one instruction away.
 #define ALLOCS_OWN __attribute__((visibility("hidden")))
 
+// On the definition of a large table that is touched here and there: it goes behind the small variables, which then share
+// a page or two. (Each page that start-up touches costs a fault.)
+#if defined(__clang__)
+#define ALLOCS_LARGE
+#else
+#define ALLOCS_LARGE __attribute__((section(".lbss")))
+#endif
+
 // The run time's state in its own process. All of it is constant-initialised and shut until opened: a hook that comes
 // before start-up works, and a question gets a true, empty answer.
 namespace allocs::allocators {

@@ -24,7 +24,6 @@ constinit PthreadFunctions g_pthread{};
 namespace {
 
 constexpr std::uint32_t kFewThreads = 512;
-constinit std::array<ThreadRecord, std::size_t{1} << kThreadFirstShift> g_first_chunk{};
 constinit std::uint64_t g_generation = 0;
 constinit std::uint32_t g_next_sweep = 64;
 constinit thread_local ThreadRecord* t_record = nullptr;
@@ -41,10 +40,10 @@ ThreadRecord* new_record(std::uint32_t number) {
   Address chunk = load_acquire(g_root.thread_chunks[place.chunk]);
   if (chunk == Address{}) {
     const std::size_t size = chunk_capacity<kThreadFirstShift>(place.chunk) * sizeof(ThreadRecord);
-    void* const made = place.chunk == 0 ? g_first_chunk.data() : map_own_pages(size);
+    void* const made = allocate_chunk(size);
     if (made == nullptr) return nullptr;
-    if (!compare_exchange(g_root.thread_chunks[place.chunk], chunk, address_of(made)) && place.chunk != 0) {
-      unmap_own_pages(made, size);
+    if (!compare_exchange(g_root.thread_chunks[place.chunk], chunk, address_of(made))) {
+      give_back_chunk(made, size);
     }
   }
   return record_at(number);
@@ -163,6 +162,19 @@ void* run_thread(void* argument) {
   return result;
 }
 
+// The table has the main thread's id, which is the process's.
+bool is_of_another_process() {
+  const ThreadRecord* const first = record_at(0);
+  return first != nullptr && first->tid != static_cast<std::uint32_t>(raw_syscall(SYS_getpid).value);
+}
+
+void forget_all_but(const ThreadRecord* kept) {
+  for_each_record([&](ThreadRecord& record) {
+    if (&record != kept) store_release(record.state, ThreadState::exited);
+    return true;
+  });
+}
+
 AddressRange planned_stack(const pthread_attr_t* attributes) {
   if (g_pthread.attr_getstack == nullptr) return {};
   void* low = nullptr;
@@ -218,20 +230,14 @@ void register_main_thread(const void* initial_stack) {
 }
 
 const ThreadRecord* current_thread() {
-  if (load_relaxed(g_fork_page.token) != 0) {
-    if (t_record != nullptr) return t_record;
-  } else {
-    // A forked child: this is its only thread, or, if it made others before it asked, one of few that will come by here too.
-    for_each_record([&](ThreadRecord& record) {
-      if (&record != t_record) store_release(record.state, ThreadState::exited);
-      return true;
-    });
-    store_release(g_fork_page.token, std::uint64_t{1});
-    if (t_record != nullptr) {
-      start_running(*t_record, t_record->first_stack_pointer);
-      return t_record;
-    }
+  const bool was_open = g_root.process_token != Address{};
+  if (load_relaxed(g_fork_page.token) == 0) {
+    // The first call in this process. If the table is a parent's, none of its threads is here, but for this one.
+    if (was_open || is_of_another_process()) forget_all_but(t_record);
+    open_fork_page();
+    if (t_record != nullptr) start_running(*t_record, t_record->first_stack_pointer);
   }
+  if (t_record != nullptr) return t_record;
   ThreadRecord* const record = claim_record();
   if (record == nullptr) return nullptr;
   record->stack_low = record->stack_high = Address{};

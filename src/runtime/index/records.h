@@ -35,7 +35,7 @@ static_assert(sizeof(SiteRecord) == 32);
 
 // ---- modules: an instance is one object at one address; ids start at 1 ----
 
-inline constexpr unsigned kModuleFirstShift = 5;
+inline constexpr unsigned kModuleFirstShift = 3;
 inline constexpr std::size_t kMaximumBuildId = 32;
 
 enum class ModuleState : std::uint32_t {
@@ -89,7 +89,7 @@ static_assert(sizeof(ModuleSpan) == 24 && sizeof(ModuleSnapshot) == 16);
 
 // ---- threads ----
 
-inline constexpr unsigned kThreadFirstShift = 5;
+inline constexpr unsigned kThreadFirstShift = 2;
 
 enum class ThreadState : std::uint32_t {
   empty = 0,
@@ -114,7 +114,7 @@ static_assert(sizeof(ThreadRecord) == 64);
 
 // ---- the run time's own memory ----
 
-inline constexpr unsigned kOwnRangeFirstShift = 5;
+inline constexpr unsigned kOwnRangeFirstShift = 3;
 
 struct OwnRange {
   Address begin{};

@@ -24,9 +24,9 @@ inline constexpr unsigned kRegionShift = 26;  // address space is indexed in reg
 inline constexpr std::uint64_t kRegionCount = std::uint64_t{1} << (47 - kRegionShift);
 
 inline constexpr unsigned kSiteSegments = 16;    // segment s holds 2^(9 + s) records: 2^25 - 512 in all
-inline constexpr unsigned kModuleChunks = 16;    // chunk c holds 2^(5 + c) records
-inline constexpr unsigned kThreadChunks = 16;    // chunk c holds 2^(5 + c) records
-inline constexpr unsigned kOwnRangeChunks = 16;  // chunk c holds 2^(5 + c) ranges
+inline constexpr unsigned kModuleChunks = 16;    // chunk c holds 2^(3 + c) records
+inline constexpr unsigned kThreadChunks = 16;    // chunk c holds 2^(2 + c) records
+inline constexpr unsigned kOwnRangeChunks = 16;  // chunk c holds 2^(3 + c) ranges
 inline constexpr unsigned kFluxSlots = 64;
 
 // Which malloc is underneath.
@@ -85,7 +85,8 @@ struct Root {
   std::uint64_t modules_changed = 0;    // grows when a change is known to be coming: an object runs its finalisers
 
   Address initial_stack{};   // of argc; argv, environment and auxiliary vector follow
-  Address process_token{};   // u64: 1 in the process that wrote the thread table, 0 in its forked children
+  Address process_token{};   // u64: 1 in the process that wrote the thread table, 0 in its forked children; or 0: see
+                             // thread_table_is_current()
   std::uint64_t main_thread_pointer = 0;
 
   std::uint64_t flux_used = 0;  // one bit for each slot that was ever claimed

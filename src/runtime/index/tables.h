@@ -101,10 +101,13 @@ std::optional<ModuleRecord> module_at(const M& memory, const Root& root, Address
 // ---- threads ----
 
 // False in a forked child that did not register a thread since: only its one thread is there, and the table is its parent's.
+// `process` is the process's id. (A process that never had a second thread has no token; its first record is of its main thread.)
 template <Memory M>
-bool thread_table_is_current(const M& memory, const Root& root) {
+bool thread_table_is_current(const M& memory, const Root& root, std::uint32_t process) {
   const Address token = load_acquire(root.process_token);
-  return token != Address{} && load_word<std::uint64_t>(memory, token).value_or(0) != 0;
+  if (token != Address{}) return load_word<std::uint64_t>(memory, token).value_or(0) != 0;
+  const auto first = record_of<ThreadRecord, kThreadFirstShift>(memory, root.thread_chunks, 0);
+  return first && first->tid == process;
 }
 
 // Calls visit(const ThreadRecord&) for each thread that is starting or running, until it returns false. A running one may have

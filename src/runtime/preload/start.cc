@@ -5,7 +5,6 @@
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
-#include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/thread_recorder.h"
 #include "runtime/self/self_process.h"
@@ -22,7 +21,7 @@ using Finalize = void (*)(void*);
 constinit Finalize g_next_cxa_finalize = nullptr;
 
 template <typename Function>
-void find(Function& function, const char* name) {
+void find(Function& function, const SymbolName& name) {
   function = reinterpret_cast<Function>(next_definition_of(name));
 }
 
@@ -40,7 +39,6 @@ void find_other_functions() {
   withdraw_unused_operators();
   // Every hook has its next from here on.
 
-  open_fork_page();
   g_root.initial_stack = address_of(arguments - 1);
   register_main_thread(arguments);
   refresh_modules();
