@@ -44,7 +44,7 @@ OWNED_HEADERS = {
     r"(Zydis|Zycore)/.*": ["meta"],
     r"(clang|llvm)/.*": ["toolchain/plugin"],
 }
-TEST_FILE = re.compile(r"_(test|fuzz|bench)\.cc$")
+TEST_FILE = re.compile(r"_(test|fuzz|bench)\.(cc|h)$")
 TEST_HEADERS = re.compile(r"(gtest|gmock|benchmark)/.*")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 

@@ -82,8 +82,11 @@ class CachedWalk {
     const Address base = rule.base_is_rbp() ? Address{registers.value[elf::kRbp]} : sp;
     const Address cfa = base + rule.cfa_offset();
     if (cfa <= sp) return std::nullopt;
-    const Frame frame{
-        .pc = registers.pc(), .sp = sp, .cfa = cfa, .is_interrupted = cursor_.is_interrupted, .has_fixed_size = !rule.base_is_rbp()};
+    const Frame frame{.pc = registers.pc(),
+                      .sp = sp,
+                      .cfa = cfa,
+                      .is_interrupted = cursor_.is_interrupted,
+                      .has_fixed_size = !rule.base_is_rbp()};
     if (rule.is_outermost()) {
       cursor_.end = Certainty::nothing_there;
       return frame;

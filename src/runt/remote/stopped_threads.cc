@@ -48,14 +48,16 @@ std::optional<ThreadState> wait_for_stop(int id) {
   return thread;
 }
 
-void let_go(const ThreadState& thread) {
-  ptrace(PTRACE_DETACH, thread.id, nullptr, static_cast<long>(thread.signal));
+// A thread that was killed meanwhile stays behind as ours to bury; but the leader's status belongs to its parent.
+void let_go(int pid, const ThreadState& thread) {
+  const long result = ptrace(PTRACE_DETACH, thread.id, nullptr, static_cast<long>(thread.signal));
+  if (result != 0 && errno == ESRCH && thread.id != pid) waitpid(thread.id, nullptr, __WALL);
 }
 
 }  // namespace
 
 Result<StoppedThreads> StoppedThreads::stop(int pid) {
-  StoppedThreads stopped;
+  StoppedThreads stopped{pid};
   std::set<int> seen;
   // A thread may make others until it stands still: list them again until there is nothing new.
   for (bool found_new = true; found_new;) {
@@ -80,7 +82,7 @@ Result<StoppedThreads> StoppedThreads::stop(int pid) {
               "and detach any other debugger";
         }
         for (const int other : seized) {
-          if (const auto thread = wait_for_stop(other)) let_go(*thread);
+          if (const auto thread = wait_for_stop(other)) let_go(pid, *thread);
         }
         return failure;
       } else {
@@ -99,15 +101,17 @@ Result<StoppedThreads> StoppedThreads::stop(int pid) {
 }
 
 StoppedThreads::StoppedThreads(StoppedThreads&& other) noexcept
-    : threads_(std::exchange(other.threads_, {})) {}
+    : pid_(other.pid_), threads_(std::exchange(other.threads_, {})) {}
 
 StoppedThreads& StoppedThreads::operator=(StoppedThreads&& other) noexcept {
+  std::swap(pid_, other.pid_);
   std::swap(threads_, other.threads_);
   return *this;
 }
 
 void StoppedThreads::resume() {
-  for (const ThreadState& thread : threads_) let_go(thread);
+  // The leader comes first, as the kernel lists it: a signal that waits for the process goes to it, and may end the rest.
+  for (const ThreadState& thread : threads_) let_go(pid_, thread);
   threads_.clear();
 }
 

@@ -26,7 +26,8 @@ class StoppedThreads {
   const std::vector<ThreadState>& all() const { return threads_; }
 
  private:
-  StoppedThreads() = default;
+  explicit StoppedThreads(int pid) : pid_(pid) {}
+  int pid_;
   std::vector<ThreadState> threads_;
 };
 
