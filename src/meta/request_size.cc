@@ -8,7 +8,7 @@
 namespace allocs::meta {
 namespace {
 
-constexpr int kDeepest = 8;
+constexpr int kMostSteps = 200;  // into what a number is made of; beyond that it counts as unknown
 constexpr LinearForm kUnknownForm{};
 
 LinearForm constant_form(std::int64_t n) { return {0, n}; }
@@ -32,25 +32,24 @@ LinearForm either(const LinearForm& a, const LinearForm& b) {
   return {stride, same_rest ? 0 : std::min(a.addend, b.addend)};
 }
 
-LinearForm form_of(const AtomTable& atoms, const Value& value, int depth);
+LinearForm form_of(const AtomTable& atoms, const Value& value, int& steps);
 
-LinearForm form_of_atom(const AtomTable& atoms, AtomId id, int depth) {
+LinearForm form_of_atom(const AtomTable& atoms, AtomId id, int& steps) {
   const Atom& atom = atoms[id];
-  if (depth > kDeepest || atom.sources.empty()) return kUnknownForm;
+  if (++steps > kMostSteps || atom.sources.empty()) return kUnknownForm;
   switch (atom.kind) {
     case AtomKind::sum:
-      return add(form_of(atoms, atom.sources[0], depth + 1),
-                 form_of(atoms, atom.sources[1], depth + 1));
+      return add(form_of(atoms, atom.sources[0], steps), form_of(atoms, atom.sources[1], steps));
     case AtomKind::product: {
-      const LinearForm a = form_of(atoms, atom.sources[0], depth + 1);
-      const LinearForm b = form_of(atoms, atom.sources[1], depth + 1);
+      const LinearForm a = form_of(atoms, atom.sources[0], steps);
+      const LinearForm b = form_of(atoms, atom.sources[1], steps);
       if (a.addend != 0 || b.addend != 0) return kUnknownForm;
       return {std::max<std::int64_t>(times(a.stride, b.stride), 1), 0};
     }
     case AtomKind::choice: {
       std::optional<LinearForm> all;
       for (const Value& source : atom.sources) {
-        const LinearForm one = form_of(atoms, source, depth + 1);
+        const LinearForm one = form_of(atoms, source, steps);
         all = all ? either(*all, one) : one;
       }
       return *all;
@@ -60,9 +59,9 @@ LinearForm form_of_atom(const AtomTable& atoms, AtomId id, int depth) {
   }
 }
 
-LinearForm form_of(const AtomTable& atoms, const Value& value, int depth) {
+LinearForm form_of(const AtomTable& atoms, const Value& value, int& steps) {
   if (value.is_constant()) return constant_form(value.addend);
-  return add(scale(form_of_atom(atoms, value.atom, depth), value.factor),
+  return add(scale(form_of_atom(atoms, value.atom, steps), value.factor),
              constant_form(value.addend));
 }
 
@@ -82,7 +81,8 @@ int argument_number(const Atom& atom) {
 }  // namespace
 
 LinearForm linear_form(const AtomTable& atoms, const Value& value) {
-  return form_of(atoms, value, 0);
+  int steps = 0;
+  return form_of(atoms, value, steps);
 }
 
 RequestSize request_size(const FunctionFlow& flow, const CallFact& call,
@@ -108,19 +108,11 @@ RequestSize request_size(const FunctionFlow& flow, const CallFact& call,
 
 std::vector<int> arguments_behind(const AtomTable& atoms, const Value& value) {
   std::vector<int> found;
-  std::vector<AtomId> behind;
-  const auto look = [&](const Value& v) {
-    if (v.is_constant() || std::find(behind.begin(), behind.end(), v.atom) != behind.end()) return;
-    behind.push_back(v.atom);
-  };
-  look(value);
-  for (std::size_t i = 0; i < behind.size(); ++i) {
-    const Atom& atom = atoms[behind[i]];
-    const int n = argument_number(atom);
+  for (const AtomId id : atoms.ingredients(value)) {
+    const int n = argument_number(atoms[id]);
     if (n != kNoArgument && std::find(found.begin(), found.end(), n) == found.end()) {
       found.push_back(n);
     }
-    for (const Value& source : atom.sources) look(source);
   }
   return found;
 }

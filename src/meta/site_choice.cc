@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 
 // Targets propose types, the requested size disposes.
 //
@@ -213,26 +214,30 @@ Containers::Containers(const TypeGraph& graph) : graph_(graph) {
 
 bool Containers::has_of_size(TypeIndex type, std::uint64_t size) const {
   std::vector<TypeIndex> todo{type};
+  std::unordered_set<TypeIndex> seen{type};
   for (std::size_t i = 0; i < todo.size() && i < kMostContainers; ++i) {
     const auto [begin, end] = outer_of_.equal_range(todo[i]);
     for (auto at = begin; at != end; ++at) {
       if (graph_[at->second].size == size) return true;
-      if (std::find(todo.begin(), todo.end(), at->second) == todo.end()) todo.push_back(at->second);
+      if (seen.insert(at->second).second) todo.push_back(at->second);
     }
   }
-  return false;
+  return todo.size() > kMostContainers;  // too many to say no
 }
 
 bool Containers::starts_with(TypeIndex outer, TypeIndex inner) const {
-  std::vector<TypeIndex> todo{inner};
-  for (std::size_t i = 0; i < todo.size() && i < kMostContainers; ++i) {
-    const auto [begin, end] = outer_of_.equal_range(todo[i]);
-    for (auto at = begin; at != end; ++at) {
-      if (at->second == outer) return true;
-      if (std::find(todo.begin(), todo.end(), at->second) == todo.end()) todo.push_back(at->second);
-    }
-  }
-  return false;
+  return outer != inner && starts_with(outer, inner, 0);
+}
+
+bool Containers::starts_with(TypeIndex outer, TypeIndex inner, int depth) const {
+  if (outer == inner) return true;
+  if (depth > kDeepest || graph_[outer].kind != Kind::composite) return false;
+  if (graph_[outer].size < graph_[inner].size) return false;
+  const auto members = graph_.members_of(outer);
+  return std::any_of(members.begin(), members.end(), [&](const MemberRecord& member) {
+    return member.offset == 0 && member.type != kNoType &&
+           starts_with(member.type, inner, depth + 1);
+  });
 }
 
 SiteType choose_type(const TypeGraph& graph, const Containers& containers,

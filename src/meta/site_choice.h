@@ -39,6 +39,8 @@ class Containers {
   bool starts_with(types::TypeIndex outer, types::TypeIndex inner) const;
 
  private:
+  bool starts_with(types::TypeIndex outer, types::TypeIndex inner, int depth) const;
+
   std::multimap<types::TypeIndex, types::TypeIndex> outer_of_;
   const types::TypeGraph& graph_;
 };

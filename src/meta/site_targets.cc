@@ -46,41 +46,58 @@ void add(std::vector<SiteTarget>& targets, TypeIndex type, std::uint8_t evidence
 
 }  // namespace
 
-UsesByResult uses_of_results(const FunctionFlow& flow) {
-  UsesByResult uses;
-  const auto each_result = [&](const Value& value, auto note) {
-    for (const AtomId id : flow.atoms.alternatives(value)) {
-      if (flow.atoms[id].kind == AtomKind::result) note(uses[id], id == value.atom);
+UseIndex::UseIndex(const FunctionFlow& flow) : flow_(flow) {
+  for (AtomId id = 0; id < flow.atoms.size(); ++id) {
+    if (flow.atoms[id].kind != AtomKind::choice) continue;
+    for (const Value& source : flow.atoms[id].sources) {
+      if (source.is_atom()) choices_[source.atom].push_back(id);
     }
-  };
-  for (const HoldFact& hold : flow.holds) {
-    each_result(hold.value, [&](ResultUses& of, bool direct) {
-      of.holds.push_back({&hold, direct});
-    });
   }
+  for (const HoldFact& hold : flow.holds) facts_[hold.value.atom].holds.push_back(&hold);
   for (const StoreFact& store : flow.stores) {
-    each_result(store.value, [&](ResultUses& of, bool direct) {
-      of.stores.push_back({&store, direct});
-    });
-    const bool is_first_word =
-        store.access.place.displacement == 0 && store.access.place.index == Register::none;
-    if (!is_first_word) continue;
-    each_result(store.access.base, [&](ResultUses& of, bool direct) {
-      if (direct) of.initial_words.push_back(&store);
-    });
+    if (store.value.is_atom()) facts_[store.value.atom].stores.push_back(&store);
+    const MemoryPlace& place = store.access.place;
+    if (place.displacement == 0 && place.index == Register::none && store.access.base.is_atom()) {
+      facts_[store.access.base.atom].stores_through.push_back(&store);
+    }
   }
   for (const CallFact& call : flow.calls) {
     for (int n = 0; n < 6; ++n) {
-      each_result(call.arguments[static_cast<std::size_t>(n)], [&](ResultUses& of, bool direct) {
-        of.arguments.push_back({&call, n, direct});
-      });
+      const Value& value = call.arguments[static_cast<std::size_t>(n)];
+      if (value.is_atom()) facts_[value.atom].arguments.push_back({&call, n});
     }
   }
   for (const Value& value : flow.returns) {
-    each_result(value, [&](ResultUses& of, bool direct) {
-      of.is_returned = true;
-      of.is_returned_always = of.is_returned_always || direct;
-    });
+    if (value.is_atom()) facts_[value.atom].is_returned = true;
+  }
+}
+
+const ResultUses& UseIndex::uses_of(AtomId result) const {
+  const auto [at, is_new] = uses_.try_emplace(result);
+  ResultUses& uses = at->second;
+  if (!is_new) return uses;
+  std::vector<bool> seen(flow_.atoms.size());
+  std::vector<AtomId> todo{result};
+  seen[result] = true;
+  while (!todo.empty()) {
+    const AtomId id = todo.back();
+    todo.pop_back();
+    const bool is_direct = id == result;
+    if (const auto found = facts_.find(id); found != facts_.end()) {
+      const Facts& facts = found->second;
+      for (const HoldFact* hold : facts.holds) uses.holds.push_back({hold, is_direct});
+      for (const StoreFact* store : facts.stores) uses.stores.push_back({store, is_direct});
+      for (const auto& [call, n] : facts.arguments) uses.arguments.push_back({call, n, is_direct});
+      if (is_direct) uses.initial_words = facts.stores_through;
+      uses.is_returned = uses.is_returned || facts.is_returned;
+      uses.is_returned_always = uses.is_returned_always || (facts.is_returned && is_direct);
+    }
+    const auto choices = choices_.find(id);
+    if (choices == choices_.end()) continue;
+    for (const AtomId choice : choices->second) {
+      if (!seen[choice]) todo.push_back(choice);
+      seen[choice] = true;
+    }
   }
   return uses;
 }
@@ -100,7 +117,7 @@ TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics
       flow_(flow),
       variables_(model, function),
       pointers_(model, statics, variables_, flow, result_types_),
-      uses_(uses_of_results(flow)) {
+      uses_(flow) {
   for (const CallFact& call : flow.calls) {
     if (call.callee.address == 0 || call.result == kConstant) continue;
     const TypeIndex type = returned_pointee(model, function_with_entry(model, call.callee.address));
@@ -110,9 +127,8 @@ TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics
 
 std::vector<SiteTarget> TargetFinder::targets_of_result(const CallFact& call) const {
   std::vector<SiteTarget> targets;
-  const auto found = uses_.find(call.result);
-  if (call.return_address == 0 || found == uses_.end()) return targets;
-  const ResultUses& uses = found->second;
+  if (call.return_address == 0) return targets;
+  const ResultUses& uses = uses_.uses_of(call.result);
   if (uses.is_returned) {
     add(targets, returned_pointee(model_, function_), types::kSiteTargetVariable,
         uses.is_returned_always);
@@ -137,9 +153,8 @@ std::vector<SiteTarget> TargetFinder::targets_of_result(const CallFact& call) co
 
 std::vector<TypeIndex> TargetFinder::dynamic_types(const CallFact& call) const {
   std::vector<TypeIndex> found;
-  const auto uses = uses_.find(call.result);
-  if (call.return_address == 0 || uses == uses_.end()) return found;
-  for (const StoreFact* store : uses->second.initial_words) {
+  if (call.return_address == 0) return found;
+  for (const StoreFact* store : uses_.uses_of(call.result).initial_words) {
     const TypeIndex type = virtual_tables_.class_of(flow_.atoms, store->value);
     if (type != kNoType) found.push_back(type);
   }
@@ -183,38 +198,22 @@ void TargetFinder::add_argument_targets(std::vector<SiteTarget>& targets, const 
 }
 
 bool TargetFinder::is_returned(const CallFact& call) const {
-  if (call.return_address == 0) return true;
-  const auto found = uses_.find(call.result);
-  return found != uses_.end() && found->second.is_returned;
+  return call.return_address == 0 || uses_.uses_of(call.result).is_returned;
 }
 
 bool TargetFinder::is_from_argument(const Value& value, std::uint64_t pc) const {
   if (value.is_constant()) return false;
-  std::vector<AtomId> behind{value.atom};
-  for (std::size_t i = 0; i < behind.size(); ++i) {
-    const Atom& atom = flow_.atoms[behind[i]];
-    switch (atom.kind) {
-      case AtomKind::load:
-        if (atom.access.base.is_in_frame() && atom.access.place.index == Register::none) {
-          const std::int64_t offset = plus(atom.access.base.addend, atom.access.place.displacement);
-          if (variables_.is_argument_in_frame(offset, pc)) return true;
-        }
-        break;
-      case AtomKind::choice:
-      case AtomKind::opaque:
-        if (atom.where < static_cast<std::int64_t>(kRegisterCount) &&
-            variables_.is_argument_in_register(static_cast<Register>(atom.where), atom.pc)) {
-          return true;
-        }
-        break;
-      default:
-        break;
-    }
-    for (const Value& source : atom.sources) {
-      if (!source.is_constant() &&
-          std::find(behind.begin(), behind.end(), source.atom) == behind.end()) {
-        behind.push_back(source.atom);
-      }
+  for (const AtomId id : flow_.atoms.ingredients(value)) {
+    const Atom& atom = flow_.atoms[id];
+    if (atom.kind == AtomKind::load) {
+      const Access& access = atom.access;
+      if (!access.base.is_in_frame() || access.place.index != Register::none) continue;
+      const std::int64_t offset = plus(access.base.addend, access.place.displacement);
+      if (variables_.is_argument_in_frame(offset, pc)) return true;
+    } else if (atom.kind == AtomKind::choice || atom.kind == AtomKind::opaque) {
+      if (atom.where >= static_cast<std::int64_t>(kRegisterCount)) continue;
+      if (variables_.is_argument_in_register(static_cast<Register>(atom.where), atom.pc))
+        return true;
     }
   }
   return false;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <map>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "meta/linkage.h"
@@ -35,9 +37,26 @@ struct ResultUses {
   bool is_returned_always = false;  // where it is returned, nothing else may be
 };
 
-// By result. Points into `flow`.
-using UsesByResult = std::map<AtomId, ResultUses>;
-UsesByResult uses_of_results(const FunctionFlow& flow);
+// Finds them. The facts are indexed by value once; a result then costs no more than the choices that it is part of.
+class UseIndex {
+ public:
+  // Keeps a reference to `flow`.
+  explicit UseIndex(const FunctionFlow& flow);
+  const ResultUses& uses_of(AtomId result) const;
+
+ private:
+  struct Facts {
+    std::vector<const HoldFact*> holds;
+    std::vector<const StoreFact*> stores;
+    std::vector<const StoreFact*> stores_through;
+    std::vector<std::pair<const CallFact*, int>> arguments;
+    bool is_returned = false;
+  };
+  const FunctionFlow& flow_;
+  std::unordered_map<AtomId, Facts> facts_;                  // by the value that they are about
+  std::unordered_map<AtomId, std::vector<AtomId>> choices_;  // that may be the value
+  mutable std::unordered_map<AtomId, ResultUses> uses_;
+};
 
 // The types that the program gives to what calls return, in one function.
 class TargetFinder {
@@ -72,7 +91,7 @@ class TargetFinder {
   TypedVariables variables_;
   std::map<AtomId, types::TypeIndex> result_types_;
   PointerTypes pointers_;
-  UsesByResult uses_;
+  UseIndex uses_;
 };
 
 // What a function's return value points at by its declaration; kNoType if that is not known or no object.

@@ -90,6 +90,8 @@ class AtomTable {
 
   // Every atom that `value` may be a plain copy of: itself, or what a choice chooses from.
   std::vector<AtomId> alternatives(const Value& value) const;
+  // Every atom that `value` is computed from in any way, its own included.
+  std::vector<AtomId> ingredients(const Value& value) const;
 
  private:
   struct Key {
@@ -115,16 +117,32 @@ inline AtomId AtomTable::intern(AtomKind kind, std::uint64_t pc, std::int64_t wh
   return at->second;
 }
 
+inline std::vector<AtomId> AtomTable::ingredients(const Value& value) const {
+  std::vector<bool> seen(atoms_.size());
+  std::vector<AtomId> found;
+  const auto add = [&](const Value& v) {
+    if (v.is_constant() || seen[v.atom]) return;
+    seen[v.atom] = true;
+    found.push_back(v.atom);
+  };
+  add(value);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (const Value& source : atoms_[found[i]].sources) add(source);
+  }
+  return found;
+}
+
 inline std::vector<AtomId> AtomTable::alternatives(const Value& value) const {
   if (!value.is_atom()) return {};
+  std::vector<bool> seen(atoms_.size());
   std::vector<AtomId> found{value.atom};
+  seen[value.atom] = true;
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (atoms_[found[i]].kind != AtomKind::choice) continue;
     for (const Value& source : atoms_[found[i]].sources) {
       if (!source.is_atom()) continue;
-      bool is_new = true;
-      for (const AtomId old : found) is_new = is_new && old != source.atom;
-      if (is_new) found.push_back(source.atom);
+      if (!seen[source.atom]) found.push_back(source.atom);
+      seen[source.atom] = true;
     }
   }
   return found;
