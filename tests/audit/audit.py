@@ -115,7 +115,8 @@ def convert(shape, fields):
 class Subject:
     """One run of one build, and its verdicts."""
 
-    def __init__(self, rows, asks, code_sizes, gdb_answers):
+    def __init__(self, rows, asks, code_sizes, gdb_answers, outside):
+        self.outside = outside
         self.rows = rows
         self.asks = asks
         self.code_sizes = code_sizes
@@ -152,6 +153,12 @@ class Subject:
         """Yields (kind, verdict, detail); verdict is right, wrong or the reason why it cannot be told."""
         row = self.rows[ask.row]
         root = self.rows[row.object]
+        verdicts = list(self.judge_inside(ask, row, root))
+        yield from verdicts
+        if all(verdict != "wrong" for _, verdict, _ in verdicts):
+            yield self.from_outside(ask, root)
+
+    def judge_inside(self, ask, row, root):
         if ask.which in ("before", "past"):
             yield self.judge_outside(ask, root)
             return
@@ -169,6 +176,23 @@ class Subject:
             yield self.in_frame(ask, row, root)
         else:
             yield self.whole(ask, row, root)
+
+    def from_outside(self, ask, root):
+        """`allocs what` on the same process says what the process itself says."""
+        kind = "the same from outside"
+        found = self.outside.get(ask.address, {})
+        if ask.error:
+            return kind, "right", ""
+        if "allocator" not in found:
+            return kind, "unknown outside", f"inside {ask.allocator} {ask.base:#x} {ask.type}, outside {found}"
+        size = found.get("code_size") or found["size"]
+        there = [found["allocator"], int(found["base"], 16), size, found["type"] or "", found.get("path", "")]
+        here = [ask.allocator, ask.base, ask.size, ask.type_name, ask.path]
+        if not ask.type:
+            here[4] = there[4]  # without a type there is no path to compare
+        if root.kind == "local of another thread" or here == there:
+            return kind, "right", ""
+        return kind, "wrong", f"inside {here}, outside {there}"
 
     def judge_outside(self, ask, root):
         """The byte before an object or past its end is not of that object, whosever it is."""
@@ -346,14 +370,26 @@ def run(program, prefix, language, folder, with_gdb):
         if line.startswith("END"):
             break
     rows, asks, disagreements, ended = parse(lines)
-    answers = {}
+    answers, outside = {}, {}
     if ended and with_gdb and shutil.which("gdb"):
         answers = ask_gdb(guest.pid, rows, language, folder)
+    if ended:
+        outside = ask_from_outside(guest.pid, asks, prefix, environment)
     guest.communicate("go on\n")
     if not ended or guest.returncode != 0:
         last = asks[-1] if asks else None
         raise RuntimeError(f"the subject ended with status {guest.returncode}; the last question was {last}")
-    return rows, asks, disagreements, answers
+    return rows, asks, disagreements, answers, outside
+
+
+def ask_from_outside(pid, asks, prefix, environment):
+    """What `allocs what PID` says, by address."""
+    addresses = sorted({ask.address for ask in asks})
+    done = subprocess.run([str(prefix / "bin/allocs"), "what", "--json", str(pid), *map(hex, addresses)],
+                          env=environment, capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"allocs what ends with status {done.returncode}: {done.stderr.strip()}")
+    return {int(finding["address"], 16): finding for finding in json.loads(done.stdout)}
 
 
 def ask_gdb(pid, rows, language, folder):
@@ -448,11 +484,11 @@ def main():
             folder = pathlib.Path(folder)
             program = build(flags, options.language, prefix, folder)
             try:
-                rows, asks, disagreements, answers = run(program, prefix, options.language, folder, not options.no_gdb)
+                rows, asks, disagreements, answers, outside = run(program, prefix, options.language, folder, not options.no_gdb)
             except RuntimeError as problem:
                 failures.append(f"{name}: {problem}")
                 continue
-            subject = Subject(rows, asks, code_sizes(program, rows), answers)
+            subject = Subject(rows, asks, code_sizes(program, rows), answers, outside)
         is_unoptimised = "-O0" in flags
         for one in (table, total):
             one.add(name, subject, is_unoptimised)
