@@ -124,19 +124,26 @@ class ShadowWriter {
   }
 
   void write_boundaries(std::uint64_t start, std::uint64_t size) const {
-    const std::uint64_t end = start + size;
-    std::uint64_t b = first_boundary(start);
-    for (; b + least_tail(kG) <= end; b = next_boundary(b)) {
-      raise_highest_level(level_of(b));
-      Cell* const cell = cell_at(b);
-      if (cell != nullptr) store_.store(cell, boundary_record(start, b, kG));
+    const std::uint64_t end = start + size - least_tail(kG);  // the last address that may have a record
+    std::uint64_t region = region_of(start);
+    std::uint64_t word = load_relaxed(directory_[region]);
+    std::uint64_t last = 0;
+    for (std::uint64_t b = first_boundary(start); b <= end; b = next_boundary(b)) {
+      if (region_of(b) != region) [[unlikely]] {
+        region = region_of(b);
+        if (b >= raw(kEndOfUserAddresses)) break;
+        word = load_acquire(directory_[region]);
+        if (word == 0) word = make_leaf_(region);
+      }
+      if (word != 0) store_.store(existing_cell(word, b), boundary_record(start, b, kG));
+      last = b;
     }
+    if (last != 0) raise_highest_level(level_of(last));
   }
 
   void erase(std::uint64_t start) const {
     const std::uint64_t word = load_relaxed(directory_[region_of(start)]);
     if (word == 0) return;
-    // Not ours to clear if another block starts in the cell's other half: a free of an address that is no block.
     store_.publish(existing_cell(word, start), 0);
   }
 
