@@ -22,9 +22,9 @@ using allocs::self::SelfProcess;
 
 const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
 
-[[gnu::always_inline]] inline Answer ask(const void* obj, SelfProcess::Mode mode) {
+[[gnu::always_inline]] inline Answer ask(const void* obj, SelfProcess::Mode mode, bool wants_types = true) {
   const auto here = allocs::runt::current_registers();
-  const SelfProcess process(mode, here);
+  const SelfProcess process(mode, here, wants_types);
   return allocs::query::query(process, address_of(obj));
 }
 
@@ -68,16 +68,16 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode, con
 extern "C" {
 
 ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
-  return allocs::preload::object_of(ask(obj, SelfProcess::Mode::wait).allocator);
+  return allocs::preload::object_of(ask(obj, SelfProcess::Mode::wait, false).allocator);
 }
 
 ALLOCS_EXPORT void* alloc_get_base(const void* obj) {
-  const Answer answer = ask(obj, SelfProcess::Mode::wait);
+  const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
   return answer.error == ALLOC_OK ? const_cast<void*>(pointer(answer.range.begin)) : nullptr;
 }
 
 ALLOCS_EXPORT size_t alloc_get_size(const void* obj) {
-  const Answer answer = ask(obj, SelfProcess::Mode::wait);
+  const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
   return answer.error != ALLOC_OK || answer.is_function ? 0 : size_of(answer);
 }
 
@@ -86,7 +86,7 @@ ALLOCS_EXPORT struct uniqtype* alloc_get_type(const void* obj) {
 }
 
 ALLOCS_EXPORT const void* alloc_get_site(const void* obj) {
-  const Answer answer = ask(obj, SelfProcess::Mode::wait);
+  const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
   return answer.error == ALLOC_OK ? pointer(answer.site) : nullptr;
 }
 

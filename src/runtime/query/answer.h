@@ -43,6 +43,7 @@ struct Answer {
   const char* name = nullptr;  // lives as long as the metadata does
   int thread = 0;
   bool is_function = false;
+  bool is_by_loader = false;   // a block that the dynamic linker allocated
   bool is_empty = false;       // a block of no bytes: the range is the one byte at its address
 
   static Answer cannot_tell(int why) {

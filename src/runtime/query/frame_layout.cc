@@ -70,12 +70,15 @@ void for_each_variable_in_memory(const types::Image& image, const types::Functio
   }
   for (const auto& variable : variables.subspan(function.first_variable, function.variable_count)) {
     for_each_entry(image, function, variable, [&](const Entry& entry) {
-      if (entry.kind != LocationKind::memory) return;
+      if (entry.kind != LocationKind::memory && entry.kind != LocationKind::memory_at_sp) return;
       narrow(layout, entry.begin);
       narrow(layout, entry.end);
       if (layout.pc < entry.begin || layout.pc >= entry.end) return;
       const std::uint64_t size = size_in_memory(image, variable.type);
-      if (size != 0 && size <= kLargestVariable) visit(variable, entry.value, size);
+      if (size == 0 || size > kLargestVariable) return;
+      const bool at_sp = entry.kind == LocationKind::memory_at_sp;
+      if (at_sp) layout.depends_on_sp = true;
+      visit(variable, at_sp ? entry.value - static_cast<std::int64_t>(layout.depth) : entry.value, size);
     });
   }
 }
@@ -103,6 +106,7 @@ Hash128 identity_of(const types::Image& image, const FrameLayout& layout) {
   hasher.add(layout.low_pc);
   hasher.add(layout.high_pc);
   hasher.add(static_cast<std::uint64_t>(layout.low));
+  if (layout.depends_on_sp) hasher.add(layout.depth);
   return hasher.finish();
 }
 
@@ -120,8 +124,11 @@ void put_mangled(TextWriter& out, const char* text) {
 
 }  // namespace
 
-FrameLayout frame_layout(const types::Image& image, const types::FunctionRecord& function, std::uint64_t pc) {
-  FrameLayout layout{.pc = pc, .low_pc = function.low, .high_pc = function.low + function.length};
+FrameLayout frame_layout(const types::Image& image, const types::FunctionRecord& function, std::uint64_t pc,
+                         std::uint64_t depth) {
+  FrameLayout layout{.depth = depth,
+                     .pc = pc,
+                     .low_pc = function.low, .high_pc = function.low + function.length};
   for_each_variable_in_memory(
       image, function, layout,
       [&](const types::VariableRecord&, std::int64_t cfa_offset, std::uint64_t size) {

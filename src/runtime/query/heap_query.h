@@ -9,20 +9,29 @@
 // Blocks of malloc: bounds from the heap shadow, the type from the site that allocated them.
 namespace allocs::query {
 
-// Does the type that the site stands for agree with the size that was asked for? A whole number of elements, or one object, or
-// an object with a flexible end.
-inline bool type_fits(const types::Image& image, const types::SiteRecord& site, std::uint64_t size) {
-  const types::TypeRecord* type = image.type(site.type);
-  if (type == nullptr) return false;
-  if (type->kind == types::Kind::array && type->count == types::kUnbounded) type = image.type(type->target);
-  if (type == nullptr || type->size == types::kUnknownSize || type->size == 0) return false;
-  switch (site.shape) {
+// What the metadata says of one allocation site. The same for every block of it, so that it can be kept.
+struct SiteFacts {
+  Address return_address{};
+  uniqtype* type = nullptr;  // of the whole block
+  int type_error = ALLOC_E_NO_METADATA;
+  std::uint64_t unit = 0;    // bytes of one object, or of one element
+  types::Shape shape = types::Shape::unknown;
+  std::uint8_t grade = ALLOC_GRADE_NONE;
+  std::uint32_t evidence = 0;
+  bool is_in_loader = false;  // the dynamic linker's: perhaps a block of thread-locals
+  bool is_final = false;      // will not change any more
+};
+
+// Does a block of that size agree with the type? A whole number of elements, or one object, or an object with a flexible end.
+inline bool fits(const SiteFacts& facts, std::uint64_t size) {
+  if (facts.unit == 0) return false;
+  switch (facts.shape) {
     case types::Shape::one:
-      return size == type->size;
+      return size == facts.unit;
     case types::Shape::array:
-      return size != 0 && size % type->size == 0;
+      return size != 0 && size % facts.unit == 0;
     case types::Shape::flexible:
-      return size >= type->size;
+      return size >= facts.unit;
     case types::Shape::unknown:
       return false;
   }
@@ -46,24 +55,39 @@ inline std::uint8_t grade_of(const types::SiteRecord& site) {
   return size_fits && has_target ? ALLOC_GRADE_STRONG : ALLOC_GRADE_PLAUSIBLE;
 }
 
+inline std::uint64_t unit_of(const types::Image& image, types::TypeIndex index) {
+  const types::TypeRecord* type = image.type(index);
+  if (type != nullptr && type->kind == types::Kind::array && type->count == types::kUnbounded) type = image.type(type->target);
+  return type == nullptr || type->size == types::kUnknownSize ? 0 : type->size;
+}
+
 template <Process P>
-void set_type_from_site(const P& process, const index::SiteRecord& where, std::uint64_t size, Answer& answer) {
-  if (where.instance == 0) return answer.set_no_type(ALLOC_E_NO_METADATA);
-  const Object* object = process.find_instance(where.instance);
-  if (object == nullptr) return answer.set_no_type(ALLOC_E_NO_METADATA);
-  if (!object->image) return answer.set_no_type(object->image_error);
-  const types::Image& image = *object->image;
-  const types::SiteRecord* site = image.find_site(where.offset);
-  if (site == nullptr || site->type == types::kNoType) return answer.set_no_type(ALLOC_E_NO_TYPE);
-  if ((site->flags & types::kSiteConflict) != 0 || !type_fits(image, *site, size)) {
-    return answer.set_no_type(ALLOC_E_CONFLICT);
-  }
-  answer.evidence |= evidence_of(*site) | ALLOC_EV_DEBUG_INFORMATION;
-  if (uniqtype* type = process.types().type(*object, site->type)) {
-    answer.set_type(type, grade_of(*site));
-  } else {
-    answer.set_no_type(process.types().may_make ? ALLOC_E_NO_MEMORY : ALLOC_E_NOT_YET);
-  }
+SiteFacts read_site_facts(const P& process, const index::SiteRecord& where) {
+  SiteFacts facts{.return_address = where.return_address};
+  const Object* object = where.instance == 0 ? nullptr : process.find_instance(where.instance);
+  if (object == nullptr) return facts;
+  facts.is_in_loader = object->is_loader;
+  facts.is_final = object->is_settled || object->image.has_value();
+  facts.type_error = object->image ? ALLOC_E_NO_TYPE : object->image_error;
+  const types::SiteRecord* site = object->image ? object->image->find_site(where.offset) : nullptr;
+  if (site == nullptr) return facts;
+  if ((site->flags & types::kSiteConflict) != 0) facts.type_error = ALLOC_E_CONFLICT;
+  if (site->type == types::kNoType || (site->flags & types::kSiteConflict) != 0) return facts;
+  facts.type = process.types().type(*object, site->type);
+  facts.type_error = facts.type != nullptr ? ALLOC_OK : process.types().may_make ? ALLOC_E_NO_MEMORY : ALLOC_E_NOT_YET;
+  facts.is_final = facts.type != nullptr;
+  facts.unit = unit_of(*object->image, site->type);
+  facts.shape = site->shape;
+  facts.grade = grade_of(*site);
+  facts.evidence = evidence_of(*site) | ALLOC_EV_DEBUG_INFORMATION;
+  return facts;
+}
+
+inline void set_type_from_site(const SiteFacts& facts, std::uint64_t size, Answer& answer) {
+  if (facts.type == nullptr) return answer.set_no_type(facts.type_error);
+  if (!fits(facts, size)) return answer.set_no_type(ALLOC_E_CONFLICT);
+  answer.evidence |= facts.evidence;
+  answer.set_type(facts.type, facts.grade);
 }
 
 // Context: signal if process.types() may not make types.
@@ -78,13 +102,10 @@ Answer query_heap(const P& process, Address at) {
   Answer answer = Answer::of(root->malloc_kind == index::MallocKind::libc ? Allocator::lib_malloc : Allocator::program_malloc,
                              {block->base, block->base + size}, ALLOC_EV_HEAP_INDEX);
   answer.is_empty = block->size == 0;
-  const auto where = index::site_record_of(process.tables(), *root, block->site);
-  if (!where || block->site < index::kFirstSite) {
-    answer.set_no_type(ALLOC_E_NO_METADATA);
-    return answer;
-  }
-  answer.site = where->return_address;
-  set_type_from_site(process, *where, block->size, answer);
+  const SiteFacts facts = process.site_facts(block->site);
+  answer.site = facts.return_address;
+  answer.is_by_loader = facts.is_in_loader;
+  set_type_from_site(facts, block->size, answer);
   return answer;
 }
 

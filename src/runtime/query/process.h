@@ -44,6 +44,7 @@ struct TypeMaker {
   types::Interner* interner = nullptr;
   types::ScratchMemory scratch{};
   bool may_make = false;
+  bool are_wanted = true;  // false: the question is for bounds only
 
   uniqtype* type(const Object& object, types::TypeIndex index) const {
     if (index == types::kNoType || !object.image) return nullptr;
@@ -64,6 +65,7 @@ struct TypeMaker {
 // for_each_thread(f)  f(const ThreadView&) for each known thread, until f returns false
 // query_stacks(a)     the answer if `a` lies in a known thread's stack
 // initial_stack()     or nullptr when it is not known
+// site_facts(id)      what metadata says of an allocation site; frame_facts(f): of the function that a frame is of
 // mapping_of(a)       the mapping that contains a; asks the kernel, so it is empty when that is not allowed
 // knows_mappings()    whether an empty mapping_of() means that there is none
 // is_ld_so_pool(m)    whether the dynamic linker's own malloc took that mapping

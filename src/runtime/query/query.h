@@ -34,8 +34,7 @@ Answer query(const P& process, Address at) {
   Answer heap = query_heap(process, at);
   if (heap.error == ALLOC_OK) {
     // The loader takes the blocks of thread-locals from malloc.
-    const Object* by = heap.site == Address{} ? nullptr : process.find_object(heap.site);
-    if (by == nullptr || !by->is_loader) return heap;
+    if (!heap.is_by_loader) return heap;
     Answer tls = query_tls(process, at);
     return tls.error == ALLOC_OK ? tls : heap;
   }
@@ -50,8 +49,9 @@ Answer query(const P& process, Address at) {
       initial != nullptr && at >= initial->argc && at < initial->end) {
     return query_auxv(process, *initial, at);
   }
-  Answer stack = process.query_stacks(at);
-  if (stack.error == ALLOC_OK) return stack;
+  // The thread-locals of a thread lie at the outer end of its stack: a frame is surer than they are, "some stack" is not.
+  const Answer stack = process.query_stacks(at);
+  if (stack.error == ALLOC_OK && stack.allocator == Allocator::stackframe) return stack;
   if (Answer tls = query_tls(process, at); tls.error == ALLOC_OK) return tls;
   if (stack.error != ALLOC_E_NOTHING_THERE) return stack;
   if (Answer own = process.query_own(at); own.error == ALLOC_OK) return own;

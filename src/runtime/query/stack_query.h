@@ -32,48 +32,49 @@ inline Answer answer_from_bare_frame(const runt::Frame& frame, AddressRange rang
   return answer;
 }
 
-struct FrameFunction {
+// What the metadata says of the function that a frame is of, at its pc. The same for every frame of that pc and size, so that it can
+// be kept.
+struct FrameFacts {
   const Object* object = nullptr;
   const types::FunctionRecord* function = nullptr;
   FrameLayout layout{};
+  uniqtype* type = nullptr;
 };
 
 template <Process P>
-FrameFunction function_of(const P& process, const runt::Frame& frame) {
-  FrameFunction found{.object = process.find_object(frame.lookup_pc())};
-  if (found.object == nullptr || !found.object->image) return found;
-  const std::uint64_t pc = raw(found.object->link_address(frame.lookup_pc()));
-  found.function = found.object->image->find_function(pc);
-  if (found.function == nullptr) return found;
-  found.layout = frame_layout(*found.object->image, *found.function, pc);
-  if (frame.has_fixed_size) found.layout.low = std::min(found.layout.low, -static_cast<std::int64_t>(frame.cfa - frame.sp));
-  return found;
+FrameFacts read_frame_facts(const P& process, const runt::Frame& frame) {
+  FrameFacts facts{.object = process.find_object(frame.lookup_pc())};
+  if (facts.object == nullptr || !facts.object->image) return facts;
+  const types::Image& image = *facts.object->image;
+  const std::uint64_t pc = raw(facts.object->link_address(frame.lookup_pc()));
+  facts.function = image.find_function(pc);
+  if (facts.function == nullptr) return facts;
+  const std::uint64_t depth = frame.cfa - frame.sp;
+  facts.layout = frame_layout(image, *facts.function, pc, depth);
+  if (frame.has_fixed_size) facts.layout.low = std::min(facts.layout.low, -static_cast<std::int64_t>(depth));
+  if (process.types().are_wanted) facts.type = frame_type(process.types(), *facts.object, *facts.function, facts.layout);
+  return facts;
 }
 
 // `at` lies between the frame's lowest byte and the end of its arguments on the stack.
 template <Process P>
-Answer answer_from_frame(const P& process, const runt::Frame& frame, const FrameFunction& in, Address at) {
+Answer answer_from_frame(const P& process, const runt::Frame& frame, const FrameFacts& facts, Address at) {
   const AddressRange whole{frame.lowest(), frame.cfa};
-  if (in.function == nullptr) {
-    const int why = in.object == nullptr ? ALLOC_E_NO_METADATA : in.object->image ? ALLOC_E_NO_TYPE : in.object->image_error;
+  if (facts.function == nullptr) {
+    const bool has_image = facts.object != nullptr && facts.object->image;
+    const int why = has_image ? ALLOC_E_NO_TYPE : facts.object != nullptr ? facts.object->image_error : ALLOC_E_NO_METADATA;
     return answer_from_bare_frame(frame, whole, why);
   }
-  const types::Image& image = *in.object->image;
-  AddressRange typed{frame.cfa + static_cast<std::uint64_t>(in.layout.low),
-                     frame.cfa + static_cast<std::uint64_t>(in.layout.high)};
-  Answer answer;
-  if (typed.size() == 0) {
-    answer = answer_from_bare_frame(frame, whole, ALLOC_E_NO_TYPE);
-  } else if (!typed.contains(at)) {
-    answer = answer_from_bare_frame(frame, {whole.begin, typed.begin}, ALLOC_E_NO_TYPE);
-  } else {
-    answer = answer_from_bare_frame(frame, typed, ALLOC_E_NO_TYPE);
-  }
-  answer.name = image.text(in.function->name);
+  const AddressRange typed{frame.cfa + static_cast<std::uint64_t>(facts.layout.low),
+                           frame.cfa + static_cast<std::uint64_t>(facts.layout.high)};
+  const bool is_typed = typed.size() == 0 || typed.contains(at);
+  const AddressRange range = typed.size() == 0 ? whole : is_typed ? typed : AddressRange{whole.begin, typed.begin};
+  Answer answer = answer_from_bare_frame(frame, range, ALLOC_E_NO_TYPE);
+  answer.name = facts.object->image->text(facts.function->name);
   answer.evidence |= ALLOC_EV_DEBUG_INFORMATION;
-  if (typed.size() != 0 && !typed.contains(at)) return answer;
-  if (uniqtype* type = frame_type(process.types(), *in.object, *in.function, in.layout)) {
-    answer.set_type(type, ALLOC_GRADE_EXACT);
+  if (!is_typed) return answer;
+  if (facts.type != nullptr) {
+    answer.set_type(facts.type, ALLOC_GRADE_EXACT);
   } else {
     answer.set_no_type(process.types().may_make ? ALLOC_E_NO_MEMORY : ALLOC_E_NOT_YET);
   }
@@ -106,10 +107,10 @@ class PlainWalk {
 // The arguments that `callee` got on the stack, if `at` is in one of them.
 template <Process P>
 std::optional<Answer> answer_from_stack_arguments(const P& process, const runt::Frame& callee, Address at) {
-  const FrameFunction in = function_of(process, callee);
-  if (in.function == nullptr || in.layout.high <= 0) return std::nullopt;
-  if (at >= callee.cfa + static_cast<std::uint64_t>(in.layout.high)) return std::nullopt;
-  return answer_from_frame(process, callee, in, at);
+  const FrameFacts facts = process.frame_facts(callee);
+  if (facts.function == nullptr || facts.layout.high <= 0) return std::nullopt;
+  if (at >= callee.cfa + static_cast<std::uint64_t>(facts.layout.high)) return std::nullopt;
+  return answer_from_frame(process, callee, facts, at);
 }
 
 // Walks until the frame that contains `at`. "Cannot tell" if the walk ends before it. An address below the innermost frame is in
@@ -125,7 +126,7 @@ Answer query_frames(const P& process, W& walk, Address at) {
       if (callee && !callee->is_signal_frame && at < callee->cfa + kMostArgumentBytes) {
         if (auto argument = answer_from_stack_arguments(process, *callee, at)) return *argument;
       }
-      return answer_from_frame(process, *frame, function_of(process, *frame), at);
+      return answer_from_frame(process, *frame, process.frame_facts(*frame), at);
     }
     callee = frame;
   }

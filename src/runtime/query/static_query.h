@@ -39,7 +39,7 @@ inline Answer answer_from_static(const TypeMaker& types, const Object& object, c
   if ((record.flags & types::kStaticSizeGuessed) != 0) answer.base_grade = ALLOC_GRADE_PLAUSIBLE;
   if (record.name != 0) answer.name = image.text(record.name);
   answer.is_function = record.kind == types::StaticKind::function;
-  if (record.type == types::kNoType) {
+  if (record.type == types::kNoType || !types.are_wanted) {
     answer.set_no_type(ALLOC_E_NO_TYPE);
   } else if (uniqtype* type = types.type(object, record.type)) {
     answer.set_type(type, inferred ? ALLOC_GRADE_STRONG : ALLOC_GRADE_EXACT);

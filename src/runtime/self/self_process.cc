@@ -4,6 +4,7 @@
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/index/find_block.h"
 #include "runtime/query/initial_stack.h"
+#include "runtime/self/fact_caches.h"
 #include "runtime/self/loader.h"
 #include "runtime/self/memory.h"
 
@@ -15,6 +16,8 @@ constinit types::Interner g_interner;
 constinit Loader g_loader;
 constinit runt::RuleCache g_rules;
 constinit std::atomic<std::uint64_t> g_rules_hold_for{0};
+constinit SiteFactsCache g_site_facts;
+constinit FrameFactsCache g_frame_facts;
 constinit query::InitialStack g_initial_stack;
 constinit bool g_has_initial_stack = false;
 
@@ -42,10 +45,14 @@ class CallerWalk {
   AddressRange own_code_;
 };
 
+// Changes whenever the set of loaded objects does, or is about to.
+std::uint64_t object_generation() {
+  return index::load_acquire(allocators::g_root.module_generation) + index::load_acquire(allocators::g_root.modules_changed);
+}
+
 // Cached unwind rules hold as long as the set of loaded objects does. Only one thread empties the cache for a change.
 void forget_rules_of_gone_modules() {
-  const std::uint64_t now = index::load_acquire(allocators::g_root.module_generation) +
-                            index::load_acquire(allocators::g_root.modules_changed);
+  const std::uint64_t now = object_generation();
   std::uint64_t seen = g_rules_hold_for.load(std::memory_order_acquire);
   if (seen != now && g_rules_hold_for.compare_exchange_strong(seen, now, std::memory_order_acq_rel)) {
     g_rules.next_generation();
@@ -71,10 +78,13 @@ void open(const char* const* environment) {
   read_initial_stack();
 }
 
-SelfProcess::SelfProcess(Mode mode, const runt::Registers& caller)
+SelfProcess::SelfProcess(Mode mode, const runt::Registers& caller, bool wants_types)
     : mode_(mode),
       caller_(caller),
-      types_{.interner = &g_interner, .scratch = scratch_memory(), .may_make = mode == Mode::wait} {}
+      types_{.interner = &g_interner,
+             .scratch = scratch_memory(),
+             .may_make = mode == Mode::wait,
+             .are_wanted = wants_types} {}
 
 namespace {
 
@@ -99,8 +109,28 @@ const query::Object* SelfProcess::find_instance(std::uint32_t instance) const {
   if (const query::Object* object = g_loader.object(instance, may_wait())) return object;
   const auto module = index::module_record_of(tables(), *root(), instance);
   if (!module) return nullptr;
-  scratch_object_ = bare_object(*module);
-  return &scratch_object_;
+  return &scratch_object_.emplace(bare_object(*module));
+}
+
+query::SiteFacts SelfProcess::site_facts(std::uint32_t id) const {
+  if (const query::SiteFacts* known = g_site_facts.find(id)) return *known;
+  const auto where = index::site_record_of(tables(), *root(), id);
+  if (!where) return {};
+  const query::SiteFacts facts = query::read_site_facts(*this, *where);
+  if (facts.is_final && may_wait()) g_site_facts.put(id, facts);
+  return facts;
+}
+
+query::FrameFacts SelfProcess::frame_facts(const runt::Frame& frame) const {
+  constexpr std::uint64_t kAnyDepth = ~std::uint64_t{0};
+  const std::uint64_t pc = raw(frame.lookup_pc());
+  const std::uint64_t depth = frame.has_fixed_size ? frame.cfa - frame.sp : kAnyDepth;
+  const std::uint64_t generation = object_generation();
+  if (const auto* known = g_frame_facts.find(pc, depth, generation, nullptr)) return known->facts;
+  const query::FrameFacts facts = query::read_frame_facts(*this, frame);
+  const bool is_final = facts.function != nullptr && facts.type != nullptr && !facts.layout.depends_on_sp;
+  if (is_final && may_wait()) g_frame_facts.put(pc, depth, generation, facts);
+  return facts;
 }
 
 const query::InitialStack* SelfProcess::initial_stack() const {
@@ -156,7 +186,8 @@ query::Answer SelfProcess::query_stacks(Address at) const {
   query::Answer answer =
       query::Answer::of(query::Allocator::stack, {thread->stack_low, thread->stack_high}, ALLOC_EV_THREAD_TABLE);
   answer.thread = static_cast<int>(thread->tid);
-  answer.set_no_type(ALLOC_E_OTHER_THREAD);
+  const bool is_own = thread->thread_pointer == raw(runt::self::thread_pointer());
+  answer.set_no_type(is_own ? ALLOC_E_NO_TYPE : ALLOC_E_OTHER_THREAD);
   return answer;
 }
 

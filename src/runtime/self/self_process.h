@@ -7,6 +7,7 @@
 #include "runt/self.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/tables.h"
+#include "runtime/query/heap_query.h"
 #include "runtime/query/process.h"
 #include "runtime/query/stack_query.h"
 #include "runtime/self/bare_object.h"
@@ -23,7 +24,7 @@ class SelfProcess {
   };
 
   // `caller`: the registers of the API function that was called, which stays on the stack during the query.
-  SelfProcess(Mode mode, const runt::Registers& caller);
+  SelfProcess(Mode mode, const runt::Registers& caller, bool wants_types = true);
 
   TrustedMemory tables() const { return {}; }
   TrustedMemory host() const { return {}; }  // asked only about the initial stack, which stays
@@ -32,6 +33,8 @@ class SelfProcess {
   const query::Object* find_object(Address at) const;
   const query::Object* find_instance(std::uint32_t instance) const;
   const query::InitialStack* initial_stack() const;
+  query::SiteFacts site_facts(std::uint32_t id) const;
+  query::FrameFacts frame_facts(const runt::Frame& frame) const;
   query::Answer query_stacks(Address at) const;
   query::Answer query_own(Address at) const;
   std::optional<query::MappingView> mapping_of(Address at) const;
@@ -57,7 +60,7 @@ class SelfProcess {
   Mode mode_;
   const runt::Registers& caller_;
   query::TypeMaker types_;
-  mutable query::Object scratch_object_;
+  mutable std::optional<query::Object> scratch_object_;  // for want of memory that outlives the query
 };
 
 // Memory of this process that may vanish at any moment, read through the kernel. A view is valid until the fourth next one.
@@ -80,7 +83,7 @@ static_assert(Memory<CheckedMemory>);
 template <typename Visit>
 void SelfProcess::for_each_thread(Visit&& visit) const {
   const Address own = runt::self::thread_pointer();
-  if (!visit(query::ThreadView{.id = 0, .thread_pointer = own}, tables())) return;
+  if (!visit(query::ThreadView{.id = id_of_caller(), .thread_pointer = own}, tables())) return;
   if (!may_wait()) return;
   const CheckedMemory checked;
   index::for_each_thread(tables(), *root(), [&](const index::ThreadRecord& thread) {

@@ -13,6 +13,7 @@
 #include "runt/remote/thread_state.h"
 #include "runtime/index/find_block.h"
 #include "runtime/index/tables.h"
+#include "runtime/query/heap_query.h"
 #include "runtime/query/initial_stack.h"
 #include "runtime/query/process.h"
 #include "runtime/query/stack_query.h"
@@ -87,6 +88,12 @@ class RemoteProcess {
       if (!visit(query::ThreadView{.id = thread.id, .thread_pointer = thread.thread_pointer}, memory_)) return;
     }
   }
+
+  query::SiteFacts site_facts(std::uint32_t id) const {
+    const auto where = index::site_record_of(memory_, *root_, id);
+    return where ? query::read_site_facts(*this, *where) : query::SiteFacts{};
+  }
+  query::FrameFacts frame_facts(const runt::Frame& frame) const { return query::read_frame_facts(*this, frame); }
 
   query::Answer query_stacks(Address at) const;
   const query::InitialStack* initial_stack() const { return initial_stack_ ? &*initial_stack_ : nullptr; }
