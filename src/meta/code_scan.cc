@@ -234,7 +234,10 @@ class Scanner {
   void note_slot() {
     const auto place = rip_place();
     if (!place || raw_.opcode == kLea) return;
-    if (linkage_.callee_in_slot(*place).known()) result_.slot_uses.push_back({at_, *place});
+    if (!linkage_.callee_in_slot(*place).known()) return;
+    const bool is_call = raw_.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && raw_.opcode == kIndirect &&
+                         raw_.raw.modrm.reg == 2;
+    result_.slot_uses.push_back({at_, is_call ? at_ + raw_.length : 0, *place});
   }
 
   void call(std::uint64_t target) {

@@ -20,6 +20,7 @@ struct CodeCall {
 // An instruction that mentions a word of the global offset table (or any other word that the loader fills in).
 struct SlotUse {
   std::uint64_t at = 0;
+  std::uint64_t return_address = 0;  // 0 if it is not a call
   std::uint64_t slot = 0;
 };
 

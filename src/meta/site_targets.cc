@@ -206,7 +206,7 @@ bool TargetFinder::is_from_argument(const Value& value, std::uint64_t pc) const 
   for (const AtomId id : flow_.atoms.ingredients(value)) {
     const Atom& atom = flow_.atoms[id];
     if (atom.kind == AtomKind::load) {
-      const Access& access = atom.access;
+      const Access& access = flow_.atoms.access_of(atom);
       if (!access.base.is_in_frame() || access.place.index != Register::none) continue;
       const std::int64_t offset = plus(access.base.addend, access.place.displacement);
       if (variables_.is_argument_in_frame(offset, pc)) return true;

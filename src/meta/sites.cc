@@ -55,13 +55,15 @@ class SiteReader {
         containers_(model.types) {}
 
   std::vector<Site> read() {
-    find_function_starts();
-    find_callers();
-    learn_known_functions();
-    follow_all_callers();
-    // Which functions allocate is fixed from here on.
     std::vector<Site> sites;
-    for (auto& [low, followed] : followed_) read_function(*followed, sites);
+    learn_known_functions();
+    if (!model_.functions.empty()) {  // else there are no types to be found
+      find_function_starts();
+      find_callers();
+      follow_all_callers();
+      // Which functions allocate is fixed from here on.
+      for (auto& [low, followed] : followed_) read_function(*followed, sites);
+    }
     add_calls_not_seen(sites);
     return sites;
   }
@@ -261,16 +263,20 @@ class SiteReader {
   void add_calls_not_seen(std::vector<Site>& sites) {
     std::unordered_set<std::uint64_t> seen;
     for (const Site& site : sites) seen.insert(site.record.return_address);
-    for (const CodeCall& call : scan_.calls) {
-      if (call.return_address == 0 || seen.contains(call.return_address)) continue;
-      const AllocationFunction* function = allocation_function(linkage_.callee_at(call.target));
-      if (function == nullptr) continue;
+    const auto add = [&](std::uint64_t at, std::uint64_t return_address, const Callee& callee) {
+      const AllocationFunction* function = allocation_function(callee);
+      if (function == nullptr || return_address == 0 || seen.contains(return_address)) return;
       Site site;
-      site.record = start_record(call.return_address, *function);
-      if (const FunctionRecord* f = types::function_at(model_, call.at)) {
-        site.record.function = f->name;
-      }
+      site.record = start_record(return_address, *function);
+      site.is_text = function->kind == AllocationKind::text;
+      if (const FunctionRecord* f = types::function_at(model_, at)) site.record.function = f->name;
       sites.push_back(site);
+    };
+    for (const CodeCall& call : scan_.calls) {
+      add(call.at, call.return_address, linkage_.callee_at(call.target));
+    }
+    for (const SlotUse& use : scan_.slot_uses) {
+      add(use.at, use.return_address, linkage_.callee_in_slot(use.slot));
     }
   }
 

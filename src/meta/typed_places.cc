@@ -275,9 +275,11 @@ void PointerTypes::add_atom_targets(std::vector<TypedPlace>& found, const Value&
     case AtomKind::frame:
       for (const TypedPlace& place : variables_.in_frame(value.addend, pc)) add_new(found, place);
       break;
-    case AtomKind::load:
-      for (const TypeIndex t : pointees(places_of(atom.access, atom.access.pc, depth + 1))) add(t);
+    case AtomKind::load: {
+      const Access& access = flow_.atoms.access_of(atom);
+      for (const TypeIndex t : pointees(places_of(access, access.pc, depth + 1))) add(t);
       break;
+    }
     case AtomKind::entry:
       add_register(flow_.low);
       break;

@@ -45,8 +45,7 @@ class Evaluation {
         frame_rule_(frame_rule),
         is_entry_(code.is_entry),
         paths_(object, linkage, code.low, code.high),
-        code_(paths_.code()),
-        starts_(code_.size()) {
+        code_(paths_.code()) {
     flow_.low = code.low;
     flow_.high = code.high;
   }
@@ -60,6 +59,7 @@ class Evaluation {
     recording_ = true;
     pass();
     close_holds();
+    flow_.atoms.freeze();
     return std::move(flow_);
   }
 
@@ -87,14 +87,14 @@ class Evaluation {
   }
 
   void flow_to(std::size_t target) {
-    std::optional<MachineState>& there = starts_[target];
-    if (!there) {
-      there = state_;
+    const auto [at, is_first] = starts_.try_emplace(target, *state_);
+    if (is_first) {
       changed_ = true;
       return;
     }
+    MachineState& there = at->second;
     const std::uint64_t pc = code_[target].address;
-    changed_ |= there->join(*state_, [&](std::int64_t where, const Value& a, const Value& b) {
+    changed_ |= there.join(*state_, [&](std::int64_t where, const Value& a, const Value& b) {
       if (where == static_cast<int>(Register::rsp) || where == static_cast<int>(Register::rbp)) {
         const auto rule = frame_rule_(pc);
         if (rule && where == static_cast<int>(rule->base)) return Value::in_frame(-rule->offset);
@@ -128,7 +128,7 @@ class Evaluation {
     bool any = false;
     bool after_stop = false;
     for (std::size_t i = 0; i < code_.size(); ++i) {
-      if (after_stop && !starts_[i] && code_[i].operation != Operation::look &&
+      if (after_stop && !starts_.contains(i) && code_[i].operation != Operation::look &&
           code_[i].operation != Operation::stop) {
         starts_[i] = unknown_state(code_[i].address);
         paths_.add_target(i);
@@ -145,7 +145,8 @@ class Evaluation {
     for (std::size_t i = 0; i < code_.size(); ++i) {
       if (paths_.is_target(i)) {
         if (state_) flow_to(i);
-        state_ = starts_[i];
+        const auto start = starts_.find(i);
+        state_ = start == starts_.end() ? std::nullopt : std::optional{start->second};
       }
       if (!state_) continue;
       now_ = &code_[i];
@@ -213,7 +214,7 @@ class Evaluation {
     }
     if (operand.size < 4) return opaque(to);
     const AtomId id = atom_here(AtomKind::load, to);
-    flow_.atoms[id].access = access;
+    flow_.atoms.set_access(id, access);
     return Value::of(id);
   }
 
@@ -422,8 +423,10 @@ class Evaluation {
     const Value& v = (*state_)[target.gpr];
     if (v.is_constant()) return linkage_.callee_at(static_cast<std::uint64_t>(v.addend));
     const Atom& atom = flow_.atoms[v.atom];
-    if (!v.is_atom() || atom.kind != AtomKind::load || !atom.access.place.is_absolute()) return {};
-    return linkage_.callee_in_slot(static_cast<std::uint64_t>(atom.access.place.displacement));
+    if (!v.is_atom() || atom.kind != AtomKind::load) return {};
+    const MemoryPlace& place = flow_.atoms.access_of(atom).place;
+    if (!place.is_absolute()) return {};
+    return linkage_.callee_in_slot(static_cast<std::uint64_t>(place.displacement));
   }
 
   CallFact call_fact(const Callee& callee) {
@@ -449,7 +452,7 @@ class Evaluation {
     }
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
-      if ((kCallClobbers & mask_of(reg)) != 0) (*state_)[reg] = opaque(reg);
+      if ((kCallClobbers & mask_of(reg)) != 0) (*state_)[reg] = Value::of(kAnything);
     }
     (*state_)[Register::rax] = Value::of(result);
     state_->forget_slots(escaped_from_, kNothingEscapes);
@@ -523,7 +526,8 @@ class Evaluation {
   bool is_address(const Value& value) const {
     if (value.is_constant()) return true;
     const Atom& atom = flow_.atoms[value.atom];
-    return value.factor == 1 && atom.kind == AtomKind::load && atom.access.place.is_absolute();
+    return value.factor == 1 && atom.kind == AtomKind::load &&
+           flow_.atoms.access_of(atom).place.is_absolute();
   }
 
   const Linkage& linkage_;
@@ -532,7 +536,7 @@ class Evaluation {
   FunctionFlow flow_;
   CodePaths paths_;
   const std::vector<Instruction>& code_;
-  std::vector<std::optional<MachineState>> starts_;  // of the instructions that are jumped to
+  std::unordered_map<std::size_t, MachineState> starts_;  // of the instructions that are jumped to
   std::optional<MachineState> state_;  // before `now_`; none where control does not come
   const Instruction* now_ = nullptr;
   std::int64_t escaped_from_ = kNothingEscapes;

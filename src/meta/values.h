@@ -15,6 +15,8 @@ namespace allocs::meta {
 using AtomId = std::uint32_t;
 inline constexpr AtomId kConstant = 0;      // the atom of plain numbers
 inline constexpr AtomId kFrameAddress = 1;  // the canonical frame address
+inline constexpr AtomId kAnything =
+    2;  // what a called function leaves in a register: of no use to anybody
 
 // factor * atom + addend.
 struct Value {
@@ -60,7 +62,7 @@ enum class AtomKind : std::uint8_t {
   entry,  // what register `where` held when the function was entered
   opaque,  // what the instruction before `pc` put in `where`; computed from `sources` if there are any
   result,   // what the call that returns to `pc` returned
-  load,     // what memory held at `access`
+  load,     // what memory held at its access
   sum,      // sources[0] + sources[1]
   product,  // sources[0] * sources[1]
   choice,   // one of the sources, depending on the way taken to `pc`
@@ -73,19 +75,31 @@ struct Atom {
   AtomKind kind = AtomKind::constant;
   std::uint64_t pc = 0;
   std::int64_t where = 0;
+  std::uint32_t access = 0;  // of a load: see AtomTable::access_of
   std::vector<Value> sources;
-  Access access;
 };
 
 // All atoms of one function. The same (kind, pc, where) gives the same atom, so evaluating an instruction again changes at most
 // what its atom is made of, and the number of atoms is bounded by the code.
 class AtomTable {
  public:
-  AtomTable() : atoms_(2) { atoms_[kFrameAddress].kind = AtomKind::frame; }
+  AtomTable() : atoms_(3) {
+    atoms_[kFrameAddress].kind = AtomKind::frame;
+    atoms_[kAnything].kind = AtomKind::opaque;
+    atoms_[kAnything].where = static_cast<std::int64_t>(Register::none);
+  }
 
   AtomId intern(AtomKind kind, std::uint64_t pc, std::int64_t where);
   const Atom& operator[](AtomId id) const { return atoms_[id]; }
   Atom& operator[](AtomId id) { return atoms_[id]; }
+  const Access& access_of(const Atom& load) const { return accesses_[load.access]; }
+  void set_access(AtomId load, const Access& access);
+  // After this nothing can be interned.
+  void freeze() {
+    ids_ = {};
+    atoms_.shrink_to_fit();
+    accesses_.shrink_to_fit();
+  }
   AtomId size() const { return static_cast<AtomId>(atoms_.size()); }
 
   // Every atom that `value` may be a plain copy of: itself, or what a choice chooses from.
@@ -108,13 +122,24 @@ class AtomTable {
     }
   };
   std::vector<Atom> atoms_;
+  std::vector<Access> accesses_{1};
   std::unordered_map<Key, AtomId, KeyHash> ids_;
 };
 
 inline AtomId AtomTable::intern(AtomKind kind, std::uint64_t pc, std::int64_t where) {
   const auto [at, is_new] = ids_.try_emplace(Key{pc, where, kind}, size());
-  if (is_new) atoms_.push_back({kind, pc, where, {}, {}});
+  if (is_new) atoms_.push_back({kind, pc, where, 0, {}});
   return at->second;
+}
+
+inline void AtomTable::set_access(AtomId load, const Access& access) {
+  std::uint32_t& index = atoms_[load].access;
+  if (index == 0) {
+    index = static_cast<std::uint32_t>(accesses_.size());
+    accesses_.push_back(access);
+  } else {
+    accesses_[index] = access;
+  }
 }
 
 inline std::vector<AtomId> AtomTable::ingredients(const Value& value) const {

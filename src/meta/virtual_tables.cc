@@ -61,7 +61,7 @@ TypeIndex VirtualTables::class_of(const AtomTable& atoms, const Value& value) co
   }
   const Atom& atom = atoms[value.atom];
   if (value.addend != kAddressPoint || atom.kind != AtomKind::load) return kNoType;
-  const auto slot = static_cast<std::uint64_t>(atom.access.place.displacement);
+  const auto slot = static_cast<std::uint64_t>(atoms.access_of(atom).place.displacement);
   const Callee table = linkage_.callee_in_slot(slot);
   if (!table.name.empty()) return class_named(table.name);
   const auto local = tables_.find(table.address);
