@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The build of libc's metadata, against other readers of the same debug information."""
+import os
+import re
+import statistics
+
+from figures import Figure, absent
+from measure import Failure, have, interleaved, run
+
+LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
+CPU_SECONDS, SIZE = 0.5, 0.1
+
+
+def debug_file_of(path):
+    found = re.search(r"Build ID: ([0-9a-f]+)", run(["readelf", "-n", path]))
+    if found is None:
+        return None
+    file = f"/usr/lib/debug/.build-id/{found[1][:2]}/{found[1][2:]}.debug"
+    return file if os.path.exists(file) else None
+
+
+def peers(bench, debug_file):
+    """(name, command or None)"""
+    traversal = None
+    try:
+        traversal = bench.compile("dwarf_traversal", "-ldw")
+    except Failure:
+        pass
+    yield "libdw, visit every entry", [traversal, debug_file] if traversal else None
+    pahole = have("pahole")
+    yield "pahole, every type", [pahole, debug_file] if pahole else None
+    gdb = have("gdb")
+    yield "gdb, info types", [gdb, "-q", "-nx", "-batch", "-ex", "info types", debug_file] if gdb else None
+    readelf = have("readelf")
+    yield "readelf --debug-dump=info", [readelf, "--debug-dump=info", debug_file] if readelf and not bench.smoke else None
+
+
+def metadata_rows(bench):
+    debug_file = debug_file_of(LIBC)
+    if debug_file is None:
+        yield absent("metadata: libc", "libc6-dbg")
+        return
+    image = bench.work / "libc.meta"
+    named = [("metadata: libc", [bench.tool, "meta", "build", "-o", image, LIBC])]
+    for name, command in peers(bench, debug_file):
+        if command is None:
+            what = name.split()[0].rstrip(",")
+            yield Figure(f"  peer: {name}", None, "", note="left out of smoke runs" if have(what) else f"{what}: not installed")
+        else:
+            named.append((f"  peer: {name}", command))
+    samples = interleaved(bench, bench.choose(5, 1), *(({}, command) for _, command in named))
+    for (name, _), sample in zip(named, samples):
+        is_ours = not name.startswith(" ")
+        yield Figure(f"{name}: CPU", statistics.median(sample.cpu) / 1e9, "s", CPU_SECONDS if is_ours else None)
+        yield Figure(f"{name}: peak resident", statistics.median(sample.resident) / 1024, "MiB")
+    sizes = os.path.getsize(image), os.path.getsize(debug_file)
+    yield Figure("metadata: libc: image / debug file", sizes[0] / sizes[1], "ratio", SIZE,
+                 note=f"{sizes[0]} of {sizes[1]} bytes, locals included")
