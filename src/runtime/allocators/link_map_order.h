@@ -8,8 +8,6 @@
 // The order in which the loader looks for a symbol, seen from our own object. Context: hook.
 namespace allocs::allocators {
 
-extern "C" __attribute__((visibility("hidden"))) ElfW(Dyn) _DYNAMIC[];
-
 // nullptr when we are in another namespace than the program.
 inline const link_map* our_object() {
   for (const link_map* object = _r_debug.r_map; object != nullptr; object = object->l_next) {

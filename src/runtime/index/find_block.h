@@ -41,27 +41,26 @@ std::optional<Block> find_block(const M& memory, const Root& root, Address a);
 
 // ---- the rest is how ----
 
-// One search through the cells of one directory, blind to blocks in flux.
+// One search through the cells of one directory, blind to blocks in flux. Every function fills `out` and says whether it did: a
+// small struct that is passed on by value through many hands costs more than the search.
 template <Granularity kG, Memory M>
 class ShadowReader {
  public:
   ShadowReader(const M& memory, Address directory, unsigned highest_level)
       : memory_(memory), directory_(directory), highest_level_(highest_level) {}
 
-  std::optional<Block> find(Address a) const {
+  bool find(Address a, Block& out) const {
     const std::uint64_t word = word_of(region_of(raw(a)));
     if (word == 0) {
-      if (highest_level_ < kRegionShift) return std::nullopt;
-    } else if (auto block = scan_back(a, word)) {
-      return block;
+      if (highest_level_ < kRegionShift) return false;
+    } else if (scan_back(a, word, out)) {
+      return true;
     }
-    if (highest_level_ == 0) return std::nullopt;
-    if (auto block = probe_boundaries(a)) return block;
+    if (highest_level_ == 0) return false;
+    if (probe_boundaries(a, a, out)) return true;
     // The last bytes of a block beyond a boundary that had no room for a record: ask for the byte below it.
     const std::uint64_t boundary = raw(a) & ~(kBigBlock - 1);
-    if (raw(a) - boundary >= least_tail(kG)) return std::nullopt;
-    if (auto block = probe_boundaries(Address{boundary - 1}); block && block->contains(a)) return block;
-    return std::nullopt;
+    return raw(a) - boundary < least_tail(kG) && probe_boundaries(Address{boundary - 1}, a, out);
   }
 
  private:
@@ -79,27 +78,29 @@ class ShadowReader {
   }
 
   // The block that starts in cell `index`, if one does and stays there while it is read.
-  std::optional<Block> block_at(std::uint64_t word, std::uint64_t index, Cell start) const {
+  bool read_block(std::uint64_t word, std::uint64_t index, Cell start, Block& out) const {
     std::uint64_t size = size_code_of(start);
     if (size > kMaximumShortSize) {
       const Cell low = cell(word, index + 1);
       const Cell high = size == kSizeInTwoCells ? cell(word, index + 2) : 0;
-      if (size == kSizeInTwoCells && cell(word, index + 1) != low) return std::nullopt;
-      if (cell(word, index) != start) return std::nullopt;
+      if (size == kSizeInTwoCells && cell(word, index + 1) != low) return false;
+      if (cell(word, index) != start) return false;
       size = (low & kPayload) | std::uint64_t{high & kPayload} << kPayloadBits;
     }
-    return Block{Address{start_of(index, start)}, size, site_of(start), BlockState::known,
-                 std::uint8_t{1} << kG.unit_shift};
+    out.base = Address{start_of(index, start)};
+    out.size = size;
+    out.site = site_of(start);
+    out.state = BlockState::known;
+    out.alignment = std::uint8_t{1} << kG.unit_shift;
+    return true;
   }
 
   // Any block that starts less than 1024 bytes below `a`, and some that start a little lower.
-  std::optional<Block> scan_back(Address a, std::uint64_t word) const {
-    std::uint64_t index = raw(a) >> kG.cell_shift;
+  bool scan_back(Address a, std::uint64_t word, Block& out) const {
+    const std::uint64_t index = raw(a) >> kG.cell_shift;
     const Cell own = cell(word, index);
-    if (is_start(own) && start_of(index, own) <= raw(a)) {
-      auto block = block_at(word, index, own);
-      if (block && block->contains(a)) return block;
-      if (block) return std::nullopt;
+    if (is_start(own) && start_of(index, own) <= raw(a) && read_block(word, index, own, out)) {
+      return out.contains(a);
     }
     constexpr std::uint64_t kReach = kBigBlock >> kG.cell_shift;
     const std::uint64_t lowest = index > kReach ? index - kReach : 0;
@@ -109,15 +110,12 @@ class ShadowReader {
       for (; starts != 0; starts &= ~(1u << (31 - __builtin_clz(starts)))) {
         const std::uint64_t at = group + 31 - static_cast<unsigned>(__builtin_clz(starts));
         const Cell start = cell(word, at);
-        if (!is_start(start)) continue;
-        const auto block = block_at(word, at, start);
-        if (!block) continue;
-        return block->contains(a) ? block : std::nullopt;
+        if (is_start(start) && read_block(word, at, start, out)) return out.contains(a);
       }
-      if (group <= lowest) return std::nullopt;
+      if (group <= lowest) return false;
       if ((group & (leaf_cells(kG) - 1)) == 0) {
         word = word_of(region_of((group - 1) << kG.cell_shift));
-        if (word == 0) return std::nullopt;
+        if (word == 0) return false;
       }
     }
   }
@@ -131,60 +129,48 @@ class ShadowReader {
     return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(positive)));
   }
 
-  std::optional<Block> probe_boundaries(Address a) const {
-    for (std::uint64_t b = raw(a) & ~(kBigBlock - 1); b != 0 && level_of(b) <= highest_level_; b &= b - 1) {
-      if (auto block = probe(b); block && block->contains(a)) return block;
+  // Through the boundaries at or below `from`, a block that contains `a`.
+  bool probe_boundaries(Address from, Address a, Block& out) const {
+    for (std::uint64_t b = raw(from) & ~(kBigBlock - 1); b != 0 && level_of(b) <= highest_level_; b &= b - 1) {
+      if (probe(b, true, out) && out.contains(a)) return true;
     }
-    return std::nullopt;
+    return false;
   }
 
   // The block that the record at boundary b stands for, if there is one.
-  std::optional<Block> probe(std::uint64_t b) const {
+  bool probe(std::uint64_t b, bool may_be_far, Block& out) const {
     const std::uint64_t word = word_of(region_of(b));
-    if (word == 0) return std::nullopt;
+    if (word == 0) return false;
     const std::uint64_t index = b >> kG.cell_shift;
     const Cell record = cell(word, index);
-    if (is_size(record)) return start_before(word, index);
-    if (!is_boundary(record)) return std::nullopt;
-    if ((record & kFarBoundary) != 0) {
-      const std::uint64_t back = std::uint64_t{record & kDistance} << kFarUnitShift;
-      if (back == 0 || back >= b) return std::nullopt;
-      return probe_near(b - back);
-    }
-    return start_at(b, record);
+    if (is_size(record)) return read_block_before(word, index, out);
+    if (!is_boundary(record)) return false;
+    if ((record & kFarBoundary) == 0) return read_block_of_record(b, record, out);
+    const std::uint64_t back = std::uint64_t{record & kDistance} << kFarUnitShift;
+    return may_be_far && back != 0 && back < b && probe(b - back, false, out);
   }
 
-  std::optional<Block> probe_near(std::uint64_t b) const {
-    const std::uint64_t word = word_of(region_of(b));
-    if (word == 0) return std::nullopt;
-    const std::uint64_t index = b >> kG.cell_shift;
-    const Cell record = cell(word, index);
-    if (is_size(record)) return start_before(word, index);
-    if (!is_boundary(record) || (record & kFarBoundary) != 0) return std::nullopt;
-    return start_at(b, record);
-  }
-
-  std::optional<Block> start_at(std::uint64_t b, Cell record) const {
+  bool read_block_of_record(std::uint64_t b, Cell record, Block& out) const {
     const std::uint64_t distance = std::uint64_t{record & kDistance} << kG.unit_shift;
-    if (distance > b) return std::nullopt;
+    if (distance > b) return false;
     const std::uint64_t expected = b - distance;
     const std::uint64_t word = word_of(region_of(expected));
-    if (word == 0) return std::nullopt;
+    if (word == 0) return false;
     const std::uint64_t index = expected >> kG.cell_shift;
     const Cell start = cell(word, index);
-    if (!is_start(start) || start_of(index, start) != expected) return std::nullopt;
-    return block_at(word, index, start);
+    return is_start(start) && start_of(index, start) == expected && read_block(word, index, start, out);
   }
 
-  // A size cell at `index`: its start is in the cell before, or in the one before that.
-  std::optional<Block> start_before(std::uint64_t word, std::uint64_t index) const {
+  // A size cell at `index`: its start is in the cell before, or in the one before that. (A start in another region has its
+  // size cells behind its own leaf.)
+  bool read_block_before(std::uint64_t word, std::uint64_t index, Block& out) const {
     for (std::uint64_t back = 1; back <= 2; ++back) {
       const std::uint64_t at = index - back;
-      if ((index & ~(leaf_cells(kG) - 1)) != (at & ~(leaf_cells(kG) - 1))) return std::nullopt;
+      if (((index ^ at) & ~(leaf_cells(kG) - 1)) != 0) return false;
       const Cell start = cell(word, at);
-      if (is_start(start)) return block_at(word, at, start);
+      if (is_start(start)) return read_block(word, at, start, out);
     }
-    return std::nullopt;
+    return false;
   }
 
   const M& memory_;
@@ -193,24 +179,22 @@ class ShadowReader {
 };
 
 template <Memory M>
-std::optional<Block> find_settled_block(const M& memory, const Root& root, Address a) {
+inline bool find_settled_block(const M& memory, const Root& root, Address a, Block& out) {
   const unsigned highest = load_relaxed(root.highest_level);
   const Address coarse = load_relaxed(root.directory);
-  if (coarse != Address{}) {
-    if (auto block = ShadowReader<kCoarse, M>(memory, coarse, highest).find(a)) return block;
-  }
+  if (coarse != Address{} && ShadowReader<kCoarse, M>(memory, coarse, highest).find(a, out)) return true;
   const Address fine = load_relaxed(root.fine_directory);
-  if (fine != Address{}) return ShadowReader<kFine, M>(memory, fine, highest).find(a);
-  return std::nullopt;
+  return fine != Address{} && ShadowReader<kFine, M>(memory, fine, highest).find(a, out);
 }
 
 // Nothing was found: is it so, or was a block on its way from one cell to another?
 template <Memory M>
 [[gnu::noinline]] std::optional<Block> find_unsettled_block(const M& memory, const Root& root, Address a) {
   constexpr int kAttempts = 8;
+  Block block;
   FluxView before = look_at_flux(root, a);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (auto block = find_settled_block(memory, root, a)) return block;
+    if (find_settled_block(memory, root, a, block)) return block;
     const FluxView after = look_at_flux(root, a);
     const FluxView& told = after.covers ? after : before;
     if (told.covers) return Block{told.range.begin, told.range.size(), 0, BlockState::in_flux, 8};
@@ -225,7 +209,8 @@ inline constexpr Address kLowestHeapAddress{0x10000};
 template <Memory M>
 std::optional<Block> find_block(const M& memory, const Root& root, Address a) {
   if (a < kLowestHeapAddress || a >= kEndOfUserAddresses) return std::nullopt;
-  if (auto block = find_settled_block(memory, root, a)) return block;
+  std::optional<Block> found(std::in_place);
+  if (find_settled_block(memory, root, a, *found)) return found;
   if (load_acquire(root.flux_used) == 0) return std::nullopt;
   return find_unsettled_block(memory, root, a);
 }

@@ -280,17 +280,17 @@ void explore(const std::vector<Act>& acts, const std::vector<std::uint64_t>& que
         ++interleavings;
         reset();
         SteppedMemory memory{&steps, &schedule};
-        const auto block = find_settled_block(memory, shadow.root(), Address{a});
-        if (!block) return;  // the flux table's business, or a moment at which nothing was there
+        Block found;
+        if (!find_settled_block(memory, shadow.root(), Address{a}, found)) return;  // the flux table's business, or a moment at which nothing was there
         std::uint32_t expected_site = 3;
         bool was_true = false;
         for (const Act& act : acts) {
           if (!act.insert) continue;
-          was_true |= raw(block->base) == act.start && block->size == act.size && block->site == expected_site;
+          was_true |= raw(found.base) == act.start && found.size == act.size && found.site == expected_site;
           ++expected_site;
         }
-        ASSERT_TRUE(was_true) << std::hex << a << " -> " << raw(block->base) << "+" << block->size;
-        ASSERT_TRUE(block->contains(Address{a}));
+        ASSERT_TRUE(was_true) << std::hex << a << " -> " << raw(found.base) << "+" << found.size;
+        ASSERT_TRUE(found.contains(Address{a}));
         return;
       }
       for (std::size_t n = 0; n <= left && !testing::Test::HasFatalFailure(); ++n) {
