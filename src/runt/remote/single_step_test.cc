@@ -66,6 +66,8 @@ void on_signal(int) {
   _exit(0);
 }
 
+constexpr long kMostSteps = 60'000;  // a sanitizer makes many more of the same
+
 struct Tally {
   long steps = 0, frames = 0, lost = 0, rewritten = 0, wrong = 0;
 };
@@ -108,7 +110,7 @@ class Stepper {
     base_ = unwind(tally, has_end);
     base_.erase(base_.begin());  // the marker, which returns at once
     calls_.push_back({word_at(user_.rsp), user_.rsp});
-    while (user_.rip != address && tally.steps < 300'000) {
+    while (user_.rip != address && tally.steps < kMostSteps) {
       check(tally);
       const Kind kind = kind_of(text_at(user_.rip));
       const std::uint64_t sp = user_.rsp;
