@@ -2,6 +2,7 @@
 #include "meta/site_choice.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <unordered_set>
 
@@ -10,7 +11,8 @@
 //     struct s *p = malloc(48)           48 == sizeof(struct s)       one
 //     struct s *p = malloc(n * 48)       stride 48                    an array
 //     struct s *p = malloc(480)          a multiple                   an array
-//     struct s *p = malloc(n)            no idea                      an array, on the target's word alone
+//     int *p = malloc(n)                 no idea                      an array, on the target's word alone
+//     struct s *p = malloc(n)            no idea                      nothing: so are headers allocated
 //     struct s *p = malloc(50)           neither                      nothing
 //     struct f *p = malloc(16 + n)       f ends in a flexible array   one, flexible
 //
@@ -18,8 +20,9 @@
 // rank that is reached must be one type. Three kinds of disagreement have an answer:
 //   - a pointer to characters beside a pointer to something that the size fits: the characters are a view of the bytes;
 //   - of a class and its base of the same size, the class;
-//   - a structure that is smaller than the block, when another structure starts with it and has exactly the size of the block: then
-//     it is the one or an array of the other, and nobody can tell.
+// Two kinds of agreement are not believed, because nobody can tell:
+//   - a structure that is smaller than the block, when another structure starts with it and has exactly the size of the block;
+//   - a structure and a power of two of bytes behind it, which looks like a header before a buffer.
 namespace allocs::meta {
 
 using types::Kind;
@@ -72,6 +75,12 @@ std::optional<OpenEnd> open_end(const TypeGraph& graph, TypeIndex type, int dept
 }
 
 bool is_character(const TypeRecord& type) { return type.kind == Kind::base && type.size == 1; }
+
+bool looks_like_header(const TypeRecord& type, std::int64_t bytes) {
+  constexpr std::uint64_t kSmallestBuffer = 256;
+  const std::uint64_t rest = static_cast<std::uint64_t>(bytes) - type.size;
+  return type.kind == Kind::composite && rest >= kSmallestBuffer && std::has_single_bit(rest);
+}
 
 // T has an open end: the request is at least what comes before it, and something not known.
 std::optional<Proposal> judge_flexible(Proposal proposal, const TypeRecord& type,
@@ -127,7 +136,8 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     if (request.element && *request.element == size) {
       proposal.rank = Rank::exact;
       proposal.evidence |= types::kSiteStrideFits;
-    } else if (containers.has_of_size(target.type, static_cast<std::uint64_t>(bytes.addend))) {
+    } else if (containers.has_of_size(target.type, static_cast<std::uint64_t>(bytes.addend)) ||
+               looks_like_header(type, bytes.addend)) {
       return std::nullopt;
     }
     return proposal;
@@ -137,9 +147,18 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     proposal.rank = Rank::multiple;
     return proposal;
   }
-  if (bytes.is_unknown()) return proposal;
+  if (bytes.is_unknown()) {
+    // C++ asks for so many elements; C puts structures in front of other things.
+    const bool is_new = kind == AllocationKind::new_one || kind == AllocationKind::new_array;
+    if (type.kind == Kind::composite && !is_new) return std::nullopt;
+    return proposal;
+  }
   if (bytes.stride % size != 0 || bytes.addend % size != 0) return std::nullopt;
   proposal.rank = bytes.stride == size ? Rank::exact : Rank::multiple;
+  if (proposal.rank == Rank::multiple &&
+      containers.has_of_size(target.type, static_cast<std::uint64_t>(bytes.stride))) {
+    return std::nullopt;
+  }
   proposal.evidence |= types::kSiteStrideFits;
   return proposal;
 }

@@ -72,6 +72,11 @@ void posix_typed(void) { struct node *n; if (posix_memalign((void **)&n, 64, siz
 void bytes(int k) { unsigned char *b = malloc(k); memset(b, 0, k); hidden = b; } //= __ARR0_uint$8 or __ARR0_unsigned_char$8
 void colors(int k) { struct color *c = malloc(k * sizeof *c); c->r = 1; hidden = c; } //= __ARR0_color
 void either(int k) { struct node *n; if (k) n = malloc(sizeof *n); else n = calloc(1, sizeof *n); keep(n); } //= node
+void some_size(size_t *n) { struct node *p = malloc(*n); keep(p); } //= none
+void some_ints(size_t *n) { int *p = malloc(*n); p[0] = 1; hidden = p; } //= __ARR0_int$32
+struct block { size_t size, used; struct block *next; void *memory; };
+void buffer(void) { struct block *b = malloc(sizeof *b + 8192); b->memory = b + 1; hidden = b; } //= none
+void dogs_as_animals(int k) { struct animal *a = malloc(k * sizeof(struct dog)); a->kind = 1; hidden = a; } //= none
 void loop(int k) { while (k--) { struct node *n = malloc(sizeof *n); n->next = head; head = n; } } //= node
 void picks(int k) { size_t n; switch (k) { case 1: n = 24; break; case 2: n = 8; break; case 5: n = 77; break; default: n = 3; } hidden = malloc(n); } //= none
 int main(int argc, char **argv) { one(); nodes(argc); hidden = argv; return 0; }
