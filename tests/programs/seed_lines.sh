@@ -53,3 +53,8 @@ each_compiler() {
     command -v $compiler || true
   done
 }
+
+# without_pc   standard input without what depends on where in main the question is asked
+without_pc() {
+  sed 's/_vaddrs_0x[0-9a-f]*_0x[0-9a-f]*$//'
+}

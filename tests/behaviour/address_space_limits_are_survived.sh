@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Under a limit on its address space a guest runs as it does alone, and asks.
+. "$(dirname "$0")/lib.sh"
+
+cat > a.c << 'END'
+#include <allocs.h>
+#include <stdio.h>
+int main(void) {
+  int *p = malloc(100 * sizeof(int));
+  void *all[1000];
+  int got = 0;
+  for (int i = 0; i < 1000; ++i) got += (all[i] = malloc(100000)) != NULL;
+  struct alloc_info info;
+  const int is_true = alloc_query(p, 0, &info) == 0 ? info.size == 400 : info.error == ALLOC_E_UNINDEXED;
+  printf("%d %s %s\n", is_true, alloc_get_allocator(&p)->name, got > 0 ? "some" : "none");
+}
+END
+build a.c
+for kilobytes in 1000000 200000 60000 20000; do
+  (ulimit -v $kilobytes && preload ./a) > out || fail "exit status $? with $kilobytes KiB"
+  expect out << 'END'
+1 stackframe some
+END
+done
+(ulimit -v 4000 && ./a > alone 2>&1) && fail "4 MB should not suffice"
+(ulimit -v 4000 && preload ./a > guest 2>&1) && fail "4 MB should not suffice"
+true
