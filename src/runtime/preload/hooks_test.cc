@@ -257,6 +257,32 @@ TEST(Hooks, LoadingAndUnloadingForEverIsBounded) {
   free(survivor);
 }
 
+// Two objects with the same code, one after the other at the same address: a block keeps the site that it had.
+TEST(Hooks, AnotherObjectAtTheSameAddressHasSitesOfItsOwn) {
+  const char* const first = getenv("ALLOCS_TEST_PLUGIN");
+  const char* const second = getenv("ALLOCS_TEST_OTHER_PLUGIN");
+  if (first == nullptr || second == nullptr) GTEST_SKIP() << "ALLOCS_TEST_PLUGIN, ALLOCS_TEST_OTHER_PLUGIN are not set";
+  int same_address = 0;
+  std::uintptr_t before = 0;
+  for (int i = 0; i < 50; ++i) {
+    std::vector<void*> blocks;
+    for (const char* const path : {first, second}) {
+      void* const handle = dlopen(path, RTLD_NOW);
+      ASSERT_NE(handle, nullptr) << dlerror();
+      auto* const allocate = reinterpret_cast<void* (*)()>(dlsym(handle, "plugin_allocate"));
+      same_address += reinterpret_cast<std::uintptr_t>(allocate) == before;
+      before = reinterpret_cast<std::uintptr_t>(allocate);
+      for (int n = 0; n < 3; ++n) blocks.push_back(allocate());
+      dlclose(handle);
+    }
+    for (std::size_t n = 0; n < blocks.size(); ++n) {
+      ASSERT_EQ(module_of_site(blocks[n]), n < 3 ? first : second) << "block " << n << " of round " << i;
+      free(blocks[n]);
+    }
+  }
+  EXPECT_GT(same_address, 0);
+}
+
 // Four threads change the heap and ask about it; whatever is asked is owned by the asker, so the answer is certain.
 struct Shared {
   std::atomic<char*> slots[4096]{};
