@@ -17,7 +17,7 @@ struct DerivedName {
   char human[kLongestName];
 };
 
-// In C the declarator grows from the inside: an array of "int[3]" is "int[2][3]", a pointer to it "int (*)[3]".
+// In C the declarator grows from the inside: an array of two "int[3]" is "int[2][3]".
 void put_inside(TextWriter& out, std::string_view human, std::string_view inner) {
   const std::size_t star = human.find("(*)");
   if (star != std::string_view::npos) {
@@ -32,7 +32,18 @@ void put_inside(TextWriter& out, std::string_view human, std::string_view inner)
   out.put(part_of(human, 0, bracket)).put(inner).put(part_of(human, bracket));
 }
 
-void put_pointer_human(TextWriter& out, std::string_view human) {
+uniqtype* complete(uniqtype_record* record) {
+  record->complete.store(true, std::memory_order_release);
+  return record->type;
+}
+
+void store(uniqtype*& slot, uniqtype* value) {
+  std::atomic_ref<uniqtype*>(slot).store(value, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void put_pointer_name(TextWriter& out, std::string_view human) {
   const std::size_t open = human.find("(*)");
   const std::size_t bracket = human.find('[');
   const std::size_t arguments = human.rfind('(');
@@ -47,17 +58,6 @@ void put_pointer_human(TextWriter& out, std::string_view human) {
   }
 }
 
-uniqtype* complete(uniqtype_record* record) {
-  record->complete.store(true, std::memory_order_release);
-  return record->type;
-}
-
-void store(uniqtype*& slot, uniqtype* value) {
-  std::atomic_ref<uniqtype*>(slot).store(value, std::memory_order_relaxed);
-}
-
-}  // namespace
-
 uniqtype* pointer_to(Interner& interner, uniqtype* target) {
   if (target == nullptr) return nullptr;
   uniqtype_record& pointee = record_of(*target);
@@ -66,7 +66,7 @@ uniqtype* pointer_to(Interner& interner, uniqtype* target) {
   TextWriter canonical(names.canonical, sizeof(names.canonical));
   TextWriter human(names.human, sizeof(names.human));
   canonical.put("__PTR_").put(pointee.name);
-  put_pointer_human(human, pointee.human_name);
+  put_pointer_name(human, pointee.human_name);
   uniqtype_record* record =
       interner.find_or_make({.hash = hash_of_address(AddressKind::pointer, pointee.hash),
                              .kind = Kind::address,

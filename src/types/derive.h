@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/text_writer.h"
 #include "types/interner.h"
 
 namespace allocs::types {
@@ -12,6 +13,9 @@ namespace allocs::types {
 // when the argument is nullptr or incomplete in a way that matters, or memory runs out. Context: query; may allocate.
 uniqtype* pointer_to(Interner& interner, uniqtype* target);
 uniqtype* array_of(Interner& interner, uniqtype* element, std::uint64_t count);  // kUnbounded: no length
+
+// The human name of a pointer to a type that is called `human`: "int *", "char **", "int (*)[3]". Context: signal.
+void put_pointer_name(TextWriter& out, std::string_view human);
 
 // A base type of whole bytes: `encoding` is a DW_ATE_* value.
 uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size, std::string_view name,

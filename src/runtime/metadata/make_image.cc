@@ -125,7 +125,31 @@ class BlockedSignals {
 
 }  // namespace
 
+namespace {
+
+// Valgrind runs the program on a processor of its own making, which ends the program at clone flags that it does not know. Its magic
+// sequence of rotations does nothing elsewhere; there it answers the request in rax (0x1001: are you there?).
+bool runs_under_valgrind() {
+#if defined(__x86_64__)
+  volatile std::uint64_t request[6] = {0x1001, 0, 0, 0, 0, 0};
+  std::uint64_t answer = 0;
+  asm volatile(
+      "rolq $3, %%rdi; rolq $13, %%rdi\n\t"
+      "rolq $61, %%rdi; rolq $51, %%rdi\n\t"
+      "xchgq %%rbx, %%rbx"
+      : "+d"(answer)
+      : "a"(&request[0])
+      : "cc", "memory");
+  return answer != 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
 MakeResult make_image(const char* tool, const char* object, const Places& places, unsigned timeout_ms) {
+  if (runs_under_valgrind()) return MakeResult::failed;
   const auto mapped = raw_syscall(SYS_mmap, 0L, kStackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
   if (!mapped.ok()) return MakeResult::failed;
   char* stack = reinterpret_cast<char*>(mapped.value);

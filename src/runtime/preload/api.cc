@@ -8,6 +8,7 @@
 #include "runtime/query/describe.h"
 #include "runtime/query/path.h"
 #include "runtime/query/query.h"
+#include "runtime/self/known_block.h"
 #include "runtime/self/self_process.h"
 
 // The public functions of <allocs.h>, and what opens them: each takes its caller's registers, asks the engine, and puts the answer in C's terms.
@@ -18,6 +19,7 @@ using allocs::Address;
 using allocs::address_of;
 using allocs::TextWriter;
 using allocs::query::Answer;
+using allocs::self::known_block;
 using allocs::self::SelfProcess;
 
 const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
@@ -68,24 +70,32 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode, con
 extern "C" {
 
 ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
+  if (known_block(address_of(obj))) {
+    const bool is_libc = allocs::allocators::g_root.malloc_kind == allocs::index::MallocKind::libc;
+    return is_libc ? &__default_lib_malloc_allocator : &__program_malloc_allocator;
+  }
   return allocs::preload::object_of(ask(obj, SelfProcess::Mode::wait, false).allocator);
 }
 
 ALLOCS_EXPORT void* alloc_get_base(const void* obj) {
+  if (const auto known = known_block(address_of(obj))) return const_cast<void*>(pointer(known->block.base));
   const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
   return answer.error == ALLOC_OK ? const_cast<void*>(pointer(answer.range.begin)) : nullptr;
 }
 
 ALLOCS_EXPORT size_t alloc_get_size(const void* obj) {
+  if (const auto known = known_block(address_of(obj))) return known->block.size;
   const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
   return answer.error != ALLOC_OK || answer.is_function ? 0 : size_of(answer);
 }
 
 ALLOCS_EXPORT struct uniqtype* alloc_get_type(const void* obj) {
+  if (const auto known = known_block(address_of(obj))) return known->type();
   return ask(obj, SelfProcess::Mode::wait).type;
 }
 
 ALLOCS_EXPORT const void* alloc_get_site(const void* obj) {
+  if (const auto known = known_block(address_of(obj))) return pointer(known->facts->return_address);
   const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
   return answer.error == ALLOC_OK ? pointer(answer.site) : nullptr;
 }

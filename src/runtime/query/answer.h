@@ -40,6 +40,8 @@ struct Answer {
   AddressRange range{};        // heap: [start, start + size asked for)
   uniqtype* type = nullptr;
   Address site{};              // Address{0}: none
+  const char* site_function = nullptr;  // that the site is in, and the object; as `name`
+  const char* site_object = nullptr;
   const char* name = nullptr;  // lives as long as the metadata does
   int thread = 0;
   bool is_function = false;

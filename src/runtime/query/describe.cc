@@ -95,7 +95,11 @@ void put_description(TextWriter& out, const Answer& answer, Address at) {
     out.put("; path ");
     put_path(out, answer, at);
   }
-  if (answer.site != Address{}) out.put("; site ").hexadecimal(raw(answer.site));
+  if (answer.site != Address{}) {
+    out.put("; site ").hexadecimal(raw(answer.site));
+    if (answer.site_function != nullptr) out.put(" in ").put(answer.site_function);
+    if (answer.site_object != nullptr) out.put(" of ").put(answer.site_object);
+  }
   out.put("; evidence: ");
   put_evidence(out, answer.evidence);
 }

@@ -100,8 +100,6 @@ void insert(types::CompositeSlot* slots, std::size_t count, const types::Composi
 Hash128 identity_of(const types::Image& image, const FrameLayout& layout) {
   Hasher hasher;
   hasher.add(std::string_view("frame"));
-  const auto build_id = image.build_id();
-  hasher.add(std::string_view(reinterpret_cast<const char*>(build_id.data()), build_id.size()));
   hasher.add(image.header().content_checksum);
   hasher.add(layout.low_pc);
   hasher.add(layout.high_pc);

@@ -12,6 +12,8 @@ namespace allocs::query {
 // What the metadata says of one allocation site. The same for every block of it, so that it can be kept.
 struct SiteFacts {
   Address return_address{};
+  const char* function = nullptr;  // that the site is in
+  const char* object = nullptr;    // path
   uniqtype* type = nullptr;  // of the whole block
   int type_error = ALLOC_E_NO_METADATA;
   std::uint64_t unit = 0;    // bytes of one object, or of one element
@@ -66,11 +68,13 @@ SiteFacts read_site_facts(const P& process, const index::SiteRecord& where) {
   SiteFacts facts{.return_address = where.return_address};
   const Object* object = where.instance == 0 ? nullptr : process.find_instance(where.instance);
   if (object == nullptr) return facts;
+  facts.object = object->path;
   facts.is_in_loader = object->is_loader;
   facts.is_final = object->is_settled || object->image.has_value();
   facts.type_error = object->image ? ALLOC_E_NO_TYPE : object->image_error;
   const types::SiteRecord* site = object->image ? object->image->find_site(where.offset) : nullptr;
   if (site == nullptr) return facts;
+  facts.function = object->image->text(site->function);
   if ((site->flags & types::kSiteConflict) != 0) facts.type_error = ALLOC_E_CONFLICT;
   if (site->type == types::kNoType || (site->flags & types::kSiteConflict) != 0) return facts;
   facts.type = process.types().type(*object, site->type);
@@ -104,6 +108,8 @@ Answer query_heap(const P& process, Address at) {
   answer.is_empty = block->size == 0;
   const SiteFacts facts = process.site_facts(block->site);
   answer.site = facts.return_address;
+  answer.site_function = facts.function;
+  answer.site_object = facts.object;
   answer.is_by_loader = facts.is_in_loader;
   set_type_from_site(facts, block->size, answer);
   return answer;

@@ -3,6 +3,7 @@
 
 #include "runtime/query/allocator_names.h"
 #include "runtime/query/query.h"
+#include "types/derive.h"
 #include "types/describe.h"
 #include "types/subobject.h"
 
@@ -39,12 +40,8 @@ inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
                          types::record_of(*type).count == types::kUnbounded;
   const uniqtype* target = unbounded ? type->related[0].un.t.ptr : type;
   out.put("((");
-  if (target == nullptr) {
-    out.put("void");
-  } else {
-    types::put_human_name(out, target);
-  }
-  out.put(" *)").hexadecimal(raw(leaf.range.begin)).put(')');
+  types::put_pointer_name(out, target == nullptr ? "void" : types::record_of(*target).human_name);
+  out.put(")").hexadecimal(raw(leaf.range.begin)).put(')');
 }
 
 // The expression for the innermost field at `at`, as C writes it. Context: signal.

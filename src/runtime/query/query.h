@@ -9,6 +9,13 @@
 // From an address to the innermost allocation that contains it: the one list of who is asked, in which order.
 namespace allocs::query {
 
+// May blocks of malloc be there that the index does not have? Then "the heap" or "a mapping" would be half the truth.
+inline bool may_hold_unindexed_blocks(const index::Root* root, Allocator where, std::string_view name) {
+  if (root == nullptr || (where != Allocator::brk && !(where == Allocator::mmap && name.empty()))) return false;
+  return root->malloc_kind == index::MallocKind::bypassed || root->counters.blocks_without_leaf != 0 ||
+         root->counters.blocks_misaligned != 0;
+}
+
 template <Process P>
 Answer query_mapping(const P& process, Address at) {
   const auto mapping = process.mapping_of(at);
@@ -18,6 +25,7 @@ Answer query_mapping(const P& process, Address at) {
                         : name.starts_with("[stack")       ? Allocator::stack
                         : process.is_ld_so_pool(*mapping)  ? Allocator::ld_so_malloc
                                                            : Allocator::mmap;
+  if (may_hold_unindexed_blocks(process.root(), who, name)) return Answer::cannot_tell(ALLOC_E_UNINDEXED);
   Answer answer = Answer::of(who, mapping->range, ALLOC_EV_KERNEL);
   if (!name.empty()) answer.name = mapping->name;
   return answer;

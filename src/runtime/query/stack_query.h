@@ -52,7 +52,7 @@ FrameFacts read_frame_facts(const P& process, const runt::Frame& frame) {
   const std::uint64_t depth = frame.cfa - frame.sp;
   facts.layout = frame_layout(image, *facts.function, pc, depth);
   if (frame.has_fixed_size) facts.layout.low = std::min(facts.layout.low, -static_cast<std::int64_t>(depth));
-  if (process.types().are_wanted) facts.type = frame_type(process.types(), *facts.object, *facts.function, facts.layout);
+  facts.type = frame_type(process.types(), *facts.object, *facts.function, facts.layout);
   return facts;
 }
 
@@ -70,7 +70,8 @@ Answer answer_from_frame(const P& process, const runt::Frame& frame, const Frame
   const bool is_typed = typed.size() == 0 || typed.contains(at);
   const AddressRange range = typed.size() == 0 ? whole : is_typed ? typed : AddressRange{whole.begin, typed.begin};
   Answer answer = answer_from_bare_frame(frame, range, ALLOC_E_NO_TYPE);
-  answer.name = facts.object->image->text(facts.function->name);
+  answer.name = answer.site_function = facts.object->image->text(facts.function->name);
+  answer.site_object = facts.object->path;
   answer.evidence |= ALLOC_EV_DEBUG_INFORMATION;
   if (!is_typed) return answer;
   if (facts.type != nullptr) {

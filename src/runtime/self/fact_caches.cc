@@ -7,6 +7,8 @@
 
 namespace allocs::self {
 
+constinit SiteFactsCache g_site_facts;
+
 void SiteFactsCache::put(std::uint32_t id, const query::SiteFacts& facts) {
   const index::Place place = index::place_of<index::kSiteFirstShift>(id);
   if (place.chunk >= chunks_.size()) return;

@@ -32,6 +32,8 @@ class SiteFactsCache {
   std::array<std::atomic<Cell*>, index::kSiteSegments> chunks_{};
 };
 
+extern constinit SiteFactsCache g_site_facts;
+
 // By pc, and by the frame's size where that is fixed. An entry holds as long as its object stays loaded; `generation` is of the
 // set of loaded objects. When that has changed, the first to ask makes sure that the object is still the one, and renews it.
 class FrameFactsCache {

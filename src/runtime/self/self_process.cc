@@ -16,7 +16,6 @@ constinit types::Interner g_interner;
 constinit Loader g_loader;
 constinit runt::RuleCache g_rules;
 constinit std::atomic<std::uint64_t> g_rules_hold_for{0};
-constinit SiteFactsCache g_site_facts;
 constinit FrameFactsCache g_frame_facts;
 constinit query::InitialStack g_initial_stack;
 constinit bool g_has_initial_stack = false;

@@ -45,13 +45,18 @@ std::string text_of(Put&& put) {
   return text;
 }
 
+// The function that holds a site: as the metadata of the site says, or by the object that lies there now.
 template <query::Process P>
-std::string name_of_code(const P& process, Address pc) {
-  const query::Object* object = process.find_object(pc);
-  if (object == nullptr) return {};
-  const query::Answer answer = query::query_static(process.types(), *object, pc - 1);
-  const char* function = answer.is_function && answer.name != nullptr ? answer.name : "?";
-  return std::string(function) + " in " + object->path;
+std::string name_of_site(const P& process, const query::Answer& answer) {
+  std::string name;
+  if (answer.site_function != nullptr) {
+    name = answer.site_function;
+  } else if (const query::Object* object = process.find_object(answer.site)) {
+    const query::Answer code = query::query_static(process.types(), *object, answer.site - 1);
+    if (code.is_function && code.name != nullptr) name = code.name;
+  }
+  if (answer.site_object == nullptr) return name;
+  return (name.empty() ? "in " : name + " in ") + answer.site_object;
 }
 
 template <query::Process P>
@@ -74,7 +79,7 @@ Finding find_out(const P& process, Address at) {
   if (answer.type == nullptr) finding.type_problem = query::error_message(answer.type_error);
   finding.path = text_of([&](TextWriter& out) { query::put_path(out, answer, at); });
   finding.site = raw(answer.site);
-  if (finding.site != 0) finding.site_name = name_of_code(process, answer.site);
+  if (finding.site != 0) finding.site_name = name_of_site(process, answer);
   finding.thread = answer.thread;
   finding.base_grade = query::grade_word(answer.base_grade);
   finding.type_grade = query::grade_word(answer.type_grade);
