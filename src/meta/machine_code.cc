@@ -105,6 +105,7 @@ Operation operation_of(const ZydisDecodedInstruction& raw) {
     case ZYDIS_MNEMONIC_DEC:
       return Operation::subtract;
     case ZYDIS_MNEMONIC_IMUL:
+    case ZYDIS_MNEMONIC_MUL:
       return Operation::multiply;
     case ZYDIS_MNEMONIC_SHL:
       return Operation::shift_left;
@@ -183,8 +184,13 @@ void normalise(Instruction& instruction, const ZydisDecodedInstruction& raw) {
       instruction.second.size = 4;
       break;
     case ZYDIS_MNEMONIC_IMUL:
-      if (raw.operand_count_visible == 1) {
-        instruction.operation = Operation::other;
+    case ZYDIS_MNEMONIC_MUL:
+      if (raw.operand_count_visible == 1) {  // rdx and rax get the product of rax and the operand
+        instruction.third = first;
+        first.kind = Operand::Kind::gpr;
+        first.gpr = Register::rax;
+        first.high_byte = false;
+        instruction.second = first;
       } else if (raw.operand_count_visible == 2) {
         instruction.third = instruction.second;
         instruction.second = first;

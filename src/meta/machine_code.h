@@ -80,7 +80,7 @@ enum class Operation : std::uint8_t {
   take_address,      // first = &second
   add,               // first += second
   subtract,          // first -= second
-  multiply,          // first = second * third
+  multiply,          // first = second * third; rdx may be written as well
   shift_left,        // first <<= second
   zero,              // first = 0
   conditional_move,  // first = second, or unchanged

@@ -28,6 +28,8 @@
 // Memory: only stack slots are followed. When the address of a place in the frame is taken, slots from there upwards are
 // forgotten at each call and at each store through an unknown pointer.
 //
+// This is one file beyond the usual size because the effects of instructions share their state and little else.
+//
 // Rejected: a walk forward from each call along single paths. It needs budgets, it cannot see values made before the
 // call, and it repeats itself in functions with many calls.
 namespace allocs::meta {
@@ -311,8 +313,12 @@ class Evaluation {
       case Operation::subtract:
         return write(i.first,
                      sum(to, read(to, i.first), scaled(read(Register::none, i.second), -1)));
-      case Operation::multiply:
-        return write(i.first, product(to));
+      case Operation::multiply: {
+        const Value v = product(to);
+        const bool writes_high_half = (i.writes & mask_of(Register::rdx)) != 0;
+        if (writes_high_half) (*state_)[Register::rdx] = opaque(Register::rdx);
+        return write(i.first, v);
+      }
       case Operation::shift_left: {
         const Value v = read(to, i.first);
         const bool simple =

@@ -10,39 +10,48 @@ const Value& argument(const CallFact& call, int n) {
   return call.arguments[static_cast<std::size_t>(n)];
 }
 
-// How the wrapper's arguments make up the size. No size if it is not one argument, times a constant, plus a constant: the
-// constant that is added is the wrapper's own business.
+// How the wrapper's arguments make up a number: one argument times a constant, or two. A constant that is added is the wrapper's
+// own business. No size if it is not so simple.
+AllocationFunction sized_by(const AtomTable& atoms, const Value& value) {
+  AllocationFunction wrapper;
+  const ScaledArgument one = scaled_argument(atoms, value);
+  if (one.argument != kNoArgument) {
+    wrapper.size = one.argument;
+    wrapper.unit = one.factor;
+    return wrapper;
+  }
+  if (value.is_constant()) return wrapper;
+  for (const AtomId id : atoms.alternatives(Value::of(value.atom))) {
+    if (atoms[id].kind != AtomKind::product) continue;
+    const ScaledArgument a = scaled_argument(atoms, atoms[id].sources[0]);
+    const ScaledArgument b = scaled_argument(atoms, atoms[id].sources[1]);
+    if (a.argument == kNoArgument || b.argument == kNoArgument) continue;
+    wrapper.size = b.argument;
+    wrapper.count = a.argument;
+    wrapper.unit = times(times(a.factor, b.factor), value.factor);
+  }
+  return wrapper;
+}
+
 AllocationFunction sized_like(const AtomTable& atoms, const CallFact& call,
                               const AllocationFunction& callee) {
-  AllocationFunction wrapper;
   const Value& bytes = argument(call, callee.size);
-  const ScaledArgument size = scaled_argument(atoms, bytes);
-  if (callee.count != kNoArgument) {
-    const Value& number = argument(call, callee.count);
-    const ScaledArgument count = scaled_argument(atoms, number);
-    if (size.argument != kNoArgument && count.argument != kNoArgument) {
-      wrapper.size = size.argument;
-      wrapper.count = count.argument;
-      wrapper.unit = times(size.factor, count.factor);
-    } else if (size.argument != kNoArgument && number.is_constant()) {
-      wrapper.size = size.argument;
-      wrapper.unit = times(size.factor, number.addend);
-    } else if (count.argument != kNoArgument && bytes.is_constant()) {
-      wrapper.size = count.argument;
-      wrapper.unit = times(count.factor, bytes.addend);
-    }
-  } else if (size.argument != kNoArgument) {
-    wrapper.size = size.argument;
-    wrapper.unit = size.factor;
-  } else if (!bytes.is_constant()) {
-    for (const AtomId id : atoms.alternatives(Value::of(bytes.atom))) {
-      if (atoms[id].kind != AtomKind::product) continue;
-      const ScaledArgument a = scaled_argument(atoms, atoms[id].sources[0]);
-      const ScaledArgument b = scaled_argument(atoms, atoms[id].sources[1]);
-      if (a.argument == kNoArgument || b.argument == kNoArgument) continue;
+  AllocationFunction wrapper;
+  if (callee.count == kNoArgument) {
+    wrapper = sized_by(atoms, bytes);
+  } else if (const Value& count = argument(call, callee.count); count.is_constant()) {
+    wrapper = sized_by(atoms, bytes);
+    wrapper.unit = times(wrapper.unit, count.addend);
+  } else if (bytes.is_constant()) {
+    wrapper = sized_by(atoms, count);
+    wrapper.unit = times(wrapper.unit, bytes.addend);
+  } else {
+    const ScaledArgument a = scaled_argument(atoms, count);
+    const ScaledArgument b = scaled_argument(atoms, bytes);
+    if (a.argument != kNoArgument && b.argument != kNoArgument) {
       wrapper.size = b.argument;
       wrapper.count = a.argument;
-      wrapper.unit = times(times(a.factor, b.factor), bytes.factor);
+      wrapper.unit = times(a.factor, b.factor);
     }
   }
   wrapper.unit = times(wrapper.unit, callee.unit);
