@@ -41,6 +41,9 @@ struct VariableDraft {
   bool is_formal = false;
   std::uint32_t first_piece = 0;
   std::uint32_t piece_count = 0;
+  // For a variable of a lexical block that has one place for all of its scope: that place throughout the function. 0: no such.
+  std::uint32_t first_whole_piece = 0;
+  std::uint32_t whole_piece_count = 0;
 };
 
 struct FunctionDraft {

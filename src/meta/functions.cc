@@ -32,6 +32,41 @@ std::vector<CodePiece> code_pieces(const DwarfFacts& facts) {
   return pieces;
 }
 
+// Where variables are in memory during some part of a function, relative to the canonical frame address.
+struct FrameExtent {
+  std::uint32_t variable;
+  std::int64_t begin;
+  std::int64_t end;
+};
+
+// At -O0 a compiler gives each variable a slot of its own for the whole activation. The variables of a lexical block then belong to the
+// frame at every pc, in scope or not: the frame keeps its type while it runs, and their slots their names. But where a compiler
+// lets blocks share a slot, a variable is only where its scope is.
+class SlotUse {
+ public:
+  void add(std::uint32_t variable, std::span<const types::LocationPiece> pieces, std::uint64_t size) {
+    for (const types::LocationPiece& piece : pieces) {
+      if (piece.kind != types::LocationKind::memory) continue;
+      const FrameExtent extent{variable, piece.value, piece.value + static_cast<std::int64_t>(size)};
+      if (std::ranges::find_if(extents_, [&](const FrameExtent& known) {
+            return known.variable == variable && known.begin == extent.begin;
+          }) == extents_.end()) {
+        extents_.push_back(extent);
+      }
+    }
+  }
+  bool is_shared(std::uint32_t variable) const {
+    return std::ranges::any_of(extents_, [&](const FrameExtent& mine) {
+      return mine.variable == variable && std::ranges::any_of(extents_, [&](const FrameExtent& other) {
+               return other.variable != variable && other.begin < mine.end && mine.begin < other.end;
+             });
+    });
+  }
+
+ private:
+  std::vector<FrameExtent> extents_;
+};
+
 }  // namespace
 
 StringRef full_name(const DwarfFacts& facts, EntityIndex index, types::StringPool& strings) {
@@ -44,6 +79,20 @@ StringRef full_name(const DwarfFacts& facts, EntityIndex index, types::StringPoo
 
 void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex> index_of, types::ObjectModel& model) {
   const auto type_of = [&](types::TypeIndex type) { return type == types::kNoType ? type : index_of[type]; };
+  const auto size_of = [&](types::TypeIndex type) {
+    const types::TypeIndex index = type_of(type);
+    return index == types::kNoType ? std::uint64_t{1} : model.types[index].size;
+  };
+  const auto slot_use = [&](const FunctionDraft& draft) {
+    SlotUse slots;
+    const std::span variables = std::span{facts.variables}.subspan(draft.first_variable, draft.variable_count);
+    if (std::ranges::none_of(variables, [](const VariableDraft& one) { return one.whole_piece_count != 0; })) return slots;
+    for (std::uint32_t i = 0; i < variables.size(); ++i) {
+      slots.add(i, std::span{facts.pieces}.subspan(variables[i].first_piece, variables[i].piece_count),
+                size_of(facts.entities[variables[i].entity].type));
+    }
+    return slots;
+  };
   std::vector<types::LocationPiece> inside;
   for (const CodePiece& piece : code_pieces(facts)) {
     const FunctionDraft& draft = facts.functions[piece.function];
@@ -55,11 +104,14 @@ void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex
     record.unit = draft.unit;
     record.type = type_of(entity.type);
     record.first_variable = static_cast<std::uint32_t>(model.variables.size());
+    const SlotUse slots = slot_use(draft);
     for (std::uint32_t i = 0; i < draft.variable_count; ++i) {
       const VariableDraft& variable = facts.variables[draft.first_variable + i];
+      const bool is_whole = variable.whole_piece_count != 0 && !slots.is_shared(i);
+      const std::span pieces = std::span{facts.pieces}.subspan(is_whole ? variable.first_whole_piece : variable.first_piece,
+                                                               is_whole ? variable.whole_piece_count : variable.piece_count);
       inside.clear();
-      for (std::uint32_t j = 0; j < variable.piece_count; ++j) {
-        types::LocationPiece at = facts.pieces[variable.first_piece + j];
+      for (types::LocationPiece at : pieces) {
         at.low = std::max(at.low, piece.range.low);
         at.high = std::min(at.high, piece.range.high);
         if (at.low < at.high) inside.push_back(at);

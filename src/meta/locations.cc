@@ -10,6 +10,8 @@ namespace allocs::meta {
 using types::LocationKind;
 using types::LocationPiece;
 
+constexpr std::uint32_t kStackPointer = 7;  // rsp, as DWARF numbers it
+
 Place place_of(const Unit& unit, std::span<const std::byte> expression) {
   using Kind = Place::Kind;
   if (expression.empty()) return {};
@@ -100,7 +102,12 @@ void FrameConverter::convert(const Place& place, PcRange range, std::vector<Loca
   for (const CallFrameRow& row : frames_.rows(function_.low, function_.high)) {
     const std::uint64_t low = std::max(row.low, range.low);
     const std::uint64_t high = std::min(row.high, range.high);
-    if (low >= high || row.cfa_register != at.reg) continue;
+    if (low >= high) continue;
+    if (row.cfa_register != at.reg) {
+      // A realigned frame: how far the stack pointer is from the canonical frame address is known at run time only.
+      if (at.reg == kStackPointer) pieces.push_back({low, high, LocationKind::memory_at_sp, at.value});
+      continue;
+    }
     pieces.push_back({low, high, LocationKind::memory, at.value - row.cfa_offset});
   }
 }

@@ -188,15 +188,12 @@ void UnitReader::leave() {
 
 // The unit ended inside the open scopes: of their types nothing is known for sure.
 void UnitReader::abandon() {
-  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
-    const bool is_type = scope->kind == Scope::Kind::composite || scope->kind == Scope::Kind::enumeration ||
-                         scope->kind == Scope::Kind::array;
-    if (!is_type || scope->is_transparent) continue;
-    if (scope->kind == Scope::Kind::composite) types_.close_composite(scope->type);
-    if (scope->kind == Scope::Kind::enumeration) types_.close_enumeration(scope->type);
-    if (scope->kind == Scope::Kind::array) types_.close_array(scope->type);
-    types_.abandon(scope->type);
-    scope->kind = Scope::Kind::other;
+  while (scopes_.size() > 1) {
+    const Scope scope = scopes_.back();
+    leave();
+    const bool has_type = scope.kind == Scope::Kind::function ? scope.has_type
+                                                              : scope.kind != Scope::Kind::other && scope.kind != Scope::Kind::block;
+    if (has_type && !scope.is_transparent) types_.abandon(scope.type);
   }
 }
 
@@ -300,15 +297,32 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
     for (const LocationEntry& entry : entries_) convert(place_of(context.unit, entry.expression), entry.range);
   }
   if (pieces_.empty()) return;
-  tidy(pieces_);
   VariableDraft draft;
   draft.entity = entity;
   draft.inlined = around.inlined;
   draft.is_formal = die.tag == DW_TAG_formal_parameter;
-  draft.first_piece = static_cast<std::uint32_t>(facts_.pieces.size());
-  draft.piece_count = static_cast<std::uint32_t>(pieces_.size());
-  facts_.pieces.insert(facts_.pieces.end(), pieces_.begin(), pieces_.end());
+  draft.piece_count = keep_pieces(draft.first_piece);
+  if (value.kind == ValueClass::block && around.kind == Scope::Kind::block && around.inlined == kNoEntity) {
+    pieces_.clear();
+    convert_for_function(place_of(context.unit, {value.bytes, value.number}));
+    draft.whole_piece_count = keep_pieces(draft.first_whole_piece);
+  }
   functions_.back().variables.push_back(draft);
+}
+
+std::uint32_t UnitReader::keep_pieces(std::uint32_t& first) {
+  tidy(pieces_);
+  first = static_cast<std::uint32_t>(facts_.pieces.size());
+  facts_.pieces.insert(facts_.pieces.end(), pieces_.begin(), pieces_.end());
+  return static_cast<std::uint32_t>(pieces_.size());
+}
+
+// The same place in all of the function's code.
+void UnitReader::convert_for_function(const Place& place) {
+  const OpenFunction& function = functions_.back();
+  for (const PcRange& piece : std::span{facts_.ranges}.subspan(function.draft.first_range, function.draft.range_count)) {
+    FrameConverter{frames_, function.frame_base, piece}.convert(place, piece, pieces_);
+  }
 }
 
 bool UnitReader::file_static(const Place& place, EntityIndex entity) {

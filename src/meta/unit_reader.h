@@ -55,6 +55,8 @@ class UnitReader {
   void read_location(const Die& die, const UnitContext& context, EntityIndex entity);
   bool file_static(const Place& place, EntityIndex entity);
   void convert(const Place& place, PcRange within);
+  void convert_for_function(const Place& place);
+  std::uint32_t keep_pieces(std::uint32_t& first);  // moves pieces_ to the facts; returns how many
 
   EntityIndex add_entity(const Die& die, const UnitContext& context, types::StringRef name, bool may_be_origin);
   types::StringRef name_of(const Die& die, const UnitContext& context);
