@@ -85,28 +85,30 @@ void ElfFile::read_sections(Diagnostics& diag) {
   std::size_t names = 0;
   if (elf_getshdrstrndx(elf_, &names) != 0) names = 0;
   for (Elf_Scn* scn = elf_nextscn(elf_, nullptr); scn != nullptr; scn = elf_nextscn(elf_, scn)) {
-    const Elf64_Shdr* header = elf64_getshdr(scn);
-    if (header == nullptr) continue;
+    const void* raw_header = elf64_getshdr(scn);
+    if (raw_header == nullptr) continue;
+    Elf64_Shdr header;
+    std::memcpy(&header, raw_header, sizeof header);
     Section section;
-    const char* name = elf_strptr(elf_, names, header->sh_name);
+    const char* name = elf_strptr(elf_, names, header.sh_name);
     section.name = name == nullptr ? "" : name;
     section.index = static_cast<std::uint32_t>(elf_ndxscn(scn));
-    section.type = header->sh_type;
-    section.flags = header->sh_flags;
-    section.address = header->sh_addr;
-    section.size = header->sh_size;
-    section.link = header->sh_link;
-    section.entry_size = header->sh_entsize;
+    section.type = header.sh_type;
+    section.flags = header.sh_flags;
+    section.address = header.sh_addr;
+    section.size = header.sh_size;
+    section.link = header.sh_link;
+    section.entry_size = header.sh_entsize;
     bool readable = true;
-    if ((header->sh_flags & SHF_COMPRESSED) != 0) {
+    if ((header.sh_flags & SHF_COMPRESSED) != 0) {
       readable = elf_compress(scn, 0, 0) >= 0;
     } else if (section.name.starts_with(".zdebug")) {
       readable = elf_compress_gnu(scn, 0, 0) >= 0;
     }
     if (!readable) {
       diag.warning(path_, fmt::format("section {} is compressed in a way that libelf cannot undo ({}); left out",
-                                      section.name, elf_errmsg(-1)), header->sh_offset);
-    } else if (header->sh_type != SHT_NOBITS && header->sh_size != 0) {
+                                      section.name, elf_errmsg(-1)), header.sh_offset);
+    } else if (header.sh_type != SHT_NOBITS && header.sh_size != 0) {
       const Elf_Data* data = elf_rawdata(scn, nullptr);
       if (data != nullptr && data->d_buf != nullptr) {
         section.bytes = {static_cast<const std::byte*>(data->d_buf), data->d_size};
@@ -124,9 +126,10 @@ void ElfFile::read_sections(Diagnostics& diag) {
 void ElfFile::read_segments() {
   std::size_t count = 0;
   if (elf_getphdrnum(elf_, &count) != 0) return;
-  const Elf64_Phdr* headers = elf64_getphdr(elf_);
+  const void* headers = elf64_getphdr(elf_);  // in a damaged file perhaps at an odd address
   for (std::size_t i = 0; headers != nullptr && i < count; ++i) {
-    const Elf64_Phdr& h = headers[i];
+    Elf64_Phdr h;
+    std::memcpy(&h, static_cast<const char*>(headers) + i * sizeof h, sizeof h);
     segments_.push_back({h.p_type, h.p_flags, h.p_offset, h.p_vaddr, h.p_filesz, h.p_memsz});
   }
 }

@@ -326,6 +326,7 @@ void TypeEntries::close_array(const Open& open) {
     dimensions_.pop_back();
   }
   TypeRecord& type = types_.types[open.node];
+  if (type.kind != Kind::array) return dimensions_.resize(open.first);
   type.target = element;
   if (dimensions_.size() > open.first) type.count = dimensions_.back();
   dimensions_.resize(open.first);
@@ -356,9 +357,11 @@ void TypeEntries::add_ellipsis(const Open& in) {
 
 void TypeEntries::close_signature(const Open& open) {
   TypeRecord& type = types_.types[open.node];
-  type.first = static_cast<std::uint32_t>(types_.members.size());
-  type.count = members_.size() - open.first;
-  types_.members.insert(types_.members.end(), members_.begin() + open.first, members_.end());
+  if (type.kind == Kind::subprogram) {
+    type.first = static_cast<std::uint32_t>(types_.members.size());
+    type.count = members_.size() - open.first;
+    types_.members.insert(types_.members.end(), members_.begin() + open.first, members_.end());
+  }
   members_.resize(open.first);
 }
 
@@ -368,7 +371,7 @@ void TypeEntries::abandon(const Open& open) {
     type.flags |= types::kTypeIncomplete;
     type.size = kUnknownSize;
   }
-  type.count = type.kind == Kind::array ? kUnbounded : 0;
+  if (type.kind != Kind::base && type.kind != Kind::address) type.count = type.kind == Kind::array ? kUnbounded : 0;
 }
 
 void TypeEntries::settle_names() {
