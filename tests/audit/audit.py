@@ -31,6 +31,7 @@ REASONS = {
 }
 # What gdb does not know either, or what the design leaves open, with the reason for which it may be missing.
 MAY_BE_MISSING = {"local of another thread": "another thread's stack"}
+NOT_MADE = (-2, -3)
 # An allocation of one of these may surround an object without being it.
 ENCLOSING = {"mmap", "brk", "stack", "stackframe", "static-file", "static-segment", "static-section", "tls-block", ""}
 
@@ -190,6 +191,8 @@ class Subject:
         here = [ask.allocator, ask.base, ask.size, ask.type_name, ask.path]
         if not ask.type:
             here[4] = there[4]  # without a type there is no path to compare
+        if ask.type_error in NOT_MADE:
+            here[3] = there[3]  # from outside there is more time to make metadata
         if root.kind == "local of another thread" or here == there:
             return kind, "right", ""
         return kind, "wrong", f"inside {here}, outside {there}"
