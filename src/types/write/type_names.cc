@@ -30,6 +30,16 @@ std::string base_type_name(const TypeRecord& type) {
   return name;
 }
 
+// The C word for a bit-field's declared type, which is gone: its size tells which it was.
+std::string bit_field_word(const TypeRecord& type) {
+  constexpr std::uint8_t kBoolean = 2, kSigned = 5, kSignedChar = 6;
+  if (type.detail == kBoolean) return "_Bool";
+  const bool is_signed = type.detail == kSigned || type.detail == kSignedChar;
+  const char* word = type.size == 1 ? "char" : type.size == 2 ? "short" : type.size == 4 ? "int" : type.size == 8 ? "long" : "__int128";
+  if (type.size == 1) return is_signed ? "signed char" : "unsigned char";
+  return is_signed ? word : std::string("unsigned ") + word;
+}
+
 class Namer {
  public:
   Namer(TypeTables& tables, StringPool& strings)
@@ -119,8 +129,7 @@ void name_types(TypeTables& tables, StringPool& strings, std::span<const StringR
     const StringRef word = index < spelling.size() ? spelling[index] : 0;
     type.human_name = word != 0 ? word : type.name;
     if (type.bit_size == 0) continue;
-    std::string text = type.detail == 5 || type.detail == 6 ? "int" : type.detail == 2 ? "_Bool" : "unsigned int";
-    type.human_name = strings.add(fmt::format("{}:{}", text, type.bit_size));
+    type.human_name = strings.add(fmt::format("{}:{}", bit_field_word(type), type.bit_size));
   }
   const Speller speller{tables, strings};
   const auto is_tagged = [](const TypeRecord& type) {
