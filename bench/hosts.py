@@ -52,6 +52,9 @@ def count(bench, preload, command, assignments, stdin):
 
 def instruction_rows(bench):
     start_up = 0
+    if not have("valgrind"):
+        yield absent("instructions", "valgrind")
+        return
     if bench.smoke:
         # Programs so short are mostly start-up, which has a row of its own.
         start_up = (instructions(bench, ["/bin/true"], bench.under(bench.preload))[0] -
@@ -89,11 +92,10 @@ def works(bench, name, command, assignments, stdin, expected):
 
 
 def start_up_rows(bench):
-    plain, _ = instructions(bench, ["/bin/true"], bench.under())
-    ours, _ = instructions(bench, ["/bin/true"], bench.under(bench.preload))
-    floor, _ = instructions(bench, ["/bin/true"], bench.under(bench.floor))
-    yield Figure("start-up: instructions in user space", ours / plain, "ratio", START_UP, note=f"{plain} + {ours - plain}")
-    yield Figure("  peer: interposed only: instructions", floor / plain, "ratio", note=f"{plain} + {floor - plain}")
+    if have("valgrind"):
+        yield from start_up_instruction_rows(bench)
+    else:
+        yield absent("start-up: instructions in user space", "valgrind")
     preloads = {"": bench.preload, "  peer: interposed only: ": bench.floor, "  peer: libstdc++ preloaded: ": "libstdc++.so.6"}
     samples = interleaved(bench, bench.choose(400, 5), ({}, ["/bin/true"]),
                           *(({"LD_PRELOAD": preload}, ["/bin/true"]) for preload in preloads.values()))
@@ -105,6 +107,14 @@ def start_up_rows(bench):
         yield Figure(f"{name}CPU time", median_ratio(sample.cpu, base.cpu), "ratio", budget, note=note)
         note = f"{statistics.median(base.wall) / 1000:.0f} us without"
         yield Figure(f"{name}wall time", median_ratio(sample.wall, base.wall), "ratio", budget, note=note)
+
+
+def start_up_instruction_rows(bench):
+    plain, _ = instructions(bench, ["/bin/true"], bench.under())
+    ours, _ = instructions(bench, ["/bin/true"], bench.under(bench.preload))
+    floor, _ = instructions(bench, ["/bin/true"], bench.under(bench.floor))
+    yield Figure("start-up: instructions in user space", ours / plain, "ratio", START_UP, note=f"{plain} + {ours - plain}")
+    yield Figure("  peer: interposed only: instructions", floor / plain, "ratio", note=f"{plain} + {floor - plain}")
 
 
 def resident_rows(bench):

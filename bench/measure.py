@@ -63,8 +63,11 @@ class Bench:
 
 def run(command, environment=None, **options):
     """Standard output of a command that must succeed."""
-    result = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True,
-                            errors="replace", check=False, **options)
+    try:
+        result = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True,
+                                errors="replace", check=False, **options)
+    except FileNotFoundError as error:
+        raise Failure(str(error)) from error
     if result.returncode != 0:
         raise Failure(f"{' '.join(map(str, command))}: status {result.returncode}: {result.stderr.strip()[-600:]}")
     return result.stdout
