@@ -24,8 +24,9 @@ struct SymbolName {
 
 class DynamicSymbols {
  public:
-  explicit DynamicSymbols(const link_map& object) : bias_(object.l_addr) {
-    for (const ElfW(Dyn)* entry = object.l_ld; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
+  explicit DynamicSymbols(const link_map& object) : DynamicSymbols(object.l_addr, object.l_ld) {}
+  DynamicSymbols(std::uint64_t bias, const ElfW(Dyn) * dynamic) : bias_(bias) {
+    for (const ElfW(Dyn)* entry = dynamic; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
       switch (entry->d_tag) {
         case DT_SYMTAB: symbols_ = at<ElfW(Sym)>(entry->d_un.d_ptr); break;
         case DT_STRTAB: strings_ = at<char>(entry->d_un.d_ptr); break;

@@ -61,10 +61,14 @@ void erase(void* block) {
   }
 }
 
-std::uint32_t known_site_bits(const void* caller) {
-  const SiteSlot& slot = slot_of(caller);
-  if (holds(slot, caller)) [[likely]] return site_bits_of(load_acquire(slot.cells));
-  return site_bits_for(raw(address_of(caller)));
+// The site of the first caller that is not a wrapper; that of the outermost one that was found, if it cannot be told.
+std::uint32_t site_bits_for(Call call) {
+  for (int level = 0;; ++level) {
+    const SiteSlot& slot = slot_outside_wrappers(call);
+    if (holds(slot, call.return_address)) [[likely]] return site_bits_of(load_acquire(slot.cells));
+    const Site site = site_for(raw(address_of(call.return_address)));
+    if (site.way_out.bits == 0 || level == kMaximumWrappers || !step_out(call, site.way_out)) return site.bits;
+  }
 }
 
 // As insert(), with a short road for small blocks.
@@ -106,10 +110,34 @@ template <Granularity kG>
   return word == 0 ? old_fine_block(start) : old_block<kCoarse>(word, start);
 }
 
+[[gnu::noinline]] void* reallocate_for(void* block, std::size_t size, std::uint32_t site_bits) {
+  const std::uint64_t start = raw(address_of(block));
+  const OldBlock old = old_block(start);
+  if (old.cell == nullptr) [[unlikely]] {
+    void* const made = g_next.realloc(block, size);
+    if (made != nullptr) insert(made, size, site_bits);
+    return made;
+  }
+  const Cell old_cell = *old.cell;
+  const FluxClaim claim(g_root, thread_pointer(), start, start + old.size);
+  store_release(*old.cell, Cell{0});
+  void* const moved = g_next.realloc(block, size);
+  if (moved != nullptr) [[likely]] {
+    insert_again(moved, size, site_bits);
+  } else if (size != 0) {
+    store_release(*old.cell, old_cell);  // it failed, and nothing else of the record was touched
+  }
+  return moved;
+}
+
+[[gnu::noinline]] void* reallocate_slowly(void* block, std::size_t size, const void* caller) {
+  return reallocate_for(block, size, site_bits_for(this_call(caller)));
+}
+
 }  // namespace
 
-void* allocated(void* block, std::size_t size, const void* caller) {
-  if (block != nullptr) insert(block, size, known_site_bits(caller));
+void* allocated(void* block, std::size_t size, Call call) {
+  if (block != nullptr) insert(block, size, site_bits_for(call));
   return block;
 }
 
@@ -128,20 +156,9 @@ void freed_without_leaf(void* block) {
 }
 
 void* reallocate(void* block, std::size_t size, const void* caller) {
-  const std::uint64_t start = raw(address_of(block));
-  const OldBlock old = old_block(start);
-  if (old.cell == nullptr) [[unlikely]] return allocated(g_next.realloc(block, size), size, caller);
-  const std::uint32_t site_bits = known_site_bits(caller);
-  const Cell old_cell = *old.cell;
-  const FluxClaim claim(g_root, thread_pointer(), start, start + old.size);
-  store_release(*old.cell, Cell{0});
-  void* const moved = g_next.realloc(block, size);
-  if (moved != nullptr) [[likely]] {
-    insert_again(moved, size, site_bits);
-  } else if (size != 0) {
-    store_release(*old.cell, old_cell);  // it failed, and nothing else of the record was touched
-  }
-  return moved;
+  const SiteSlot& slot = slot_of(caller);
+  if (!holds(slot, caller)) [[unlikely]] return reallocate_slowly(block, size, caller);
+  return reallocate_for(block, size, site_bits_of(load_acquire(slot.cells)));
 }
 
 }  // namespace allocs::allocators

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "runtime/allocators/state.h"
+#include "runtime/allocators/wrappers.h"
 #include "runtime/index/cell.h"
 #include "runtime/index/word.h"
 
@@ -16,14 +17,14 @@
 namespace allocs::allocators {
 
 // A new block, from whatever allocation function. Returns `block`.
-void* allocated(void* block, std::size_t size, const void* caller);
+void* allocated(void* block, std::size_t size, Call call);
 // The same, when the site is known already: the start cell, complete, and for longer blocks the size cell.
 void* allocated_short(void* block, index::Cell start);
 void* allocated_longer(void* block, index::Cell start, index::Cell size);
 // `block` is about to be freed, and its region has no coarse leaf.
 void freed_without_leaf(void* block);
 
-// The whole of realloc.
+// The whole of realloc. To be jumped to.
 void* reallocate(void* block, std::size_t size, const void* caller);
 
 // The cache's slot for a call site; it may hold another's.
@@ -36,6 +37,28 @@ void* reallocate(void* block, std::size_t size, const void* caller);
 // One aligned word, compared in memory: an atomic load would cost an instruction.
 [[gnu::always_inline]] inline bool holds(const SiteSlot& slot, const void* caller) {
   return slot.return_address == reinterpret_cast<std::uint64_t>(caller);
+}
+
+// Leaves one wrapper of the plainest form, as operator new is. Returns the slot of its caller, or nullptr: one that is not so plain,
+// or not in the cache.
+[[gnu::always_inline]] inline const SiteSlot* slot_outside_wrapper(Call call) {
+  const SiteSlot& slot = slot_of(call.return_address);
+  if (slot.return_address != (reinterpret_cast<std::uint64_t>(call.return_address) | kInWrapper)) return nullptr;
+  const runt::PackedRule rule{slot.cells};
+  if (rule.base_is_rbp() || call.cfa == 0) [[unlikely]] return nullptr;
+  const void* const outer = reinterpret_cast<void* const*>(call.cfa + rule.cfa_offset())[-1];
+  const SiteSlot& outer_slot = slot_of(outer);
+  return holds(outer_slot, outer) ? &outer_slot : nullptr;
+}
+
+// Leaves the wrappers that the cache knows. Returns the slot of the caller outside; it may hold another's.
+[[gnu::always_inline]] inline const SiteSlot& slot_outside_wrappers(Call& call) {
+  for (int level = 0; level < kMaximumWrappers; ++level) {
+    const SiteSlot& slot = slot_of(call.return_address);
+    if (slot.return_address != (reinterpret_cast<std::uint64_t>(call.return_address) | kInWrapper)) return slot;
+    if (!step_out(call, runt::PackedRule{slot.cells})) return slot;
+  }
+  return slot_of(call.return_address);
 }
 
 // The directory word of the region of `start`. The compiler shall form the table's address anew: keeping it in a register

@@ -33,7 +33,7 @@ std::uint64_t first_operator(std::uint64_t a, std::uint64_t b, std::uint64_t c) 
 template <int kNumber>
 std::uint64_t recorded_new(std::uint64_t size, std::uint64_t b, std::uint64_t c) {
   const std::uint64_t block = g_operators.next[kNumber](size, b, c);
-  return raw(address_of(allocated(reinterpret_cast<void*>(block), size, __builtin_return_address(0))));
+  return raw(address_of(allocated(reinterpret_cast<void*>(block), size, this_call())));
 }
 template <int kNumber>
 std::uint64_t recorded_delete(std::uint64_t block, std::uint64_t b, std::uint64_t c) {
@@ -49,7 +49,7 @@ std::uint64_t absent_operator(std::uint64_t a, std::uint64_t b, std::uint64_t) {
     return 0;
   } else {
     void* const block = kNumber >= kFirstAlignedNew ? g_next.memalign(b, a) : g_next.malloc(a);
-    return raw(address_of(allocated(block, a, __builtin_return_address(0))));
+    return raw(address_of(allocated(block, a, this_call())));
   }
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/state.h"
+#include "runtime/allocators/wrappers.h"
 #include "runtime/index/cell.h"
 #include "runtime/index/doubling.h"
 #include "runtime/index/word.h"
@@ -43,7 +44,18 @@ SiteRecord* new_record(std::uint32_t id) {
   return existing_record(id);
 }
 
-bool is_live(const SiteRecord& record) { return load_acquire(record.flags) == 0; }
+bool is_live(const SiteRecord& record) {
+  return (load_acquire(record.flags) & (kSiteRetired | kSiteDuplicate)) == 0;
+}
+
+// The rule of a site in a wrapper is kept above the flags.
+constexpr unsigned kRuleShift = 8;
+static_assert(runt::PackedRule::kSize + kRuleShift <= 32);
+runt::PackedRule way_out_of(const SiteRecord& record) { return {load_acquire(record.flags) >> kRuleShift}; }
+std::uint32_t flags_for(Address return_address, ModuleRecord* module) {
+  const auto rule = module == nullptr ? std::nullopt : wrapper_rule_at(return_address, *module);
+  return rule ? kSiteWrapper | static_cast<std::uint32_t>(rule->bits) << kRuleShift : 0;
+}
 
 // In the chain that starts with `id`, up to (not including) `stop`.
 std::uint32_t find_in_chain(std::uint32_t id, std::uint32_t stop, std::uint64_t return_address) {
@@ -78,6 +90,7 @@ std::uint32_t add_site(std::uint64_t return_address, const ModuleOfCode& module)
   }
   record->offset = return_address - module.bias;
   record->instance = module.record == nullptr ? 0 : module.record->instance;
+  record->flags = flags_for(Address{return_address}, module.record);
   store_release(record->return_address, Address{return_address});
 
   std::uint32_t& bucket = bucket_of(return_address);
@@ -99,13 +112,15 @@ void remember(std::uint64_t return_address, std::uint32_t id) {
   SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
   std::uint64_t unclaimed = 0;
   if (load_relaxed(slot.cells) != 0) return;
-  if (!compare_exchange(slot.cells, unclaimed, cells_of_site(id << kSiteShift))) return;
-  store_release(slot.return_address, return_address);
+  const runt::PackedRule way_out = way_out_of(*existing_record(id));
+  const bool is_wrapper = way_out.bits != 0;
+  if (!compare_exchange(slot.cells, unclaimed, is_wrapper ? way_out.bits : cells_of_site(id << kSiteShift))) return;
+  store_release(slot.return_address, is_wrapper ? return_address | kInWrapper : return_address);
 }
 
 void forget(std::uint64_t return_address) {
   SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
-  if (load_acquire(slot.return_address) != return_address) return;
+  if ((load_acquire(slot.return_address) & ~kInWrapper) != return_address) return;
   store_release(slot.return_address, std::uint64_t{0});
   store_release(slot.cells, std::uint64_t{0});
 }
@@ -120,6 +135,8 @@ void for_each_site(std::uint32_t head, Act act) {
   }
 }
 
+Site site_of_record(std::uint32_t id) { return {id << kSiteShift, way_out_of(*existing_record(id))}; }
+
 void retire(SiteRecord& record) {
   forget(raw(record.return_address));
   store_release(record.flags, record.flags | kSiteRetired);
@@ -127,25 +144,26 @@ void retire(SiteRecord& record) {
 
 }  // namespace
 
-std::uint32_t site_bits_for(std::uint64_t return_address) {
+Site site_for(std::uint64_t return_address) {
   const std::uint32_t known = find_in_chain(load_acquire(bucket_of(return_address)), 0, return_address);
   if (known != 0) {
     const std::uint32_t instance = existing_record(known)->instance;
     if (instance == 0 || is_loaded(instance)) {
       remember(return_address, known);
-      return known << kSiteShift;
+      return site_of_record(known);
     }
   }
   const ModuleOfCode module = module_of_code(Address{return_address});
   if (!module.is_certain) {
     fetch_add(g_root.counters.sites_unattributed, std::uint64_t{1});
-    return kSiteUnattributed << kSiteShift;
+    return {kSiteUnattributed << kSiteShift, {}};
   }
   // The look-up may have retired what was found first.
   std::uint32_t id = find_in_chain(load_acquire(bucket_of(return_address)), 0, return_address);
   if (id == 0) id = add_site(return_address, module);
-  if (id >= kFirstSite && !module.is_closing) remember(return_address, id);
-  return id << kSiteShift;
+  if (id < kFirstSite) return {id << kSiteShift, {}};
+  if (!module.is_closing) remember(return_address, id);
+  return site_of_record(id);
 }
 
 void forget_cached_sites(ModuleRecord& module) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/address.h"
+#include "runt/rule_cache.h"
 #include "runtime/index/records.h"
 
 // The writing half of the site table: from a return address to a dense id, once for each place that allocates.
@@ -14,9 +15,12 @@
 // In front of it stands the cache of state.h, which the hooks read.
 namespace allocs::allocators {
 
-// The site's id, already where a start cell has it. Never 0.
+struct Site {
+  std::uint32_t bits;  // its id, already where a start cell has it. Never 0
+  runt::PackedRule way_out;  // not 0: it is in a wrapper, and a block has this site only if its caller cannot be found
+};
 // Context: hook.
-std::uint32_t site_bits_for(std::uint64_t return_address);
+Site site_for(std::uint64_t return_address);
 
 // The sites of a module instance. `forget` empties their cache slots; `retire` does too, and makes the records stand for the
 // past; `revive` makes them stand for the present again.

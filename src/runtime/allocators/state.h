@@ -23,7 +23,7 @@
 namespace allocs::allocators {
 
 // One entry of the site cache: a return address that calls malloc, and its site as the start cell and the size cell of a
-// block want it. Written once: `cells` goes from 0 to its value, then comes the address. Emptied only when the module of
+// block want it; or one in an allocation wrapper, and the way out (wrappers.h). Written once: `cells` goes from 0 to its value, then comes the address. Emptied only when the module of
 // the address is unloaded, at which time no thread can be in it.
 struct SiteSlot {
   std::uint64_t return_address = 0;

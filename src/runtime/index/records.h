@@ -20,6 +20,7 @@ inline constexpr unsigned kSiteFirstShift = 9;
 enum SiteFlag : std::uint32_t {
   kSiteRetired = 1,    // its module was unloaded; the return address means nothing any more
   kSiteDuplicate = 2,  // lost a race; never given out
+  kSiteWrapper = 4,    // in an allocation wrapper: blocks have the site of its caller, unless that cannot be told
 };
 
 // Where a block was allocated. Written once, before its id is published; only `flags` and the links change later.

@@ -10,6 +10,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <cwchar>
+#include <memory>
+#include <new>
 #include <random>
 #include <string>
 #include <thread>
@@ -129,15 +132,83 @@ TEST(Hooks, FailuresAreTheCLibrarys) {
 TEST(Hooks, ASiteIsAPlaceInAModule) {
   void* const p = opaque(malloc(10));
   EXPECT_NE(module_of_site(p).find("hooks_test"), std::string::npos) << module_of_site(p);
-  void* const q = opaque(strdup("libc allocates this"));
-  EXPECT_NE(module_of_site(q).find("libc.so"), std::string::npos) << module_of_site(q);
-  auto* const r = opaque(new int);
-  // glibc's: malloc is called by operator new, in libstdc++. Another allocator's operator new is recorded itself.
-  const char* const expected = root().malloc_kind == MallocKind::libc ? "libstdc++" : "hooks_test";
-  EXPECT_NE(module_of_site(r).find(expected), std::string::npos) << module_of_site(r);
   free(p);
-  free(q);
-  delete r;
+}
+
+// What a program writes as `new` or strdup calls malloc in another object. Each of the expressions below is a function of its own,
+// which the site must lie in.
+struct Point {
+  long x, y, z;
+};
+struct alignas(64) Aligned {
+  char bytes[100];
+};
+struct Expression {
+  const char* text;
+  void* (*allocate)();
+  void (*release)(void*);
+};
+#define ALLOCS_EXPRESSION(expression, release)                      \
+  Expression {                                                      \
+    #expression, +[]() -> void* {                                   \
+      void* const block = opaque(expression);                       \
+      asm volatile("");                                             \
+      return block;                                                 \
+    }, +[](void* block) { release; }                                \
+  }
+const Expression kExpressions[] = {
+    ALLOCS_EXPRESSION(new Point, delete static_cast<Point*>(block)),
+    ALLOCS_EXPRESSION(new Point[3], delete[] static_cast<Point*>(block)),
+    ALLOCS_EXPRESSION(new char[1000], delete[] static_cast<char*>(block)),
+    ALLOCS_EXPRESSION(new char[100000], delete[] static_cast<char*>(block)),
+    ALLOCS_EXPRESSION(new (std::nothrow) Point, delete static_cast<Point*>(block)),
+    ALLOCS_EXPRESSION(new (std::nothrow) Point[3], delete[] static_cast<Point*>(block)),
+    ALLOCS_EXPRESSION(new Aligned, delete static_cast<Aligned*>(block)),
+    ALLOCS_EXPRESSION(new Aligned[3], delete[] static_cast<Aligned*>(block)),
+    ALLOCS_EXPRESSION(new (std::nothrow) Aligned, delete static_cast<Aligned*>(block)),
+    ALLOCS_EXPRESSION(new (std::nothrow) Aligned[3], delete[] static_cast<Aligned*>(block)),
+    ALLOCS_EXPRESSION(strdup("libc allocates this"), free(block)),
+    ALLOCS_EXPRESSION(strndup("libc allocates this", 4), free(block)),
+    ALLOCS_EXPRESSION(wcsdup(L"and this"), free(block)),
+};
+// How far behind the start of its function the site of a block is; -1: in another module.
+std::uint64_t distance_of_site(const Expression& expression, const void* p) {
+  const auto block = block_at(p);
+  const auto site = block ? site_record_of(TrustedMemory{}, root(), block->site) : std::nullopt;
+  if (!site || module_of_site(p).find("hooks_test") == std::string::npos) return ~std::uint64_t{0};
+  return site->return_address - address_of(reinterpret_cast<void*>(expression.allocate));
+}
+
+TEST(Hooks, TheSiteIsInTheCallerOfAWrapper) {
+  for (int round = 0; round < 3; ++round) {
+    for (const Expression& expression : kExpressions) {
+      void* const p = expression.allocate();
+      EXPECT_LT(distance_of_site(expression, p), 128u) << expression.text << ": " << module_of_site(p);
+      expression.release(p);
+    }
+  }
+  const auto unique = std::make_unique<Point>();
+  EXPECT_NE(module_of_site(unique.get()).find("hooks_test"), std::string::npos);
+  const std::vector<Point> points(3);
+  EXPECT_NE(module_of_site(points.data()).find("hooks_test"), std::string::npos);
+}
+
+TEST(Hooks, WrappersAreLeftByManyThreadsAtOnce) {
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&wrong] {
+      for (int round = 0; round < 2000; ++round) {
+        for (const Expression& expression : kExpressions) {
+          void* const p = expression.allocate();
+          wrong += distance_of_site(expression, p) >= 128;
+          expression.release(p);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(Hooks, TheRootTellsWhatThereIs) {

@@ -16,16 +16,24 @@ using allocs::index::kMaximumShortSize;
 
 namespace {
 
-void* allocated_rarely(void* block, std::size_t size, const void* caller) {
-  return records_rare_functions() ? allocated(block, size, caller) : block;
+void* allocated_rarely(void* block, std::size_t size, Call call) {
+  return records_rare_functions() ? allocated(block, size, call) : block;
 }
 
-// Functions of their own, so that the usual roads of malloc and calloc save one register only.
+// Functions of their own, so that the usual roads of malloc and calloc save one register only. All are to be jumped to.
 [[gnu::noinline]] void* malloc_slowly(std::size_t size, const void* caller) {
-  return allocated(g_next.malloc(size), size, caller);
+  return allocated(g_next.malloc(size), size, this_call(caller));
 }
 [[gnu::noinline]] void* calloc_slowly(std::size_t count, std::size_t size, const void* caller) {
-  return allocated(g_next.calloc(count, size), count * size, caller);
+  return allocated(g_next.calloc(count, size), count * size, this_call(caller));
+}
+
+// For a caller that the cache does not hold: one of the usual wrappers, or it goes the slow road.
+[[gnu::noinline]] void* malloc_for_wrapper(std::size_t size, const void* caller) {
+  const SiteSlot* const slot = slot_outside_wrapper(this_call(caller));
+  if (slot == nullptr || size >= kBigBlock) [[unlikely]] return malloc_slowly(size, caller);
+  if (size <= kMaximumShortSize) return allocate_short(size, *slot, [=] { return g_next.malloc(size); });
+  return allocate_longer(size, *slot, [=] { return g_next.malloc(size); });
 }
 
 }  // namespace
@@ -35,7 +43,7 @@ extern "C" {
 ALLOCS_EXPORT void* malloc(std::size_t size) {
   const void* const caller = __builtin_return_address(0);
   const SiteSlot& slot = slot_of(caller);
-  if (!holds(slot, caller)) [[unlikely]] return malloc_slowly(size, caller);
+  if (!holds(slot, caller)) [[unlikely]] return malloc_for_wrapper(size, caller);
   if (size <= kMaximumShortSize) return allocate_short(size, slot, [=] { return g_next.malloc(size); });
   if (size < kBigBlock) return allocate_longer(size, slot, [=] { return g_next.malloc(size); });
   return malloc_slowly(size, caller);
@@ -68,25 +76,25 @@ ALLOCS_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t siz
 }
 
 ALLOCS_EXPORT void* memalign(std::size_t alignment, std::size_t size) {
-  return allocated_rarely(g_next.memalign(alignment, size), size, __builtin_return_address(0));
+  return allocated_rarely(g_next.memalign(alignment, size), size, this_call());
 }
 
 ALLOCS_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  return allocated_rarely(g_next.aligned_alloc(alignment, size), size, __builtin_return_address(0));
+  return allocated_rarely(g_next.aligned_alloc(alignment, size), size, this_call());
 }
 
 ALLOCS_EXPORT int posix_memalign(void** block, std::size_t alignment, std::size_t size) {
   const int error = g_next.posix_memalign(block, alignment, size);
-  if (error == 0) allocated_rarely(*block, size, __builtin_return_address(0));
+  if (error == 0) allocated_rarely(*block, size, this_call());
   return error;
 }
 
 ALLOCS_EXPORT void* valloc(std::size_t size) {
-  return allocated_rarely(g_next.valloc(size), size, __builtin_return_address(0));
+  return allocated_rarely(g_next.valloc(size), size, this_call());
 }
 
 ALLOCS_EXPORT void* pvalloc(std::size_t size) {
-  return allocated_rarely(g_next.pvalloc(size), size, __builtin_return_address(0));
+  return allocated_rarely(g_next.pvalloc(size), size, this_call());
 }
 
 ALLOCS_EXPORT void cfree(void* block) {

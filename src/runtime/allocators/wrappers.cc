@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/allocators/wrappers.h"
+
+#include "elf/eh_frame.h"
+#include "runtime/allocators/dynamic_symbols.h"
+#include "runtime/allocators/operators.h"
+
+namespace allocs::allocators {
+
+using namespace index;
+
+namespace {
+
+// Functions that return a fresh block whose size follows from an argument, and whose type the caller decides.
+#define ALLOCS_WRAPPER_NAME(number, name) SymbolName(#name),
+constexpr SymbolName kWrappers[] = {ALLOCS_NEW_OPERATORS(ALLOCS_WRAPPER_NAME) SymbolName("strdup"),
+                                    SymbolName("strndup"), SymbolName("wcsdup")};
+
+// A field of a module's record that only this file uses.
+enum class HasWrappers : std::uint64_t { unknown = 0, no, yes };
+HasWrappers has_wrappers(const ModuleRecord& module) { return static_cast<HasWrappers>(module.unused[2]); }
+void set_has_wrappers(ModuleRecord& module, HasWrappers value) {
+  __atomic_store_n(&module.unused[2], static_cast<std::uint64_t>(value), __ATOMIC_RELAXED);
+}
+
+bool is_in_wrapper(Address call, ModuleRecord& module) {
+  if (module.dynamic == Address{} || has_wrappers(module) == HasWrappers::no) return false;
+  const DynamicSymbols symbols(module.bias, reinterpret_cast<const ElfW(Dyn)*>(raw(module.dynamic)));
+  HasWrappers has = HasWrappers::no;
+  for (const SymbolName& name : kWrappers) {
+    const auto* const symbol = symbols.find(name);
+    if (symbol == nullptr) continue;
+    has = HasWrappers::yes;
+    if (raw(call) - module.bias - symbol->st_value < symbol->st_size) return true;
+  }
+  set_has_wrappers(module, has);
+  return false;
+}
+
+elf::EhFrame eh_frame_of(const ModuleRecord& module) {
+  const auto* const headers = reinterpret_cast<const ElfW(Phdr)*>(raw(module.phdrs));
+  for (std::uint32_t i = 0; i < module.phdr_count; ++i) {
+    const Address begin{module.bias + headers[i].p_vaddr};
+    const AddressRange segment{begin, begin + headers[i].p_filesz};
+    if (headers[i].p_type == PT_LOAD && segment.contains(module.eh_frame_hdr)) {
+      return {.header = module.eh_frame_hdr, .bounds = segment};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<runt::PackedRule> wrapper_rule_at(Address return_address, ModuleRecord& module) {
+  const Address call = return_address - 1;
+  if (!is_in_wrapper(call, module)) return std::nullopt;
+  const auto rule = elf::find_unwind_rule(TrustedMemory{}, eh_frame_of(module), call);
+  const auto packed = rule ? runt::PackedRule::pack(*rule) : std::nullopt;
+  return packed && !packed->is_outermost() ? packed : std::nullopt;
+}
+
+}  // namespace allocs::allocators
