@@ -12,4 +12,9 @@ constexpr std::string_view part_of(std::string_view text, std::size_t from, std:
   return {text.data() + from, size < rest ? size : rest};
 }
 
+// text.starts_with(prefix), likewise: without optimisation, libstdc++'s refers to what it throws elsewhere.
+constexpr bool begins_with(std::string_view text, std::string_view prefix) {
+  return part_of(text, 0, prefix.size()) == prefix;
+}
+
 }  // namespace allocs

@@ -37,7 +37,7 @@ struct Object {
 // The dynamic linker is told by its name. Context: signal.
 inline bool is_loader_path(std::string_view path) {
   const std::string_view name = part_of(path, path.rfind('/') + 1);
-  return name.starts_with("ld-linux") || name.starts_with("ld-2.");
+  return begins_with(name, "ld-linux") || begins_with(name, "ld-2.");
 }
 
 }  // namespace allocs::query

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/text.h"
 #include "runtime/query/auxv_query.h"
 #include "runtime/query/heap_query.h"
 #include "runtime/query/static_query.h"
@@ -22,7 +23,7 @@ Answer query_mapping(const P& process, Address at) {
   if (!mapping) return Answer::cannot_tell(process.knows_mappings() ? ALLOC_E_NOTHING_THERE : ALLOC_E_NOT_YET);
   const std::string_view name(mapping->name);
   const Allocator who = name == "[heap]"                   ? Allocator::brk
-                        : name.starts_with("[stack")       ? Allocator::stack
+                        : begins_with(name, "[stack")      ? Allocator::stack
                         : process.is_ld_so_pool(*mapping)  ? Allocator::ld_so_malloc
                                                            : Allocator::mmap;
   if (may_hold_unindexed_blocks(process.root(), who, name)) return Answer::cannot_tell(ALLOC_E_UNINDEXED);
