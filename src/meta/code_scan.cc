@@ -61,7 +61,7 @@ bool is_copy_function(std::string_view name) {
 class Scanner {
  public:
   Scanner(const ElfFile& object, const Linkage& linkage, std::span<const std::uint64_t> starts)
-      : object_(object), linkage_(linkage), starts_(starts) {
+      : linkage_(linkage), starts_(starts) {
     ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     ZydisDecoderEnableMode(&decoder_, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
     fixed_ = object.header().e_type == ET_EXEC;
@@ -277,7 +277,6 @@ class Scanner {
     reference.copied = std::max(reference.copied, size);
   }
 
-  const ElfFile& object_;
   const Linkage& linkage_;
   std::span<const std::uint64_t> starts_;
   std::vector<const Section*> data_;

@@ -71,9 +71,11 @@ Linkage::Linkage(const ObjectFiles& files) {
   std::sort(function_starts_.begin(), function_starts_.end());
   function_starts_.erase(std::unique(function_starts_.begin(), function_starts_.end()),
                          function_starts_.end());
-  const auto by_place = [](const DataPointer& a, const DataPointer& b) { return a.at < b.at; };
+  const auto by_place = [](const DataPointer& a, const DataPointer& b) {
+    return a.at != b.at ? a.at < b.at : a.target < b.target;
+  };
   const auto same_place = [](const DataPointer& a, const DataPointer& b) { return a.at == b.at; };
-  std::stable_sort(data_pointers_.begin(), data_pointers_.end(), by_place);
+  std::sort(data_pointers_.begin(), data_pointers_.end(), by_place);
   data_pointers_.erase(std::unique(data_pointers_.begin(), data_pointers_.end(), same_place),
                        data_pointers_.end());
 }

@@ -26,7 +26,6 @@
 namespace allocs::meta {
 
 using types::FunctionRecord;
-using types::kNoType;
 using types::ObjectModel;
 using types::SiteRecord;
 using types::TypeIndex;

@@ -79,8 +79,9 @@ TypedStatics::TypedStatics(const types::ObjectModel& model) {
     if (record.kind != types::StaticKind::object || record.type == kNoType) continue;
     objects_.push_back({record.address, record.size, record.type});
   }
-  std::stable_sort(objects_.begin(), objects_.end(),
-                   [](const Object& a, const Object& b) { return a.address < b.address; });
+  std::sort(objects_.begin(), objects_.end(), [](const Object& a, const Object& b) {
+    return a.address != b.address ? a.address < b.address : a.type < b.type;
+  });
 }
 
 std::vector<TypedPlace> TypedStatics::at(std::uint64_t address) const {
