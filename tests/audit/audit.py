@@ -143,7 +143,7 @@ class Subject:
         if root.kind.startswith("heap"):
             head = f"(({spelling.pointer_to(root.type)}){root.base:#x})"
             if row is root:
-                return head
+                return spelling.tight(head)
             rest = row.expression[len(root.expression):]
             return spelling.tight(head + rest)
         return spelling.tight(self.root_path(root) + row.expression[len(root.expression):])
