@@ -10,7 +10,8 @@ namespace allocs::meta {
 using types::LocationKind;
 using types::LocationPiece;
 
-constexpr std::uint32_t kStackPointer = 7;  // rsp, as DWARF numbers it
+constexpr std::uint32_t kFramePointer = 6;  // rbp, as DWARF numbers it
+constexpr std::uint32_t kStackPointer = 7;  // rsp
 
 Place place_of(const Unit& unit, std::span<const std::byte> expression) {
   using Kind = Place::Kind;
@@ -99,17 +100,26 @@ void FrameConverter::convert(const Place& place, PcRange range, std::vector<Loca
     case Kind::register_offset: break;
     default: return;
   }
+  // In a realigned frame the register's distance from the canonical frame address is known at run time only.
+  const auto by_register = [&](std::uint64_t low, std::uint64_t high) {
+    if (low >= high) return;
+    if (at.reg == kStackPointer) pieces.push_back({low, high, LocationKind::memory_at_sp, at.value});
+    if (at.reg == kFramePointer) pieces.push_back({low, high, LocationKind::memory_at_fp, at.value});
+  };
+  std::uint64_t told = range.low;  // no row up to here: a canonical frame address that is computed
   for (const CallFrameRow& row : frames_.rows(function_.low, function_.high)) {
     const std::uint64_t low = std::max(row.low, range.low);
     const std::uint64_t high = std::min(row.high, range.high);
     if (low >= high) continue;
-    if (row.cfa_register != at.reg) {
-      // A realigned frame: how far the stack pointer is from the canonical frame address is known at run time only.
-      if (at.reg == kStackPointer) pieces.push_back({low, high, LocationKind::memory_at_sp, at.value});
-      continue;
-    }
-    pieces.push_back({low, high, LocationKind::memory, at.value - row.cfa_offset});
+    by_register(told, low);
+    told = high;
+    if (row.cfa_register == at.reg) {
+      pieces.push_back({low, high, LocationKind::memory, at.value - row.cfa_offset});
+    } else if (at.reg == kStackPointer) {
+      by_register(low, high);
+    }  // else: the prologue, where the frame pointer is still the caller's
   }
+  by_register(told, range.high);
 }
 
 void tidy(std::vector<LocationPiece>& pieces) {

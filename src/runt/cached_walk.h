@@ -86,6 +86,7 @@ class CachedWalk {
                       .sp = sp,
                       .cfa = cfa,
                       .is_interrupted = cursor_.is_interrupted,
+                      .fp = Address{registers.has(elf::kRbp) ? registers.value[elf::kRbp] : 0},
                       .has_fixed_size = !rule.base_is_rbp()};
     if (rule.is_outermost()) {
       cursor_.end = Certainty::nothing_there;

@@ -27,6 +27,7 @@ struct Frame {
   Address
       cfa{};  // canonical frame address: the stack pointer before the call into it, one word above its return address
   bool is_interrupted = false;  // `pc` is the next instruction to run, not a return address
+  Address fp{};  // the frame pointer register then; 0: not known
   bool has_fixed_size = false;  // the distance from `sp` to `cfa` depends on the pc alone
   bool is_signal_frame =
       false;  // the trampoline that a signal handler returns to; its "caller" was interrupted
@@ -169,6 +170,7 @@ std::optional<Frame> step_by_rule(const M& stack, const std::optional<elf::Unwin
                     .sp = registers.sp(),
                     .cfa = Address{*cfa},
                     .is_interrupted = cursor.is_interrupted,
+                    .fp = Address{registers.has(elf::kRbp) ? registers.value[elf::kRbp] : 0},
                     .has_fixed_size = !rule->cfa_is_expression && rule->cfa_register == elf::kRsp,
                     .is_signal_frame = rule->is_signal_frame};
   unwind::move_to_caller(stack, *rule, *cfa, cursor);

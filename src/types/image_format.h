@@ -16,7 +16,7 @@
 namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
-inline constexpr std::uint32_t kImageVersion = 3;  // bump when anything below changes, or what the writer puts in it
+inline constexpr std::uint32_t kImageVersion = 4;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef = std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
 using TypeIndex = std::uint32_t;  // index in Table::types
@@ -202,6 +202,7 @@ enum class LocationKind : std::uint8_t {
   memory = 0,    // value = byte offset from the canonical frame address
   in_register = 1,  // value = DWARF register number
   memory_at_sp = 2,  // value = byte offset from the stack pointer: in frames that are realigned at run time
+  memory_at_fp = 3,  // value = byte offset from the frame pointer (rbp): likewise
 };
 
 // `locations` is the byte offset of: uleb n, then n times { uleb gap, uleb length, uleb LocationKind, sleb value }. The first gap

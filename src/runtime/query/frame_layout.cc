@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/query/frame_layout.h"
 
+#include <optional>
+
 #include "base/byte_reader.h"
 #include "types/derive.h"
 
@@ -54,6 +56,21 @@ void narrow(FrameLayout& layout, std::uint64_t boundary) {
   }
 }
 
+// What a location of that kind counts from, relative to the canonical frame address; empty if it is not in memory, or not known.
+std::optional<std::int64_t> base_of(LocationKind kind, const RegisterPlaces& registers) {
+  switch (kind) {
+    case LocationKind::memory:
+      return 0;
+    case LocationKind::memory_at_sp:
+      return registers.sp;
+    case LocationKind::memory_at_fp:
+      return registers.has_fp ? std::optional(registers.fp) : std::nullopt;
+    case LocationKind::in_register:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 std::uint64_t size_in_memory(const types::Image& image, types::TypeIndex index) {
   const types::TypeRecord* type = image.type(index);
   return type == nullptr || type->size == types::kUnknownSize ? 0 : type->size;
@@ -70,15 +87,15 @@ void for_each_variable_in_memory(const types::Image& image, const types::Functio
   }
   for (const auto& variable : variables.subspan(function.first_variable, function.variable_count)) {
     for_each_entry(image, function, variable, [&](const Entry& entry) {
-      if (entry.kind != LocationKind::memory && entry.kind != LocationKind::memory_at_sp) return;
+      const std::optional<std::int64_t> base = base_of(entry.kind, layout.registers);
+      if (!base) return;
       narrow(layout, entry.begin);
       narrow(layout, entry.end);
       if (layout.pc < entry.begin || layout.pc >= entry.end) return;
       const std::uint64_t size = size_in_memory(image, variable.type);
       if (size == 0 || size > kLargestVariable) return;
-      const bool at_sp = entry.kind == LocationKind::memory_at_sp;
-      if (at_sp) layout.depends_on_sp = true;
-      visit(variable, at_sp ? entry.value - static_cast<std::int64_t>(layout.depth) : entry.value, size);
+      if (entry.kind != LocationKind::memory) layout.depends_on_registers = true;
+      visit(variable, *base + entry.value, size);
     });
   }
 }
@@ -104,7 +121,10 @@ Hash128 identity_of(const types::Image& image, const FrameLayout& layout) {
   hasher.add(layout.low_pc);
   hasher.add(layout.high_pc);
   hasher.add(static_cast<std::uint64_t>(layout.low));
-  if (layout.depends_on_sp) hasher.add(layout.depth);
+  if (layout.depends_on_registers) {
+    hasher.add(static_cast<std::uint64_t>(layout.registers.sp));
+    hasher.add(static_cast<std::uint64_t>(layout.registers.fp));
+  }
   return hasher.finish();
 }
 
@@ -123,8 +143,8 @@ void put_mangled(TextWriter& out, const char* text) {
 }  // namespace
 
 FrameLayout frame_layout(const types::Image& image, const types::FunctionRecord& function, std::uint64_t pc,
-                         std::uint64_t depth) {
-  FrameLayout layout{.depth = depth,
+                         RegisterPlaces registers) {
+  FrameLayout layout{.registers = registers,
                      .pc = pc,
                      .low_pc = function.low, .high_pc = function.low + function.length};
   for_each_variable_in_memory(

@@ -64,9 +64,9 @@ class FrameLayoutTest : public testing::Test {
     object_.slots = slots_;
     return object_;
   }
-  FrameLayout at(std::uint64_t pc, std::uint64_t depth = 64) {
+  FrameLayout at(std::uint64_t pc, std::int64_t depth = 64) {
     const types::Image& image = *object().image;
-    return frame_layout(image, *image.find_function(pc), pc, depth);
+    return frame_layout(image, *image.find_function(pc), pc, {.sp = -depth, .fp = -16, .has_fp = true});
   }
   std::string range(const FrameLayout& layout) {
     char text[200];
@@ -109,7 +109,12 @@ TEST_F(FrameLayoutTest, ARealignedFrameCountsFromTheStackPointer) {
   add_variable("aligned", {{0, 0x7F, LocationKind::memory_at_sp, 16}});
   EXPECT_EQ(at(0x1010, 64).low, -48);
   EXPECT_EQ(at(0x1010, 96).low, -80);
-  EXPECT_TRUE(at(0x1010).depends_on_sp);
+  EXPECT_TRUE(at(0x1010).depends_on_registers);
+}
+
+TEST_F(FrameLayoutTest, OrFromTheFramePointer) {
+  add_variable("aligned", {{0, 0x7F, LocationKind::memory_at_fp, -40}});
+  EXPECT_EQ(at(0x1010).low, -56);
 }
 
 TEST_F(FrameLayoutTest, AFrameTypeIsMadeOnceAndOnlyWhenThatIsAllowed) {

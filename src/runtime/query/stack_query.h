@@ -49,9 +49,11 @@ FrameFacts read_frame_facts(const P& process, const runt::Frame& frame) {
   const std::uint64_t pc = raw(facts.object->link_address(frame.lookup_pc()));
   facts.function = image.find_function(pc);
   if (facts.function == nullptr) return facts;
-  const std::uint64_t depth = frame.cfa - frame.sp;
-  facts.layout = frame_layout(image, *facts.function, pc, depth);
-  if (frame.has_fixed_size) facts.layout.low = std::min(facts.layout.low, -static_cast<std::int64_t>(depth));
+  const RegisterPlaces registers{.sp = static_cast<std::int64_t>(frame.sp - frame.cfa),
+                                 .fp = static_cast<std::int64_t>(frame.fp - frame.cfa),
+                                 .has_fp = frame.fp != Address{}};
+  facts.layout = frame_layout(image, *facts.function, pc, registers);
+  if (frame.has_fixed_size) facts.layout.low = std::min(facts.layout.low, registers.sp);
   facts.type = frame_type(process.types(), *facts.object, *facts.function, facts.layout);
   return facts;
 }

@@ -127,7 +127,7 @@ query::FrameFacts SelfProcess::frame_facts(const runt::Frame& frame) const {
   const std::uint64_t generation = object_generation();
   if (const auto* known = g_frame_facts.find(pc, depth, generation, nullptr)) return known->facts;
   const query::FrameFacts facts = query::read_frame_facts(*this, frame);
-  const bool is_final = facts.function != nullptr && facts.type != nullptr && !facts.layout.depends_on_sp;
+  const bool is_final = facts.function != nullptr && facts.type != nullptr && !facts.layout.depends_on_registers;
   if (is_final && may_wait()) g_frame_facts.put(pc, depth, generation, facts);
   return facts;
 }

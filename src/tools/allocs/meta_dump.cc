@@ -59,8 +59,17 @@ std::string hex(std::span<const std::uint8_t> bytes) {
 }
 
 std::string location_text(const types::LocationPiece& piece) {
-  return piece.kind == types::LocationKind::memory ? fmt::format("cfa{:+}", piece.value)
-                                                   : fmt::format("reg{}", piece.value);
+  switch (piece.kind) {
+    case types::LocationKind::memory:
+      return fmt::format("cfa{:+}", piece.value);
+    case types::LocationKind::memory_at_sp:
+      return fmt::format("sp{:+}", piece.value);
+    case types::LocationKind::memory_at_fp:
+      return fmt::format("fp{:+}", piece.value);
+    case types::LocationKind::in_register:
+      return fmt::format("reg{}", piece.value);
+  }
+  return "?";
 }
 
 std::vector<types::LocationPiece> locations(const Image& image, const types::FunctionRecord& function,
