@@ -13,7 +13,7 @@ CPU_SECONDS, SIZE = 0.5, 0.1
 
 
 # The tables of an image of this version (src/types/image_format.h) that hold local variables.
-VERSION, FIRST_TABLE, LOCALS = 2, 96, (11, 12)
+VERSION, FIRST_TABLE, TABLES, LOCALS = 2, 96, 14, (11, 12)
 
 
 def bytes_of_tables(image):
@@ -22,10 +22,9 @@ def bytes_of_tables(image):
     magic, version, size = struct.unpack_from("<4sIQ", header)
     if magic != b"ALMD" or version != VERSION:
         return None
-    first, = struct.unpack_from("<Q", header, FIRST_TABLE)
-    offsets = [struct.unpack_from("<Q", header, at)[0] for at in range(FIRST_TABLE, first, 16)]
+    offsets = [struct.unpack_from("<Q", header, FIRST_TABLE + 16 * index)[0] for index in range(TABLES)]
     ends = sorted(offsets) + [size]
-    return [ends[ends.index(offset) + offsets.count(offset)] - offset for offset in offsets]
+    return [ends[ends.index(offset) + offsets.count(offset)] - offset if offset else 0 for offset in offsets]
 
 
 def debug_file_of(path):
