@@ -165,7 +165,8 @@ class Subject:
             return
         if root.kind.startswith("heap"):
             yield self.bounds(ask, root, "heap bounds")
-            yield self.heap_type(ask, row, root)
+            if root.kind != "heap bounds only":
+                yield self.heap_type(ask, row, root)
             return
         kind = row.kind
         if ask.error:
@@ -432,6 +433,7 @@ class Table:
         self.counts = collections.defaultdict(collections.Counter)
         self.reasons = collections.defaultdict(collections.Counter)
         self.failures = []
+        self.remarks = []  # not failures, since code was optimised
 
     def add(self, build_name, subject, is_unoptimised):
         for ask in subject.asks:
@@ -450,8 +452,9 @@ class Table:
             self.reasons[kind][verdict] += 1
             self.counts[kind]["gdb can"] += subject.gdb_knows(ask)
             excused = MAY_BE_MISSING.get(kind) == verdict
-            if is_unoptimised and subject.gdb_knows(ask) and not excused:
-                self.failures.append(where + "cannot tell (" + verdict + "), but gdb can. " + detail)
+            if subject.gdb_knows(ask) and not excused:
+                into = self.failures if is_unoptimised else self.remarks
+                into.append(where + "cannot tell (" + verdict + "), but gdb can. " + detail)
 
     def print(self):
         print(f"{'kind':<36}{'right':>8}{'wrong':>8}{'cannot tell':>13}{'gdb can':>9}   why not")
@@ -508,6 +511,7 @@ def main():
         elif options.verbose:
             print("\n".join(doubts))
         if options.verbose:
+            print("\n".join(table.remarks))
             table.print()
     total.print()
     shown = failures if options.verbose else failures[:40]

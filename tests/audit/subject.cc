@@ -205,7 +205,7 @@ static void note_heap() {
     int v[16];
   };
   auto* k = new Wide;
-  note_block("heap bounds only", __func__, "k", "void", k, sizeof(Wide), 0);
+  note_block("heap type, new", __func__, "k", "note_heap::Wide", k, sizeof(Wide), 1);
   auto* m = new Counted[n];
   note_block("heap bounds only", __func__, "m", "void",
              reinterpret_cast<char*>(m) - sizeof(std::size_t),
