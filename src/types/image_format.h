@@ -94,7 +94,7 @@ enum TypeFlag : std::uint8_t {
 };
 
 struct TypeRecord {
-  Hash128 hash;                   // of the content, transitively: see types/type_hash.h
+  Hash128 hash{};                 // of the content, transitively: see types/type_hash.h
   std::uint64_t size = 0;         // bytes; kUnknownSize if incomplete or unbounded; 0 for a subprogram
   std::uint64_t count = 0;        // members, enumerators, arguments, or elements (kUnbounded)
   StringRef name = 0;             // canonical, see names in docs
