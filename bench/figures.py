@@ -51,5 +51,6 @@ def as_json(rows):
     result = []
     for row, figures in rows:
         for figure in figures:
-            result.append({"row": row, **dataclasses.asdict(figure), "met": figure.verdict == "met" if figure.verdict else None})
+            met = figure.verdict == "met" if figure.verdict else None
+            result.append({"row": row, **dataclasses.asdict(figure), "met": met})
     return json.dumps(result, indent=1)

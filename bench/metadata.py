@@ -77,7 +77,8 @@ def size_rows(image, debug_size):
     yield Figure("metadata: libc: image / debug file", size / debug_size, "ratio", note=f"{size} of {debug_size} bytes")
     tables = bytes_of_tables(image)
     if tables is None:
-        yield Figure("metadata: libc: the same without locals", None, "", note="bench/metadata.py does not know this image version")
+        yield Figure("metadata: libc: the same without locals", None, "",
+                     note="bench/metadata.py does not know this version of the format")
         return
     rest = size - sum(tables[index] for index in LOCALS)
     yield Figure("metadata: libc: the same without locals", rest / debug_size, "ratio", SIZE, note=f"{rest} bytes")

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-static long visit(Dwarf_Die *entry) {
+static long visit(Dwarf_Die* entry) {
   long count = 0;
   do {
     count++;
@@ -16,15 +16,16 @@ static long visit(Dwarf_Die *entry) {
   return count;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   const int file = argc == 2 ? open(argv[1], O_RDONLY) : -1;
-  Dwarf *const dwarf = file < 0 ? NULL : dwarf_begin(file, DWARF_C_READ);
+  Dwarf* const dwarf = file < 0 ? NULL : dwarf_begin(file, DWARF_C_READ);
   if (dwarf == NULL) return 2;
   long count = 0;
-  Dwarf_CU *unit = NULL;
+  Dwarf_CU* unit = NULL;
   Dwarf_Die entry;
   Dwarf_Half version;
-  while (dwarf_get_units(dwarf, unit, &unit, &version, NULL, &entry, NULL) == 0) count += visit(&entry);
+  while (dwarf_get_units(dwarf, unit, &unit, &version, NULL, &entry, NULL) == 0)
+    count += visit(&entry);
   printf("%ld\n", count);
   return 0;
 }

@@ -17,15 +17,17 @@ static long long now(void) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  const void *const object = strcmp(argv[1], "libc") == 0 ? (const void *)stdout : (const void *)&g_point;
+  const void* const object =
+      strcmp(argv[1], "libc") == 0 ? (const void*)stdout : (const void*)&g_point;
   now();
   const long long start = now();
-  struct uniqtype *type = alloc_get_type(object);
+  struct uniqtype* type = alloc_get_type(object);
   const long long middle = now();
   type = alloc_get_type(object);
   const long long end = now();
-  printf("%lld %lld %s\n", middle - start, end - middle, type != NULL ? uniqtype_name(type) : "none");
+  printf("%lld %lld %s\n", middle - start, end - middle,
+         type != NULL ? uniqtype_name(type) : "none");
   return type == NULL;
 }

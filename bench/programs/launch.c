@@ -14,11 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
+extern char** environ;
 
 struct command {
-  char **words;        // argv, after the assignments
-  char **environment;
+  char** words;  // argv, after the assignments
+  char** environment;
 };
 
 static long long now(void) {
@@ -27,16 +27,16 @@ static long long now(void) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static char **environment_with(char **assignments, int count) {
+static char** environment_with(char** assignments, int count) {
   int size = 0;
   while (environ[size] != NULL) size++;
-  char **result = calloc((size_t)(size + count) + 1, sizeof *result);
+  char** result = calloc((size_t)(size + count) + 1, sizeof *result);
   memcpy(result, assignments, (size_t)count * sizeof *result);
   memcpy(result + count, environ, (size_t)size * sizeof *result);
   return result;
 }
 
-static int run(const struct command *command, int index, int null) {
+static int run(const struct command* command, int index, int null) {
   const long long start = now();
   const pid_t child = vfork();
   if (child == 0) {
@@ -56,7 +56,7 @@ static int run(const struct command *command, int index, int null) {
   return 0;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc < 3) return 2;
   static struct command commands[32];
   int count = 0;

@@ -15,30 +15,30 @@
 enum { kRing = 2000 };
 static long g_count;
 
-static inline void use(void *block) { __asm__ volatile("" : : "r"(block) : "memory"); }
+static inline void use(void* block) { __asm__ volatile("" : : "r"(block) : "memory"); }
 
-static inline uint64_t next_random(uint64_t *state) {
+static inline uint64_t next_random(uint64_t* state) {
   *state ^= *state << 13;
   *state ^= *state >> 7;
   *state ^= *state << 17;
   return *state;
 }
 
-static void *hot(void *unused) {
+static void* hot(void* unused) {
   for (long i = 0; i < g_count; i++) {
-    char *block = malloc(32);
+    char* block = malloc(32);
     use(block);
     free(block);
   }
   return unused;
 }
 
-static void *ring(void *unused) {
+static void* ring(void* unused) {
   uint64_t random = 88172645463325252u;
-  void *blocks[kRing] = {0};
+  void* blocks[kRing] = {0};
   for (long i = 0; i < g_count; i++) {
     const uint64_t value = next_random(&random);
-    void **slot = &blocks[(value >> 32) % kRing];
+    void** slot = &blocks[(value >> 32) % kRing];
     free(*slot);
     *slot = malloc(16 + (value & 511));
     use(*slot);
@@ -51,24 +51,24 @@ static inline void big_ones(int is_touched) {
   static const size_t sizes[] = {256 << 10, 1 << 20, 4 << 20};
   for (long i = 0; i < g_count; i++) {
     const size_t size = sizes[i % 3];
-    char *block = malloc(size);
+    char* block = malloc(size);
     for (size_t at = 0; is_touched && at < size; at += 4096) block[at] = 1;
     use(block);
     free(block);
   }
 }
 
-static void *big(void *unused) {
+static void* big(void* unused) {
   big_ones(1);
   return unused;
 }
 
-static void *big_untouched(void *unused) {
+static void* big_untouched(void* unused) {
   big_ones(0);
   return unused;
 }
 
-static void *live(void *unused) {
+static void* live(void* unused) {
   uint64_t random = 88172645463325252u;
   for (long i = 0; i < g_count; i++) {
     const size_t size = 16 + (next_random(&random) & 127);
@@ -77,11 +77,11 @@ static void *live(void *unused) {
   return unused;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc != 4) return 2;
-  const char *kinds[] = {"hot", "ring", "big", "big_untouched", "live"};
-  void *(*const bodies[])(void *) = {hot, ring, big, big_untouched, live};
-  void *(*body)(void *) = NULL;
+  const char* kinds[] = {"hot", "ring", "big", "big_untouched", "live"};
+  void* (*const bodies[])(void*) = {hot, ring, big, big_untouched, live};
+  void* (*body)(void*) = NULL;
   for (int i = 0; i < 5; i++) {
     if (strcmp(argv[1], kinds[i]) == 0) body = bodies[i];
   }
@@ -96,7 +96,8 @@ int main(int argc, char **argv) {
   body(NULL);
   for (int i = 1; i < threads; i++) pthread_join(others[i], NULL);
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
-  const double ns = (double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec);
+  const double ns =
+      (double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec);
   printf("%.3f\n", ns / ((double)g_count * threads));
   return 0;
 }
