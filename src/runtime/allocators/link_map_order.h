@@ -24,4 +24,13 @@ inline const link_map* definer_of(const SymbolName& name, const link_map* from, 
   return nullptr;
 }
 
+// The same, for those who want the definition itself.
+inline void* definition_of(const SymbolName& name, const link_map* from, const link_map* stop = nullptr) {
+  for (const link_map* object = from; object != stop && object != nullptr; object = object->l_next) {
+    if (object->l_ld == _DYNAMIC) continue;
+    if (void* const found = DynamicSymbols(*object).address_of(name); found != nullptr) return found;
+  }
+  return nullptr;
+}
+
 }  // namespace allocs::allocators

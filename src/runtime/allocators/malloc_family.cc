@@ -91,16 +91,21 @@ std::size_t usable_size_by_index(void* block) {
 
 // ---- looking through the link map ----
 
-// The objects in which a function is looked for: those after us, or all when we were not preloaded but come last.
+// The objects in which a function is looked for: the definer of malloc, then those between it and `stop`.
 struct Scope {
-  const link_map* from;
+  const link_map* definer;
   const link_map* stop;
+  DynamicSymbols symbols{*definer};
+
+  void* find(const SymbolName& name) const {
+    void* const found = symbols.address_of(name);
+    return found != nullptr ? found : definition_of(name, definer->l_next, stop);
+  }
 };
 
 template <typename Function>
-void find_next(Function& slot, const SymbolName& name, Scope scope, Function fallback) {
-  const link_map* const definer = definer_of(name, scope.from, scope.stop);
-  void* const address = definer == nullptr ? nullptr : DynamicSymbols(*definer).address_of(name);
+void find_next(Function& slot, const SymbolName& name, const Scope& scope, Function fallback) {
+  void* const address = scope.find(name);
   store_release(slot, address == nullptr ? fallback : reinterpret_cast<Function>(address));
 }
 
@@ -114,8 +119,8 @@ void open_fine_directory() {
   store_release(g_root.fine_directory, address_of(directory));
 }
 
-void find_functions(Scope scope) {
-  const bool has_posix = definer_of("posix_memalign", scope.from, scope.stop) != nullptr;
+void find_functions(const Scope& scope) {
+  const bool has_posix = scope.find("posix_memalign") != nullptr;
   find_next(g_next.posix_memalign, "posix_memalign", scope, posix_by_memalign);
   find_next(g_next.memalign, "memalign", scope, has_posix ? memalign_by_posix : no_memalign);
   find_next(g_next.aligned_alloc, "aligned_alloc", scope, g_next.memalign);
@@ -137,9 +142,13 @@ constinit MallocFamily g_next{first_malloc,        first_free,           first_c
 void find_malloc_family() {
   open_root();
   const link_map* const self = our_object();
+  // In the objects after us, or in all when we were not preloaded but come last.
   const link_map* from = self == nullptr ? _r_debug.r_map : self->l_next;
-  if (definer_of("malloc", from) == nullptr) from = _r_debug.r_map;
-  const link_map* const definer = definer_of("malloc", from);
+  const link_map* definer = definer_of("malloc", from);
+  if (definer == nullptr) {
+    from = _r_debug.r_map;
+    definer = definer_of("malloc", from);
+  }
   if (definer == nullptr) return;
 
   MallocKind kind = is_c_library(*definer) ? MallocKind::libc : MallocKind::foreign;
@@ -154,18 +163,16 @@ void find_malloc_family() {
   }
   g_root.malloc_owner_path = address_of((bypassing != nullptr ? bypassing : definer)->l_name);
   store_release(g_root.malloc_kind, kind);
-  if (const link_map* libc = definer_of("gnu_get_libc_version", _r_debug.r_map); libc != nullptr) {
-    set_loader_lookup(DynamicSymbols(*libc).address_of("_dl_find_object"));
-  }
+  const link_map* const libc = kind == MallocKind::libc ? definer : definer_of("gnu_get_libc_version", _r_debug.r_map);
+  if (libc != nullptr) set_loader_lookup(DynamicSymbols(*libc).address_of("_dl_find_object"));
 }
 
 bool records_rare_functions() { return load_relaxed(g_records_rare_functions); }
 
 void* next_definition_of(const SymbolName& name) {
   const link_map* const self = our_object();
-  const link_map* definer = self == nullptr ? nullptr : definer_of(name, self->l_next);
-  if (definer == nullptr) definer = definer_of(name, _r_debug.r_map);
-  return definer == nullptr ? nullptr : DynamicSymbols(*definer).address_of(name);
+  void* const found = self == nullptr ? nullptr : definition_of(name, self->l_next);
+  return found != nullptr ? found : definition_of(name, _r_debug.r_map);
 }
 
 }  // namespace allocs::allocators

@@ -77,6 +77,8 @@ void set_operator(int number, AnyOperator next, AnyOperator jump) {
   store_release(g_operators.jump[number], jump);
 }
 
+constinit std::uint32_t g_withdrawn = 0;
+
 // To the loader, a symbol whose value is 0 defines nothing.
 void withdraw_operators(const link_map& self) {
   const DynamicSymbols symbols(self);
@@ -126,8 +128,9 @@ void find_operators(const link_map* from, const link_map* recorded) {
 }
 
 void withdraw_unused_operators() {
-  const link_map* const self = our_object();
-  if (self != nullptr && g_operators.next[0] == nullptr) withdraw_operators(*self);
+  std::uint32_t not_yet = 0;
+  if (g_operators.next[0] != nullptr || !compare_exchange(g_withdrawn, not_yet, 1u)) return;
+  if (const link_map* const self = our_object(); self != nullptr) withdraw_operators(*self);
 }
 
 }  // namespace allocs::allocators

@@ -51,7 +51,8 @@ extern ALLOCS_OWN OperatorFamily g_operators;
 void find_operators(const link_map* from, const link_map* recorded);
 
 // Makes the loader skip our operators from now on if nobody had any at start-up: an object that is loaded later brings its own, and
-// must find those. Context: init.
+// must find those. To be called before the loader relocates it, but not in every process, since it costs two system calls and a
+// page: when the loader first allocates, as it does for each object before anything else. Context: hook.
 void withdraw_unused_operators();
 
 }  // namespace allocs::allocators

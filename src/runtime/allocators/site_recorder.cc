@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/site_recorder.h"
 
+#include <link.h>
+
 #include "runtime/allocators/module_recorder.h"
+#include "runtime/allocators/operators.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/wrappers.h"
@@ -135,6 +138,12 @@ void for_each_site(std::uint32_t head, Act act) {
   }
 }
 
+// ld.so is smaller than that; a mistake does no harm.
+bool is_in_loader(std::uint64_t code) {
+  constexpr std::uint64_t kLargestLoader = 1 << 20;
+  return code - _r_debug.r_ldbase < kLargestLoader;
+}
+
 Site site_of_record(std::uint32_t id) { return {id << kSiteShift, way_out_of(*existing_record(id))}; }
 
 void retire(SiteRecord& record) {
@@ -145,6 +154,7 @@ void retire(SiteRecord& record) {
 }  // namespace
 
 Site site_for(std::uint64_t return_address) {
+  if (is_in_loader(return_address)) withdraw_unused_operators();
   const std::uint32_t known = find_in_chain(load_acquire(bucket_of(return_address)), 0, return_address);
   if (known != 0) {
     const std::uint32_t instance = existing_record(known)->instance;

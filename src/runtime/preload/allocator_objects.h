@@ -6,7 +6,7 @@
 
 namespace allocs::preload {
 
-// The public object of an allocator; nullptr for Allocator::none.
+// The public object of an allocator; nullptr for Allocator::none. Context: signal.
 allocator* object_of(query::Allocator allocator);
 
 }  // namespace allocs::preload

@@ -72,7 +72,8 @@ extern "C" {
 ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
   if (known_block(address_of(obj))) {
     const bool is_libc = allocs::allocators::g_root.malloc_kind == allocs::index::MallocKind::libc;
-    return is_libc ? &__default_lib_malloc_allocator : &__program_malloc_allocator;
+    return allocs::preload::object_of(is_libc ? allocs::query::Allocator::lib_malloc
+                                                     : allocs::query::Allocator::program_malloc);
   }
   return allocs::preload::object_of(ask(obj, SelfProcess::Mode::wait, false).allocator);
 }

@@ -36,7 +36,6 @@ void find_other_functions() {
 [[gnu::constructor(101)]] void start(int, char** arguments, char** environment) {
   find_malloc_family();
   find_other_functions();
-  withdraw_unused_operators();
   // Every hook has its next from here on.
 
   g_root.initial_stack = address_of(arguments - 1);
