@@ -39,8 +39,8 @@ void* reallocate(void* block, std::size_t size, const void* caller);
   return slot.return_address == reinterpret_cast<std::uint64_t>(caller);
 }
 
-// Leaves one wrapper of the plainest form, as operator new is. Returns the slot of its caller, or nullptr: one that is not so plain,
-// or not in the cache.
+// Leaves one wrapper of the plainest form, as operator new is. Returns the slot of its caller, or nullptr: one that is not
+// so plain, or not in the cache.
 [[gnu::always_inline]] inline const SiteSlot* slot_outside_wrapper(Call call) {
   const SiteSlot& slot = slot_of(call.return_address);
   if (slot.return_address != (reinterpret_cast<std::uint64_t>(call.return_address) | kInWrapper)) return nullptr;

@@ -23,8 +23,8 @@
 namespace allocs::allocators {
 
 // One entry of the site cache: a return address that calls malloc, and its site as the start cell and the size cell of a
-// block want it; or one in an allocation wrapper, and the way out (wrappers.h). Written once: `cells` goes from 0 to its value, then comes the address. Emptied only when the module of
-// the address is unloaded, at which time no thread can be in it.
+// block want it; or one in an allocation wrapper, and the way out (wrappers.h). Written once: `cells` goes from 0 to its
+// value, then comes the address. Emptied only when the module of the address is unloaded, at which time no thread can be in it.
 struct SiteSlot {
   std::uint64_t return_address = 0;
   std::uint64_t cells = 0;  // high half: a start cell with the site alone; low half: a size cell of size 0
