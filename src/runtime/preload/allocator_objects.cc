@@ -6,9 +6,10 @@
 #include "runtime/index/word.h"
 #include "runtime/query/allocator_names.h"
 
-// The objects by which a program knows the allocators. A program that was linked to the symbols may hold copies of them (copy relocations):
-// then those are the ones to give out, since it compares addresses. The loader would find out at start-up, at the price of a symbol
-// look-up each, in every process; so nothing here refers to the symbols, and the copies are looked for when they are asked for.
+// The objects by which a program knows the allocators. A program that was linked to the symbols may hold copies of them (copy
+// relocations): then those are the ones to give out, since it compares addresses. The loader would find out at start-up, at
+// the price of a symbol look-up each, in every process; so nothing here refers to the symbols, and the copies are looked for
+// when they are asked for.
 
 using allocs::query::Allocator;
 using allocs::query::row_of;
