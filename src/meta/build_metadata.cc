@@ -32,7 +32,8 @@ void identify(const ObjectFiles& files, types::ObjectModel& model) {
 
 void lay_out(const ElfFile& object, types::ObjectModel& model) {
   for (const Segment& segment : object.segments()) {
-    if (segment.type == PT_LOAD) model.segments.push_back({segment.address, segment.memory_size, 0, segment.flags});
+    if (segment.type == PT_LOAD)
+      model.segments.push_back({segment.address, segment.memory_size, 0, segment.flags});
   }
   for (const Section& section : object.sections()) {
     const bool is_tbss = section.type == SHT_NOBITS && (section.flags & SHF_TLS) != 0;
@@ -67,11 +68,13 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
 
   CallFrames frames{files};
   DwarfFacts facts = read_debug_information(files, frames, model.strings, diag);
-  if (!facts.entities.empty() || facts.types.types.size() > 1) model.flags |= types::kImageHasDebugInformation;
+  if (!facts.entities.empty() || facts.types.types.size() > 1)
+    model.flags |= types::kImageHasDebugInformation;
   // The entries of the debug information are not consulted below this line.
 
   types::MergedTypes merged = types::merge_equal_types(facts.types, model.strings);
-  model.types = types::TypeGraph{model.strings, std::move(merged.tables), std::move(merged.aliases)};
+  model.types =
+      types::TypeGraph{model.strings, std::move(merged.tables), std::move(merged.aliases)};
   // Every type now has exactly one node, hashed and named; further ones are only derived from them.
 
   collect_functions(facts, merged.index_of, model);

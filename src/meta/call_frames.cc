@@ -7,7 +7,8 @@
 
 namespace allocs::meta {
 
-CallFrames::CallFrames(const ObjectFiles& files) : eh_frame_(dwarf_getcfi_elf(files.object->elf())) {
+CallFrames::CallFrames(const ObjectFiles& files)
+    : eh_frame_(dwarf_getcfi_elf(files.object->elf())) {
   const ElfFile& debug = files.with_debug_information();
   if (debug.section(".debug_frame") == nullptr && debug.section(".zdebug_frame") == nullptr) return;
   dwarf_ = dwarf_begin_elf(debug.elf(), DWARF_C_READ, nullptr);
@@ -38,8 +39,9 @@ const std::vector<CallFrameRow>& CallFrames::rows(std::uint64_t low, std::uint64
 // Appends the row at `pc`, if it is of a form that we use. Returns where it ends; 0 if there is no information.
 std::uint64_t CallFrames::add_row(std::uint64_t pc, std::vector<CallFrameRow>& rows) {
   Dwarf_Frame* frame = nullptr;
-  const bool found = (eh_frame_ != nullptr && dwarf_cfi_addrframe(eh_frame_, pc, &frame) == 0) ||
-                     (debug_frame_ != nullptr && dwarf_cfi_addrframe(debug_frame_, pc, &frame) == 0);
+  const bool found =
+      (eh_frame_ != nullptr && dwarf_cfi_addrframe(eh_frame_, pc, &frame) == 0) ||
+      (debug_frame_ != nullptr && dwarf_cfi_addrframe(debug_frame_, pc, &frame) == 0);
   if (!found || frame == nullptr) return 0;
   Dwarf_Addr first = 0;
   Dwarf_Addr end = 0;
@@ -51,7 +53,8 @@ std::uint64_t CallFrames::add_row(std::uint64_t pc, std::vector<CallFrameRow>& r
       rows.push_back({pc, end, static_cast<std::uint32_t>(ops->atom - DW_OP_breg0),
                       static_cast<std::int64_t>(ops->number)});
     } else if (ops->atom == DW_OP_bregx) {
-      rows.push_back({pc, end, static_cast<std::uint32_t>(ops->number), static_cast<std::int64_t>(ops->number2)});
+      rows.push_back({pc, end, static_cast<std::uint32_t>(ops->number),
+                      static_cast<std::int64_t>(ops->number2)});
     }
   }
   std::free(frame);

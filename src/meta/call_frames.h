@@ -27,8 +27,9 @@ class CallFrames {
   CallFrames(const CallFrames&) = delete;
   CallFrames& operator=(const CallFrames&) = delete;
 
-  // The rows of [low, high), in order. Code without information, or whose CFA is an expression, has none. The answer is valid
-  // until the next call. The last few answers are kept: a function's hot and cold parts are asked for in turns.
+  // The rows of [low, high), in order. Code without information, or whose CFA is an expression, has none. The answer
+  // is valid until the next call. The last few answers are kept: a function's hot and cold parts are asked for in
+  // turns.
   const std::vector<CallFrameRow>& rows(std::uint64_t low, std::uint64_t high);
 
  private:

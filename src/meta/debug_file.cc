@@ -52,7 +52,8 @@ std::uint32_t crc32(std::span<const unsigned char> bytes) {
     std::array<std::uint32_t, 256> entries{};
     for (std::uint32_t i = 0; i < 256; ++i) {
       std::uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit) value = (value & 1) != 0 ? 0xEDB88320u ^ value >> 1 : value >> 1;
+      for (int bit = 0; bit < 8; ++bit)
+        value = (value & 1) != 0 ? 0xEDB88320u ^ value >> 1 : value >> 1;
       entries[i] = value;
     }
     return entries;
@@ -71,7 +72,8 @@ std::unique_ptr<ElfFile> open_if_present(const fs::path& path, Diagnostics& diag
 }
 
 // Opening a candidate may fail for reasons that matter to nobody unless nothing else is found: these are no errors.
-std::unique_ptr<ElfFile> open_candidate(const fs::path& path, const ElfFile& object, Diagnostics& diag) {
+std::unique_ptr<ElfFile> open_candidate(const fs::path& path, const ElfFile& object,
+                                        Diagnostics& diag) {
   Diagnostics aside;
   auto file = open_if_present(path, aside);
   for (const std::string& message : aside.messages()) diag.warning(path.string(), message);
@@ -99,7 +101,8 @@ std::unique_ptr<ElfFile> find_debug_file(const ElfFile& object, Diagnostics& dia
     if (file == nullptr) continue;
     std::size_t size = 0;
     const char* raw = elf_rawfile(file->elf(), &size);
-    if (raw != nullptr && crc32({reinterpret_cast<const unsigned char*>(raw), size}) == checksum) return file;
+    if (raw != nullptr && crc32({reinterpret_cast<const unsigned char*>(raw), size}) == checksum)
+      return file;
     diag.warning(path.string(), "does not have the checksum that the object asks for; not used");
   }
   return nullptr;
@@ -116,7 +119,9 @@ std::unique_ptr<ElfFile> find_alternate(const ElfFile& debug, Diagnostics& diag)
     auto file = open_if_present(path, aside);
     if (file != nullptr && same_bytes(file->build_id(), id)) return file;
   }
-  diag.warning(debug.path(), fmt::format("needs {}, which is not installed; install its debug package", link->name));
+  diag.warning(
+      debug.path(),
+      fmt::format("needs {}, which is not installed; install its debug package", link->name));
   return nullptr;
 }
 
@@ -127,17 +132,20 @@ void read_symbols(const ElfFile& file, std::uint32_t section_type, std::vector<S
                                     [&](const Section& s) { return s.index == table.link; });
     if (names == file.sections().end()) continue;
     const auto* text = reinterpret_cast<const char*>(names->bytes.data());
-    for (std::size_t at = sizeof(Elf64_Sym); at + sizeof(Elf64_Sym) <= table.bytes.size(); at += sizeof(Elf64_Sym)) {
+    for (std::size_t at = sizeof(Elf64_Sym); at + sizeof(Elf64_Sym) <= table.bytes.size();
+         at += sizeof(Elf64_Sym)) {
       Elf64_Sym raw;
       std::memcpy(&raw, table.bytes.data() + at, sizeof raw);
       if (raw.st_name == 0 || raw.st_name >= names->bytes.size()) continue;
       const std::size_t length = strnlen(text + raw.st_name, names->bytes.size() - raw.st_name);
       std::string_view name{text + raw.st_name, length};
-      if (const auto version = name.find('@'); version != name.npos && version > 0) name = name.substr(0, version);
+      if (const auto version = name.find('@'); version != name.npos && version > 0)
+        name = name.substr(0, version);
       const auto type = static_cast<std::uint8_t>(ELF64_ST_TYPE(raw.st_info));
       if (name.empty() || type == STT_SECTION || type == STT_FILE) continue;
-      into.push_back({name, raw.st_value, raw.st_size, type, static_cast<std::uint8_t>(ELF64_ST_BIND(raw.st_info)),
-                      raw.st_shndx, section_type == SHT_DYNSYM});
+      into.push_back({name, raw.st_value, raw.st_size, type,
+                      static_cast<std::uint8_t>(ELF64_ST_BIND(raw.st_info)), raw.st_shndx,
+                      section_type == SHT_DYNSYM});
     }
   }
 }

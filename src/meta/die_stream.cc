@@ -14,7 +14,8 @@ std::uint64_t little_endian(const std::byte* bytes, std::size_t size) {
   return value;
 }
 
-std::uint64_t number_at(std::span<const std::byte> section, std::uint64_t offset, std::size_t size) {
+std::uint64_t number_at(std::span<const std::byte> section, std::uint64_t offset,
+                        std::size_t size) {
   if (offset > section.size() || size > section.size() - offset) return 0;
   return little_endian(section.data() + offset, size);
 }
@@ -24,7 +25,8 @@ std::uint64_t number_at(std::span<const std::byte> section, std::uint64_t offset
 std::optional<std::uint64_t> Die::constant(At at) const {
   if (!has(at)) return std::nullopt;
   const AttributeValue& value = (*this)[at];
-  if (value.kind == ValueClass::constant || value.kind == ValueClass::signed_constant) return value.number;
+  if (value.kind == ValueClass::constant || value.kind == ValueClass::signed_constant)
+    return value.number;
   return std::nullopt;
 }
 
@@ -33,11 +35,13 @@ DieKey Die::reference(At at) const {
 }
 
 std::string_view Unit::text(const AttributeValue& value) const {
-  if (value.kind == ValueClass::text) return {reinterpret_cast<const char*>(value.bytes), value.number};
+  if (value.kind == ValueClass::text)
+    return {reinterpret_cast<const char*>(value.bytes), value.number};
   if (value.kind != ValueClass::text_index) return {};
   std::uint64_t at = 0;
   if (__builtin_mul_overflow(value.number, std::uint64_t{offset_size}, &at)) return {};
-  const std::uint64_t offset_in_str = number_at(sections->str_offsets, str_offsets_base + at, offset_size);
+  const std::uint64_t offset_in_str =
+      number_at(sections->str_offsets, str_offsets_base + at, offset_size);
   if (offset_in_str >= sections->str.size()) return {};
   const auto* text = reinterpret_cast<const char*>(sections->str.data() + offset_in_str);
   return {text, strnlen(text, sections->str.size() - offset_in_str)};
@@ -45,7 +49,9 @@ std::string_view Unit::text(const AttributeValue& value) const {
 
 std::optional<std::uint64_t> Unit::indexed_address(std::uint64_t index) const {
   std::uint64_t at = 0;
-  if (__builtin_mul_overflow(index, std::uint64_t{8}, &at) || __builtin_add_overflow(at, addr_base, &at)) return std::nullopt;
+  if (__builtin_mul_overflow(index, std::uint64_t{8}, &at) ||
+      __builtin_add_overflow(at, addr_base, &at))
+    return std::nullopt;
   if (at > sections->addr.size() || sections->addr.size() - at < 8) return std::nullopt;
   return little_endian(sections->addr.data() + at, 8);
 }
@@ -57,7 +63,9 @@ std::optional<std::uint64_t> Unit::address(const AttributeValue& value) const {
 }
 
 DieStream::DieStream(Unit& unit, const SignatureTable& signatures)
-    : unit_(&unit), signatures_(&signatures), at_(unit.section.data() + unit.first_die),
+    : unit_(&unit),
+      signatures_(&signatures),
+      at_(unit.section.data() + unit.first_die),
       end_(unit.section.data() + unit.end) {
   Die root;
   const std::byte* start = at_;
@@ -106,7 +114,8 @@ void DieStream::skip_children(const Die& die) {
   if (!die.has_children) return;
   if (const DieKey sibling = die.reference(At::sibling); sibling != kNoDie) {
     const std::uint64_t offset = sibling & ~unit_->key_mark;
-    if (offset > position() && offset <= unit_->end && (sibling & unit_->key_mark) == unit_->key_mark) {
+    if (offset > position() && offset <= unit_->end &&
+        (sibling & unit_->key_mark) == unit_->key_mark) {
       at_ = unit_->section.data() + offset;
       return;
     }
@@ -161,7 +170,8 @@ std::int64_t DieStream::sleb() {
   return 0;
 }
 
-void DieStream::text_at(std::span<const std::byte> section, std::uint64_t offset, AttributeValue& value) {
+void DieStream::text_at(std::span<const std::byte> section, std::uint64_t offset,
+                        AttributeValue& value) {
   value.kind = ValueClass::text;
   value.number = 0;
   value.bytes = section.data();
@@ -187,62 +197,102 @@ bool DieStream::read_value(std::uint16_t form, std::int64_t implicit, AttributeV
   };
   const std::size_t offset_size = unit_->offset_size;
   switch (form) {
-    case DW_FORM_addr: return set(ValueClass::address, fixed(8));
-    case DW_FORM_data1: return set(ValueClass::constant, fixed(1));
-    case DW_FORM_data2: return set(ValueClass::constant, fixed(2));
-    case DW_FORM_data4: return set(ValueClass::constant, fixed(4));
-    case DW_FORM_data8: return set(ValueClass::constant, fixed(8));
-    case DW_FORM_data16: return block(16);
-    case DW_FORM_udata: return set(ValueClass::constant, uleb());
-    case DW_FORM_sdata: return set(ValueClass::signed_constant, static_cast<std::uint64_t>(sleb()));
-    case DW_FORM_implicit_const: return set(ValueClass::signed_constant, static_cast<std::uint64_t>(implicit));
-    case DW_FORM_flag: return set(ValueClass::flag, fixed(1));
-    case DW_FORM_flag_present: return set(ValueClass::flag, 1);
-    case DW_FORM_block1: return block(fixed(1));
-    case DW_FORM_block2: return block(fixed(2));
-    case DW_FORM_block4: return block(fixed(4));
+    case DW_FORM_addr:
+      return set(ValueClass::address, fixed(8));
+    case DW_FORM_data1:
+      return set(ValueClass::constant, fixed(1));
+    case DW_FORM_data2:
+      return set(ValueClass::constant, fixed(2));
+    case DW_FORM_data4:
+      return set(ValueClass::constant, fixed(4));
+    case DW_FORM_data8:
+      return set(ValueClass::constant, fixed(8));
+    case DW_FORM_data16:
+      return block(16);
+    case DW_FORM_udata:
+      return set(ValueClass::constant, uleb());
+    case DW_FORM_sdata:
+      return set(ValueClass::signed_constant, static_cast<std::uint64_t>(sleb()));
+    case DW_FORM_implicit_const:
+      return set(ValueClass::signed_constant, static_cast<std::uint64_t>(implicit));
+    case DW_FORM_flag:
+      return set(ValueClass::flag, fixed(1));
+    case DW_FORM_flag_present:
+      return set(ValueClass::flag, 1);
+    case DW_FORM_block1:
+      return block(fixed(1));
+    case DW_FORM_block2:
+      return block(fixed(2));
+    case DW_FORM_block4:
+      return block(fixed(4));
     case DW_FORM_block:
-    case DW_FORM_exprloc: return block(uleb());
-    case DW_FORM_sec_offset: return set(ValueClass::section_offset, fixed(offset_size));
+    case DW_FORM_exprloc:
+      return block(uleb());
+    case DW_FORM_sec_offset:
+      return set(ValueClass::section_offset, fixed(offset_size));
     case DW_FORM_loclistx:
-    case DW_FORM_rnglistx: return set(ValueClass::list_index, uleb());
+    case DW_FORM_rnglistx:
+      return set(ValueClass::list_index, uleb());
     case DW_FORM_addrx:
-    case DW_FORM_GNU_addr_index: return set(ValueClass::address_index, uleb());
-    case DW_FORM_addrx1: return set(ValueClass::address_index, fixed(1));
-    case DW_FORM_addrx2: return set(ValueClass::address_index, fixed(2));
-    case DW_FORM_addrx3: return set(ValueClass::address_index, fixed(3));
-    case DW_FORM_addrx4: return set(ValueClass::address_index, fixed(4));
+    case DW_FORM_GNU_addr_index:
+      return set(ValueClass::address_index, uleb());
+    case DW_FORM_addrx1:
+      return set(ValueClass::address_index, fixed(1));
+    case DW_FORM_addrx2:
+      return set(ValueClass::address_index, fixed(2));
+    case DW_FORM_addrx3:
+      return set(ValueClass::address_index, fixed(3));
+    case DW_FORM_addrx4:
+      return set(ValueClass::address_index, fixed(4));
     case DW_FORM_string: {
       const auto* text = reinterpret_cast<const char*>(at_);
       const std::size_t length = strnlen(text, static_cast<std::size_t>(end_ - at_));
       value = {length, at_, ValueClass::text};
       return take(length + 1) != nullptr;
     }
-    case DW_FORM_strp: text_at(unit_->sections->str, fixed(offset_size), value); return true;
-    case DW_FORM_line_strp: text_at(unit_->sections->line_str, fixed(offset_size), value); return true;
+    case DW_FORM_strp:
+      text_at(unit_->sections->str, fixed(offset_size), value);
+      return true;
+    case DW_FORM_line_strp:
+      text_at(unit_->sections->line_str, fixed(offset_size), value);
+      return true;
     case DW_FORM_GNU_strp_alt:
     case DW_FORM_strp_sup: {
       const std::uint64_t offset = fixed(offset_size);
-      text_at(unit_->alternate != nullptr ? unit_->alternate->str : std::span<const std::byte>{}, offset, value);
+      text_at(unit_->alternate != nullptr ? unit_->alternate->str : std::span<const std::byte>{},
+              offset, value);
       return true;
     }
     case DW_FORM_strx:
-    case DW_FORM_GNU_str_index: return set(ValueClass::text_index, uleb());
-    case DW_FORM_strx1: return set(ValueClass::text_index, fixed(1));
-    case DW_FORM_strx2: return set(ValueClass::text_index, fixed(2));
-    case DW_FORM_strx3: return set(ValueClass::text_index, fixed(3));
-    case DW_FORM_strx4: return set(ValueClass::text_index, fixed(4));
-    case DW_FORM_ref1: return in_unit(fixed(1));
-    case DW_FORM_ref2: return in_unit(fixed(2));
-    case DW_FORM_ref4: return in_unit(fixed(4));
-    case DW_FORM_ref8: return in_unit(fixed(8));
-    case DW_FORM_ref_udata: return in_unit(uleb());
+    case DW_FORM_GNU_str_index:
+      return set(ValueClass::text_index, uleb());
+    case DW_FORM_strx1:
+      return set(ValueClass::text_index, fixed(1));
+    case DW_FORM_strx2:
+      return set(ValueClass::text_index, fixed(2));
+    case DW_FORM_strx3:
+      return set(ValueClass::text_index, fixed(3));
+    case DW_FORM_strx4:
+      return set(ValueClass::text_index, fixed(4));
+    case DW_FORM_ref1:
+      return in_unit(fixed(1));
+    case DW_FORM_ref2:
+      return in_unit(fixed(2));
+    case DW_FORM_ref4:
+      return in_unit(fixed(4));
+    case DW_FORM_ref8:
+      return in_unit(fixed(8));
+    case DW_FORM_ref_udata:
+      return in_unit(uleb());
     case DW_FORM_ref_addr:
       return set(ValueClass::reference,
                  fixed(unit_->version <= 2 ? 8 : offset_size) | (unit_->key_mark & kInAlternate));
-    case DW_FORM_GNU_ref_alt: return set(ValueClass::reference, fixed(offset_size) | kInAlternate);
-    case DW_FORM_ref_sup4: return set(ValueClass::reference, fixed(4) | kInAlternate);
-    case DW_FORM_ref_sup8: return set(ValueClass::reference, fixed(8) | kInAlternate);
+    case DW_FORM_GNU_ref_alt:
+      return set(ValueClass::reference, fixed(offset_size) | kInAlternate);
+    case DW_FORM_ref_sup4:
+      return set(ValueClass::reference, fixed(4) | kInAlternate);
+    case DW_FORM_ref_sup8:
+      return set(ValueClass::reference, fixed(8) | kInAlternate);
     case DW_FORM_ref_sig8: {
       const auto found = signatures_->find(fixed(8));
       return set(ValueClass::reference, found == signatures_->end() ? kNoDie : found->second);
@@ -252,7 +302,8 @@ bool DieStream::read_value(std::uint16_t form, std::int64_t implicit, AttributeV
       if (real == DW_FORM_indirect || real == DW_FORM_implicit_const || real > 0xFFFF) return false;
       return read_value(static_cast<std::uint16_t>(real), 0, value);
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 

@@ -14,32 +14,83 @@
 
 #include "meta/object_file.h"
 
-// The entries of .debug_info in the order of the file, each decoded once. Only the attributes listed in `At` are kept. Every read
-// is bounded: damage makes a unit end early, with a message, and the next one starts where the header said.
+// The entries of .debug_info in the order of the file, each decoded once. Only the attributes listed in `At` are
+// kept. Every read is bounded: damage makes a unit end early, with a message, and the next one starts where the
+// header said.
 namespace allocs::meta {
 
-// Names an entry of any file of an object: the offset in its section, marked if that is .debug_types or the dwz alternate.
+// Names an entry of any file of an object: the offset in its section, marked if that is .debug_types or the dwz
+// alternate.
 using DieKey = std::uint64_t;
 inline constexpr DieKey kNoDie = ~DieKey{0};
 inline constexpr DieKey kInTypesSection = DieKey{1} << 62;
 inline constexpr DieKey kInAlternate = DieKey{1} << 61;
 
 enum class At : std::uint8_t {
-  none, name, type, byte_size, bit_size, bit_offset, data_bit_offset, data_member_location, encoding, const_value,
-  upper_bound, lower_bound, count, declaration, external, artificial, specification, abstract_origin, location,
-  frame_base, low_pc, high_pc, ranges, linkage_name, decl_file, decl_line, prototyped, signature, virtuality, sibling,
-  alignment, inline_, stmt_list, comp_dir, language, str_offsets_base, addr_base, rnglists_base, loclists_base,
-  dwo_name, byte_stride, count_
+  none,
+  name,
+  type,
+  byte_size,
+  bit_size,
+  bit_offset,
+  data_bit_offset,
+  data_member_location,
+  encoding,
+  const_value,
+  upper_bound,
+  lower_bound,
+  count,
+  declaration,
+  external,
+  artificial,
+  specification,
+  abstract_origin,
+  location,
+  frame_base,
+  low_pc,
+  high_pc,
+  ranges,
+  linkage_name,
+  decl_file,
+  decl_line,
+  prototyped,
+  signature,
+  virtuality,
+  sibling,
+  alignment,
+  inline_,
+  stmt_list,
+  comp_dir,
+  language,
+  str_offsets_base,
+  addr_base,
+  rnglists_base,
+  loclists_base,
+  dwo_name,
+  byte_stride,
+  count_
 };
 static_assert(static_cast<int>(At::count_) <= 64);
 
 enum class ValueClass : std::uint8_t {
-  none, constant, signed_constant, flag, address, address_index, text, text_index, block, section_offset, list_index,
-  reference, signature
+  none,
+  constant,
+  signed_constant,
+  flag,
+  address,
+  address_index,
+  text,
+  text_index,
+  block,
+  section_offset,
+  list_index,
+  reference,
+  signature
 };
 
 struct AttributeValue {
-  std::uint64_t number = 0;         // constants, offsets, indices, addresses, DieKeys; the size of a block or a text
+  std::uint64_t number =
+      0;  // constants, offsets, indices, addresses, DieKeys; the size of a block or a text
   const std::byte* bytes = nullptr;  // of a block or a text
   ValueClass kind = ValueClass::none;
 };
@@ -62,8 +113,8 @@ struct Die {
 struct DebugSections {
   explicit DebugSections(const ElfFile& elf);
   const ElfFile* file;
-  std::span<const std::byte> info, types, abbrev, str, line_str, str_offsets, addr, loc, loclists, ranges, rnglists,
-      line;
+  std::span<const std::byte> info, types, abbrev, str, line_str, str_offsets, addr, loc, loclists,
+      ranges, rnglists, line;
 };
 
 struct Abbreviation {
@@ -96,8 +147,8 @@ struct Unit {
   std::uint16_t version = 0;
   std::uint8_t kind = 0;  // DW_UT_*
   std::uint8_t offset_size = 4;
-  std::uint64_t signature = 0;        // type units
-  std::uint64_t signed_die = 0;       // the offset of the entry that the signature stands for
+  std::uint64_t signature = 0;   // type units
+  std::uint64_t signed_die = 0;  // the offset of the entry that the signature stands for
   std::shared_ptr<const AbbreviationTable> abbreviations;
 
   // From the first entry:
@@ -114,7 +165,8 @@ struct Unit {
 };
 
 // All units of a file, in order. Where a header is damaged, the rest of that section is given up.
-std::vector<Unit> read_units(const DebugSections& sections, const DebugSections* alternate, Diagnostics& diag);
+std::vector<Unit> read_units(const DebugSections& sections, const DebugSections* alternate,
+                             Diagnostics& diag);
 
 // Which entry each type signature stands for.
 using SignatureTable = std::unordered_map<std::uint64_t, DieKey>;

@@ -7,8 +7,8 @@
 
 namespace allocs::meta {
 
-DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames, types::StringPool& strings,
-                                  Diagnostics& diag) {
+DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames,
+                                  types::StringPool& strings, Diagnostics& diag) {
   DwarfFacts facts;
   const ElfFile& file = files.with_debug_information();
   const DebugSections sections{file};
@@ -24,10 +24,13 @@ DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames, 
   UnitReader reader{files, facts, strings, frames};
   for (Unit& unit : units) {
     if (!reader.read(unit, signatures)) {
-      diag.warning(unit.sections->file->path(), "debug information is damaged; the rest of the unit is left out", unit.offset);
+      diag.warning(unit.sections->file->path(),
+                   "debug information is damaged; the rest of the unit is left out", unit.offset);
     }
     if (unit.kind == DW_UT_skeleton) {
-      diag.warning(file.path(), "a unit's debug information is in a .dwo file, which is not read; link without -gsplit-dwarf",
+      diag.warning(file.path(),
+                   "a unit's debug information is in a .dwo file, which is not read; link without "
+                   "-gsplit-dwarf",
                    unit.offset);
     }
   }

@@ -15,10 +15,10 @@ namespace allocs::meta {
 using EntityIndex = std::uint32_t;
 inline constexpr EntityIndex kNoEntity = 0xFFFFFFFFu;
 
-// Something with a name and a type: a function or a variable. An entry often tells only where it is and leaves the rest to the
-// declaration or the abstract function that it comes from; `origin` is that one.
+// Something with a name and a type: a function or a variable. An entry often tells only where it is and leaves the
+// rest to the declaration or the abstract function that it comes from; `origin` is that one.
 struct Entity {
-  types::StringRef name = 0;          // qualified; of a variable in a function just its own
+  types::StringRef name = 0;  // qualified; of a variable in a function just its own
   types::StringRef linkage_name = 0;
   types::TypeIndex type = types::kNoType;         // of a function its signature
   types::TypeIndex return_type = types::kNoType;  // of a function, if it says
@@ -41,7 +41,8 @@ struct VariableDraft {
   bool is_formal = false;
   std::uint32_t first_piece = 0;
   std::uint32_t piece_count = 0;
-  // For a variable of a lexical block that has one place for all of its scope: that place throughout the function. 0: no such.
+  // For a variable of a lexical block that has one place for all of its scope: that place throughout the function. 0:
+  // no such.
   std::uint32_t first_whole_piece = 0;
   std::uint32_t whole_piece_count = 0;
 };
@@ -69,7 +70,7 @@ struct DwarfFacts {
 };
 
 // Reads all of it in one pass, then gives each entity what its origin says. Entities have no `origin` after that.
-DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames, types::StringPool& strings,
-                                  Diagnostics& diag);
+DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames,
+                                  types::StringPool& strings, Diagnostics& diag);
 
 }  // namespace allocs::meta

@@ -19,7 +19,8 @@ std::vector<CodePiece> code_pieces(const DwarfFacts& facts) {
   std::vector<CodePiece> pieces;
   for (std::uint32_t index = 0; index < facts.functions.size(); ++index) {
     const FunctionDraft& draft = facts.functions[index];
-    for (std::uint32_t i = 0; i < draft.range_count; ++i) pieces.push_back({facts.ranges[draft.first_range + i], index});
+    for (std::uint32_t i = 0; i < draft.range_count; ++i)
+      pieces.push_back({facts.ranges[draft.first_range + i], index});
   }
   std::stable_sort(pieces.begin(), pieces.end(),
                    [](const auto& a, const auto& b) { return a.range.low < b.range.low; });
@@ -39,15 +40,17 @@ struct FrameExtent {
   std::int64_t end;
 };
 
-// At -O0 a compiler gives each variable a slot of its own for the whole activation. The variables of a lexical block then belong to the
-// frame at every pc, in scope or not: the frame keeps its type while it runs, and their slots their names. But where a compiler
-// lets blocks share a slot, a variable is only where its scope is.
+// At -O0 a compiler gives each variable a slot of its own for the whole activation. The variables of a lexical block
+// then belong to the frame at every pc, in scope or not: the frame keeps its type while it runs, and their slots
+// their names. But where a compiler lets blocks share a slot, a variable is only where its scope is.
 class SlotUse {
  public:
-  void add(std::uint32_t variable, std::span<const types::LocationPiece> pieces, std::uint64_t size) {
+  void add(std::uint32_t variable, std::span<const types::LocationPiece> pieces,
+           std::uint64_t size) {
     for (const types::LocationPiece& piece : pieces) {
       if (piece.kind != types::LocationKind::memory) continue;
-      const FrameExtent extent{variable, piece.value, piece.value + static_cast<std::int64_t>(size)};
+      const FrameExtent extent{variable, piece.value,
+                               piece.value + static_cast<std::int64_t>(size)};
       if (std::ranges::find_if(extents_, [&](const FrameExtent& known) {
             return known.variable == variable && known.begin == extent.begin;
           }) == extents_.end()) {
@@ -57,8 +60,10 @@ class SlotUse {
   }
   bool is_shared(std::uint32_t variable) const {
     return std::ranges::any_of(extents_, [&](const FrameExtent& mine) {
-      return mine.variable == variable && std::ranges::any_of(extents_, [&](const FrameExtent& other) {
-               return other.variable != variable && other.begin < mine.end && mine.begin < other.end;
+      return mine.variable == variable &&
+             std::ranges::any_of(extents_, [&](const FrameExtent& other) {
+               return other.variable != variable && other.begin < mine.end &&
+                      mine.begin < other.end;
              });
     });
   }
@@ -77,18 +82,25 @@ StringRef full_name(const DwarfFacts& facts, EntityIndex index, types::StringPoo
   return strings.add(std::string{strings[owner]}.append("::").append(strings[entity.name]));
 }
 
-void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex> index_of, types::ObjectModel& model) {
-  const auto type_of = [&](types::TypeIndex type) { return type == types::kNoType ? type : index_of[type]; };
+void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex> index_of,
+                       types::ObjectModel& model) {
+  const auto type_of = [&](types::TypeIndex type) {
+    return type == types::kNoType ? type : index_of[type];
+  };
   const auto size_of = [&](types::TypeIndex type) {
     const types::TypeIndex index = type_of(type);
     return index == types::kNoType ? std::uint64_t{1} : model.types[index].size;
   };
   const auto slot_use = [&](const FunctionDraft& draft) {
     SlotUse slots;
-    const std::span variables = std::span{facts.variables}.subspan(draft.first_variable, draft.variable_count);
-    if (std::ranges::none_of(variables, [](const VariableDraft& one) { return one.whole_piece_count != 0; })) return slots;
+    const std::span variables =
+        std::span{facts.variables}.subspan(draft.first_variable, draft.variable_count);
+    if (std::ranges::none_of(variables,
+                             [](const VariableDraft& one) { return one.whole_piece_count != 0; }))
+      return slots;
     for (std::uint32_t i = 0; i < variables.size(); ++i) {
-      slots.add(i, std::span{facts.pieces}.subspan(variables[i].first_piece, variables[i].piece_count),
+      slots.add(i,
+                std::span{facts.pieces}.subspan(variables[i].first_piece, variables[i].piece_count),
                 size_of(facts.entities[variables[i].entity].type));
     }
     return slots;
@@ -108,8 +120,9 @@ void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex
     for (std::uint32_t i = 0; i < draft.variable_count; ++i) {
       const VariableDraft& variable = facts.variables[draft.first_variable + i];
       const bool is_whole = variable.whole_piece_count != 0 && !slots.is_shared(i);
-      const std::span pieces = std::span{facts.pieces}.subspan(is_whole ? variable.first_whole_piece : variable.first_piece,
-                                                               is_whole ? variable.whole_piece_count : variable.piece_count);
+      const std::span pieces = std::span{facts.pieces}.subspan(
+          is_whole ? variable.first_whole_piece : variable.first_piece,
+          is_whole ? variable.whole_piece_count : variable.piece_count);
       inside.clear();
       for (types::LocationPiece at : pieces) {
         at.low = std::max(at.low, piece.range.low);
@@ -122,7 +135,8 @@ void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex
       local.name = named.name;
       if (variable.inlined != kNoEntity) {
         const StringRef callee = facts.entities[variable.inlined].name;
-        local.name = model.strings.add(std::string{model.strings[callee]}.append("::").append(model.strings[named.name]));
+        local.name = model.strings.add(
+            std::string{model.strings[callee]}.append("::").append(model.strings[named.name]));
         local.flags |= types::kVariableInlined;
       }
       if (variable.is_formal) local.flags |= types::kVariableFormal;
@@ -130,7 +144,8 @@ void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex
       local.locations = types::append_locations(model.locations, record.low, inside);
       model.variables.push_back(local);
     }
-    record.variable_count = static_cast<std::uint32_t>(model.variables.size()) - record.first_variable;
+    record.variable_count =
+        static_cast<std::uint32_t>(model.variables.size()) - record.first_variable;
     model.functions.push_back(record);
   }
 }

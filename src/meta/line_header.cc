@@ -43,17 +43,38 @@ bool read_entries(ByteReader& reader, const DebugSections& sections, std::uint8_
         return offset_size == 8 ? reader.read<std::uint64_t>() : reader.read<std::uint32_t>();
       };
       switch (column.form) {
-        case DW_FORM_string: text = read_text(reader); break;
-        case DW_FORM_line_strp: text = text_at(sections.line_str, offset()); break;
-        case DW_FORM_strp: text = text_at(sections.str, offset()); break;
-        case DW_FORM_udata: number = reader.read_uleb(); break;
-        case DW_FORM_data1: number = reader.read<std::uint8_t>(); break;
-        case DW_FORM_data2: number = reader.read<std::uint16_t>(); break;
-        case DW_FORM_data4: number = reader.read<std::uint32_t>(); break;
-        case DW_FORM_data8: number = reader.read<std::uint64_t>(); break;
-        case DW_FORM_data16: reader.skip(16); break;
-        case DW_FORM_block: reader.skip(reader.read_uleb()); break;
-        default: return false;
+        case DW_FORM_string:
+          text = read_text(reader);
+          break;
+        case DW_FORM_line_strp:
+          text = text_at(sections.line_str, offset());
+          break;
+        case DW_FORM_strp:
+          text = text_at(sections.str, offset());
+          break;
+        case DW_FORM_udata:
+          number = reader.read_uleb();
+          break;
+        case DW_FORM_data1:
+          number = reader.read<std::uint8_t>();
+          break;
+        case DW_FORM_data2:
+          number = reader.read<std::uint16_t>();
+          break;
+        case DW_FORM_data4:
+          number = reader.read<std::uint32_t>();
+          break;
+        case DW_FORM_data8:
+          number = reader.read<std::uint64_t>();
+          break;
+        case DW_FORM_data16:
+          reader.skip(16);
+          break;
+        case DW_FORM_block:
+          reader.skip(reader.read_uleb());
+          break;
+        default:
+          return false;
       }
       if (column.content == DW_LNCT_path) entry.name = text;
       if (column.content == DW_LNCT_directory_index) entry.directory = number;
@@ -90,7 +111,8 @@ std::optional<LineHeader> read_line_header(const DebugSections& sections, std::u
   header.version = reader.read<std::uint16_t>();
   if (header.version < 2 || header.version > 5) return std::nullopt;
   if (header.version == 5) reader.skip(2);  // sizes of addresses and selectors
-  const std::uint64_t header_length = offset_size == 8 ? reader.read<std::uint64_t>() : reader.read<std::uint32_t>();
+  const std::uint64_t header_length =
+      offset_size == 8 ? reader.read<std::uint64_t>() : reader.read<std::uint32_t>();
   if (!reader.ok() || header_length > header.end - position()) return std::nullopt;
   header.program = position() + header_length;
   header.minimum_length = reader.read<std::uint8_t>();
@@ -100,7 +122,8 @@ std::optional<LineHeader> read_line_header(const DebugSections& sections, std::u
   header.line_range = reader.read<std::uint8_t>();
   header.opcode_base = reader.read<std::uint8_t>();
   if (header.line_range == 0 || header.opcode_base == 0) return std::nullopt;
-  for (unsigned i = 1; i < header.opcode_base; ++i) header.operand_counts.push_back(reader.read<std::uint8_t>());
+  for (unsigned i = 1; i < header.opcode_base; ++i)
+    header.operand_counts.push_back(reader.read<std::uint8_t>());
   if (header.version == 5) {
     std::vector<LineHeader::File> directories;
     if (!read_entries(reader, sections, offset_size, directories)) return std::nullopt;

@@ -13,8 +13,8 @@ namespace allocs::meta {
 
 // The head of one line program: its file table, and what its instructions need.
 struct LineHeader {
-  std::uint64_t end = 0;       // of the program, in .debug_line
-  std::uint64_t program = 0;   // where the instructions begin
+  std::uint64_t end = 0;      // of the program, in .debug_line
+  std::uint64_t program = 0;  // where the instructions begin
   std::uint16_t version = 0;
   std::uint8_t minimum_length = 1;
   std::int8_t line_base = 0;

@@ -49,15 +49,28 @@ class LineFinder {
       return;
     }
     switch (opcode) {
-      case 0: extended(reader); return;
-      case DW_LNS_copy: emit(); return;
-      case DW_LNS_advance_pc: row_.address += reader.read_uleb() * header_->minimum_length; return;
-      case DW_LNS_advance_line: row_.line += reader.read_sleb(); return;
-      case DW_LNS_set_file: row_.file = reader.read_uleb(); return;
-      case DW_LNS_const_add_pc:
-        row_.address += (255u - header_->opcode_base) / header_->line_range * header_->minimum_length;
+      case 0:
+        extended(reader);
         return;
-      case DW_LNS_fixed_advance_pc: row_.address += reader.read<std::uint16_t>(); return;
+      case DW_LNS_copy:
+        emit();
+        return;
+      case DW_LNS_advance_pc:
+        row_.address += reader.read_uleb() * header_->minimum_length;
+        return;
+      case DW_LNS_advance_line:
+        row_.line += reader.read_sleb();
+        return;
+      case DW_LNS_set_file:
+        row_.file = reader.read_uleb();
+        return;
+      case DW_LNS_const_add_pc:
+        row_.address +=
+            (255u - header_->opcode_base) / header_->line_range * header_->minimum_length;
+        return;
+      case DW_LNS_fixed_advance_pc:
+        row_.address += reader.read<std::uint16_t>();
+        return;
       default:
         for (unsigned i = 0; i < header_->operand_counts[opcode - 1u]; ++i) reader.read_uleb();
         return;
@@ -66,7 +79,8 @@ class LineFinder {
 
   void extended(ByteReader& reader) {
     const std::uint64_t size = reader.read_uleb();
-    if (!reader.ok() || size > reader.remaining() || size == 0) return reader.skip(reader.remaining());
+    if (!reader.ok() || size > reader.remaining() || size == 0)
+      return reader.skip(reader.remaining());
     ByteReader operand{reader.position(), size};
     reader.skip(size);
     switch (operand.read<std::uint8_t>()) {
@@ -74,8 +88,11 @@ class LineFinder {
         emit();
         start_sequence();
         return;
-      case DW_LNE_set_address: row_.address = operand.read<std::uint64_t>(); return;
-      default: return;
+      case DW_LNE_set_address:
+        row_.address = operand.read<std::uint64_t>();
+        return;
+      default:
+        return;
     }
   }
 

@@ -11,12 +11,13 @@
 namespace allocs::meta {
 
 struct SourceLine {
-  types::StringRef file = 0;  // as the line table has it: relative to the unit's directory, or absolute
-  std::uint32_t line = 0;     // 0: not known
+  types::StringRef file =
+      0;  // as the line table has it: relative to the unit's directory, or absolute
+  std::uint32_t line = 0;  // 0: not known
 };
 
-// The source lines of `addresses`, which must be sorted. Runs the line programs once, whatever the number of addresses, so ask for
-// all of them together. To find the line of a call ask for its return address minus one.
+// The source lines of `addresses`, which must be sorted. Runs the line programs once, whatever the number of
+// addresses, so ask for all of them together. To find the line of a call ask for its return address minus one.
 std::vector<SourceLine> lines_of(const ObjectFiles& files, std::span<const std::uint64_t> addresses,
                                  types::StringPool& strings, Diagnostics& diag);
 

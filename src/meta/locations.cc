@@ -27,18 +27,27 @@ Place place_of(const Unit& unit, std::span<const std::byte> expression) {
   if (op >= DW_OP_reg0 && op <= DW_OP_reg31) {
     place = {Kind::in_register, static_cast<std::uint32_t>(op - DW_OP_reg0), 0};
   } else if (op >= DW_OP_breg0 && op <= DW_OP_breg31) {
-    place = {Kind::register_offset, static_cast<std::uint32_t>(op - DW_OP_breg0), reader.read_sleb()};
+    place = {Kind::register_offset, static_cast<std::uint32_t>(op - DW_OP_breg0),
+             reader.read_sleb()};
   } else {
     switch (op) {
-      case DW_OP_regx: place = {Kind::in_register, static_cast<std::uint32_t>(reader.read_uleb()), 0}; break;
+      case DW_OP_regx:
+        place = {Kind::in_register, static_cast<std::uint32_t>(reader.read_uleb()), 0};
+        break;
       case DW_OP_bregx:
         place.kind = Kind::register_offset;
         place.reg = static_cast<std::uint32_t>(reader.read_uleb());
         place.value = reader.read_sleb();
         break;
-      case DW_OP_fbreg: place = {Kind::frame_offset, 0, reader.read_sleb()}; break;
-      case DW_OP_call_frame_cfa: place = {Kind::cfa_offset, 0, 0}; break;
-      case DW_OP_addr: place = {Kind::address, 0, reader.read<std::int64_t>()}; break;
+      case DW_OP_fbreg:
+        place = {Kind::frame_offset, 0, reader.read_sleb()};
+        break;
+      case DW_OP_call_frame_cfa:
+        place = {Kind::cfa_offset, 0, 0};
+        break;
+      case DW_OP_addr:
+        place = {Kind::address, 0, reader.read<std::int64_t>()};
+        break;
       case DW_OP_addrx:
       case DW_OP_GNU_addr_index: {
         const auto address = unit.indexed_address(reader.read_uleb());
@@ -53,10 +62,17 @@ Place place_of(const Unit& unit, std::span<const std::byte> expression) {
         number(*value);
         break;
       }
-      case DW_OP_const4u: number(reader.read<std::uint32_t>()); break;
-      case DW_OP_const8u: number(reader.read<std::uint64_t>()); break;
-      case DW_OP_constu: number(reader.read_uleb()); break;
-      default: return {};
+      case DW_OP_const4u:
+        number(reader.read<std::uint32_t>());
+        break;
+      case DW_OP_const8u:
+        number(reader.read<std::uint64_t>());
+        break;
+      case DW_OP_constu:
+        number(reader.read_uleb());
+        break;
+      default:
+        return {};
     }
   }
   if (!reader.at_end()) {
@@ -65,7 +81,8 @@ Place place_of(const Unit& unit, std::span<const std::byte> expression) {
       if (!is_number && place.kind != Kind::address) return {};
       is_number = false;
       place.kind = Kind::thread_local_;
-    } else if (next == DW_OP_plus_uconst && place.kind != Kind::in_register && place.kind != Kind::unknown) {
+    } else if (next == DW_OP_plus_uconst && place.kind != Kind::in_register &&
+               place.kind != Kind::unknown) {
       place.value += static_cast<std::int64_t>(reader.read_uleb());
     } else {
       return {};
@@ -84,7 +101,8 @@ FrameConverter::FrameConverter(CallFrames& frames, Place frame_base, PcRange fun
   if (base_.kind == Place::Kind::in_register) base_.kind = Place::Kind::register_offset;
 }
 
-void FrameConverter::convert(const Place& place, PcRange range, std::vector<LocationPiece>& pieces) const {
+void FrameConverter::convert(const Place& place, PcRange range,
+                             std::vector<LocationPiece>& pieces) const {
   using Kind = Place::Kind;
   Place at = place;
   if (at.kind == Kind::frame_offset) {
@@ -93,18 +111,25 @@ void FrameConverter::convert(const Place& place, PcRange range, std::vector<Loca
     if (at.kind != Kind::cfa_offset && at.kind != Kind::register_offset) return;
   }
   switch (at.kind) {
-    case Kind::cfa_offset: pieces.push_back({range.low, range.high, LocationKind::memory, at.value}); return;
-    case Kind::in_register:
-      pieces.push_back({range.low, range.high, LocationKind::in_register, static_cast<std::int64_t>(at.reg)});
+    case Kind::cfa_offset:
+      pieces.push_back({range.low, range.high, LocationKind::memory, at.value});
       return;
-    case Kind::register_offset: break;
-    default: return;
+    case Kind::in_register:
+      pieces.push_back(
+          {range.low, range.high, LocationKind::in_register, static_cast<std::int64_t>(at.reg)});
+      return;
+    case Kind::register_offset:
+      break;
+    default:
+      return;
   }
   // In a realigned frame the register's distance from the canonical frame address is known at run time only.
   const auto by_register = [&](std::uint64_t low, std::uint64_t high) {
     if (low >= high) return;
-    if (at.reg == kStackPointer) pieces.push_back({low, high, LocationKind::memory_at_sp, at.value});
-    if (at.reg == kFramePointer) pieces.push_back({low, high, LocationKind::memory_at_fp, at.value});
+    if (at.reg == kStackPointer)
+      pieces.push_back({low, high, LocationKind::memory_at_sp, at.value});
+    if (at.reg == kFramePointer)
+      pieces.push_back({low, high, LocationKind::memory_at_fp, at.value});
   };
   std::uint64_t told = range.low;  // no row up to here: a canonical frame address that is computed
   for (const CallFrameRow& row : frames_.rows(function_.low, function_.high)) {
@@ -123,7 +148,8 @@ void FrameConverter::convert(const Place& place, PcRange range, std::vector<Loca
 }
 
 void tidy(std::vector<LocationPiece>& pieces) {
-  std::stable_sort(pieces.begin(), pieces.end(), [](const auto& a, const auto& b) { return a.low < b.low; });
+  std::stable_sort(pieces.begin(), pieces.end(),
+                   [](const auto& a, const auto& b) { return a.low < b.low; });
   std::size_t kept = 0;
   for (const LocationPiece& piece : pieces) {
     if (kept != 0) {

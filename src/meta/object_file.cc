@@ -24,7 +24,8 @@ ElfFile::~ElfFile() {
 }
 
 const Section* ElfFile::section(std::string_view name) const {
-  const auto found = std::find_if(sections_.begin(), sections_.end(), [&](const Section& s) { return s.name == name; });
+  const auto found = std::find_if(sections_.begin(), sections_.end(),
+                                  [&](const Section& s) { return s.name == name; });
   return found == sections_.end() ? nullptr : &*found;
 }
 
@@ -52,9 +53,10 @@ bool ElfFile::is_code(std::uint64_t address) const {
 bool ElfFile::read(Diagnostics& diag) {
   elf_version(EV_CURRENT);
   fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat status{};
+  struct stat status {};
   if (fd_ < 0 || ::fstat(fd_, &status) != 0) {
-    diag.error(path_, fmt::format("cannot be opened: {}; give the path of a program or library", std::strerror(errno)));
+    diag.error(path_, fmt::format("cannot be opened: {}; give the path of a program or library",
+                                  std::strerror(errno)));
     return false;
   }
   if (!S_ISREG(status.st_mode)) {
@@ -65,9 +67,11 @@ bool ElfFile::read(Diagnostics& diag) {
   file_mtime_ns_ = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u +
                    static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
   elf_ = elf_begin(fd_, ELF_C_READ_MMAP, nullptr);
-  const Elf64_Ehdr* header = elf_ == nullptr || elf_kind(elf_) != ELF_K_ELF ? nullptr : elf64_getehdr(elf_);
+  const Elf64_Ehdr* header =
+      elf_ == nullptr || elf_kind(elf_) != ELF_K_ELF ? nullptr : elf64_getehdr(elf_);
   if (header == nullptr || header->e_ident[EI_DATA] != ELFDATA2LSB) {
-    diag.error(path_, "not a 64-bit little-endian ELF file; give a program or library of this machine");
+    diag.error(path_,
+               "not a 64-bit little-endian ELF file; give a program or library of this machine");
     return false;
   }
   header_ = *header;
@@ -106,8 +110,11 @@ void ElfFile::read_sections(Diagnostics& diag) {
       readable = elf_compress_gnu(scn, 0, 0) >= 0;
     }
     if (!readable) {
-      diag.warning(path_, fmt::format("section {} is compressed in a way that libelf cannot undo ({}); left out",
-                                      section.name, elf_errmsg(-1)), header.sh_offset);
+      diag.warning(
+          path_,
+          fmt::format("section {} is compressed in a way that libelf cannot undo ({}); left out",
+                      section.name, elf_errmsg(-1)),
+          header.sh_offset);
     } else if (header.sh_type != SHT_NOBITS && header.sh_size != 0) {
       const Elf_Data* data = elf_rawdata(scn, nullptr);
       if (data != nullptr && data->d_buf != nullptr) {
@@ -118,9 +125,11 @@ void ElfFile::read_sections(Diagnostics& diag) {
   }
   for (const Section& section : sections_) {
     const bool is_tbss = section.type == SHT_NOBITS && (section.flags & SHF_TLS) != 0;
-    if ((section.flags & SHF_ALLOC) != 0 && section.size != 0 && !is_tbss) loaded_.push_back(&section);
+    if ((section.flags & SHF_ALLOC) != 0 && section.size != 0 && !is_tbss)
+      loaded_.push_back(&section);
   }
-  std::stable_sort(loaded_.begin(), loaded_.end(), [](const Section* a, const Section* b) { return a->address < b->address; });
+  std::stable_sort(loaded_.begin(), loaded_.end(),
+                   [](const Section* a, const Section* b) { return a->address < b->address; });
 }
 
 void ElfFile::read_segments() {
@@ -143,7 +152,8 @@ void ElfFile::read_build_id() {
       const std::uint64_t content = name + ((std::uint64_t{note.n_namesz} + 3) & ~std::uint64_t{3});
       const std::uint64_t end = content + ((std::uint64_t{note.n_descsz} + 3) & ~std::uint64_t{3});
       if (content + note.n_descsz > size) return;
-      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(bytes + name, "GNU", 4) == 0) {
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+          std::memcmp(bytes + name, "GNU", 4) == 0) {
         const auto* id = reinterpret_cast<const std::uint8_t*>(bytes + content);
         build_id_.assign(id, id + std::min<std::size_t>(note.n_descsz, 32));
         return;
@@ -153,7 +163,8 @@ void ElfFile::read_build_id() {
     }
   };
   for (const Section& section : sections_) {
-    if (build_id_.empty() && section.type == SHT_NOTE) search(section.bytes.data(), section.bytes.size());
+    if (build_id_.empty() && section.type == SHT_NOTE)
+      search(section.bytes.data(), section.bytes.size());
   }
   std::size_t size = 0;
   const char* raw = elf_rawfile(elf_, &size);

@@ -22,7 +22,7 @@ struct Section {
   std::uint32_t type = 0;   // SHT_*
   std::uint64_t flags = 0;  // SHF_*
   std::uint64_t address = 0;
-  std::uint64_t size = 0;   // in memory
+  std::uint64_t size = 0;  // in memory
   std::uint32_t link = 0;
   std::uint64_t entry_size = 0;
   std::span<const std::byte> bytes;  // empty for SHT_NOBITS and where the file is too short
@@ -37,8 +37,8 @@ struct Segment {
   std::uint64_t memory_size = 0;
 };
 
-// One ELF file: 64-bit, little-endian. Compressed debug sections are given decompressed. All spans and views live as long as
-// the object does. Not safe to share between threads.
+// One ELF file: 64-bit, little-endian. Compressed debug sections are given decompressed. All spans and views live as
+// long as the object does. Not safe to share between threads.
 class ElfFile {
  public:
   // nullptr, with an error, if the file cannot be read or is not such a file.
@@ -87,27 +87,29 @@ struct Symbol {
   std::string_view name;  // without a version
   std::uint64_t value = 0;
   std::uint64_t size = 0;
-  std::uint8_t type = 0;  // STT_*
-  std::uint8_t bind = 0;  // STB_*
+  std::uint8_t type = 0;      // STT_*
+  std::uint8_t bind = 0;      // STB_*
   std::uint16_t section = 0;  // SHN_* or an index
   bool dynamic = false;       // from .dynsym
 };
 
-// An object and the files that tell about it. `debug` is the separate debug file if there is one (its code and data sections
-// have no bytes), `alternate` what dwz moved out of it.
+// An object and the files that tell about it. `debug` is the separate debug file if there is one (its code and data
+// sections have no bytes), `alternate` what dwz moved out of it.
 struct ObjectFiles {
   std::unique_ptr<ElfFile> object;
   std::unique_ptr<ElfFile> debug;
   std::unique_ptr<ElfFile> alternate;
-  // Defined symbols with a name, of .symtab if any file has one and of .dynsym, as the files order them; and the undefined ones.
+  // Defined symbols with a name, of .symtab if any file has one and of .dynsym, as the files order them; and the
+  // undefined ones.
   std::vector<Symbol> symbols;
   bool has_symtab = false;
 
   const ElfFile& with_debug_information() const { return debug ? *debug : *object; }
 };
 
-// Opens `path` and looks for its debug file: by build-id below /usr/lib/debug/.build-id, then by .gnu_debuglink, whose checksum
-// must fit. A file with another build-id is refused. `files.object` is null, and an error said, if the object is no good.
+// Opens `path` and looks for its debug file: by build-id below /usr/lib/debug/.build-id, then by .gnu_debuglink,
+// whose checksum must fit. A file with another build-id is refused. `files.object` is null, and an error said, if the
+// object is no good.
 ObjectFiles open_object_files(const std::filesystem::path& path, Diagnostics& diag);
 
 }  // namespace allocs::meta

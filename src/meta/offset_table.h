@@ -8,9 +8,9 @@
 
 namespace allocs::meta {
 
-// DieKey -> 32-bit number, for a million keys: open addressing, no deletion. Entries that are neighbours in the file are
-// neighbours here: each 128 bytes of the file have 32 slots in a row, at a scattered place, since most references are to what is
-// near.
+// DieKey -> 32-bit number, for a million keys: open addressing, no deletion. Entries that are neighbours in the file
+// are neighbours here: each 128 bytes of the file have 32 slots in a row, at a scattered place, since most references
+// are to what is near.
 class OffsetTable {
  public:
   static constexpr std::uint32_t kAbsent = 0xFFFFFFFFu;

@@ -18,25 +18,29 @@ ByteReader reader_at(std::span<const std::byte> section, std::uint64_t offset) {
 }
 
 // Where list number `index` begins: the table of offsets at `base` says.
-std::optional<std::uint64_t> list_offset(const Unit& unit, std::span<const std::byte> section, std::uint64_t base,
-                                         std::uint64_t index) {
+std::optional<std::uint64_t> list_offset(const Unit& unit, std::span<const std::byte> section,
+                                         std::uint64_t base, std::uint64_t index) {
   if (index > section.size()) return std::nullopt;
   ByteReader reader = reader_at(section, base + index * unit.offset_size);
-  const std::uint64_t offset = unit.offset_size == 8 ? reader.read<std::uint64_t>() : reader.read<std::uint32_t>();
+  const std::uint64_t offset =
+      unit.offset_size == 8 ? reader.read<std::uint64_t>() : reader.read<std::uint32_t>();
   if (!reader.ok()) return std::nullopt;
   return base + offset;
 }
 
-// The shape that the lists of DWARF 5 share; `kHasExpression` tells .debug_loclists from .debug_rnglists, whose codes for the same
-// ideas differ.
+// The shape that the lists of DWARF 5 share; `kHasExpression` tells .debug_loclists from .debug_rnglists, whose codes
+// for the same ideas differ.
 struct ListCodes {
-  std::uint8_t end, base_index, index_end, index_length, offset_pair, default_location, base, start_end, start_length;
+  std::uint8_t end, base_index, index_end, index_length, offset_pair, default_location, base,
+      start_end, start_length;
 };
-constexpr ListCodes kLocationCodes{DW_LLE_end_of_list, DW_LLE_base_addressx, DW_LLE_startx_endx, DW_LLE_startx_length,
-                                   DW_LLE_offset_pair, DW_LLE_default_location, DW_LLE_base_address, DW_LLE_start_end,
-                                   DW_LLE_start_length};
-constexpr ListCodes kRangeCodes{DW_RLE_end_of_list, DW_RLE_base_addressx, DW_RLE_startx_endx, DW_RLE_startx_length,
-                                DW_RLE_offset_pair, 0xFF, DW_RLE_base_address, DW_RLE_start_end, DW_RLE_start_length};
+constexpr ListCodes kLocationCodes{
+    DW_LLE_end_of_list,   DW_LLE_base_addressx, DW_LLE_startx_endx,
+    DW_LLE_startx_length, DW_LLE_offset_pair,   DW_LLE_default_location,
+    DW_LLE_base_address,  DW_LLE_start_end,     DW_LLE_start_length};
+constexpr ListCodes kRangeCodes{DW_RLE_end_of_list,   DW_RLE_base_addressx, DW_RLE_startx_endx,
+                                DW_RLE_startx_length, DW_RLE_offset_pair,   0xFF,
+                                DW_RLE_base_address,  DW_RLE_start_end,     DW_RLE_start_length};
 constexpr std::uint8_t kGnuViewPair = 9;  // two numbers that only a debugger's stepping needs
 
 template <bool kHasExpression, typename Take>
@@ -144,7 +148,8 @@ bool read_pc_ranges(const Unit& unit, const Die& die, std::vector<PcRange>& rang
   return true;
 }
 
-void read_location_list(const Unit& unit, const AttributeValue& value, std::vector<LocationEntry>& entries) {
+void read_location_list(const Unit& unit, const AttributeValue& value,
+                        std::vector<LocationEntry>& entries) {
   const auto take = [&](PcRange range, std::span<const std::byte> expression) {
     if (range.low < range.high) entries.push_back({range, expression});
   };

@@ -16,8 +16,8 @@ struct PcRange {
   friend bool operator==(const PcRange&, const PcRange&) = default;
 };
 
-// Appends the code that `die` covers (DW_AT_low_pc and high_pc, or DW_AT_ranges), without empty ranges, in the order of the
-// file. False if the entry does not say.
+// Appends the code that `die` covers (DW_AT_low_pc and high_pc, or DW_AT_ranges), without empty ranges, in the order
+// of the file. False if the entry does not say.
 bool read_pc_ranges(const Unit& unit, const Die& die, std::vector<PcRange>& ranges);
 
 struct LocationEntry {
@@ -26,6 +26,7 @@ struct LocationEntry {
 };
 
 // Appends the entries of the location list that `value` refers to.
-void read_location_list(const Unit& unit, const AttributeValue& value, std::vector<LocationEntry>& entries);
+void read_location_list(const Unit& unit, const AttributeValue& value,
+                        std::vector<LocationEntry>& entries);
 
 }  // namespace allocs::meta

@@ -39,12 +39,15 @@ class Collector {
   };
 
   static bool is_thread_local(const Symbol& symbol) { return symbol.type == STT_TLS; }
-  static bool is_function(const Symbol& symbol) { return symbol.type == STT_FUNC || symbol.type == STT_GNU_IFUNC; }
+  static bool is_function(const Symbol& symbol) {
+    return symbol.type == STT_FUNC || symbol.type == STT_GNU_IFUNC;
+  }
 
   bool is_wanted(const Symbol& symbol) const {
     if (symbol.section == SHN_UNDEF || symbol.section == SHN_ABS) return false;
     if (is_thread_local(symbol)) return true;
-    if (!is_function(symbol) && symbol.type != STT_OBJECT && symbol.type != STT_COMMON) return false;
+    if (!is_function(symbol) && symbol.type != STT_OBJECT && symbol.type != STT_COMMON)
+      return false;
     return files_.object->section_at(symbol.value) != nullptr;
   }
 
@@ -58,25 +61,31 @@ class Collector {
       return s.bind == STB_GLOBAL || s.bind == STB_GNU_UNIQUE ? 0 : s.bind == STB_WEAK ? 1 : 2;
     };
     const auto key = [&](const RankedSymbol& r) {
-      return std::tuple{is_thread_local(*r.symbol), r.symbol->value, bind_rank(*r.symbol), ~r.symbol->size,
-                        r.symbol->name.size(), r.symbol->name};
+      return std::tuple{is_thread_local(*r.symbol), r.symbol->value,
+                        bind_rank(*r.symbol),       ~r.symbol->size,
+                        r.symbol->name.size(),      r.symbol->name};
     };
-    std::sort(ranked.begin(), ranked.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+    std::sort(ranked.begin(), ranked.end(),
+              [&](const auto& a, const auto& b) { return key(a) < key(b); });
     symbols_ = std::move(ranked);
   }
 
   std::span<const RankedSymbol> symbols_at(std::uint64_t address, bool thread_local_) const {
     const auto key = std::pair{thread_local_, address};
-    const auto of = [](const RankedSymbol& r) { return std::pair{is_thread_local(*r.symbol), r.symbol->value}; };
-    const auto first = std::lower_bound(symbols_.begin(), symbols_.end(), key,
-                                        [&](const RankedSymbol& r, const auto& k) { return of(r) < k; });
+    const auto of = [](const RankedSymbol& r) {
+      return std::pair{is_thread_local(*r.symbol), r.symbol->value};
+    };
+    const auto first =
+        std::lower_bound(symbols_.begin(), symbols_.end(), key,
+                         [&](const RankedSymbol& r, const auto& k) { return of(r) < k; });
     auto last = first;
     while (last != symbols_.end() && of(*last) == key) ++last;
     return {first, last};
   }
 
   // The symbol that goes with a name of the debug information: the one so called, else the best there.
-  const RankedSymbol* symbol_for(std::span<const RankedSymbol> symbols, const Entity& entity, bool& is_same) const {
+  const RankedSymbol* symbol_for(std::span<const RankedSymbol> symbols, const Entity& entity,
+                                 bool& is_same) const {
     const StringRef name = entity.linkage_name != 0 ? entity.linkage_name : entity.name;
     for (const RankedSymbol& symbol : symbols) {
       if (symbol.name != name) continue;
@@ -128,12 +137,14 @@ class Collector {
     for (const StaticDraft& draft : facts_.statics) {
       if (!draft.is_thread_local && files_.object->section_at(draft.address) == nullptr) continue;
       StaticRecord record = described(draft.entity, draft.address, draft.is_thread_local);
-      const std::uint64_t size = record.type == kNoType ? kUnknownSize : model_.types[record.type].size;
+      const std::uint64_t size =
+          record.type == kNoType ? kUnknownSize : model_.types[record.type].size;
       // The symbol knows about a flexible array member's elements; the type, about all else.
       if (record.size == 0 && size != kUnknownSize) record.size = size;
       if (record.name == 0 || record.size == 0) continue;
       fit_array(record);
-      add(draft.is_thread_local ? model_.tls : model_.statics, draft.is_thread_local ? known_tls_ : known_, record);
+      add(draft.is_thread_local ? model_.tls : model_.statics,
+          draft.is_thread_local ? known_tls_ : known_, record);
     }
   }
 
@@ -171,10 +182,12 @@ class Collector {
     if (symbol.size == 0) record.flags |= types::kStaticSizeGuessed;
     if (record.kind == StaticKind::function) {
       describe_part(record);
-    } else if (const auto found = declared_.find(ranked.name); found != declared_.end() && symbol.bind != STB_LOCAL) {
+    } else if (const auto found = declared_.find(ranked.name);
+               found != declared_.end() && symbol.bind != STB_LOCAL) {
       describe_as_declared(record, found->second);
     }
-    add(is_thread_local(symbol) ? model_.tls : model_.statics, is_thread_local(symbol) ? known_tls_ : known_, record);
+    add(is_thread_local(symbol) ? model_.tls : model_.statics,
+        is_thread_local(symbol) ? known_tls_ : known_, record);
   }
 
   // "f.cold" and the like: another piece of a function that the debug information knows.
@@ -212,13 +225,15 @@ class Collector {
     const types::TypeRecord type = model_.types[record.type];
     if (type.kind != types::Kind::array || type.count != types::kUnbounded) return;
     const std::uint64_t element = model_.types[type.target].size;
-    if (element == 0 || element == kUnknownSize || record.size == 0 || record.size % element != 0) return;
+    if (element == 0 || element == kUnknownSize || record.size == 0 || record.size % element != 0)
+      return;
     record.type = model_.types.array_of(type.target, record.size / element);
   }
 
   using Known = std::unordered_map<std::uint64_t, std::uint32_t>;
   static void add(std::vector<StaticRecord>& statics, Known& known, const StaticRecord& record) {
-    if (known.try_emplace(record.address, static_cast<std::uint32_t>(statics.size())).second) statics.push_back(record);
+    if (known.try_emplace(record.address, static_cast<std::uint32_t>(statics.size())).second)
+      statics.push_back(record);
   }
 
   // Something without a size extends to whatever comes next.
@@ -228,7 +243,8 @@ class Collector {
     std::sort(starts.begin(), starts.end());
     for (StaticRecord& record : statics) {
       if ((record.flags & types::kStaticSizeGuessed) == 0) continue;
-      const Section* section = &statics == &model_.tls ? nullptr : files_.object->section_at(record.address);
+      const Section* section =
+          &statics == &model_.tls ? nullptr : files_.object->section_at(record.address);
       std::uint64_t end = section == nullptr ? record.address : section->address + section->size;
       const auto next = std::upper_bound(starts.begin(), starts.end(), record.address);
       if (next != starts.end() && (section == nullptr || *next < end)) end = *next;
@@ -243,15 +259,16 @@ class Collector {
   types::ObjectModel& model_;
   std::vector<RankedSymbol> symbols_;
   std::unordered_map<std::uint64_t, EntityIndex> parts_;  // functions' further pieces
-  std::unordered_map<StringRef, EntityIndex> declared_;   // variables that are defined elsewhere, by their symbol
+  std::unordered_map<StringRef, EntityIndex>
+      declared_;  // variables that are defined elsewhere, by their symbol
   Known known_;
   Known known_tls_;
 };
 
 }  // namespace
 
-void collect_statics(const ObjectFiles& files, const DwarfFacts& facts, std::span<const TypeIndex> index_of,
-                     types::ObjectModel& model) {
+void collect_statics(const ObjectFiles& files, const DwarfFacts& facts,
+                     std::span<const TypeIndex> index_of, types::ObjectModel& model) {
   Collector{files, facts, index_of, model}.run();
 }
 

@@ -22,20 +22,29 @@ constexpr std::uint64_t kMostBits = 0xFFFF;
 
 types::Qualifier qualifier_of(std::uint16_t tag) {
   switch (tag) {
-    case DW_TAG_const_type: return types::Qualifier::const_;
-    case DW_TAG_volatile_type: return types::Qualifier::volatile_;
-    case DW_TAG_restrict_type: return types::Qualifier::restrict_;
-    case DW_TAG_atomic_type: return types::Qualifier::atomic;
-    default: return types::Qualifier::none;
+    case DW_TAG_const_type:
+      return types::Qualifier::const_;
+    case DW_TAG_volatile_type:
+      return types::Qualifier::volatile_;
+    case DW_TAG_restrict_type:
+      return types::Qualifier::restrict_;
+    case DW_TAG_atomic_type:
+      return types::Qualifier::atomic;
+    default:
+      return types::Qualifier::none;
   }
 }
 
 types::AddressKind address_kind_of(std::uint16_t tag) {
   switch (tag) {
-    case DW_TAG_reference_type: return types::AddressKind::reference;
-    case DW_TAG_rvalue_reference_type: return types::AddressKind::rvalue_reference;
-    case DW_TAG_ptr_to_member_type: return types::AddressKind::member_pointer;
-    default: return types::AddressKind::pointer;
+    case DW_TAG_reference_type:
+      return types::AddressKind::reference;
+    case DW_TAG_rvalue_reference_type:
+      return types::AddressKind::rvalue_reference;
+    case DW_TAG_ptr_to_member_type:
+      return types::AddressKind::member_pointer;
+    default:
+      return types::AddressKind::pointer;
   }
 }
 
@@ -104,7 +113,8 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
       record.kind = Kind::base;
       record.detail = static_cast<std::uint8_t>(die.constant(At::encoding).value_or(0));
       record.size = die.constant(At::byte_size).value_or(0);
-      if (const auto bits = die.constant(At::bit_size); bits && *bits < record.size * 8 && *bits <= kMostBits) {
+      if (const auto bits = die.constant(At::bit_size);
+          bits && *bits < record.size * 8 && *bits <= kMostBits) {
         record.bit_size = static_cast<std::uint16_t>(*bits);
       }
       break;
@@ -166,14 +176,16 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
       if (name == 0) record.name = strings_.add("<subrange>");
       break;
     }
-    default: return false;
+    default:
+      return false;
   }
   (void)context;
   fill(die, record);
   return true;
 }
 
-TypeEntries::Open TypeEntries::open_composite(const Die& die, const UnitContext& context, types::StringRef name) {
+TypeEntries::Open TypeEntries::open_composite(const Die& die, const UnitContext& context,
+                                              types::StringRef name) {
   TypeRecord record = described(die, context);
   record.kind = Kind::composite;
   record.name = name;
@@ -185,10 +197,12 @@ TypeEntries::Open TypeEntries::open_composite(const Die& die, const UnitContext&
   if (die.has(At::signature)) {  // all but the name is in a type unit
     record = TypeRecord{};
     record.kind = types::kKindQualifier;
-    record.target = node_of((die[At::signature].kind == ValueClass::reference) ? die[At::signature].number : kNoDie);
+    record.target = node_of(
+        (die[At::signature].kind == ValueClass::reference) ? die[At::signature].number : kNoDie);
   }
   types_.types[node] = record;
-  if (const DieKey declaration = die.reference(At::specification); declaration != kNoDie && name == 0) {
+  if (const DieKey declaration = die.reference(At::specification);
+      declaration != kNoDie && name == 0) {
     continued_.push_back({node, node_of(declaration)});
   }
   return {node, static_cast<std::uint32_t>(members_.size()), record.size, 0};
@@ -196,7 +210,8 @@ TypeEntries::Open TypeEntries::open_composite(const Die& die, const UnitContext&
 
 void TypeEntries::add_member(const Die& die, const Open& in, const UnitContext& context) {
   MemberRecord member;
-  member.name = strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : AttributeValue{}));
+  member.name =
+      strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : AttributeValue{}));
   member.type = type_of(die);
   member.offset = member_offset(die).value_or(kUnknownSize);
   if (die.flag(At::artificial)) member.flags |= types::kMemberArtificial;
@@ -256,7 +271,8 @@ void TypeEntries::close_composite(const Open& open) {
   bit_fields_.resize(kept);
 }
 
-TypeEntries::Open TypeEntries::open_enumeration(const Die& die, const UnitContext& context, types::StringRef name) {
+TypeEntries::Open TypeEntries::open_enumeration(const Die& die, const UnitContext& context,
+                                                types::StringRef name) {
   TypeRecord record = described(die, context);
   record.kind = Kind::enumeration;
   record.name = name;
@@ -265,10 +281,12 @@ TypeEntries::Open TypeEntries::open_enumeration(const Die& die, const UnitContex
   if (die.has(At::signature)) {
     record = TypeRecord{};
     record.kind = types::kKindQualifier;
-    record.target = node_of((die[At::signature].kind == ValueClass::reference) ? die[At::signature].number : kNoDie);
+    record.target = node_of(
+        (die[At::signature].kind == ValueClass::reference) ? die[At::signature].number : kNoDie);
   }
   types_.types[node] = record;
-  if (const DieKey declaration = die.reference(At::specification); declaration != kNoDie && name == 0) {
+  if (const DieKey declaration = die.reference(At::specification);
+      declaration != kNoDie && name == 0) {
     continued_.push_back({node, node_of(declaration)});
   }
   return {node, static_cast<std::uint32_t>(enumerators_.size()), record.size, 0};
@@ -276,7 +294,8 @@ TypeEntries::Open TypeEntries::open_enumeration(const Die& die, const UnitContex
 
 void TypeEntries::add_enumerator(const Die& die, const UnitContext& context) {
   types::EnumeratorRecord enumerator;
-  enumerator.name = strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : AttributeValue{}));
+  enumerator.name =
+      strings_.add(context.unit.text(die.has(At::name) ? die[At::name] : AttributeValue{}));
   if (die.has(At::const_value)) {
     const AttributeValue& value = die[At::const_value];
     std::uint64_t number = value.number;
@@ -294,7 +313,8 @@ void TypeEntries::close_enumeration(const Open& open) {
   if (type.kind == Kind::enumeration) {
     type.first = static_cast<std::uint32_t>(types_.enumerators.size());
     type.count = enumerators_.size() - open.first;
-    types_.enumerators.insert(types_.enumerators.end(), enumerators_.begin() + open.first, enumerators_.end());
+    types_.enumerators.insert(types_.enumerators.end(), enumerators_.begin() + open.first,
+                              enumerators_.end());
   }
   enumerators_.resize(open.first);
 }
@@ -311,7 +331,8 @@ TypeEntries::Open TypeEntries::open_array(const Die& die) {
 
 void TypeEntries::add_dimension(const Die& die) {
   const std::uint64_t count = element_count(die);
-  dimensions_.push_back(count == 0 ? kUnbounded : count);  // both are called __ARR0_, and are used alike
+  dimensions_.push_back(count == 0 ? kUnbounded
+                                   : count);  // both are called __ARR0_, and are used alike
 }
 
 // The first dimension is the outermost.
@@ -332,7 +353,8 @@ void TypeEntries::close_array(const Open& open) {
   dimensions_.resize(open.first);
 }
 
-TypeEntries::Open TypeEntries::open_signature(const Die& die, const UnitContext& context, TypeIndex node) {
+TypeEntries::Open TypeEntries::open_signature(const Die& die, const UnitContext& context,
+                                              TypeIndex node) {
   TypeRecord record;
   record.kind = Kind::subprogram;
   record.target = type_of(die);
@@ -371,7 +393,8 @@ void TypeEntries::abandon(const Open& open) {
     type.flags |= types::kTypeIncomplete;
     type.size = kUnknownSize;
   }
-  if (type.kind != Kind::base && type.kind != Kind::address) type.count = type.kind == Kind::array ? kUnbounded : 0;
+  if (type.kind != Kind::base && type.kind != Kind::address)
+    type.count = type.kind == Kind::array ? kUnbounded : 0;
 }
 
 void TypeEntries::settle_names() {
@@ -379,6 +402,20 @@ void TypeEntries::settle_names() {
     TypeRecord& type = types_.types[c.node];
     if (type.name == 0) type.name = types_.types[c.declaration].name;
   }
+  constexpr int kDeepest = 64;
+  while (!nested_.empty()) qualify(nested_.begin()->first, kDeepest);
+}
+
+void TypeEntries::qualify(TypeIndex node, int levels) {
+  const auto found = nested_.find(node);
+  if (found == nested_.end() || levels == 0) return;
+  const TypeIndex scope = found->second;
+  nested_.erase(found);
+  qualify(scope, levels - 1);
+  const types::StringRef outer = types_.types[scope].name;
+  TypeRecord& type = types_.types[node];
+  if (outer == 0 || type.name == 0) return;
+  type.name = strings_.add(std::string{strings_[outer]}.append("::").append(strings_[type.name]));
 }
 
 }  // namespace allocs::meta

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string_view>
 
 #include "meta/dwarf_facts.h"
@@ -16,14 +17,17 @@ struct UnitContext {
   bool is_c = false;  // one flat space of tags, written "struct x"
 };
 
-// Turns the entries of types into nodes of SourceTypes. The children of an entry are handed in as they come, between open_x and
-// close_x, which nest.
+// Turns the entries of types into nodes of SourceTypes. The children of an entry are handed in as they come, between
+// open_x and close_x, which nest.
 class TypeEntries {
  public:
-  TypeEntries(types::SourceTypes& types, types::StringPool& strings) : types_(types), strings_(strings) {}
+  TypeEntries(types::SourceTypes& types, types::StringPool& strings)
+      : types_(types), strings_(strings) {}
 
   // The node of the type at `key`, which may not have been read yet; void for kNoDie.
   types::TypeIndex node_of(DieKey key);
+  // Its name, if it has been read.
+  types::StringRef name_at(DieKey key) { return types_.types[node_of(key)].name; }
   // What DW_AT_type refers to.
   types::TypeIndex type_of(const Die& die) { return node_of(die.reference(At::type)); }
 
@@ -59,7 +63,11 @@ class TypeEntries {
   // A type whose children could not be read: nothing is known about what is in it.
   void abandon(const Open& open);
 
-  // Names the types that continue a declaration elsewhere (DW_AT_specification) after it.
+  // `node` is declared inside the type `scope`, whose name may not have been read yet.
+  void qualify_later(types::TypeIndex node, types::TypeIndex scope) {
+    nested_.emplace(node, scope);
+  }
+  // Names the types that continue a declaration elsewhere (DW_AT_specification) after it, and completes nested names.
   void settle_names();
 
  private:
@@ -77,7 +85,10 @@ class TypeEntries {
     types::TypeIndex node;
     types::TypeIndex declaration;
   };
+  void qualify(types::TypeIndex node, int levels);
+
   std::vector<Continued> continued_;
+  std::map<types::TypeIndex, types::TypeIndex> nested_;
 };
 
 }  // namespace allocs::meta

@@ -13,55 +13,97 @@ namespace {
 
 At at_of(std::uint64_t name) {
   switch (name) {
-    case DW_AT_name: return At::name;
-    case DW_AT_type: return At::type;
-    case DW_AT_byte_size: return At::byte_size;
-    case DW_AT_bit_size: return At::bit_size;
-    case DW_AT_bit_offset: return At::bit_offset;
-    case DW_AT_data_bit_offset: return At::data_bit_offset;
-    case DW_AT_data_member_location: return At::data_member_location;
-    case DW_AT_encoding: return At::encoding;
-    case DW_AT_const_value: return At::const_value;
-    case DW_AT_upper_bound: return At::upper_bound;
-    case DW_AT_lower_bound: return At::lower_bound;
-    case DW_AT_count: return At::count;
-    case DW_AT_declaration: return At::declaration;
-    case DW_AT_external: return At::external;
-    case DW_AT_artificial: return At::artificial;
-    case DW_AT_specification: return At::specification;
-    case DW_AT_abstract_origin: return At::abstract_origin;
-    case DW_AT_location: return At::location;
-    case DW_AT_frame_base: return At::frame_base;
-    case DW_AT_low_pc: return At::low_pc;
-    case DW_AT_high_pc: return At::high_pc;
-    case DW_AT_ranges: return At::ranges;
+    case DW_AT_name:
+      return At::name;
+    case DW_AT_type:
+      return At::type;
+    case DW_AT_byte_size:
+      return At::byte_size;
+    case DW_AT_bit_size:
+      return At::bit_size;
+    case DW_AT_bit_offset:
+      return At::bit_offset;
+    case DW_AT_data_bit_offset:
+      return At::data_bit_offset;
+    case DW_AT_data_member_location:
+      return At::data_member_location;
+    case DW_AT_encoding:
+      return At::encoding;
+    case DW_AT_const_value:
+      return At::const_value;
+    case DW_AT_upper_bound:
+      return At::upper_bound;
+    case DW_AT_lower_bound:
+      return At::lower_bound;
+    case DW_AT_count:
+      return At::count;
+    case DW_AT_declaration:
+      return At::declaration;
+    case DW_AT_external:
+      return At::external;
+    case DW_AT_artificial:
+      return At::artificial;
+    case DW_AT_specification:
+      return At::specification;
+    case DW_AT_abstract_origin:
+      return At::abstract_origin;
+    case DW_AT_location:
+      return At::location;
+    case DW_AT_frame_base:
+      return At::frame_base;
+    case DW_AT_low_pc:
+      return At::low_pc;
+    case DW_AT_high_pc:
+      return At::high_pc;
+    case DW_AT_ranges:
+      return At::ranges;
     case DW_AT_linkage_name:
-    case DW_AT_MIPS_linkage_name: return At::linkage_name;
-    case DW_AT_decl_file: return At::decl_file;
-    case DW_AT_decl_line: return At::decl_line;
-    case DW_AT_prototyped: return At::prototyped;
-    case DW_AT_signature: return At::signature;
-    case DW_AT_virtuality: return At::virtuality;
-    case DW_AT_sibling: return At::sibling;
-    case DW_AT_alignment: return At::alignment;
-    case DW_AT_inline: return At::inline_;
-    case DW_AT_stmt_list: return At::stmt_list;
-    case DW_AT_comp_dir: return At::comp_dir;
-    case DW_AT_language: return At::language;
-    case DW_AT_str_offsets_base: return At::str_offsets_base;
+    case DW_AT_MIPS_linkage_name:
+      return At::linkage_name;
+    case DW_AT_decl_file:
+      return At::decl_file;
+    case DW_AT_decl_line:
+      return At::decl_line;
+    case DW_AT_prototyped:
+      return At::prototyped;
+    case DW_AT_signature:
+      return At::signature;
+    case DW_AT_virtuality:
+      return At::virtuality;
+    case DW_AT_sibling:
+      return At::sibling;
+    case DW_AT_alignment:
+      return At::alignment;
+    case DW_AT_inline:
+      return At::inline_;
+    case DW_AT_stmt_list:
+      return At::stmt_list;
+    case DW_AT_comp_dir:
+      return At::comp_dir;
+    case DW_AT_language:
+      return At::language;
+    case DW_AT_str_offsets_base:
+      return At::str_offsets_base;
     case DW_AT_addr_base:
-    case DW_AT_GNU_addr_base: return At::addr_base;
+    case DW_AT_GNU_addr_base:
+      return At::addr_base;
     case DW_AT_rnglists_base:
-    case DW_AT_GNU_ranges_base: return At::rnglists_base;
-    case DW_AT_loclists_base: return At::loclists_base;
+    case DW_AT_GNU_ranges_base:
+      return At::rnglists_base;
+    case DW_AT_loclists_base:
+      return At::loclists_base;
     case DW_AT_dwo_name:
-    case DW_AT_GNU_dwo_name: return At::dwo_name;
-    case DW_AT_byte_stride: return At::byte_stride;
-    default: return At::none;
+    case DW_AT_GNU_dwo_name:
+      return At::dwo_name;
+    case DW_AT_byte_stride:
+      return At::byte_stride;
+    default:
+      return At::none;
   }
 }
 
-std::shared_ptr<const AbbreviationTable> read_abbreviations(std::span<const std::byte> section, std::uint64_t offset) {
+std::shared_ptr<const AbbreviationTable> read_abbreviations(std::span<const std::byte> section,
+                                                            std::uint64_t offset) {
   auto table = std::make_shared<AbbreviationTable>();
   if (offset >= section.size()) return table;
   ByteReader reader{section.data() + offset, section.size() - offset};
@@ -99,14 +141,17 @@ class UnitHeaders {
     for (std::uint64_t offset = 0; offset < section.size();) {
       Unit unit;
       if (!read_one(section, offset, mark, unit)) {
-        diag_.warning(sections_.file->path(), "a unit of the debug information is damaged; the rest is left out", offset);
+        diag_.warning(sections_.file->path(),
+                      "a unit of the debug information is damaged; the rest is left out", offset);
         return;
       }
       offset = unit.end;
       if (unit.version >= 2 && unit.version <= 5 && unit.abbreviations != nullptr) {
         units.push_back(std::move(unit));
       } else {
-        diag_.warning(sections_.file->path(), "a unit has a DWARF version or address size that is not supported", unit.offset);
+        diag_.warning(sections_.file->path(),
+                      "a unit has a DWARF version or address size that is not supported",
+                      unit.offset);
       }
     }
   }
@@ -169,8 +214,9 @@ class UnitHeaders {
 const Abbreviation* AbbreviationTable::find(std::uint64_t code) const {
   // Compilers number them 1, 2, 3 ...
   if (code - 1 < entries.size() && entries[code - 1].code == code) return &entries[code - 1];
-  const auto at = std::lower_bound(entries.begin(), entries.end(), code,
-                                   [](const Abbreviation& a, std::uint64_t c) { return a.code < c; });
+  const auto at =
+      std::lower_bound(entries.begin(), entries.end(), code,
+                       [](const Abbreviation& a, std::uint64_t c) { return a.code < c; });
   return at != entries.end() && at->code == code ? &*at : nullptr;
 }
 
@@ -194,9 +240,11 @@ DebugSections::DebugSections(const ElfFile& elf) : file(&elf) {
   line = bytes("line");
 }
 
-std::vector<Unit> read_units(const DebugSections& sections, const DebugSections* alternate, Diagnostics& diag) {
+std::vector<Unit> read_units(const DebugSections& sections, const DebugSections* alternate,
+                             Diagnostics& diag) {
   std::vector<Unit> units;
-  if (alternate != nullptr) UnitHeaders{*alternate, nullptr, diag}.read(alternate->info, kInAlternate, units);
+  if (alternate != nullptr)
+    UnitHeaders{*alternate, nullptr, diag}.read(alternate->info, kInAlternate, units);
   UnitHeaders headers{sections, alternate, diag};
   headers.read(sections.types, kInTypesSection, units);
   headers.read(sections.info, 0, units);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One pass over the entries, with a stack of the scopes that are open. Types are referred to by node before they are read; names and
-// types of functions and variables may come from entries anywhere in the object, so they are put together at the end.
+// One pass over the entries, with a stack of the scopes that are open. Types are referred to by node before they are
+// read; names and types of functions and variables may come from entries anywhere in the object, so they are put
+// together at the end.
 #include "meta/unit_reader.h"
 
 #include <algorithm>
@@ -23,21 +24,29 @@ bool is_c(std::uint64_t language) {
     case 0x2c:  // DW_LANG_C17
     case DW_LANG_ObjC:
     case DW_LANG_UPC:
-    case DW_LANG_Mips_Assembler: return true;
-    default: return false;
+    case DW_LANG_Mips_Assembler:
+      return true;
+    default:
+      return false;
   }
 }
 
 }  // namespace
 
-UnitReader::UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings, CallFrames& frames)
-    : files_(files), facts_(facts), strings_(strings), frames_(frames), types_(facts.types, strings) {}
+UnitReader::UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings,
+                       CallFrames& frames)
+    : files_(files),
+      facts_(facts),
+      strings_(strings),
+      frames_(frames),
+      types_(facts.types, strings) {}
 
 bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   DieStream stream{unit, signatures};
   if (unit.language != 0 && default_language_ == 0) default_language_ = unit.language;
   UnitFiles files{unit, strings_};
-  const UnitContext context{unit, files, is_c(unit.language != 0 ? unit.language : default_language_)};
+  const UnitContext context{unit, files,
+                            is_c(unit.language != 0 ? unit.language : default_language_)};
   unit_name_ = strings_.add(unit.name);
   scopes_.assign(1, Scope{});
   functions_.clear();
@@ -50,12 +59,16 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
     }
     switch (die.tag) {
       case DW_TAG_call_site:
-      case DW_TAG_GNU_call_site: stream.skip_children(die); continue;
-      default: break;
+      case DW_TAG_GNU_call_site:
+        stream.skip_children(die);
+        continue;
+      default:
+        break;
     }
     Scope scope;
     const Scope& around = scopes_.back();
     scope.prefix = around.prefix;
+    scope.late_prefix = around.late_prefix;
     scope.function = around.function;
     scope.inlined = around.inlined;
     scope.first_range = around.first_range;
@@ -79,15 +92,21 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
     case DW_TAG_class_type:
     case DW_TAG_union_type:
     case DW_TAG_interface_type: {
-      const StringRef name = qualified(die, context);
+      const StringRef name = tag_name(die, context);
       scope.kind = Kind::composite;
       scope.type = types_.open_composite(die, context, name);
+      if (around.late_prefix != kNoType) types_.qualify_later(scope.type.node, around.late_prefix);
       if (!context.is_c && name != 0) scope.prefix = name;
+      if (!context.is_c && name == 0 && die.reference(At::signature) != kNoDie) {
+        scope.late_prefix = types_.node_of(die.reference(At::signature));
+        scope.prefix = 0;
+      }
       return;
     }
     case DW_TAG_enumeration_type:
       scope.kind = Kind::enumeration;
-      scope.type = types_.open_enumeration(die, context, qualified(die, context));
+      scope.type = types_.open_enumeration(die, context, tag_name(die, context));
+      if (around.late_prefix != kNoType) types_.qualify_later(scope.type.node, around.late_prefix);
       return;
     case DW_TAG_array_type:
       scope.kind = Kind::array;
@@ -101,7 +120,8 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
     case DW_TAG_module: {
       StringRef name = qualified(die, context);
       if (!die.has(At::name)) {
-        const std::string outer = scope.prefix == 0 ? "" : std::string{strings_[scope.prefix]} + "::";
+        const std::string outer =
+            scope.prefix == 0 ? "" : std::string{strings_[scope.prefix]} + "::";
         name = strings_.add(outer + "(anonymous namespace)");
       }
       scope.prefix = name;
@@ -109,7 +129,8 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
     }
     case DW_TAG_member:
       if (around.kind != Kind::composite) return;
-      if (die.flag(At::declaration) || (die.flag(At::external) && !die.has(At::data_member_location))) {
+      if (die.flag(At::declaration) ||
+          (die.flag(At::external) && !die.has(At::data_member_location))) {
         add_entity(die, context, qualified(die, context), true);  // a static member
       } else {
         types_.add_member(die, around.type, context);
@@ -145,17 +166,26 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
       }
       return;
     case DW_TAG_subprogram:
-    case DW_TAG_entry_point: open_function(die, context, scope); return;
-    case DW_TAG_inlined_subroutine: open_inlined(die, context, scope); return;
+    case DW_TAG_entry_point:
+      open_function(die, context, scope);
+      return;
+    case DW_TAG_inlined_subroutine:
+      open_inlined(die, context, scope);
+      return;
     case DW_TAG_lexical_block:
     case DW_TAG_try_block:
     case DW_TAG_catch_block:
-    case DW_TAG_with_stmt: open_block(die, context, scope); return;
+    case DW_TAG_with_stmt:
+      open_block(die, context, scope);
+      return;
     case DW_TAG_formal_parameter:
-      if (around.kind == Kind::signature || (around.kind == Kind::function && around.has_type)) types_.add_argument(die);
+      if (around.kind == Kind::signature || (around.kind == Kind::function && around.has_type))
+        types_.add_argument(die);
       if (around.kind != Kind::signature) read_variable(die, context);
       return;
-    case DW_TAG_variable: read_variable(die, context); return;
+    case DW_TAG_variable:
+      read_variable(die, context);
+      return;
     default: {
       const bool is_scoped = die.tag == DW_TAG_typedef || die.tag == DW_TAG_template_alias;
       types_.read_simple(die, context, is_scoped ? qualified(die, context) : name_of(die, context));
@@ -171,15 +201,24 @@ void UnitReader::leave() {
     return;
   }
   switch (scope.kind) {
-    case Scope::Kind::composite: types_.close_composite(scope.type); break;
-    case Scope::Kind::enumeration: types_.close_enumeration(scope.type); break;
-    case Scope::Kind::array: types_.close_array(scope.type); break;
-    case Scope::Kind::signature: types_.close_signature(scope.type); break;
+    case Scope::Kind::composite:
+      types_.close_composite(scope.type);
+      break;
+    case Scope::Kind::enumeration:
+      types_.close_enumeration(scope.type);
+      break;
+    case Scope::Kind::array:
+      types_.close_array(scope.type);
+      break;
+    case Scope::Kind::signature:
+      types_.close_signature(scope.type);
+      break;
     case Scope::Kind::function:
       if (scope.has_type) types_.close_signature(scope.type);
       if (!functions_.empty() && functions_.back().depth == scopes_.size()) close_function();
       break;
-    default: break;
+    default:
+      break;
   }
   scopes_.pop_back();
   const Scope& around = scopes_.back();
@@ -191,8 +230,10 @@ void UnitReader::abandon() {
   while (scopes_.size() > 1) {
     const Scope scope = scopes_.back();
     leave();
-    const bool has_type = scope.kind == Scope::Kind::function ? scope.has_type
-                                                              : scope.kind != Scope::Kind::other && scope.kind != Scope::Kind::block;
+    const bool has_type =
+        scope.kind == Scope::Kind::function
+            ? scope.has_type
+            : scope.kind != Scope::Kind::other && scope.kind != Scope::Kind::block;
     if (has_type && !scope.is_transparent) types_.abandon(scope.type);
   }
 }
@@ -223,17 +264,20 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
     return section == nullptr || (section->flags & SHF_EXECINSTR) == 0 ||
            range.high - section->address > section->size;
   };
-  scope_ranges_.erase(std::remove_if(scope_ranges_.begin() + scope.first_range, scope_ranges_.end(), dropped),
-                      scope_ranges_.end());
+  scope_ranges_.erase(
+      std::remove_if(scope_ranges_.begin() + scope.first_range, scope_ranges_.end(), dropped),
+      scope_ranges_.end());
   scope.range_count = static_cast<std::uint32_t>(scope_ranges_.size()) - scope.first_range;
   if (scope.range_count == 0) return;
   function.draft.entity = entity;
   function.draft.unit = unit_name_;
   function.draft.entry = scope_ranges_[scope.first_range].low;
-  if (die.has(At::low_pc)) function.draft.entry = context.unit.address(die[At::low_pc]).value_or(function.draft.entry);
+  if (die.has(At::low_pc))
+    function.draft.entry = context.unit.address(die[At::low_pc]).value_or(function.draft.entry);
   if (die.has(At::ranges)) function.draft.entry = scope_ranges_[scope.first_range].low;
   function.draft.range_count = scope.range_count;
-  facts_.ranges.insert(facts_.ranges.end(), scope_ranges_.begin() + scope.first_range, scope_ranges_.end());
+  facts_.ranges.insert(facts_.ranges.end(), scope_ranges_.begin() + scope.first_range,
+                       scope_ranges_.end());
   if (die.has(At::frame_base) && die[At::frame_base].kind == ValueClass::block) {
     const AttributeValue& base = die[At::frame_base];
     function.frame_base = place_of(context.unit, {base.bytes, base.number});
@@ -246,7 +290,8 @@ void UnitReader::close_function() {
   OpenFunction& function = functions_.back();
   function.draft.first_variable = static_cast<std::uint32_t>(facts_.variables.size());
   function.draft.variable_count = static_cast<std::uint32_t>(function.variables.size());
-  facts_.variables.insert(facts_.variables.end(), function.variables.begin(), function.variables.end());
+  facts_.variables.insert(facts_.variables.end(), function.variables.begin(),
+                          function.variables.end());
   facts_.functions.push_back(function.draft);
   functions_.pop_back();
 }
@@ -274,11 +319,13 @@ void UnitReader::read_variable(const Die& die, const UnitContext& context) {
   const bool is_abstract = in_function && (functions_.empty() || around.range_count == 0);
   if (in_function && !is_abstract && !die.has(At::location)) return;
   const bool may_be_origin = !in_function || is_abstract;
-  const StringRef name = in_function ? name_of(die, context) : qualified(die, context);
-  const EntityIndex entity = add_entity(die, context, name, may_be_origin);
+  const bool has_origin = die.has(At::abstract_origin) || die.has(At::specification);
+  const StringRef own_name = in_function ? name_of(die, context) : qualified(die, context);
+  const EntityIndex entity = add_entity(die, context, has_origin ? 0 : own_name, may_be_origin);
   if (die.has(At::type)) facts_.entities[entity].type = types_.type_of(die);
   if (in_function) facts_.entities[entity].owner = around.function;
-  if (die.flag(At::declaration) && around.kind != Scope::Kind::composite) facts_.declared_variables.push_back(entity);
+  if (die.flag(At::declaration) && around.kind != Scope::Kind::composite)
+    facts_.declared_variables.push_back(entity);
   if (die.has(At::location)) read_location(die, context, entity);
 }
 
@@ -294,7 +341,8 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
     if (functions_.empty() || around.range_count == 0) return;
     entries_.clear();
     read_location_list(context.unit, value, entries_);
-    for (const LocationEntry& entry : entries_) convert(place_of(context.unit, entry.expression), entry.range);
+    for (const LocationEntry& entry : entries_)
+      convert(place_of(context.unit, entry.expression), entry.range);
   }
   if (pieces_.empty()) return;
   VariableDraft draft;
@@ -302,7 +350,8 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
   draft.inlined = around.inlined;
   draft.is_formal = die.tag == DW_TAG_formal_parameter;
   draft.piece_count = keep_pieces(draft.first_piece);
-  if (value.kind == ValueClass::block && around.kind == Scope::Kind::block && around.inlined == kNoEntity) {
+  if (value.kind == ValueClass::block && around.kind == Scope::Kind::block &&
+      around.inlined == kNoEntity) {
     pieces_.clear();
     convert_for_function(place_of(context.unit, {value.bytes, value.number}));
     draft.whole_piece_count = keep_pieces(draft.first_whole_piece);
@@ -320,7 +369,8 @@ std::uint32_t UnitReader::keep_pieces(std::uint32_t& first) {
 // The same place in all of the function's code.
 void UnitReader::convert_for_function(const Place& place) {
   const OpenFunction& function = functions_.back();
-  for (const PcRange& piece : std::span{facts_.ranges}.subspan(function.draft.first_range, function.draft.range_count)) {
+  for (const PcRange& piece :
+       std::span{facts_.ranges}.subspan(function.draft.first_range, function.draft.range_count)) {
     FrameConverter{frames_, function.frame_base, piece}.convert(place, piece, pieces_);
   }
 }
@@ -337,24 +387,28 @@ void UnitReader::convert(const Place& place, PcRange within) {
   if (place.kind == Place::Kind::unknown) return;
   const Scope& around = scopes_.back();
   const OpenFunction& function = functions_.back();
-  const std::span function_ranges = std::span{facts_.ranges}.subspan(function.draft.first_range, function.draft.range_count);
+  const std::span function_ranges =
+      std::span{facts_.ranges}.subspan(function.draft.first_range, function.draft.range_count);
   for (std::uint32_t i = 0; i < around.range_count; ++i) {
     const PcRange& scope = scope_ranges_[around.first_range + i];
     for (const PcRange& piece : function_ranges) {
       const std::uint64_t low = std::max({scope.low, within.low, piece.low});
       const std::uint64_t high = std::min({scope.high, within.high, piece.high});
-      if (low < high) FrameConverter{frames_, function.frame_base, piece}.convert(place, {low, high}, pieces_);
+      if (low < high)
+        FrameConverter{frames_, function.frame_base, piece}.convert(place, {low, high}, pieces_);
     }
   }
 }
 
-EntityIndex UnitReader::add_entity(const Die& die, const UnitContext& context, StringRef name, bool may_be_origin) {
+EntityIndex UnitReader::add_entity(const Die& die, const UnitContext& context, StringRef name,
+                                   bool may_be_origin) {
   const auto index = static_cast<EntityIndex>(facts_.entities.size());
   Entity entity;
   entity.name = name;
   entity.origin = die.reference(At::abstract_origin);
   if (entity.origin == kNoDie) entity.origin = die.reference(At::specification);
-  if (die.has(At::linkage_name)) entity.linkage_name = strings_.add(context.unit.text(die[At::linkage_name]));
+  if (die.has(At::linkage_name))
+    entity.linkage_name = strings_.add(context.unit.text(die[At::linkage_name]));
   if (die.tag != DW_TAG_inlined_subroutine && die.tag != DW_TAG_formal_parameter) {
     if (die.has(At::decl_file)) entity.file = context.files[die[At::decl_file].number];
     if (die.has(At::decl_line)) entity.line = static_cast<std::uint32_t>(die[At::decl_line].number);
@@ -377,6 +431,12 @@ StringRef UnitReader::qualified(const Die& die, const UnitContext& context) {
   return strings_.add(std::string{strings_[prefix]}.append("::").append(strings_[own]));
 }
 
+// A type that was declared inside something and is described elsewhere is called as it was declared.
+StringRef UnitReader::tag_name(const Die& die, const UnitContext& context) {
+  const DieKey declaration = die.reference(At::specification);
+  return declaration == kNoDie ? qualified(die, context) : types_.name_at(declaration);
+}
+
 void UnitReader::settle() {
   types_.settle_names();
   constexpr int kMostHops = 8;
@@ -391,10 +451,8 @@ void UnitReader::settle() {
       if (entity.linkage_name == 0) entity.linkage_name = from.linkage_name;
       if (entity.type == kNoType) entity.type = from.type;
       if (entity.return_type == kNoType) entity.return_type = from.return_type;
-      if (entity.file == 0) {
-        entity.file = from.file;
-        entity.line = from.line;
-      }
+      if (entity.file == 0) entity.file = from.file;
+      if (entity.line == 0) entity.line = from.line;
       if (entity.owner == kNoEntity) entity.owner = from.owner;
       entity.is_external = entity.is_external || from.is_external;
       origin = from.origin;
@@ -402,9 +460,11 @@ void UnitReader::settle() {
   }
   // A definition outside its class leaves the return type to the declaration inside.
   for (Entity& entity : facts_.entities) {
-    if (entity.origin == kNoDie || entity.return_type == kNoType || entity.type == kNoType) continue;
+    if (entity.origin == kNoDie || entity.return_type == kNoType || entity.type == kNoType)
+      continue;
     types::TypeRecord& signature = facts_.types.types[entity.type];
-    if (signature.kind == types::Kind::subprogram && signature.target == 0) signature.target = entity.return_type;
+    if (signature.kind == types::Kind::subprogram && signature.target == 0)
+      signature.target = entity.return_type;
   }
   for (Entity& entity : facts_.entities) entity.origin = kNoDie;
 }

@@ -10,10 +10,12 @@
 
 namespace allocs::meta {
 
-// Walks the entries of one unit after another and files what they say in a DwarfFacts. One object for all units of an object.
+// Walks the entries of one unit after another and files what they say in a DwarfFacts. One object for all units of an
+// object.
 class UnitReader {
  public:
-  UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings, CallFrames& frames);
+  UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings,
+             CallFrames& frames);
 
   // False if the unit ended before its time.
   bool read(Unit& unit, const SignatureTable& signatures);
@@ -23,15 +25,25 @@ class UnitReader {
  private:
   // What the entries under one entry belong to.
   struct Scope {
-    enum class Kind : std::uint8_t { other, composite, enumeration, array, signature, function, block };
+    enum class Kind : std::uint8_t {
+      other,
+      composite,
+      enumeration,
+      array,
+      signature,
+      function,
+      block
+    };
     Kind kind = Kind::other;
-    bool is_transparent = false;      // its children belong to the scope around it
-    TypeEntries::Open type;           // composite ... function
-    bool has_type = false;            // of a function: its signature is being read
-    types::StringRef prefix = 0;      // of the names in it
+    bool is_transparent = false;  // its children belong to the scope around it
+    TypeEntries::Open type;       // composite ... function
+    bool has_type = false;        // of a function: its signature is being read
+    types::TypeIndex late_prefix =
+        types::kNoType;                // the type around, if its name is in another unit
+    types::StringRef prefix = 0;       // of the names in it
     EntityIndex function = kNoEntity;  // the innermost function around, inlined ones included
     EntityIndex inlined = kNoEntity;   // the same if that is an inlined one
-    std::uint32_t first_range = 0;    // its code, in scope_ranges_
+    std::uint32_t first_range = 0;     // its code, in scope_ranges_
     std::uint32_t range_count = 0;
   };
   // A function with code whose entries are being read; they nest in some languages.
@@ -58,9 +70,11 @@ class UnitReader {
   void convert_for_function(const Place& place);
   std::uint32_t keep_pieces(std::uint32_t& first);  // moves pieces_ to the facts; returns how many
 
-  EntityIndex add_entity(const Die& die, const UnitContext& context, types::StringRef name, bool may_be_origin);
+  EntityIndex add_entity(const Die& die, const UnitContext& context, types::StringRef name,
+                         bool may_be_origin);
   types::StringRef name_of(const Die& die, const UnitContext& context);
   types::StringRef qualified(const Die& die, const UnitContext& context);
+  types::StringRef tag_name(const Die& die, const UnitContext& context);
 
   const ObjectFiles& files_;
   DwarfFacts& facts_;

@@ -30,7 +30,9 @@ void print(const meta::Diagnostics& diag) {
 }
 
 types::ObjectIdentity identity_of(const meta::ElfFile& object) {
-  return {.build_id = object.build_id(), .path = object.path(), .file_size = object.file_size(),
+  return {.build_id = object.build_id(),
+          .path = object.path(),
+          .file_size = object.file_size(),
           .file_mtime_ns = object.file_mtime_ns()};
 }
 
@@ -59,8 +61,9 @@ std::optional<std::vector<std::uint64_t>> read_image_file(const fs::path& path) 
   std::vector<std::uint64_t> words((size + 7) / 8);
   file.seekg(0);
   file.read(reinterpret_cast<char*>(words.data()), static_cast<std::streamsize>(size));
-  const bool is_image = size >= sizeof types::kImageMagic &&
-                        std::memcmp(words.data(), types::kImageMagic.data(), sizeof types::kImageMagic) == 0;
+  const bool is_image =
+      size >= sizeof types::kImageMagic &&
+      std::memcmp(words.data(), types::kImageMagic.data(), sizeof types::kImageMagic) == 0;
   return is_image ? std::optional{std::move(words)} : std::nullopt;
 }
 
@@ -84,13 +87,17 @@ int run_meta_build(const MetaBuildOptions& options) {
   const types::ObjectIdentity identity = identity_of(*object);
   const fs::path output = options.output.empty() ? cache_path(identity) : options.output;
   if (output.empty()) {
-    fmt::print(stderr, "{}: there is no cache directory; set HOME or XDG_CACHE_HOME, or name a file with -o\n",
-               options.object.string());
+    fmt::print(
+        stderr,
+        "{}: there is no cache directory; set HOME or XDG_CACHE_HOME, or name a file with -o\n",
+        options.object.string());
     return meta::kExitBadInput;
   }
-  const bool have_it = options.output.empty() && !options.no_cache && is_up_to_date(output, identity);
-  const int status = have_it ? meta::kExitOk
-                             : meta::build_metadata({.object = options.object, .output = output}, diag);
+  const bool have_it =
+      options.output.empty() && !options.no_cache && is_up_to_date(output, identity);
+  const int status = have_it
+                         ? meta::kExitOk
+                         : meta::build_metadata({.object = options.object, .output = output}, diag);
   if (!options.quiet || status != meta::kExitOk) print(diag);
   if (!options.quiet && status == meta::kExitOk) fmt::print("{}\n", output.string());
   return status;
@@ -98,9 +105,11 @@ int run_meta_build(const MetaBuildOptions& options) {
 
 int run_meta_dump(const MetaDumpOptions& options) {
   if (const auto words = read_image_file(options.input)) {
-    const auto image = types::Image::open(reinterpret_cast<const std::byte*>(words->data()), words->size() * 8);
+    const auto image =
+        types::Image::open(reinterpret_cast<const std::byte*>(words->data()), words->size() * 8);
     if (!image || !image->content_is_intact()) {
-      fmt::print(stderr, "{}: is damaged, or of another version; make it anew with allocs meta build\n",
+      fmt::print(stderr,
+                 "{}: is damaged, or of another version; make it anew with allocs meta build\n",
                  options.input.string());
       return meta::kExitBadInput;
     }
@@ -127,9 +136,11 @@ void add_meta_commands(CLI::App& app, int& status) {
   group->require_subcommand(1);
 
   auto build_options = std::make_shared<MetaBuildOptions>();
-  CLI::App* build = group->add_subcommand("build", "Make the metadata image of a program or library");
+  CLI::App* build =
+      group->add_subcommand("build", "Make the metadata image of a program or library");
   build->add_option("object", build_options->object, "The program or library")->required();
-  build->add_option("-o,--output", build_options->output, "The file to write, instead of one in the user's cache");
+  build->add_option("-o,--output", build_options->output,
+                    "The file to write, instead of one in the user's cache");
   build->add_flag("--no-cache", build_options->no_cache, "Make it even if the cache has it");
   build->add_flag("-q,--quiet", build_options->quiet, "Say nothing but errors");
   build->callback([build_options, &status] { status = run_meta_build(*build_options); });

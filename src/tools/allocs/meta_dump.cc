@@ -20,20 +20,27 @@ using types::Table;
 
 std::string kind_name(const types::TypeRecord& type) {
   switch (type.kind) {
-    case Kind::void_: return "void";
-    case Kind::array: return "array";
-    case Kind::base: return "base";
-    case Kind::enumeration: return "enumeration";
+    case Kind::void_:
+      return "void";
+    case Kind::array:
+      return "array";
+    case Kind::base:
+      return "base";
+    case Kind::enumeration:
+      return "enumeration";
     case Kind::composite: {
       constexpr const char* kNames[] = {"struct", "union", "class", "frame"};
       return kNames[type.detail & 3];
     }
     case Kind::address: {
-      constexpr const char* kNames[] = {"pointer", "reference", "rvalue reference", "member pointer"};
+      constexpr const char* kNames[] = {"pointer", "reference", "rvalue reference",
+                                        "member pointer"};
       return kNames[type.detail & 3];
     }
-    case Kind::subprogram: return "subprogram";
-    case Kind::subrange: return "subrange";
+    case Kind::subprogram:
+      return "subprogram";
+    case Kind::subrange:
+      return "subrange";
   }
   return "?";
 }
@@ -72,14 +79,19 @@ std::string location_text(const types::LocationPiece& piece) {
   return "?";
 }
 
-std::vector<types::LocationPiece> locations(const Image& image, const types::FunctionRecord& function,
+std::vector<types::LocationPiece> locations(const Image& image,
+                                            const types::FunctionRecord& function,
                                             const types::VariableRecord& variable) {
-  return types::read_locations(image.table<std::byte>(Table::locations), variable.locations, function.low);
+  return types::read_locations(image.table<std::byte>(Table::locations), variable.locations,
+                               function.low);
 }
 
-std::span<const types::VariableRecord> variables_of(const Image& image, const types::FunctionRecord& function) {
+std::span<const types::VariableRecord> variables_of(const Image& image,
+                                                    const types::FunctionRecord& function) {
   const auto all = image.table<types::VariableRecord>(Table::variables);
-  if (function.first_variable > all.size() || function.variable_count > all.size() - function.first_variable) return {};
+  if (function.first_variable > all.size() ||
+      function.variable_count > all.size() - function.first_variable)
+    return {};
   return all.subspan(function.first_variable, function.variable_count);
 }
 
@@ -87,16 +99,18 @@ void dump_types(const Image& image, std::FILE* out) {
   fmt::print(out, "\ntypes\n");
   std::size_t index = 0;
   for (const types::TypeRecord& type : image.types()) {
-    fmt::print(out, "{:6} {:016x}{:016x} {:12} {} \"{}\"", index++, type.hash.high, type.hash.low, kind_name(type),
-               image.text(type.name), image.text(type.human_name));
+    fmt::print(out, "{:6} {:016x}{:016x} {:12} {} \"{}\"", index++, type.hash.high, type.hash.low,
+               kind_name(type), image.text(type.name), image.text(type.human_name));
     if (type.size != types::kUnknownSize) fmt::print(out, " : {}", type.size);
     if ((type.flags & types::kTypeIncomplete) != 0) fmt::print(out, " incomplete");
     if (type.file != 0) fmt::print(out, " {}", source_place(image, type.file, type.line));
     fmt::print(out, "\n");
     for (const types::MemberRecord& member : image.members_of(type)) {
       if (type.kind != Kind::composite) break;
-      const std::string offset = member.offset == types::kUnknownSize ? "?" : std::to_string(member.offset);
-      fmt::print(out, "         @{} {} {}", offset, image.text(member.name), type_name(image, member.type));
+      const std::string offset =
+          member.offset == types::kUnknownSize ? "?" : std::to_string(member.offset);
+      fmt::print(out, "         @{} {} {}", offset, image.text(member.name),
+                 type_name(image, member.type));
       if (member.alias != 0) fmt::print(out, " \"{}\"", image.text(member.alias));
       if ((member.flags & types::kMemberBaseClass) != 0) fmt::print(out, " base");
       fmt::print(out, "\n");
@@ -111,10 +125,12 @@ void dump_types(const Image& image, std::FILE* out) {
   }
 }
 
-void dump_statics(const Image& image, std::span<const types::StaticRecord> statics, const char* title, std::FILE* out) {
+void dump_statics(const Image& image, std::span<const types::StaticRecord> statics,
+                  const char* title, std::FILE* out) {
   fmt::print(out, "\n{}\n", title);
   for (const types::StaticRecord& record : statics) {
-    fmt::print(out, "  0x{:x} +{} {} {} {}", record.address, record.size, static_kind(record), image.text(record.name),
+    fmt::print(out, "  0x{:x} +{} {} {} {}", record.address, record.size, static_kind(record),
+               image.text(record.name),
                record.type == types::kNoType ? "?" : type_name(image, record.type));
     if (record.linkage_name != 0) fmt::print(out, " [{}]", image.text(record.linkage_name));
     if ((record.flags & types::kStaticFromSymbolOnly) != 0) fmt::print(out, " symbol");
@@ -129,10 +145,11 @@ void dump_statics(const Image& image, std::span<const types::StaticRecord> stati
 void dump_functions(const Image& image, std::FILE* out) {
   fmt::print(out, "\nfunctions\n");
   for (const auto& function : image.table<types::FunctionRecord>(Table::functions)) {
-    fmt::print(out, "  0x{:x} +{} {} ({})\n", function.low, function.length, image.text(function.name),
-               image.text(function.unit));
+    fmt::print(out, "  0x{:x} +{} {} ({})\n", function.low, function.length,
+               image.text(function.name), image.text(function.unit));
     for (const types::VariableRecord& variable : variables_of(image, function)) {
-      fmt::print(out, "      {}{} {}", (variable.flags & types::kVariableFormal) != 0 ? "formal " : "",
+      fmt::print(out, "      {}{} {}",
+                 (variable.flags & types::kVariableFormal) != 0 ? "formal " : "",
                  image.text(variable.name), type_name(image, variable.type));
       for (const types::LocationPiece& piece : locations(image, function, variable)) {
         fmt::print(out, " [{:x},{:x}) {}", piece.low, piece.high, location_text(piece));
@@ -144,13 +161,17 @@ void dump_functions(const Image& image, std::FILE* out) {
 
 void dump_sites(const Image& image, std::FILE* out) {
   constexpr const char* kShapes[] = {"unknown", "one", "array", "flexible"};
-  constexpr const char* kProvenances[] = {"none", "new expression", "size arithmetic", "target", "inferred"};
+  constexpr const char* kProvenances[] = {"none", "new expression", "size arithmetic", "target",
+                                          "inferred"};
   fmt::print(out, "\nsites\n");
   for (const auto& site : image.table<types::SiteRecord>(Table::sites)) {
-    fmt::print(out, "  0x{:x} {} in {}", site.return_address, image.text(site.callee), image.text(site.function));
+    fmt::print(out, "  0x{:x} {} in {}", site.return_address, image.text(site.callee),
+               image.text(site.function));
     fmt::print(out, " {} {} ({})", site.type == types::kNoType ? "?" : type_name(image, site.type),
                kShapes[static_cast<unsigned>(site.shape) & 3],
-               static_cast<unsigned>(site.provenance) < 5 ? kProvenances[static_cast<unsigned>(site.provenance)] : "?");
+               static_cast<unsigned>(site.provenance) < 5
+                   ? kProvenances[static_cast<unsigned>(site.provenance)]
+                   : "?");
     if (site.constant_size != 0) fmt::print(out, " size {}", site.constant_size);
     if ((site.flags & types::kSiteWrapper) != 0) fmt::print(out, " wrapper");
     if ((site.flags & types::kSiteConflict) != 0) fmt::print(out, " conflict");
@@ -178,13 +199,15 @@ Json json_of_types(const Image& image) {
     for (const types::MemberRecord& member : image.members_of(type)) {
       Json field{{"type", member.type}};
       if (type.kind == Kind::composite) field["name"] = image.text(member.name);
-      if (type.kind == Kind::composite && member.offset != types::kUnknownSize) field["offset"] = member.offset;
+      if (type.kind == Kind::composite && member.offset != types::kUnknownSize)
+        field["offset"] = member.offset;
       if (member.alias != 0) field["alias"] = image.text(member.alias);
       if ((member.flags & types::kMemberBaseClass) != 0) field["base_class"] = true;
       one["members"].push_back(std::move(field));
     }
     for (const types::EnumeratorRecord& enumerator : image.enumerators_of(type)) {
-      one["enumerators"].push_back({{"name", image.text(enumerator.name)}, {"value", enumerator.value}});
+      one["enumerators"].push_back(
+          {{"name", image.text(enumerator.name)}, {"value", enumerator.value}});
     }
     all.push_back(std::move(one));
   }
@@ -194,7 +217,9 @@ Json json_of_types(const Image& image) {
 Json json_of_statics(const Image& image, std::span<const types::StaticRecord> statics) {
   Json all = Json::array();
   for (const types::StaticRecord& record : statics) {
-    Json one{{"address", record.address}, {"size", record.size}, {"kind", static_kind(record)},
+    Json one{{"address", record.address},
+             {"size", record.size},
+             {"kind", static_kind(record)},
              {"name", image.text(record.name)}};
     if (record.linkage_name != 0) one["linkage_name"] = image.text(record.linkage_name);
     if (record.type != types::kNoType) one["type"] = record.type;
@@ -208,12 +233,18 @@ Json json_of_statics(const Image& image, std::span<const types::StaticRecord> st
 Json json_of_functions(const Image& image) {
   Json all = Json::array();
   for (const auto& function : image.table<types::FunctionRecord>(Table::functions)) {
-    Json one{{"address", function.low}, {"size", function.length}, {"name", image.text(function.name)},
-             {"unit", image.text(function.unit)}, {"type", function.type}, {"variables", Json::array()}};
+    Json one{{"address", function.low},
+             {"size", function.length},
+             {"name", image.text(function.name)},
+             {"unit", image.text(function.unit)},
+             {"type", function.type},
+             {"variables", Json::array()}};
     for (const types::VariableRecord& variable : variables_of(image, function)) {
-      Json local{{"name", image.text(variable.name)}, {"type", variable.type}, {"flags", variable.flags}};
+      Json local{
+          {"name", image.text(variable.name)}, {"type", variable.type}, {"flags", variable.flags}};
       for (const types::LocationPiece& piece : locations(image, function, variable)) {
-        local["locations"].push_back({{"low", piece.low}, {"high", piece.high}, {"at", location_text(piece)}});
+        local["locations"].push_back(
+            {{"low", piece.low}, {"high", piece.high}, {"at", location_text(piece)}});
       }
       one["variables"].push_back(std::move(local));
     }
@@ -243,7 +274,9 @@ Json json_of_sites(const Image& image) {
 Json json_of_regions(const Image& image, Table table) {
   Json all = Json::array();
   for (const auto& region : image.table<types::RegionRecord>(table)) {
-    all.push_back({{"address", region.address}, {"size", region.size}, {"name", image.text(region.name)},
+    all.push_back({{"address", region.address},
+                   {"size", region.size},
+                   {"name", image.text(region.name)},
                    {"flags", region.flags}});
   }
   return all;
@@ -259,7 +292,8 @@ void dump_text(const Image& image, std::FILE* out) {
   for (const Table table : {Table::segments, Table::sections}) {
     fmt::print(out, "\n{}\n", table == Table::segments ? "segments" : "sections");
     for (const auto& region : image.table<types::RegionRecord>(table)) {
-      fmt::print(out, "  0x{:x} +{} {} flags {:x}\n", region.address, region.size, image.text(region.name), region.flags);
+      fmt::print(out, "  0x{:x} +{} {} flags {:x}\n", region.address, region.size,
+                 image.text(region.name), region.flags);
     }
   }
   dump_types(image, out);

@@ -18,7 +18,9 @@ namespace {
 // Gives each pool index that is used its place among the image's strings, in the order of first use.
 class StringTable {
  public:
-  explicit StringTable(const StringPool& pool) : pool_(pool), offset_of_(pool.size(), 0) { bytes_.push_back('\0'); }
+  explicit StringTable(const StringPool& pool) : pool_(pool), offset_of_(pool.size(), 0) {
+    bytes_.push_back('\0');
+  }
 
   void place(StringRef& text) {
     if (text == 0) return;
@@ -72,15 +74,17 @@ class ImageBytes {
 };
 
 void sort_and_nest(std::vector<StaticRecord>& statics, const StringPool& strings) {
-  std::stable_sort(statics.begin(), statics.end(), [&](const StaticRecord& a, const StaticRecord& b) {
-    if (a.address != b.address) return a.address < b.address;
-    if (a.size != b.size) return a.size > b.size;
-    return strings[a.name] < strings[b.name];
-  });
+  std::stable_sort(statics.begin(), statics.end(),
+                   [&](const StaticRecord& a, const StaticRecord& b) {
+                     if (a.address != b.address) return a.address < b.address;
+                     if (a.size != b.size) return a.size > b.size;
+                     return strings[a.name] < strings[b.name];
+                   });
   std::vector<std::uint32_t> open;
   for (std::uint32_t index = 0; index < statics.size(); ++index) {
     StaticRecord& record = statics[index];
-    while (!open.empty() && record.address - statics[open.back()].address >= statics[open.back()].size) {
+    while (!open.empty() &&
+           record.address - statics[open.back()].address >= statics[open.back()].size) {
       open.pop_back();
     }
     record.enclosing = open.empty() ? kNoRecord : open.back();
@@ -93,9 +97,11 @@ std::vector<NameRecord> name_index(const TypeGraph& graph, const StringPool& str
   for (TypeIndex index = 0; index < graph.size(); ++index) {
     names.push_back({name_hash(strings[graph[index].name]), index});
   }
-  for (const AliasRecord& alias : graph.aliases()) names.push_back({name_hash(strings[alias.name]), alias.type});
+  for (const AliasRecord& alias : graph.aliases())
+    names.push_back({name_hash(strings[alias.name]), alias.type});
   const auto key = [](const NameRecord& name) { return std::pair{name.hash, name.type}; };
-  std::sort(names.begin(), names.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  std::sort(names.begin(), names.end(),
+            [&](const auto& a, const auto& b) { return key(a) < key(b); });
   const auto last = std::unique(names.begin(), names.end(),
                                 [&](const auto& a, const auto& b) { return key(a) == key(b); });
   names.erase(last, names.end());
@@ -111,8 +117,9 @@ std::string failed(const std::filesystem::path& path, const char* what) {
 std::vector<std::byte> encode_image(ObjectModel& model) {
   sort_and_nest(model.statics, model.strings);
   sort_and_nest(model.tls, model.strings);
-  std::stable_sort(model.sites.begin(), model.sites.end(),
-                   [](const auto& a, const auto& b) { return a.return_address < b.return_address; });
+  std::stable_sort(model.sites.begin(), model.sites.end(), [](const auto& a, const auto& b) {
+    return a.return_address < b.return_address;
+  });
   // Records are in their final order; what follows only copies them.
 
   ImageBytes image;
@@ -125,7 +132,8 @@ std::vector<std::byte> encode_image(ObjectModel& model) {
     return records;
   };
   const TypeTables& types = model.types.tables();
-  image.add(Table::types, placed(types.types, &TypeRecord::name, &TypeRecord::human_name, &TypeRecord::file));
+  image.add(Table::types,
+            placed(types.types, &TypeRecord::name, &TypeRecord::human_name, &TypeRecord::file));
   image.add(Table::members, placed(types.members, &MemberRecord::name, &MemberRecord::alias));
   image.add(Table::enumerators, placed(types.enumerators, &EnumeratorRecord::name));
   image.add(Table::aliases, placed(model.types.aliases(), &AliasRecord::name));
@@ -133,20 +141,24 @@ std::vector<std::byte> encode_image(ObjectModel& model) {
   image.add(Table::segments, placed(model.segments, &RegionRecord::name));
   image.add(Table::sections, placed(model.sections, &RegionRecord::name));
   const auto put_statics = [&](Table table, const std::vector<StaticRecord>& statics) {
-    image.add(table, placed(statics, &StaticRecord::name, &StaticRecord::linkage_name, &StaticRecord::file));
+    image.add(table, placed(statics, &StaticRecord::name, &StaticRecord::linkage_name,
+                            &StaticRecord::file));
   };
   put_statics(Table::statics, model.statics);
   put_statics(Table::tls, model.tls);
-  image.add(Table::functions, placed(model.functions, &FunctionRecord::name, &FunctionRecord::unit));
+  image.add(Table::functions,
+            placed(model.functions, &FunctionRecord::name, &FunctionRecord::unit));
   image.add(Table::variables, placed(model.variables, &VariableRecord::name));
   image.add(Table::locations, model.locations);
-  image.add(Table::sites, placed(model.sites, &SiteRecord::callee, &SiteRecord::function, &SiteRecord::file));
+  image.add(Table::sites,
+            placed(model.sites, &SiteRecord::callee, &SiteRecord::function, &SiteRecord::file));
   strings.place(object_path);
   strings.place(debug_path);
   image.add(Table::strings, strings.bytes());
 
   header.flags = model.flags;
-  header.build_id_size = static_cast<std::uint32_t>(std::min(model.build_id.size(), header.build_id.size()));
+  header.build_id_size =
+      static_cast<std::uint32_t>(std::min(model.build_id.size(), header.build_id.size()));
   std::copy_n(model.build_id.begin(), header.build_id_size, header.build_id.begin());
   header.file_size = model.file_size;
   header.file_mtime_ns = model.file_mtime_ns;
@@ -159,7 +171,8 @@ std::string store_image(const std::filesystem::path& path, std::span<const std::
   std::error_code error;
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   std::filesystem::create_directories(folder, error);
-  if (error) return fmt::format("{}: cannot make the directory: {}", folder.string(), error.message());
+  if (error)
+    return fmt::format("{}: cannot make the directory: {}", folder.string(), error.message());
   std::string temporary = (folder / ".allocs-XXXXXX").string();
   const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);  // mode 0600
   if (fd < 0) return failed(folder, "cannot write here");
@@ -172,7 +185,8 @@ std::string store_image(const std::filesystem::path& path, std::span<const std::
   }
   std::string problem = done < image.size() ? failed(temporary, "cannot write") : "";
   if (::close(fd) != 0 && problem.empty()) problem = failed(temporary, "cannot write");
-  if (problem.empty() && ::rename(temporary.c_str(), path.c_str()) != 0) problem = failed(path, "cannot rename to");
+  if (problem.empty() && ::rename(temporary.c_str(), path.c_str()) != 0)
+    problem = failed(path, "cannot rename to");
   if (!problem.empty()) ::unlink(temporary.c_str());
   return problem;
 }

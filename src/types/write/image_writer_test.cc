@@ -58,7 +58,8 @@ TEST(EncodeImage, StaticsAreNested) {
   std::string text;
   for (const StaticRecord& record : model.statics) {
     text += std::string{model.strings[record.name]} + " in ";
-    text += record.enclosing == kNoRecord ? "none" : model.strings[model.statics[record.enclosing].name];
+    text += record.enclosing == kNoRecord ? "none"
+                                          : model.strings[model.statics[record.enclosing].name];
     text += "; ";
   }
   EXPECT_EQ(text, "outer in none; inner in outer; innermost in inner; next in none; ");
@@ -99,12 +100,13 @@ TEST(StoreImage, ReplacesTheFileInOneStepAndForTheUserOnly) {
   const std::vector<std::byte> image(1000, std::byte{7});
   ASSERT_EQ(store_image(path, std::span{image}.first(10)), "");
   ASSERT_EQ(store_image(path, image), "");
-  struct stat status{};
+  struct stat status {};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_size, 1000);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   std::size_t files = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path.parent_path())) ++files;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path.parent_path()))
+    ++files;
   EXPECT_EQ(files, 1u) << "the temporary file is gone";
   EXPECT_NE(store_image("/proc/nowhere/image.meta", image), "");
   std::filesystem::remove_all(folder);

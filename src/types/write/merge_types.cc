@@ -2,10 +2,12 @@
 //
 // Every compile unit tells its types anew: libc has 244 000 type entries for 3 800 types. Merging takes three steps.
 //
-// 1. Equal trees. Hash all nodes as they are, keeping declarations and definitions apart, and keep the first of each hash. This is
+// 1. Equal trees. Hash all nodes as they are, keeping declarations and definitions apart, and keep the first of each
+// hash. This is
 //    linear and leaves a few thousand nodes.
 //
-// 2. Declarations. a.c knows `struct b` whole, b.c only declares it, so their `struct a { struct b *b; }` differ so far. Assume that
+// 2. Declarations. a.c knows `struct b` whole, b.c only declares it, so their `struct a { struct b *b; }` differ so
+// far. Assume that
 //    every declaration means the one definition of its name, and partition the small graph until it is stable: nodes are
 //    together if nothing they lead to differs. If the definitions of a name end up in several classes, the name is ambiguous: its
 //    declarations mean themselves, and the partition is done again. Names only ever become ambiguous, so this ends.
@@ -28,12 +30,12 @@ struct HashFirstWord {
   std::size_t operator()(const Hash128& hash) const { return hash.low; }
 };
 
-// Keeps the first type of each key. `index_of` says where each type of `from` went; types that stand for another go with it.
-// `respell` may change the copies of members.
+// Keeps the first type of each key. `index_of` says where each type of `from` went; types that stand for another go
+// with it. `respell` may change the copies of members.
 template <typename CopyMember>
 TypeTables keep_first_of_each(const TypeTables& from, std::span<const Hash128> keys,
-                              std::span<const TypeIndex> stands_for, std::vector<TypeIndex>& index_of,
-                              CopyMember copy_member) {
+                              std::span<const TypeIndex> stands_for,
+                              std::vector<TypeIndex>& index_of, CopyMember copy_member) {
   TypeTables kept;
   const std::size_t count = from.types.size();
   index_of.assign(count, kNoType);
@@ -42,14 +44,17 @@ TypeTables keep_first_of_each(const TypeTables& from, std::span<const Hash128> k
   first_of.reserve(count / 8);
   for (TypeIndex index = 0; index < count; ++index) {
     if (stands_for[index] != index) continue;
-    const auto [at, is_new] = first_of.try_emplace(keys[index], static_cast<TypeIndex>(origin.size()));
+    const auto [at, is_new] =
+        first_of.try_emplace(keys[index], static_cast<TypeIndex>(origin.size()));
     if (is_new) origin.push_back(index);
     index_of[index] = at->second;
   }
   for (TypeIndex index = 0; index < count; ++index) {
     if (stands_for[index] != index) index_of[index] = index_of[stands_for[index]];
   }
-  const auto moved = [&](TypeIndex type) { return type == kNoType ? TypeIndex{0} : index_of[type]; };
+  const auto moved = [&](TypeIndex type) {
+    return type == kNoType ? TypeIndex{0} : index_of[type];
+  };
   kept.types.reserve(origin.size());
   for (const TypeIndex index : origin) {
     TypeRecord type = from.types[index];
@@ -76,10 +81,12 @@ TypeTables keep_first_of_each(const TypeTables& from, std::span<const Hash128> k
 // Step 2. See the essay on top.
 class DeclarationResolver {
  public:
-  DeclarationResolver(const TypeTables& tables, const StringPool& strings) : tables_(tables), strings_(strings) {
+  DeclarationResolver(const TypeTables& tables, const StringPool& strings)
+      : tables_(tables), strings_(strings) {
     const std::size_t count = tables.types.size();
     own_.reserve(count);
-    for (const TypeRecord& type : tables.types) own_.push_back(own_content_hash(type, tables, strings));
+    for (const TypeRecord& type : tables.types)
+      own_.push_back(own_content_hash(type, tables, strings));
     for (TypeIndex index = 0; index < count; ++index) {
       if (!is_tagged(index) || is_declaration(index)) continue;
       definitions_[tag_of(index)].push_back(index);
@@ -93,7 +100,8 @@ class DeclarationResolver {
   std::vector<Hash128> run(std::vector<TypeIndex>& stands_for) {
     for (;;) {
       stands_for.resize(tables_.types.size());
-      for (TypeIndex index = 0; index < stands_for.size(); ++index) stands_for[index] = meaning_of(index);
+      for (TypeIndex index = 0; index < stands_for.size(); ++index)
+        stands_for[index] = meaning_of(index);
       std::vector<Hash128> classes = partition(stands_for);
       if (!find_ambiguous(classes)) return classes;
     }
@@ -104,19 +112,23 @@ class DeclarationResolver {
     const Kind kind = tables_.types[index].kind;
     return kind == Kind::composite || kind == Kind::enumeration;
   }
-  bool is_declaration(TypeIndex index) const { return (tables_.types[index].flags & kTypeIncomplete) != 0; }
+  bool is_declaration(TypeIndex index) const {
+    return (tables_.types[index].flags & kTypeIncomplete) != 0;
+  }
 
   // Name and sort of tag in one number; struct and class are one sort.
   std::uint64_t tag_of(TypeIndex index) const {
     const TypeRecord& type = tables_.types[index];
-    const std::uint64_t sort = type.kind == Kind::enumeration                                          ? 2
-                               : static_cast<CompositeKind>(type.detail) == CompositeKind::union_ ? 1
-                                                                                                      : 0;
+    const std::uint64_t sort = type.kind == Kind::enumeration ? 2
+                               : static_cast<CompositeKind>(type.detail) == CompositeKind::union_
+                                   ? 1
+                                   : 0;
     return std::uint64_t{type.name} << 2 | sort;
   }
 
   bool all_equal(const std::vector<TypeIndex>& types, const std::vector<Hash128>& keys) const {
-    return std::all_of(types.begin(), types.end(), [&](TypeIndex t) { return keys[t] == keys[types[0]]; });
+    return std::all_of(types.begin(), types.end(),
+                       [&](TypeIndex t) { return keys[t] == keys[types[0]]; });
   }
 
   TypeIndex meaning_of(TypeIndex index) const {
@@ -144,7 +156,8 @@ class DeclarationResolver {
         next[index] = hasher.finish();
       }
       classes.swap(next);
-      std::unordered_set<Hash128, HashFirstWord> seen(classes.begin(), classes.end(), classes.size());
+      std::unordered_set<Hash128, HashFirstWord> seen(classes.begin(), classes.end(),
+                                                      classes.size());
       if (seen.size() <= distinct) return classes;
       distinct = seen.size();
     }
@@ -186,8 +199,9 @@ void settle_sizes(TypeTables& tables) {
       state[at] = 2;
       if (type.kind == Kind::subprogram) type.size = 0;
       if (type.kind == Kind::address) {
-        const bool to_method = static_cast<AddressKind>(type.detail) == AddressKind::member_pointer &&
-                               tables.types[type.target].kind == Kind::subprogram;
+        const bool to_method =
+            static_cast<AddressKind>(type.detail) == AddressKind::member_pointer &&
+            tables.types[type.target].kind == Kind::subprogram;
         type.size = to_method ? 16 : 8;
       }
       if (!by_target || type.target == kNoType) continue;
@@ -205,11 +219,14 @@ void settle_sizes(TypeTables& tables) {
 // A struct may end in an array of as many elements as its allocation has room for.
 void mark_flexible_members(TypeTables& tables) {
   for (const TypeRecord& type : tables.types) {
-    if (type.kind != Kind::composite || static_cast<CompositeKind>(type.detail) == CompositeKind::union_) continue;
+    if (type.kind != Kind::composite ||
+        static_cast<CompositeKind>(type.detail) == CompositeKind::union_)
+      continue;
     if (type.count == 0) continue;
     MemberRecord& last = tables.members_of(type).back();
     const TypeRecord& last_type = tables.types[last.type];
-    if (last_type.kind == Kind::array && last_type.count == kUnbounded) last.flags |= kMemberFlexible;
+    if (last_type.kind == Kind::array && last_type.count == kUnbounded)
+      last.flags |= kMemberFlexible;
   }
 }
 
@@ -229,7 +246,8 @@ std::vector<StringRef> spellings(const SourceTypes& source, const std::vector<Ty
   return words;
 }
 
-std::vector<AliasRecord> aliases_of(const SourceTypes& source, const std::vector<TypeIndex>& index_of,
+std::vector<AliasRecord> aliases_of(const SourceTypes& source,
+                                    const std::vector<TypeIndex>& index_of,
                                     const TypeTables& merged) {
   std::vector<AliasRecord> aliases;
   std::unordered_set<std::uint64_t> seen;
@@ -239,7 +257,8 @@ std::vector<AliasRecord> aliases_of(const SourceTypes& source, const std::vector
     if ((type.kind != kKindTypedef && !is_spelling) || type.name == 0) continue;
     const TypeIndex target = index_of[index];
     if (merged.types[target].name == type.name) continue;
-    if (seen.insert(std::uint64_t{type.name} << 32 | target).second) aliases.push_back({type.name, target});
+    if (seen.insert(std::uint64_t{type.name} << 32 | target).second)
+      aliases.push_back({type.name, target});
   }
   return aliases;
 }
@@ -261,13 +280,14 @@ MergedTypes merge_equal_types(SourceTypes& source, StringPool& strings) {
     copy.alias = strings.add(speller.spell(member.type));
     return copy;
   };
-  const TypeTables small =
-      keep_first_of_each(source, hash_types(source, strings, stands_for), stands_for, to_small, spell);
+  const TypeTables small = keep_first_of_each(source, hash_types(source, strings, stands_for),
+                                              stands_for, to_small, spell);
 
   std::vector<TypeIndex> meaning;
   std::vector<TypeIndex> to_merged;
   const std::vector<Hash128> classes = DeclarationResolver{small, strings}.run(meaning);
-  merged.tables = keep_first_of_each(small, classes, meaning, to_merged, [](const MemberRecord& m) { return m; });
+  merged.tables = keep_first_of_each(small, classes, meaning, to_merged,
+                                     [](const MemberRecord& m) { return m; });
   merged.index_of.reserve(to_small.size());
   for (const TypeIndex index : to_small) merged.index_of.push_back(to_merged[index]);
   // Every type now has exactly one node, and indices are final.
@@ -276,14 +296,17 @@ MergedTypes merge_equal_types(SourceTypes& source, StringPool& strings) {
   std::vector<TypeIndex> itself(tables.types.size());
   for (TypeIndex index = 0; index < itself.size(); ++index) itself[index] = index;
   const std::vector<Hash128> hashes = hash_types(tables, strings, itself);
-  for (TypeIndex index = 0; index < hashes.size(); ++index) tables.types[index].hash = hashes[index];
+  for (TypeIndex index = 0; index < hashes.size(); ++index)
+    tables.types[index].hash = hashes[index];
   settle_sizes(tables);
   mark_flexible_members(tables);
   name_types(tables, strings, spellings(source, merged.index_of, tables.types.size(), strings));
   merged.aliases = aliases_of(source, merged.index_of, tables);
-  for (TypeRecord& type : tables.types) type.flags &= static_cast<std::uint8_t>(~kTypeWithoutTagKeyword);
+  for (TypeRecord& type : tables.types)
+    type.flags &= static_cast<std::uint8_t>(~kTypeWithoutTagKeyword);
   for (MemberRecord& member : tables.members) {
-    if (member.type != kNoType && member.alias == tables.types[member.type].human_name) member.alias = 0;
+    if (member.type != kNoType && member.alias == tables.types[member.type].human_name)
+      member.alias = 0;
   }
   return merged;
 }

@@ -10,9 +10,9 @@
 namespace allocs::types {
 
 struct MergedTypes {
-  TypeTables tables;                // one record per distinct type, hashed and named; void first
+  TypeTables tables;                 // one record per distinct type, hashed and named; void first
   std::vector<AliasRecord> aliases;  // typedefs and spellings of base types, each pair once
-  std::vector<TypeIndex> index_of;  // for each source node the record that stands for it
+  std::vector<TypeIndex> index_of;   // for each source node the record that stands for it
 };
 
 // The distinct types among `source`. Declarations become the definition of the same qualified name, if the object has

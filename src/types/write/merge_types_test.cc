@@ -16,8 +16,8 @@ namespace {
 //   unit: struct NAME [: SIZE { MEMBER @OFFSET TYPE  ... }]      without a body: a declaration; NAME "-": anonymous
 //   unit: typedef NAME = TYPE
 //
-// TYPE is int, char or void, a name told for the same unit, or *TYPE, [N]TYPE, [ ]TYPE, const TYPE. The result has a line for each
-// tagged type, before it the units that told it.
+// TYPE is int, char or void, a name told for the same unit, or *TYPE, [N]TYPE, [ ]TYPE, const TYPE. The result has a
+// line for each tagged type, before it the units that told it.
 class Scenario {
  public:
   explicit Scenario(const std::string& text) {
@@ -70,7 +70,8 @@ class Scenario {
     }
     TypeRecord type;
     type.kind = Kind::composite;
-    type.detail = static_cast<std::uint8_t>(what == "union" ? CompositeKind::union_ : CompositeKind::structure);
+    type.detail = static_cast<std::uint8_t>(what == "union" ? CompositeKind::union_
+                                                            : CompositeKind::structure);
     const TypeIndex node = node_of(unit, name);
     const bool is_anonymous = name.starts_with('-');
     type.name = is_anonymous ? 0 : strings.add(name);
@@ -139,7 +140,8 @@ class Scenario {
   }
 
   TypeIndex node_of(const std::string& unit, const std::string& name) {
-    const auto [at, is_new] = named_.try_emplace(unit + name, static_cast<TypeIndex>(source.types.size()));
+    const auto [at, is_new] =
+        named_.try_emplace(unit + name, static_cast<TypeIndex>(source.types.size()));
     if (is_new) {
       TypeRecord unfilled;
       unfilled.kind = kKindUnfilled;
@@ -170,7 +172,8 @@ TEST(MergeEqualTypes, SameStructInTwoUnitsBecomesOneNode) {
   EXPECT_EQ(merged(R"(
     a.c: struct point : 8 { x @0 int  y @4 int }
     b.c: struct point : 8 { x @0 int  y @4 int }
-  )"), R"(
+  )"),
+            R"(
     a.c b.c: struct point : 8 { x @0 int$32 y @4 int$32 }
   )");
 }
@@ -180,7 +183,8 @@ TEST(MergeEqualTypes, OneNameWithTwoLayoutsStaysTwoTypes) {
     a.c: struct state : 4 { x @0 int }
     b.c: struct state : 4 { y @0 int }
     c.c: struct state : 1 { x @0 char }
-  )"), R"(
+  )"),
+            R"(
     a.c: struct state : 4 { x @0 int$32 }
     b.c: struct state : 4 { y @0 int$32 }
     c.c: struct state : 1 { x @0 signed_char$8 }
@@ -191,7 +195,8 @@ TEST(MergeEqualTypes, AListNodeIsEqualToItself) {
   EXPECT_EQ(merged(R"(
     a.c: struct node : 16 { next @0 *node  value @8 int }
     b.c: struct node : 16 { next @0 *node  value @8 int }
-  )"), R"(
+  )"),
+            R"(
     a.c b.c: struct node : 16 { next @0 __PTR_node value @8 int$32 }
   )");
 }
@@ -204,7 +209,8 @@ TEST(MergeEqualTypes, TypesThatDifferOnlyFarAwayAreDifferent) {
     b.c: struct a : 8 { b @0 *b }
     b.c: struct b : 8 { c @0 *c }
     b.c: struct c : 16 { a @0 *a  n @8 char }
-  )"), R"(
+  )"),
+            R"(
     a.c: struct a : 8 { b @0 __PTR_b }
     a.c: struct b : 8 { c @0 __PTR_c }
     a.c: struct c : 16 { a @0 __PTR_a n @8 int$32 }
@@ -219,7 +225,8 @@ TEST(MergeEqualTypes, ADeclarationMeansTheOnlyDefinition) {
     a.c: struct file : 8 { ops @0 *ops }
     a.c: struct ops
     b.c: struct ops : 4 { x @0 int }
-  )"), R"(
+  )"),
+            R"(
     a.c: struct file : 8 { ops @0 __PTR_ops }
     a.c b.c: struct ops : 4 { x @0 int$32 }
   )");
@@ -233,7 +240,8 @@ TEST(MergeEqualTypes, UnitsThatSeeDifferentHalvesOfACycleAgree) {
     b.c: struct a
     c.c: struct a : 8 { b @0 *b }
     c.c: struct b : 8 { a @0 *a }
-  )"), R"(
+  )"),
+            R"(
     a.c b.c c.c: struct a : 8 { b @0 __PTR_b }
     a.c b.c c.c: struct b : 8 { a @0 __PTR_a }
   )");
@@ -245,7 +253,8 @@ TEST(MergeEqualTypes, ADeclarationOfAnAmbiguousNameStaysIncomplete) {
     b.c: struct state : 1 { x @0 char }
     c.c: struct state
     c.c: struct user : 8 { s @0 *state }
-  )"), R"(
+  )"),
+            R"(
     a.c: struct state : 4 { x @0 int$32 }
     b.c: struct state : 1 { x @0 signed_char$8 }
     c.c: struct state
@@ -260,7 +269,8 @@ TEST(MergeEqualTypes, ANameThatTurnsOutAmbiguousDeepDownIsLeftAlone) {
     b.c: struct ctx : 8 { s @0 *state }
     b.c: struct state : 1 { x @0 char }
     c.c: struct ctx
-  )"), R"(
+  )"),
+            R"(
     a.c: struct ctx : 8 { s @0 __PTR_state }
     a.c: struct state : 4 { x @0 int$32 }
     b.c: struct ctx : 8 { s @0 __PTR_state }
@@ -273,7 +283,8 @@ TEST(MergeEqualTypes, UnionsAndStructsOfOneNameHaveNothingInCommon) {
   EXPECT_EQ(merged(R"(
     a.c: union u : 4 { x @0 int }
     b.c: struct u
-  )"), R"(
+  )"),
+            R"(
     a.c: union u : 4 { x @0 int$32 }
     b.c: struct u
   )");
@@ -283,7 +294,8 @@ TEST(MergeEqualTypes, TypedefsAndQualifiersAreRememberedOnlyAsSpellings) {
   EXPECT_EQ(merged(R"(
     a.c: typedef word = int
     a.c: struct s : 24 { w @0 word  c @4 const int  p @8 const *char  a @16 [2]int }
-  )"), R"(
+  )"),
+            R"(
     a.c: struct s : 24 { w @0 int$32 "word" c @4 int$32 "const int" p @8 __PTR_signed_char$8 "char *const" a @16 __ARR2_int$32 }
   )");
 }
@@ -293,7 +305,8 @@ TEST(MergeEqualTypes, TheSpellingDoesNotTellTypesApart) {
     a.c: typedef word = int
     a.c: struct s : 4 { w @0 word }
     b.c: struct s : 4 { w @0 int }
-  )"), R"(
+  )"),
+            R"(
     a.c b.c: struct s : 4 { w @0 int$32 "word" }
   )");
 }
@@ -304,7 +317,8 @@ TEST(MergeEqualTypes, AnAnonymousStructTakesTheNameOfItsTypedef) {
     a.c: typedef point = -1
     b.c: struct -1 : 4 { x @0 int }
     b.c: typedef point = -1
-  )"), R"(
+  )"),
+            R"(
     a.c b.c: point : 4 { x @0 int$32 }
   )");
 }
@@ -314,7 +328,8 @@ TEST(MergeEqualTypes, AnAnonymousStructWithoutASingleTypedefIsCalledByItsPlace) 
     a.c: struct -1 : 4 { x @0 int }
     a.c: typedef p = -1
     a.c: typedef q = -1
-  )"), R"(
+  )"),
+            R"(
     a.c: struct __anon_struct_a.c_1 : 4 { x @0 int$32 }
   )");
 }
@@ -341,7 +356,8 @@ TEST(MergeEqualTypes, HashesDoNotDependOnTheOrderOfUnitsOrMembersOfACycle) {
     b.c: struct b : 8 { a @0 *a }
     b.c: struct a : 16 { b @0 *b  c @8 *c }
   )");
-  for (const char* name : {"a", "b", "c"}) EXPECT_EQ(one.hash_of("a.c", name), other.hash_of("b.c", name)) << name;
+  for (const char* name : {"a", "b", "c"})
+    EXPECT_EQ(one.hash_of("a.c", name), other.hash_of("b.c", name)) << name;
   EXPECT_NE(one.hash_of("a.c", "b"), one.hash_of("a.c", "c"));
 }
 
@@ -380,7 +396,8 @@ TEST(TypeGraph, DerivesEachTypeOnce) {
   EXPECT_EQ(graph.unbounded_array_of(s), array);
   EXPECT_EQ(graph.array_of(s, 0), array);
   EXPECT_EQ(graph[graph.array_of(s, 5)].size, 20u);
-  EXPECT_EQ(scenario.strings[graph[graph.pointer_to(graph.pointer_to(s))].human_name], "struct s **");
+  EXPECT_EQ(scenario.strings[graph[graph.pointer_to(graph.pointer_to(s))].human_name],
+            "struct s **");
 }
 
 }  // namespace

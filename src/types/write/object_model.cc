@@ -63,14 +63,16 @@ std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, 
 
 const FunctionRecord* function_at(const ObjectModel& model, std::uint64_t pc) {
   const auto& functions = model.functions;
-  auto after = std::upper_bound(functions.begin(), functions.end(), pc,
-                                [](std::uint64_t at, const FunctionRecord& f) { return at < f.low; });
+  auto after =
+      std::upper_bound(functions.begin(), functions.end(), pc,
+                       [](std::uint64_t at, const FunctionRecord& f) { return at < f.low; });
   if (after == functions.begin()) return nullptr;
   --after;
   return pc - after->low < after->length ? &*after : nullptr;
 }
 
-std::span<const VariableRecord> variables_of(const ObjectModel& model, const FunctionRecord& function) {
+std::span<const VariableRecord> variables_of(const ObjectModel& model,
+                                             const FunctionRecord& function) {
   return std::span{model.variables}.subspan(function.first_variable, function.variable_count);
 }
 

@@ -14,22 +14,22 @@ namespace allocs::types {
 // What an image will say about one ELF object, as the image's own records. Texts are indices in `strings`.
 struct ObjectModel {
   std::string object_path;
-  std::string debug_path;               // empty: the object itself, or nothing, was used
-  std::vector<std::uint8_t> build_id;   // empty: the object has none
+  std::string debug_path;              // empty: the object itself, or nothing, was used
+  std::vector<std::uint8_t> build_id;  // empty: the object has none
   std::uint64_t file_size = 0;
   std::uint64_t file_mtime_ns = 0;
-  std::uint32_t flags = 0;              // ImageFlag
+  std::uint32_t flags = 0;  // ImageFlag
 
   StringPool strings;
   TypeGraph types{strings};
   std::vector<RegionRecord> segments;
   std::vector<RegionRecord> sections;
-  std::vector<StaticRecord> statics;    // writing sorts them and fills in `enclosing`
-  std::vector<StaticRecord> tls;        // likewise
+  std::vector<StaticRecord> statics;      // writing sorts them and fills in `enclosing`
+  std::vector<StaticRecord> tls;          // likewise
   std::vector<FunctionRecord> functions;  // sorted by low pc
   std::vector<VariableRecord> variables;
   std::vector<std::byte> locations;
-  std::vector<SiteRecord> sites;        // writing sorts them
+  std::vector<SiteRecord> sites;  // writing sorts them
 
   ObjectModel() = default;
   ObjectModel(const ObjectModel&) = delete;  // the type graph points at `strings`
@@ -45,8 +45,8 @@ struct LocationPiece {
   friend bool operator==(const LocationPiece&, const LocationPiece&) = default;
 };
 
-// Encoding as in VariableRecord. `pieces` are sorted, disjoint and inside the function that starts at `function_low`. Appends to
-// `locations` and returns the offset at which the list begins.
+// Encoding as in VariableRecord. `pieces` are sorted, disjoint and inside the function that starts at `function_low`.
+// Appends to `locations` and returns the offset at which the list begins.
 std::uint32_t append_locations(std::vector<std::byte>& locations, std::uint64_t function_low,
                                std::span<const LocationPiece> pieces);
 std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, std::uint32_t at,
@@ -54,6 +54,7 @@ std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, 
 
 // The function whose code holds `pc`, or nullptr.
 const FunctionRecord* function_at(const ObjectModel& model, std::uint64_t pc);
-std::span<const VariableRecord> variables_of(const ObjectModel& model, const FunctionRecord& function);
+std::span<const VariableRecord> variables_of(const ObjectModel& model,
+                                             const FunctionRecord& function);
 
 }  // namespace allocs::types

@@ -18,9 +18,12 @@ bool is_anonymous_tag(const TypeRecord& type) {
 std::string_view tag_keyword(const TypeRecord& type) {
   if (type.kind == Kind::enumeration) return "enum";
   switch (static_cast<CompositeKind>(type.detail)) {
-    case CompositeKind::union_: return "union";
-    case CompositeKind::class_: return "class";
-    default: return "struct";
+    case CompositeKind::union_:
+      return "union";
+    case CompositeKind::class_:
+      return "class";
+    default:
+      return "struct";
   }
 }
 
@@ -52,7 +55,8 @@ void name_anonymous_types(SourceTypes& source, StringPool& strings) {
     }
     type.flags |= kTypeAnonymous;
     const std::string name = "__anon_" + std::string{tag_keyword(type)} + "_" +
-                             std::string{last_part(strings[type.file])} + "_" + std::to_string(type.line);
+                             std::string{last_part(strings[type.file])} + "_" +
+                             std::to_string(type.line);
     type.name = strings.add(name);
   }
 }
@@ -78,12 +82,15 @@ std::vector<TypeIndex> see_through_aliases(const SourceTypes& source) {
 
 namespace {
 
-// By place; virtual bases, whose place is not known, come last. Of several at one offset (unions) the source's order stays.
+// By place; virtual bases, whose place is not known, come last. Of several at one offset (unions) the source's order
+// stays.
 void sort_members(std::span<MemberRecord> members, const SourceTypes& source) {
   const auto place = [&](const MemberRecord& m) {
     return std::pair{m.offset, m.type < source.types.size() ? source.types[m.type].bit_offset : 0};
   };
-  const auto before = [&](const MemberRecord& a, const MemberRecord& b) { return place(a) < place(b); };
+  const auto before = [&](const MemberRecord& a, const MemberRecord& b) {
+    return place(a) < place(b);
+  };
   if (!std::is_sorted(members.begin(), members.end(), before)) {
     std::stable_sort(members.begin(), members.end(), before);
   }
@@ -110,7 +117,8 @@ void settle_bit_fields(SourceTypes& source, const std::vector<TypeIndex>& stands
     // The largest aligned unit, up to the declared type's size, that lies in the composite; packed fields that straddle
     // one start at their first byte instead.
     std::uint64_t unit_at = first_bit / 8 / size * size;
-    while (size > 1 && pending.composite_size != kUnknownSize && unit_at + size > pending.composite_size) {
+    while (size > 1 && pending.composite_size != kUnknownSize &&
+           unit_at + size > pending.composite_size) {
       size /= 2;
       unit_at = first_bit / 8 / size * size;
     }
@@ -146,6 +154,8 @@ void settle_bit_fields(SourceTypes& source, const std::vector<TypeIndex>& stands
 
 namespace {
 constexpr int kDeepest = 24;
+constexpr int kMostParts =
+    400;  // of one spelling: types that share parts could make it grow exponentially
 constexpr std::size_t kLongest = 2000;
 constexpr const char* kQualifierText[] = {"", "const", "volatile", "restrict", "_Atomic"};
 
@@ -156,11 +166,14 @@ std::string join(std::string_view name, const std::string& inner) {
 }
 }  // namespace
 
-std::string Speller::spell(TypeIndex type) const { return declare(type, "", 0); }
+std::string Speller::spell(TypeIndex type) const {
+  parts_ = 0;
+  return declare(type, "", 0);
+}
 
 // Writes the declaration of `inner`, which is what has been built around the name so far, as being of type `type`.
 std::string Speller::declare(TypeIndex index, std::string inner, int depth) const {
-  if (depth > kDeepest || inner.size() > kLongest) return "...";
+  if (depth > kDeepest || inner.size() > kLongest || ++parts_ > kMostParts) return "...";
   if (index >= tables_.types.size()) return join("void", inner);
   const TypeRecord& type = tables_.types[index];
   if (type.kind == kKindBitField) return declare(type.target, std::move(inner), depth + 1);
@@ -168,7 +181,8 @@ std::string Speller::declare(TypeIndex index, std::string inner, int depth) cons
   if (type.kind == kKindQualifier) {
     const std::string word = kQualifierText[std::min<std::size_t>(type.detail, 4)];
     if (word.empty()) return declare(type.target, std::move(inner), depth + 1);
-    const bool on_pointer = type.target < tables_.types.size() && tables_.types[type.target].kind == Kind::address;
+    const bool on_pointer =
+        type.target < tables_.types.size() && tables_.types[type.target].kind == Kind::address;
     if (on_pointer) return declare(type.target, join(word, inner), depth + 1);
     return word + " " + declare(type.target, std::move(inner), depth + 1);
   }
@@ -184,10 +198,13 @@ std::string Speller::declare(TypeIndex index, std::string inner, int depth) cons
       // Parentheses where a [] or () would bind tighter; typedefs in between need none.
       if (type.target < tables_.types.size()) {
         const TypeRecord* target = &tables_.types[type.target];
-        for (int i = 0; i < 4 && target->kind == kKindQualifier && target->target < tables_.types.size(); ++i) {
+        for (int i = 0;
+             i < 4 && target->kind == kKindQualifier && target->target < tables_.types.size();
+             ++i) {
           target = &tables_.types[target->target];
         }
-        if (target->kind == Kind::array || target->kind == Kind::subprogram) inner = "(" + inner + ")";
+        if (target->kind == Kind::array || target->kind == Kind::subprogram)
+          inner = "(" + inner + ")";
       }
       return declare(type.target, std::move(inner), depth + 1);
     }
@@ -201,11 +218,13 @@ std::string Speller::declare(TypeIndex index, std::string inner, int depth) cons
     }
     case Kind::base:
       // A settled bit-field has no spelling of its own; what it was declared with is still its target.
-      if (type.target != kNoType && type.name == 0) return declare(type.target, std::move(inner), depth + 1);
+      if (type.target != kNoType && type.name == 0)
+        return declare(type.target, std::move(inner), depth + 1);
       return join(strings_[type.human_name != 0 ? type.human_name : type.name], inner);
     case Kind::subrange:
       return join(strings_[type.human_name != 0 ? type.human_name : type.name], inner);
-    default: return join("void", inner);
+    default:
+      return join("void", inner);
   }
 }
 
@@ -217,7 +236,8 @@ std::string Speller::arguments(const TypeRecord& type, int depth) const {
     if (text.size() > kLongest) return "...";
   }
   if ((type.flags & kTypeVariadic) != 0) text += text.empty() ? "..." : ", ...";
-  if (text.empty() && (type.flags & kTypePrototyped) != 0 && (type.flags & kTypeWithoutTagKeyword) == 0) {
+  if (text.empty() && (type.flags & kTypePrototyped) != 0 &&
+      (type.flags & kTypeWithoutTagKeyword) == 0) {
     text = "void";
   }
   return text;

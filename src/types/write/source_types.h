@@ -26,12 +26,14 @@ inline constexpr std::uint8_t kTypeWithoutTagKeyword = 0x80;
 struct SourceTypes : TypeTables {
   // A bit-field's storage unit depends on the size of its base type, which may come later than the member.
   struct PendingBitField {
-    std::uint32_t member = 0;        // its offset and type are still to be set
-    TypeIndex bit_field = kNoType;   // the kKindBitField node
-    std::uint64_t first_bit = 0;     // from the start of the composite
+    std::uint32_t member = 0;       // its offset and type are still to be set
+    TypeIndex bit_field = kNoType;  // the kKindBitField node
+    std::uint64_t first_bit = 0;    // from the start of the composite
     std::uint64_t composite_size = kUnknownSize;
-    bool counted_from_top = false;   // old DWARF: first_bit is the byte offset of a unit of `unit_size` bytes, in bits,
-    std::uint64_t unit_size = 0;     // and bits_from_top counts from that unit's highest bit; unit_size 0: the type's
+    bool counted_from_top =
+        false;  // old DWARF: first_bit is the byte offset of a unit of `unit_size` bytes, in bits,
+    std::uint64_t unit_size =
+        0;  // and bits_from_top counts from that unit's highest bit; unit_size 0: the type's
     std::uint64_t bits_from_top = 0;
   };
   std::vector<PendingBitField> bit_fields;
@@ -46,18 +48,19 @@ struct SourceTypes : TypeTables {
 // Names anonymous tagged types: after the typedef if exactly one gives a name to it, else from file and line.
 void name_anonymous_types(SourceTypes& source, StringPool& strings);
 
-// For each node the one that it stands for: behind typedefs and qualifiers; otherwise itself. A node that nothing described, or a
-// typedef cycle, stands for void.
+// For each node the one that it stands for: behind typedefs and qualifiers; otherwise itself. A node that nothing
+// described, or a typedef cycle, stands for void.
 std::vector<TypeIndex> see_through_aliases(const SourceTypes& source);
 
-// Turns every bit-field node into a base type of so many bits and places its member at its storage unit: of the size of the
-// declared type, aligned to it, unless the field does not fit there.
+// Turns every bit-field node into a base type of so many bits and places its member at its storage unit: of the size
+// of the declared type, aligned to it, unless the field does not fit there.
 void settle_bit_fields(SourceTypes& source, const std::vector<TypeIndex>& stands_for);
 
 // How the source writes a type: "const struct foo *". Deep or long ones are cut short with "...".
 class Speller {
  public:
-  Speller(const TypeTables& tables, const StringPool& strings) : tables_(tables), strings_(strings) {}
+  Speller(const TypeTables& tables, const StringPool& strings)
+      : tables_(tables), strings_(strings) {}
   std::string spell(TypeIndex type) const;
 
  private:
@@ -66,6 +69,7 @@ class Speller {
 
   const TypeTables& tables_;
   const StringPool& strings_;
+  mutable int parts_ = 0;
 };
 
 }  // namespace allocs::types

@@ -27,7 +27,8 @@ StringRef StringPool::add(std::string_view text) {
   std::size_t slot = hash & mask;
   for (; slots_[slot] != 0; slot = (slot + 1) & mask) {
     const Entry& entry = entries_[slots_[slot]];
-    if (entry.slot_hash == hash && text == std::string_view{entry.text, entry.size}) return slots_[slot];
+    if (entry.slot_hash == hash && text == std::string_view{entry.text, entry.size})
+      return slots_[slot];
   }
   Entry entry;
   Hasher hasher;

@@ -14,8 +14,9 @@ namespace allocs::types {
 
 // Every text of an image under construction, kept once.
 //
-// While an image is being built, a StringRef in any record is an index in this pool (0 is the empty text). Writing turns the
-// ones that are still referred to into byte offsets. The content hash of each text is kept, because types are hashed by name.
+// While an image is being built, a StringRef in any record is an index in this pool (0 is the empty text). Writing
+// turns the ones that are still referred to into byte offsets. The content hash of each text is kept, because types
+// are hashed by name.
 class StringPool {
  public:
   StringPool();
@@ -24,7 +25,9 @@ class StringPool {
   StringRef add(std::string_view text);
 
   // Valid until the pool is destroyed.
-  std::string_view operator[](StringRef text) const { return {entries_[text].text, entries_[text].size}; }
+  std::string_view operator[](StringRef text) const {
+    return {entries_[text].text, entries_[text].size};
+  }
   const Hash128& hash_of(StringRef text) const { return entries_[text].content_hash; }
   std::size_t size() const { return entries_.size(); }
 
@@ -40,7 +43,8 @@ class StringPool {
   void grow();
 
   std::vector<Entry> entries_;
-  std::vector<std::uint32_t> slots_;  // open addressing, a power of two; 0 is free, else an index in entries_
+  std::vector<std::uint32_t>
+      slots_;  // open addressing, a power of two; 0 is free, else an index in entries_
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* free_ = nullptr;
   std::size_t free_size_ = 0;

@@ -42,12 +42,14 @@ TypeIndex TypeGraph::pointer_to(TypeIndex type) {
 TypeIndex TypeGraph::array_of(TypeIndex type, std::uint64_t count) {
   TypeRecord record;
   record.kind = Kind::array;
-  record.count = count == 0 ? kUnbounded : count;  // of no elements and of unknown length are one type
+  record.count =
+      count == 0 ? kUnbounded : count;  // of no elements and of unknown length are one type
   record.target = type;
   record.hash = hash_of_array(tables_.types[type].hash, record.count);
   const std::uint64_t element = tables_.types[type].size;
   const bool unknown = record.count == kUnbounded || element == kUnknownSize;
-  if (unknown || __builtin_mul_overflow(element, record.count, &record.size)) record.size = kUnknownSize;
+  if (unknown || __builtin_mul_overflow(element, record.count, &record.size))
+    record.size = kUnknownSize;
   return add(record);
 }
 

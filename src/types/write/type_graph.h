@@ -9,8 +9,8 @@
 
 namespace allocs::types {
 
-// The distinct types of one object: hashed, named, one node each, so equal indices mean equal types. There are no typedefs and
-// no qualifiers in here. Nodes are only ever added, at the end: an index stays good.
+// The distinct types of one object: hashed, named, one node each, so equal indices mean equal types. There are no
+// typedefs and no qualifiers in here. Nodes are only ever added, at the end: an index stays good.
 class TypeGraph {
  public:
   explicit TypeGraph(StringPool& strings);

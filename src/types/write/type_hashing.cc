@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Types refer to each other in cycles (struct node { struct node *next; }), so no type can simply be hashed after those it
-// refers to. Strongly connected components can: Tarjan's algorithm hands them out in such an order that everything a
-// component refers to outside itself is hashed already. A component of one node without an edge to itself is a formula.
+// Types refer to each other in cycles (struct node { struct node *next; }), so no type can simply be hashed after
+// those it refers to. Strongly connected components can: Tarjan's algorithm hands them out in such an order that
+// everything a component refers to outside itself is hashed already. A component of one node without an edge to
+// itself is a formula.
 //
-// In a larger one, only composites take part in the rounds, since every cycle passes through one; pointers, arrays and
-// signatures between them are formulas over the composites. Example: struct a { struct b *b; }, struct b { struct a *a; int n; }.
-// Round 0: a and b have their names, sizes, members' names and offsets. Round 1: a also knows what b was in round 0, and the
-// other way round. The number of distinct hashes was 2 and is 2: done; each then takes in the set of both. Two composites
-// end with one hash exactly if no path of members tells them apart (bisimilarity), however often the component
-// repeats itself.
+// In a larger one, only composites take part in the rounds, since every cycle passes through one; pointers, arrays
+// and signatures between them are formulas over the composites. Example: struct a { struct b *b; }, struct b { struct
+// a *a; int n; }. Round 0: a and b have their names, sizes, members' names and offsets. Round 1: a also knows what b
+// was in round 0, and the other way round. The number of distinct hashes was 2 and is 2: done; each then takes in the
+// set of both. Two composites end with one hash exactly if no path of members tells them apart (bisimilarity),
+// however often the component repeats itself.
 //
 // Rejected: hashing by name to a fixed depth (distinct types of one name would collide), and one refinement over the
 // whole graph (as many rounds as the longest chain, over 250 000 nodes for libc).
@@ -26,7 +27,8 @@ namespace {
 constexpr std::uint64_t kDeclarationMark = 0xDEC1u;
 constexpr Hash128 kInsideComponent{0, 1};  // stands for "an edge inside the component" in round 0
 
-void add_own_content(Hasher& hasher, const TypeRecord& type, const TypeTables& tables, const StringPool& strings) {
+void add_own_content(Hasher& hasher, const TypeRecord& type, const TypeTables& tables,
+                     const StringPool& strings) {
   switch (type.kind) {
     case Kind::composite: {
       auto detail = static_cast<CompositeKind>(type.detail);
@@ -61,20 +63,24 @@ void add_own_content(Hasher& hasher, const TypeRecord& type, const TypeTables& t
       hasher.add(type.count);
       hasher.add(tables.members_of(type)[0].offset);
       return;
-    default: return;
+    default:
+      return;
   }
 }
 
 // The hash of a type whose parts have the hashes that `part(i)` gives.
 template <typename PartHash>
-Hash128 hash_of(const TypeRecord& type, const TypeTables& tables, const StringPool& strings, PartHash part) {
+Hash128 hash_of(const TypeRecord& type, const TypeTables& tables, const StringPool& strings,
+                PartHash part) {
   switch (type.kind) {
-    case Kind::void_: return hash_of_void();
+    case Kind::void_:
+      return hash_of_void();
     case Kind::base:
       return hash_of_base(type.detail, type.size, type.bit_size, type.bit_offset);
     case Kind::address:
       return hash_of_address(static_cast<AddressKind>(type.detail), part(0));
-    case Kind::array: return hash_of_array(part(0), type.count);
+    case Kind::array:
+      return hash_of_array(part(0), type.count);
     default: {
       Hasher hasher = type_hasher(type.kind);
       add_own_content(hasher, type, tables, strings);
@@ -86,9 +92,15 @@ Hash128 hash_of(const TypeRecord& type, const TypeTables& tables, const StringPo
 
 class ComponentHasher {
  public:
-  ComponentHasher(const TypeTables& tables, const StringPool& strings, std::span<const TypeIndex> stands_for)
-      : tables_(tables), strings_(strings), stands_for_(stands_for), hashes_(tables.types.size()),
-        order_(tables.types.size(), 0), low_(tables.types.size(), 0), component_(tables.types.size(), 0) {}
+  ComponentHasher(const TypeTables& tables, const StringPool& strings,
+                  std::span<const TypeIndex> stands_for)
+      : tables_(tables),
+        strings_(strings),
+        stands_for_(stands_for),
+        hashes_(tables.types.size()),
+        order_(tables.types.size(), 0),
+        low_(tables.types.size(), 0),
+        component_(tables.types.size(), 0) {}
 
   std::vector<Hash128> run() {
     for (TypeIndex index = 0; index < tables_.types.size(); ++index) {
@@ -142,7 +154,8 @@ class ComponentHasher {
     const auto first = std::find(pending_.rbegin(), pending_.rend(), root).base() - 1;
     ++components_;
     for (auto at = first; at != pending_.end(); ++at) component_[*at] = components_;
-    const std::span<const TypeIndex> nodes{&*first, static_cast<std::size_t>(pending_.end() - first)};
+    const std::span<const TypeIndex> nodes{&*first,
+                                           static_cast<std::size_t>(pending_.end() - first)};
     if (nodes.size() == 1 && !has_edge_to_itself(root)) {
       hashes_[root] = formula(root);
     } else {
@@ -238,7 +251,7 @@ class ComponentHasher {
   const StringPool& strings_;
   std::span<const TypeIndex> stands_for_;
   std::vector<Hash128> hashes_;
-  std::vector<std::uint32_t> order_;      // 0: not visited
+  std::vector<std::uint32_t> order_;  // 0: not visited
   std::vector<std::uint32_t> low_;
   std::vector<std::uint32_t> component_;  // 0: not closed
   std::uint32_t visited_ = 0;
@@ -256,10 +269,14 @@ std::size_t edge_count(const TypeRecord& type) {
   switch (type.kind) {
     case Kind::array:
     case Kind::address:
-    case Kind::subrange: return 1;
-    case Kind::composite: return type.count;
-    case Kind::subprogram: return 1 + type.count;
-    default: return 0;
+    case Kind::subrange:
+      return 1;
+    case Kind::composite:
+      return type.count;
+    case Kind::subprogram:
+      return 1 + type.count;
+    default:
+      return 0;
   }
 }
 
@@ -268,7 +285,8 @@ TypeIndex edge_of(const TypeRecord& type, const TypeTables& tables, std::size_t 
   return index == 0 ? type.target : tables.members[type.first + index - 1].type;
 }
 
-Hash128 own_content_hash(const TypeRecord& type, const TypeTables& tables, const StringPool& strings) {
+Hash128 own_content_hash(const TypeRecord& type, const TypeTables& tables,
+                         const StringPool& strings) {
   return hash_of(type, tables, strings, [](std::size_t) { return kInsideComponent; });
 }
 

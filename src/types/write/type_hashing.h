@@ -9,16 +9,19 @@
 
 namespace allocs::types {
 
-// The hash of each type by the algorithm of types/type_hash.h. `stands_for[i]` is the type that is meant wherever type i is referred
-// to (i itself for most): it sees through typedefs, and through declarations to their definitions. Only types with
-// stands_for[i] == i get a hash; the others keep {0, 0}. Time: linear, but for the rounds inside one component.
+// The hash of each type by the algorithm of types/type_hash.h. `stands_for[i]` is the type that is meant wherever
+// type i is referred to (i itself for most): it sees through typedefs, and through declarations to their definitions.
+// Only types with stands_for[i] == i get a hash; the others keep {0, 0}. Time: linear, but for the rounds inside one
+// component.
 std::vector<Hash128> hash_types(const TypeTables& tables, const StringPool& strings,
                                 std::span<const TypeIndex> stands_for);
 
 // The hash of what a type says itself, leaving out the types it refers to.
-Hash128 own_content_hash(const TypeRecord& type, const TypeTables& tables, const StringPool& strings);
+Hash128 own_content_hash(const TypeRecord& type, const TypeTables& tables,
+                         const StringPool& strings);
 
-// The types that `type` is made of, in order; both may be kNoType. Enumerations are made of none: their base does not count.
+// The types that `type` is made of, in order; both may be kNoType. Enumerations are made of none: their base does not
+// count.
 std::size_t edge_count(const TypeRecord& type);
 TypeIndex edge_of(const TypeRecord& type, const TypeTables& tables, std::size_t index);
 

@@ -14,11 +14,25 @@ constexpr std::size_t kLongestName = 8192;
 
 // The lower-case tails of DW_ATE_*, but "int" and "uint" for signed and unsigned.
 std::string base_stem(std::uint8_t encoding) {
-  constexpr const char* kStems[] = {"none",          "address",         "boolean",       "complex_float",
-                                    "float",         "int",             "signed_char",   "uint",
-                                    "unsigned_char", "imaginary_float", "packed_decimal", "numeric_string",
-                                    "edited",        "signed_fixed",    "unsigned_fixed", "decimal_float",
-                                    "utf",           "ucs",             "ascii"};
+  constexpr const char* kStems[] = {"none",
+                                    "address",
+                                    "boolean",
+                                    "complex_float",
+                                    "float",
+                                    "int",
+                                    "signed_char",
+                                    "uint",
+                                    "unsigned_char",
+                                    "imaginary_float",
+                                    "packed_decimal",
+                                    "numeric_string",
+                                    "edited",
+                                    "signed_fixed",
+                                    "unsigned_fixed",
+                                    "decimal_float",
+                                    "utf",
+                                    "ucs",
+                                    "ascii"};
   if (encoding < std::size(kStems)) return kStems[encoding];
   return fmt::format("encoding_{:x}", encoding);
 }
@@ -35,7 +49,11 @@ std::string bit_field_word(const TypeRecord& type) {
   constexpr std::uint8_t kBoolean = 2, kSigned = 5, kSignedChar = 6;
   if (type.detail == kBoolean) return "_Bool";
   const bool is_signed = type.detail == kSigned || type.detail == kSignedChar;
-  const char* word = type.size == 1 ? "char" : type.size == 2 ? "short" : type.size == 4 ? "int" : type.size == 8 ? "long" : "__int128";
+  const char* word = type.size == 1   ? "char"
+                     : type.size == 2 ? "short"
+                     : type.size == 4 ? "int"
+                     : type.size == 8 ? "long"
+                                      : "__int128";
   if (type.size == 1) return is_signed ? "signed char" : "unsigned char";
   return is_signed ? word : std::string("unsigned ") + word;
 }
@@ -45,8 +63,8 @@ class Namer {
   Namer(TypeTables& tables, StringPool& strings)
       : tables_(tables), strings_(strings), state_(tables.types.size(), State::unnamed) {}
 
-  // Names what `start` is built from before it. Terms end at tagged types, so this ends; a cycle without one, which only
-  // damaged input has, is cut at the type it comes back to.
+  // Names what `start` is built from before it. Terms end at tagged types, so this ends; a cycle without one, which
+  // only damaged input has, is cut at the type it comes back to.
   void name(TypeIndex start) {
     stack_.push_back(start);
     while (!stack_.empty()) {
@@ -81,16 +99,20 @@ class Namer {
 
 }  // namespace
 
-std::string canonical_name(const TypeRecord& type, const TypeTables& tables, const StringPool& strings) {
+std::string canonical_name(const TypeRecord& type, const TypeTables& tables,
+                           const StringPool& strings) {
   const auto name_of = [&](TypeIndex index) {
     return index == kNoType ? std::string_view{"void"} : strings[tables.types[index].name];
   };
   std::string name;
   switch (type.kind) {
-    case Kind::void_: return "void";
-    case Kind::base: return base_type_name(type);
+    case Kind::void_:
+      return "void";
+    case Kind::base:
+      return base_type_name(type);
     case Kind::array:
-      name = fmt::format("__ARR{}_{}", type.count == kUnbounded ? 0 : type.count, name_of(type.target));
+      name = fmt::format("__ARR{}_{}", type.count == kUnbounded ? 0 : type.count,
+                         name_of(type.target));
       break;
     case Kind::address: {
       constexpr const char* kPrefix[] = {"__PTR_", "__REF_", "__RR_", "__MEMPTR_"};
@@ -113,9 +135,11 @@ std::string canonical_name(const TypeRecord& type, const TypeTables& tables, con
       name = fmt::format("__SUBR{}_{}_{}", low, type.count, name_of(type.target));
       break;
     }
-    default: return std::string{strings[type.name]};
+    default:
+      return std::string{strings[type.name]};
   }
-  if (name.size() > kLongestName) name = fmt::format("{}_{:016x}", name.substr(0, 64), type.hash.low);
+  if (name.size() > kLongestName)
+    name = fmt::format("{}_{:016x}", name.substr(0, 64), type.hash.low);
   return name;
 }
 

@@ -12,10 +12,12 @@ namespace {
 class TypeNames : public testing::Test {
  protected:
   TypeIndex base(const char* spelling, std::uint8_t encoding, std::uint64_t size) {
-    return source.add({.size = size, .name = strings.add(spelling), .kind = Kind::base, .detail = encoding});
+    return source.add(
+        {.size = size, .name = strings.add(spelling), .kind = Kind::base, .detail = encoding});
   }
   TypeIndex address(TypeIndex target, AddressKind kind = AddressKind::pointer) {
-    return source.add({.target = target, .kind = Kind::address, .detail = static_cast<std::uint8_t>(kind)});
+    return source.add(
+        {.target = target, .kind = Kind::address, .detail = static_cast<std::uint8_t>(kind)});
   }
   TypeIndex array(TypeIndex element, std::uint64_t count) {
     return source.add({.count = count, .target = element, .kind = Kind::array});
@@ -27,7 +29,8 @@ class TypeNames : public testing::Test {
                        .detail = static_cast<std::uint8_t>(kind),
                        .flags = flags});
   }
-  TypeIndex function(TypeIndex returns, std::vector<TypeIndex> arguments, std::uint8_t flags = kTypePrototyped) {
+  TypeIndex function(TypeIndex returns, std::vector<TypeIndex> arguments,
+                     std::uint8_t flags = kTypePrototyped) {
     const auto first = static_cast<std::uint32_t>(source.members.size());
     for (const TypeIndex argument : arguments) source.members.push_back({.type = argument});
     return source.add({.count = arguments.size(),
@@ -36,7 +39,9 @@ class TypeNames : public testing::Test {
                        .kind = Kind::subprogram,
                        .flags = flags});
   }
-  void expect(TypeIndex type, const char* canonical, const char* human) { expected.push_back({type, canonical, human}); }
+  void expect(TypeIndex type, const char* canonical, const char* human) {
+    expected.push_back({type, canonical, human});
+  }
 
   void TearDown() override {
     const MergedTypes merged = merge_equal_types(source, strings);
@@ -91,24 +96,29 @@ TEST_F(TypeNames, FunctionsNameTheirArguments) {
   const TypeIndex integer = base("int", 5, 4);
   const TypeIndex arguments = address(address(base("char", 6, 1)));
   const TypeIndex main = function(integer, {integer, arguments});
-  expect(main, "__FUN_FROM___ARG0_int$32__ARG1___PTR___PTR_signed_char$8__FUN_TO_int$32", "int (int, char **)");
-  expect(address(main), "__PTR___FUN_FROM___ARG0_int$32__ARG1___PTR___PTR_signed_char$8__FUN_TO_int$32",
+  expect(main, "__FUN_FROM___ARG0_int$32__ARG1___PTR___PTR_signed_char$8__FUN_TO_int$32",
+         "int (int, char **)");
+  expect(address(main),
+         "__PTR___FUN_FROM___ARG0_int$32__ARG1___PTR___PTR_signed_char$8__FUN_TO_int$32",
          "int (*)(int, char **)");
   expect(function(integer, {integer}, kTypePrototyped | kTypeVariadic),
          "__FUN_FROM___ARG0_int$32__VA___FUN_TO_int$32", "int (int, ...)");
   expect(function(0, {}), "__FUN_FROM___FUN_TO_void", "void (void)");
-  expect(function(address(main), {}), "__FUN_FROM___FUN_TO___PTR___FUN_FROM___ARG0_int$32__ARG1___PTR___PTR_"
-                                      "signed_char$8__FUN_TO_int$32",
+  expect(function(address(main), {}),
+         "__FUN_FROM___FUN_TO___PTR___FUN_FROM___ARG0_int$32__ARG1___PTR___PTR_"
+         "signed_char$8__FUN_TO_int$32",
          "int (*(void))(int, char **)");
 }
 
 TEST_F(TypeNames, TaggedTypesKeepTheirNamesAndGetTheirKeywords) {
   expect(tag("foo", CompositeKind::structure), "foo", "struct foo");
   expect(address(tag("u", CompositeKind::union_)), "__PTR_u", "union u *");
-  const TypeIndex vector = tag("std::vector<int, std::allocator<int> >", CompositeKind::class_, kTypeWithoutTagKeyword);
+  const TypeIndex vector =
+      tag("std::vector<int, std::allocator<int> >", CompositeKind::class_, kTypeWithoutTagKeyword);
   expect(address(vector, AddressKind::reference), "__REF_std::vector<int, std::allocator<int> >",
          "std::vector<int, std::allocator<int> > &");
-  expect(address(vector, AddressKind::rvalue_reference), "__RR_std::vector<int, std::allocator<int> >",
+  expect(address(vector, AddressKind::rvalue_reference),
+         "__RR_std::vector<int, std::allocator<int> >",
          "std::vector<int, std::allocator<int> > &&");
 }
 

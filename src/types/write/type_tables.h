@@ -19,13 +19,17 @@ struct TypeTables {
   std::span<const EnumeratorRecord> enumerators_of(const TypeRecord& type) const;
 };
 
-// How many entries of `members` belong to a type: its members, arguments, or the one that holds a subrange's lower bound.
+// How many entries of `members` belong to a type: its members, arguments, or the one that holds a subrange's lower
+// bound.
 constexpr std::size_t member_count(const TypeRecord& type) {
   switch (type.kind) {
     case Kind::composite:
-    case Kind::subprogram: return type.count;
-    case Kind::subrange: return 1;
-    default: return 0;
+    case Kind::subprogram:
+      return type.count;
+    case Kind::subrange:
+      return 1;
+    default:
+      return 0;
   }
 }
 
