@@ -68,6 +68,7 @@ enum class At : std::uint8_t {
   loclists_base,
   dwo_name,
   byte_stride,
+  containing_type,
   count_
 };
 static_assert(static_cast<int>(At::count_) <= 64);

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "meta/statics.h"
 
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <memory>
+
 #include <algorithm>
 #include <tuple>
 #include <unordered_map>
@@ -96,6 +101,36 @@ class Collector {
     return symbols.empty() ? nullptr : &symbols.front();
   }
 
+  // Clang leaves the name of a function out that it has inlined everywhere, but its statics' symbols have it: "f.x" in C,
+  // "_ZZ<f>E1x" in C++.
+  void qualify_by_symbol(StaticRecord& record) {
+    const std::string_view symbol = model_.strings[record.linkage_name];
+    const std::string name{model_.strings[record.name]};
+    std::string function;
+    if (symbol.size() > name.size() + 1 && symbol.ends_with(name) && symbol[symbol.size() - name.size() - 1] == '.') {
+      function = symbol.substr(0, symbol.size() - name.size() - 1);
+    } else if (symbol.starts_with("_ZZ")) {
+      function = function_of_local(std::string{symbol});
+    }
+    if (!function.empty()) record.name = model_.strings.add(function + "::" + name);
+  }
+
+  // "ns::f(int)::x" without the arguments: "ns::f".
+  static std::string function_of_local(const std::string& symbol) {
+    int status = 0;
+    const std::unique_ptr<char, decltype(&std::free)> text{abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free};
+    if (status != 0 || text == nullptr) return {};
+    const std::string_view whole{text.get()};
+    const std::size_t end = whole.rfind(")::");
+    if (end == std::string_view::npos) return {};
+    std::size_t open = end;
+    for (int depth = 0; open > 0; --open) {
+      depth += whole[open] == ')' ? 1 : whole[open] == '(' ? -1 : 0;
+      if (depth == 0) break;
+    }
+    return std::string{whole.substr(0, open)};
+  }
+
   StaticRecord described(EntityIndex index, std::uint64_t address, bool thread_local_) {
     const Entity& entity = facts_.entities[index];
     StaticRecord record;
@@ -112,6 +147,7 @@ class Collector {
       if (!is_same || record.linkage_name == 0) record.linkage_name = symbol->name;
       record.size = is_same ? symbol->symbol->size : 0;
     }
+    if (entity.owner != kNoEntity && facts_.entities[entity.owner].name == 0) qualify_by_symbol(record);
     if (record.linkage_name == record.name) record.linkage_name = 0;
     return record;
   }

@@ -134,6 +134,8 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
       record.detail = static_cast<std::uint8_t>(address_kind_of(die.tag));
       record.size = 8;
       record.target = type_of(die);
+      // Of a pointer to member: the class, until name_member_classes() puts in its name.
+      if (die.tag == DW_TAG_ptr_to_member_type) record.first = node_of(die.reference(At::containing_type));
       break;
     case DW_TAG_typedef:
     case DW_TAG_template_alias:

@@ -97,6 +97,8 @@ At at_of(std::uint64_t name) {
       return At::dwo_name;
     case DW_AT_byte_stride:
       return At::byte_stride;
+    case DW_AT_containing_type:
+      return At::containing_type;
     default:
       return At::none;
   }

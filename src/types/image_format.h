@@ -16,7 +16,7 @@
 namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
-inline constexpr std::uint32_t kImageVersion = 4;  // bump when anything below changes, or what the writer puts in it
+inline constexpr std::uint32_t kImageVersion = 5;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef = std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
 using TypeIndex = std::uint32_t;  // index in Table::types
@@ -102,7 +102,7 @@ struct TypeRecord {
   TypeIndex target = kNoType;     // pointee, element, host of a subrange, return type, base of an enumeration
   std::uint32_t first = 0;        // first member, enumerator or argument; for a subrange a member whose offset is
                                   // the lower bound, while count is upper - lower
-  StringRef file = 0;             // declaration, as DWARF has it
+  StringRef file = 0;             // declaration, as DWARF has it; of a pointer to member: the name of its class
   std::uint32_t line = 0;
   Kind kind = Kind::void_;
   std::uint8_t detail = 0;        // base: DW_ATE_*; address: AddressKind; composite: CompositeKind

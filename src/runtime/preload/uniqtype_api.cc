@@ -51,8 +51,9 @@ ALLOCS_EXPORT const char* uniqtype_enumerator_name(const struct uniqtype* u, uns
 }
 
 ALLOCS_EXPORT const char* uniqtype_declaration(const struct uniqtype* u, unsigned* line) {
-  if (line != nullptr) *line = u == nullptr ? 0 : record_of(*u).line;
-  return u == nullptr ? nullptr : record_of(*u).file;
+  const bool is_declared = u != nullptr && record_of(*u).kind != Kind::address;
+  if (line != nullptr) *line = is_declared ? record_of(*u).line : 0;
+  return is_declared ? record_of(*u).file : nullptr;
 }
 
 ALLOCS_EXPORT struct uniqtype* uniqtype_by_name(const char* name) {

@@ -267,6 +267,7 @@ std::vector<AliasRecord> aliases_of(const SourceTypes& source,
 
 MergedTypes merge_equal_types(SourceTypes& source, StringPool& strings) {
   name_anonymous_types(source, strings);
+  name_member_classes(source);
   std::vector<TypeIndex> stands_for = see_through_aliases(source);
   settle_bit_fields(source, stands_for);
   stands_for = see_through_aliases(source);

@@ -72,4 +72,7 @@ class Speller {
   mutable int parts_ = 0;
 };
 
+// Gives each pointer to member the name of its class, in `file`; its entry had the class's index in `first`.
+void name_member_classes(SourceTypes& source);
+
 }  // namespace allocs::types

@@ -77,8 +77,15 @@ Hash128 hash_of(const TypeRecord& type, const TypeTables& tables, const StringPo
       return hash_of_void();
     case Kind::base:
       return hash_of_base(type.detail, type.size, type.bit_size, type.bit_offset);
-    case Kind::address:
-      return hash_of_address(static_cast<AddressKind>(type.detail), part(0));
+    case Kind::address: {
+      const auto kind = static_cast<AddressKind>(type.detail);
+      if (kind != AddressKind::member_pointer) return hash_of_address(kind, part(0));
+      // Its class counts by name: by content, the class of a member that points to its own members would never end.
+      Hasher hasher = type_hasher(Kind::address);
+      hasher.add(strings.hash_of(type.file));
+      hasher.add(hash_of_address(kind, part(0)));
+      return hasher.finish();
+    }
     case Kind::array:
       return hash_of_array(part(0), type.count);
     default: {

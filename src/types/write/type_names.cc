@@ -44,6 +44,8 @@ std::string base_type_name(const TypeRecord& type) {
   return name;
 }
 
+constexpr std::uint8_t kComplexFloat = 3;  // DW_ATE_complex_float
+
 // The C word for a bit-field's declared type, which is gone: its size tells which it was.
 std::string bit_field_word(const TypeRecord& type) {
   constexpr std::uint8_t kBoolean = 2, kSigned = 5, kSignedChar = 6;
@@ -152,6 +154,10 @@ void name_types(TypeTables& tables, StringPool& strings, std::span<const StringR
     if (type.kind != Kind::base && type.kind != Kind::subrange) continue;
     const StringRef word = index < spelling.size() ? spelling[index] : 0;
     type.human_name = word != 0 ? word : type.name;
+    if (type.detail == kComplexFloat && type.size >= 8) {
+      // Compilers differ in what they call them: "complex double", "complex".
+      type.human_name = strings.add(type.size == 8 ? "_Complex float" : type.size == 16 ? "_Complex double" : "_Complex long double");
+    }
     if (type.bit_size == 0) continue;
     type.human_name = strings.add(fmt::format("{}:{}", bit_field_word(type), type.bit_size));
   }
