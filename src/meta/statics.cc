@@ -101,12 +101,14 @@ class Collector {
     return symbols.empty() ? nullptr : &symbols.front();
   }
 
-  // Clang leaves the name of a function out that it has inlined everywhere, but its statics' symbols have it: "f.x" in C,
-  // "_ZZ<f>E1x" in C++.
+  // Clang leaves the name of a function out that it has inlined everywhere, but its statics' symbols have it: "f.x" or "f.x.1" in
+  // C, "_ZZ<f>E1x" in C++.
   void qualify_by_symbol(StaticRecord& record) {
-    const std::string_view symbol = model_.strings[record.linkage_name];
+    std::string_view symbol = model_.strings[record.linkage_name];
     const std::string name{model_.strings[record.name]};
     std::string function;
+    const std::size_t digits = symbol.find_last_not_of("0123456789");
+    if (digits != std::string_view::npos && digits + 1 < symbol.size() && symbol[digits] == '.') symbol = symbol.substr(0, digits);
     if (symbol.size() > name.size() + 1 && symbol.ends_with(name) && symbol[symbol.size() - name.size() - 1] == '.') {
       function = symbol.substr(0, symbol.size() - name.size() - 1);
     } else if (symbol.starts_with("_ZZ")) {

@@ -11,6 +11,8 @@ TOKEN = re.compile(r"[A-Za-z_][\w]*|\d+|::|&&|\.\.\.|[^\s]")
 def one_word(words):
     """"long unsigned int" -> "unsigned long"; types that are one and the same on x86-64 get one name."""
     words = ["_Complex" if word == "complex" else word for word in words]
+    if words == ["_Complex"]:  # all that clang's debug information says of any of the three, and so does gdb
+        words.append("double")
     if "float" in words or "double" in words:
         return " ".join(sorted(words))
     sign = "unsigned" if "unsigned" in words else ""

@@ -139,6 +139,16 @@ std::optional<ThreadRecord> thread_with_stack_at(const M& memory, const Root& ro
 
 // ---- the run time's own memory ----
 
+// Calls visit(AddressRange) for each range in use.
+template <Memory M, typename Visit>
+void for_each_own_range(const M& memory, const Root& root, Visit visit) {
+  const std::uint32_t count = load_acquire(root.own_range_count);
+  for (std::uint32_t number = 0; number < count; ++number) {
+    const auto range = record_of<OwnRange, kOwnRangeFirstShift>(memory, root.own_range_chunks, number);
+    if (range && range->size != 0) visit(AddressRange{range->begin, range->begin + range->size});
+  }
+}
+
 template <Memory M>
 std::optional<AddressRange> own_range_at(const M& memory, const Root& root, Address a) {
   const std::uint32_t count = load_acquire(root.own_range_count);

@@ -17,6 +17,17 @@ inline bool may_hold_unindexed_blocks(const index::Root* root, Allocator where, 
          root->counters.blocks_misaligned != 0;
 }
 
+// The kernel joins neighbouring anonymous mappings; those of the run time itself are known, and are cut off.
+template <Process P>
+AddressRange without_own_ranges(const P& process, AddressRange range, Address at) {
+  if (process.root() == nullptr) return range;
+  index::for_each_own_range(process.tables(), *process.root(), [&](AddressRange own) {
+    if (own.end <= at && own.end > range.begin) range.begin = own.end;
+    if (own.begin > at && own.begin < range.end) range.end = own.begin;
+  });
+  return range;
+}
+
 template <Process P>
 Answer query_mapping(const P& process, Address at) {
   const auto mapping = process.mapping_of(at);
@@ -27,7 +38,8 @@ Answer query_mapping(const P& process, Address at) {
                         : process.is_ld_so_pool(*mapping)  ? Allocator::ld_so_malloc
                                                            : Allocator::mmap;
   if (may_hold_unindexed_blocks(process.root(), who, name)) return Answer::cannot_tell(ALLOC_E_UNINDEXED);
-  Answer answer = Answer::of(who, mapping->range, ALLOC_EV_KERNEL);
+  const AddressRange range = name.empty() ? without_own_ranges(process, mapping->range, at) : mapping->range;
+  Answer answer = Answer::of(who, range, ALLOC_EV_KERNEL);
   if (!name.empty()) answer.name = mapping->name;
   return answer;
 }
