@@ -157,7 +157,9 @@ ObjectFiles open_object_files(const fs::path& path, Diagnostics& diag) {
   files.object = ElfFile::open(path, diag);
   if (files.object == nullptr) return files;
   if (!has_debug_information(*files.object)) files.debug = find_debug_file(*files.object, diag);
-  files.alternate = find_alternate(files.with_debug_information(), diag);
+  if (has_debug_information(files.with_debug_information())) {
+    files.alternate = find_alternate(files.with_debug_information(), diag);
+  }
   if (files.debug) read_symbols(*files.debug, SHT_SYMTAB, files.symbols);
   if (files.symbols.empty()) read_symbols(*files.object, SHT_SYMTAB, files.symbols);
   files.has_symtab = !files.symbols.empty();

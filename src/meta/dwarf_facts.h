@@ -51,6 +51,8 @@ struct FunctionDraft {
   EntityIndex entity = kNoEntity;
   types::StringRef unit = 0;
   std::uint64_t entry = 0;
+  // Variables move about, live in registers or are inlined: a slot of the frame may then serve others out of its scope.
+  bool is_optimised = false;
   std::uint32_t first_range = 0;
   std::uint32_t range_count = 0;
   std::uint32_t first_variable = 0;

@@ -119,7 +119,8 @@ void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex
     const SlotUse slots = slot_use(draft);
     for (std::uint32_t i = 0; i < draft.variable_count; ++i) {
       const VariableDraft& variable = facts.variables[draft.first_variable + i];
-      const bool is_whole = variable.whole_piece_count != 0 && !slots.is_shared(i);
+      const bool is_whole =
+          variable.whole_piece_count != 0 && !draft.is_optimised && !slots.is_shared(i);
       const std::span pieces = std::span{facts.pieces}.subspan(
           is_whole ? variable.first_whole_piece : variable.first_piece,
           is_whole ? variable.whole_piece_count : variable.piece_count);

@@ -299,6 +299,7 @@ void UnitReader::close_function() {
 void UnitReader::open_inlined(const Die& die, const UnitContext& context, Scope& scope) {
   scope.kind = Scope::Kind::block;
   scope.function = scope.inlined = add_entity(die, context, 0, false);
+  if (!functions_.empty()) functions_.back().draft.is_optimised = true;
   read_scope_ranges(die, context, scope);
 }
 
@@ -336,9 +337,11 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
   if (value.kind == ValueClass::block) {
     const Place place = place_of(context.unit, {value.bytes, value.number});
     if (file_static(place, entity) || functions_.empty()) return;
+    if (place.kind == Place::Kind::in_register) functions_.back().draft.is_optimised = true;
     convert(place, {0, ~std::uint64_t{0}});
   } else {
     if (functions_.empty() || around.range_count == 0) return;
+    functions_.back().draft.is_optimised = true;
     entries_.clear();
     read_location_list(context.unit, value, entries_);
     for (const LocationEntry& entry : entries_)
