@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "base/hash.h"
 
@@ -15,31 +16,36 @@
 // addresses are link addresses of the object. The writer is trusted for nothing: a reader checks every index.
 namespace allocs::types {
 
-inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
-inline constexpr std::uint32_t kImageVersion = 5;  // bump when anything below changes, or what the writer puts in it
+// clang-format off: the comments are columns
 
-using StringRef = std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
+inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
+inline constexpr std::uint32_t kImageVersion =
+    5;  // bump when anything below changes, or what the writer puts in it
+
+using StringRef =
+    std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
 using TypeIndex = std::uint32_t;  // index in Table::types
 inline constexpr TypeIndex kNoType = 0xFFFFFFFFu;
 inline constexpr std::uint32_t kNoRecord = 0xFFFFFFFFu;
 inline constexpr std::uint64_t kUnknownSize = ~std::uint64_t{0};
-inline constexpr std::uint64_t kUnbounded = ~std::uint64_t{0};  // TypeRecord::count of an array without a length
+inline constexpr std::uint64_t kUnbounded =
+    ~std::uint64_t{0};  // TypeRecord::count of an array without a length
 
 enum class Table : std::uint32_t {
-  strings,      // bytes
-  types,        // TypeRecord
-  members,      // MemberRecord: of composites; the arguments of subprograms; the lower bound of subranges
+  strings,  // bytes
+  types,    // TypeRecord
+  members,  // MemberRecord: of composites; the arguments of subprograms; the lower bound of subranges
   enumerators,  // EnumeratorRecord
   aliases,      // AliasRecord: typedefs and other spellings
   names,        // NameRecord, sorted by hash: canonical names and aliases
   segments,     // RegionRecord, by address
   sections,     // RegionRecord, by address; only those that are loaded
   statics,      // StaticRecord, by (address, then larger first)
-  tls,          // StaticRecord, by (address, then larger first); address = offset in the TLS segment
-  functions,    // FunctionRecord, by low pc; ranges do not overlap
-  variables,    // VariableRecord
-  locations,    // bytes: see VariableRecord
-  sites,        // SiteRecord, by return address
+  tls,        // StaticRecord, by (address, then larger first); address = offset in the TLS segment
+  functions,  // FunctionRecord, by low pc; ranges do not overlap
+  variables,  // VariableRecord
+  locations,  // bytes: see VariableRecord
+  sites,      // SiteRecord, by return address
   count_,
 };
 inline constexpr std::size_t kTableCount = static_cast<std::size_t>(Table::count_);
@@ -51,7 +57,7 @@ struct TableEntry {
 
 enum ImageFlag : std::uint32_t {
   kImageHasDebugInformation = 1,  // DWARF was found and read
-  kImageHasSymbolTable = 2,       // .symtab (of the object or its debug file) was read, not just .dynsym
+  kImageHasSymbolTable = 2,  // .symtab (of the object or its debug file) was read, not just .dynsym
 };
 
 struct ImageHeader {
@@ -61,7 +67,8 @@ struct ImageHeader {
   std::uint64_t header_checksum = 0;   // of this header with the field zero: see image_checksum()
   std::uint64_t content_checksum = 0;  // of every byte after the header
   std::uint32_t flags = 0;             // ImageFlag
-  std::uint32_t build_id_size = 0;     // 0: the object has none, and identity is file_size and file_mtime_ns
+  std::uint32_t build_id_size =
+      0;  // 0: the object has none, and identity is file_size and file_mtime_ns
   std::array<std::uint8_t, 32> build_id{};
   std::uint64_t file_size = 0;      // of the object
   std::uint64_t file_mtime_ns = 0;  // of the object
@@ -94,22 +101,26 @@ enum TypeFlag : std::uint8_t {
 };
 
 struct TypeRecord {
-  Hash128 hash{};                 // of the content, transitively: see types/type_hash.h
-  std::uint64_t size = 0;         // bytes; kUnknownSize if incomplete or unbounded; 0 for a subprogram
-  std::uint64_t count = 0;        // members, enumerators, arguments, or elements (kUnbounded)
-  StringRef name = 0;             // canonical, see names in docs
-  StringRef human_name = 0;       // as the language writes it
-  TypeIndex target = kNoType;     // pointee, element, host of a subrange, return type, base of an enumeration
-  std::uint32_t first = 0;        // first member, enumerator or argument; for a subrange a member whose offset is
-                                  // the lower bound, while count is upper - lower
-  StringRef file = 0;             // declaration, as DWARF has it; of a pointer to member: the name of its class
+  Hash128 hash{};            // of the content, transitively: see types/type_hash.h
+  std::uint64_t size = 0;    // bytes; kUnknownSize if incomplete or unbounded; 0 for a subprogram
+  std::uint64_t count = 0;   // members, enumerators, arguments, or elements (kUnbounded)
+  StringRef name = 0;        // canonical, see names in docs
+  StringRef human_name = 0;  // as the language writes it
+  TypeIndex target =
+      kNoType;  // pointee, element, host of a subrange, return type, base of an enumeration
+  std::uint32_t first =
+      0;  // first member, enumerator or argument; for a subrange a member whose offset is
+          // the lower bound, while count is upper - lower
+  StringRef file =
+      0;  // declaration, as DWARF has it; of a pointer to member: the name of its class
   std::uint32_t line = 0;
   Kind kind = Kind::void_;
-  std::uint8_t detail = 0;        // base: DW_ATE_*; address: AddressKind; composite: CompositeKind
-  std::uint8_t flags = 0;         // TypeFlag
-  std::uint8_t align_log2 = 0;    // 0 if not stated
-  std::uint16_t bit_size = 0;     // base of bit granularity: its bits; else 0
-  std::uint16_t bit_offset = 0;   // base of bit granularity: lowest bit, counted from the storage unit's lowest
+  std::uint8_t detail = 0;      // base: DW_ATE_*; address: AddressKind; composite: CompositeKind
+  std::uint8_t flags = 0;       // TypeFlag
+  std::uint8_t align_log2 = 0;  // 0 if not stated
+  std::uint16_t bit_size = 0;   // base of bit granularity: its bits; else 0
+  std::uint16_t bit_offset =
+      0;  // base of bit granularity: lowest bit, counted from the storage unit's lowest
 };
 static_assert(sizeof(TypeRecord) == 64);
 
@@ -121,11 +132,12 @@ enum MemberFlag : std::uint32_t {
 };
 
 struct MemberRecord {
-  std::uint64_t offset = 0;  // bytes from the start of the composite (for a bit-field: of its storage unit)
+  std::uint64_t offset =
+      0;  // bytes from the start of the composite (for a bit-field: of its storage unit)
   StringRef name = 0;
   TypeIndex type = kNoType;
-  StringRef alias = 0;       // the type as the source spelt it, where that is not its own name
-  std::uint32_t flags = 0;   // MemberFlag
+  StringRef alias = 0;      // the type as the source spelt it, where that is not its own name
+  std::uint32_t flags = 0;  // MemberFlag
 };
 static_assert(sizeof(MemberRecord) == 24);
 
@@ -159,8 +171,9 @@ static_assert(sizeof(RegionRecord) == 24);
 enum class StaticKind : std::uint8_t { function, object, string_literal, unnamed };
 
 enum StaticFlag : std::uint8_t {
-  kStaticExternal = 1,        // has external linkage
-  kStaticSizeGuessed = 2,     // the symbol has no size: extends to the next symbol or the section's end
+  kStaticExternal = 1,  // has external linkage
+  kStaticSizeGuessed =
+      2,  // the symbol has no size: extends to the next symbol or the section's end
   kStaticFromSymbolOnly = 4,  // no debug information describes it
   kStaticInferred = 8,        // found through references in the code
 };
@@ -168,10 +181,11 @@ enum StaticFlag : std::uint8_t {
 struct StaticRecord {
   std::uint64_t address = 0;
   std::uint64_t size = 0;
-  StringRef name = 0;           // as the source has it, qualified; a function's local as "f::x"
-  StringRef linkage_name = 0;   // the symbol, if it differs
+  StringRef name = 0;          // as the source has it, qualified; a function's local as "f::x"
+  StringRef linkage_name = 0;  // the symbol, if it differs
   TypeIndex type = kNoType;
-  std::uint32_t enclosing = kNoRecord;  // the nearest earlier record that contains this one's start, if any
+  std::uint32_t enclosing =
+      kNoRecord;  // the nearest earlier record that contains this one's start, if any
   StringRef file = 0;
   std::uint32_t line = 0;
   StaticKind kind = StaticKind::object;
@@ -199,9 +213,10 @@ enum VariableFlag : std::uint32_t {
 };
 
 enum class LocationKind : std::uint8_t {
-  memory = 0,    // value = byte offset from the canonical frame address
+  memory = 0,       // value = byte offset from the canonical frame address
   in_register = 1,  // value = DWARF register number
-  memory_at_sp = 2,  // value = byte offset from the stack pointer: in frames that are realigned at run time
+  memory_at_sp =
+      2,  // value = byte offset from the stack pointer: in frames that are realigned at run time
   memory_at_fp = 3,  // value = byte offset from the frame pointer (rbp): likewise
 };
 
@@ -220,11 +235,12 @@ enum class Shape : std::uint8_t { unknown, one, array, flexible };
 enum class Provenance : std::uint8_t { none, new_expression, size_arithmetic, target, inferred };
 
 enum SiteEvidence : std::uint8_t {
-  kSiteTargetVariable = 1,    // the result goes to a variable of pointer type
-  kSiteTargetField = 2,       // ... to a member, an element or a global of pointer type
-  kSiteConstantSizeFits = 4,  // the requested size is a constant and a positive multiple of the type's size
-  kSiteArgument = 8,          // ... to an argument of pointer type
-  kSiteStrideFits = 16,       // calloc-like: the element size is a constant equal to the type's size
+  kSiteTargetVariable = 1,  // the result goes to a variable of pointer type
+  kSiteTargetField = 2,     // ... to a member, an element or a global of pointer type
+  kSiteConstantSizeFits =
+      4,              // the requested size is a constant and a positive multiple of the type's size
+  kSiteArgument = 8,  // ... to an argument of pointer type
+  kSiteStrideFits = 16,  // calloc-like: the element size is a constant equal to the type's size
 };
 enum SiteFlag : std::uint8_t {
   kSiteWrapper = 1,   // the result is returned: the type is to be found in the caller
@@ -246,15 +262,26 @@ struct SiteRecord {
 };
 static_assert(sizeof(SiteRecord) == 40);
 
-// Context: any. The checksum of `size` bytes; used for the header (with header_checksum zeroed) and for the content.
-constexpr std::uint64_t image_checksum(const unsigned char* bytes, std::size_t size) {
-  Hasher hasher;
-  hasher.add(size);
-  for (std::size_t at = 0; at < size; at += 8) {
-    std::uint64_t word = 0;
-    for (std::size_t i = 0; i < 8 && at + i < size; ++i) word |= std::uint64_t{bytes[at + i]} << (8 * i);
-    hasher.add(word);
+// clang-format on
+
+// The checksum of `size` bytes; used for the header (with header_checksum zeroed) and for the content. Four lanes of 8-byte
+// words, little-endian, the last ones padded with zeros; each word is mixed into its lane by exclusive or, a rotation by 29 bits
+// and a multiplication. A reader checks a whole image before it believes any of it, so this must run at memory speed.
+inline std::uint64_t image_checksum(const unsigned char* bytes, std::size_t size) {
+  constexpr std::uint64_t kFactors[4] = {0x9E3779B97F4A7C15u, 0xD6E8FEB86659FD93u,
+                                         0xA0761D6478BD642Fu, 0xE7037ED1A0B428DBu};
+  std::uint64_t lanes[4] = {size, 1, 2, 3};
+  for (std::size_t at = 0; at < size; at += 32) {
+    std::uint64_t words[4] = {};
+    const std::size_t left = size - at;
+    std::memcpy(words, bytes + at, left < 32 ? left : 32);
+    for (unsigned lane = 0; lane < 4; ++lane) {
+      const std::uint64_t mixed = lanes[lane] ^ words[lane];
+      lanes[lane] = (mixed << 29 | mixed >> 35) * kFactors[lane];
+    }
   }
+  Hasher hasher;
+  for (const std::uint64_t lane : lanes) hasher.add(lane);
   return hasher.finish().low;
 }
 
