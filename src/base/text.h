@@ -6,7 +6,8 @@
 namespace allocs {
 
 // text.substr(from, size) for code that may not throw: a start beyond the end gives the empty text. Context: signal.
-constexpr std::string_view part_of(std::string_view text, std::size_t from, std::size_t size = std::string_view::npos) {
+constexpr std::string_view part_of(std::string_view text, std::size_t from,
+                                   std::size_t size = std::string_view::npos) {
   if (from >= text.size()) return {};
   const std::size_t rest = text.size() - from;
   return {text.data() + from, size < rest ? size : rest};

@@ -35,9 +35,11 @@ class TextWriter {
                              : static_cast<std::uint64_t>(value));
   }
 
-  std::size_t length() const { return length_; }        // of the whole text
+  std::size_t length() const { return length_; }  // of the whole text
   bool fits() const { return length_ < capacity_; }
-  std::string_view text() const { return {buffer_, fits() ? length_ : capacity_ - (capacity_ != 0)}; }
+  std::string_view text() const {
+    return {buffer_, fits() ? length_ : capacity_ - (capacity_ != 0)};
+  }
 
  private:
   TextWriter& number(std::uint64_t value, unsigned base) {

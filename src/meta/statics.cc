@@ -108,8 +108,10 @@ class Collector {
     const std::string name{model_.strings[record.name]};
     std::string function;
     const std::size_t digits = symbol.find_last_not_of("0123456789");
-    if (digits != std::string_view::npos && digits + 1 < symbol.size() && symbol[digits] == '.') symbol = symbol.substr(0, digits);
-    if (symbol.size() > name.size() + 1 && symbol.ends_with(name) && symbol[symbol.size() - name.size() - 1] == '.') {
+    if (digits != std::string_view::npos && digits + 1 < symbol.size() && symbol[digits] == '.')
+      symbol = symbol.substr(0, digits);
+    if (symbol.size() > name.size() + 1 && symbol.ends_with(name) &&
+        symbol[symbol.size() - name.size() - 1] == '.') {
       function = symbol.substr(0, symbol.size() - name.size() - 1);
     } else if (symbol.starts_with("_ZZ")) {
       function = function_of_local(std::string{symbol});
@@ -120,7 +122,8 @@ class Collector {
   // "ns::f(int)::x" without the arguments: "ns::f".
   static std::string function_of_local(const std::string& symbol) {
     int status = 0;
-    const std::unique_ptr<char, decltype(&std::free)> text{abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free};
+    const std::unique_ptr<char, decltype(&std::free)> text{
+        abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free};
     if (status != 0 || text == nullptr) return {};
     const std::string_view whole{text.get()};
     const std::size_t end = whole.rfind(")::");
@@ -149,7 +152,8 @@ class Collector {
       if (!is_same || record.linkage_name == 0) record.linkage_name = symbol->name;
       record.size = is_same ? symbol->symbol->size : 0;
     }
-    if (entity.owner != kNoEntity && facts_.entities[entity.owner].name == 0) qualify_by_symbol(record);
+    if (entity.owner != kNoEntity && facts_.entities[entity.owner].name == 0)
+      qualify_by_symbol(record);
     if (record.linkage_name == record.name) record.linkage_name = 0;
     return record;
   }

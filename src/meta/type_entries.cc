@@ -135,7 +135,8 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
       record.size = 8;
       record.target = type_of(die);
       // Of a pointer to member: the class, until name_member_classes() puts in its name.
-      if (die.tag == DW_TAG_ptr_to_member_type) record.first = node_of(die.reference(At::containing_type));
+      if (die.tag == DW_TAG_ptr_to_member_type)
+        record.first = node_of(die.reference(At::containing_type));
       break;
     case DW_TAG_typedef:
     case DW_TAG_template_alias:

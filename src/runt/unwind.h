@@ -27,7 +27,7 @@ struct Frame {
   Address
       cfa{};  // canonical frame address: the stack pointer before the call into it, one word above its return address
   bool is_interrupted = false;  // `pc` is the next instruction to run, not a return address
-  Address fp{};  // the frame pointer register then; 0: not known
+  Address fp{};                 // the frame pointer register then; 0: not known
   bool has_fixed_size = false;  // the distance from `sp` to `cfa` depends on the pc alone
   bool is_signal_frame =
       false;  // the trampoline that a signal handler returns to; its "caller" was interrupted

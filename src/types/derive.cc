@@ -77,8 +77,10 @@ uniqtype* pointer_to(Interner& interner, uniqtype* target) {
   if (!record->complete.load(std::memory_order_acquire)) {
     const bool pointee_is_pointer = pointee.kind == Kind::address;
     uniqtype word = *record->type;
-    word.un.address.indir_level = (pointee_is_pointer ? target->un.address.indir_level + 1u : 1u) & 0x1Fu;
-    std::atomic_ref<unsigned>(record->type->un.as_word).store(word.un.as_word, std::memory_order_relaxed);
+    word.un.address.indir_level =
+        (pointee_is_pointer ? target->un.address.indir_level + 1u : 1u) & 0x1Fu;
+    std::atomic_ref<unsigned>(record->type->un.as_word)
+        .store(word.un.as_word, std::memory_order_relaxed);
     store(record->type->related[0].un.t.ptr, target);
     store(record->type->related[1].un.t.ptr,
           pointee_is_pointer ? target->related[1].un.t.ptr : target);
@@ -96,7 +98,8 @@ uniqtype* array_of(Interner& interner, uniqtype* element, std::uint64_t count) {
     if (uniqtype* made = of.unbounded_array.load(std::memory_order_acquire)) return made;
   }
   std::uint64_t size = kUnknownSize;
-  if (!unbounded && (of.size == kUnknownSize || __builtin_mul_overflow(of.size, count, &size))) return nullptr;
+  if (!unbounded && (of.size == kUnknownSize || __builtin_mul_overflow(of.size, count, &size)))
+    return nullptr;
   char bounds_text[24];
   TextWriter bounds(bounds_text, sizeof(bounds_text));
   bounds.put('[');
@@ -120,8 +123,8 @@ uniqtype* array_of(Interner& interner, uniqtype* element, std::uint64_t count) {
   return made;
 }
 
-uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size, std::string_view name,
-                    std::string_view human_name) {
+uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size,
+                    std::string_view name, std::string_view human_name) {
   uniqtype_record* record = interner.find_or_make({.hash = hash_of_base(encoding, size, 0, 0),
                                                    .kind = Kind::base,
                                                    .detail = encoding,
@@ -140,20 +143,20 @@ DraftMember slot_member(const void* context, std::uint64_t index) {
 
 }  // namespace
 
-uniqtype* composite_of(Interner& interner, CompositeKind kind, const Hash128& hash, std::string_view name,
-                       std::string_view human_name, std::uint64_t size, const CompositeSlot* slots,
-                       std::uint64_t count) {
-  uniqtype_record* record =
-      interner.find_or_make({.hash = hash,
-                             .kind = Kind::composite,
-                             .detail = static_cast<std::uint8_t>(kind),
-                             .size = size,
-                             .count = count,
-                             .name = name,
-                             .human_name = human_name},
-                            slot_member, slots);
+uniqtype* composite_of(Interner& interner, CompositeKind kind, const Hash128& hash,
+                       std::string_view name, std::string_view human_name, std::uint64_t size,
+                       const CompositeSlot* slots, std::uint64_t count) {
+  uniqtype_record* record = interner.find_or_make({.hash = hash,
+                                                   .kind = Kind::composite,
+                                                   .detail = static_cast<std::uint8_t>(kind),
+                                                   .size = size,
+                                                   .count = count,
+                                                   .name = name,
+                                                   .human_name = human_name},
+                                                  slot_member, slots);
   if (record == nullptr) return nullptr;
-  for (std::uint64_t i = 0; i < count; ++i) store(record->type->related[i].un.memb.ptr, slots[i].type);
+  for (std::uint64_t i = 0; i < count; ++i)
+    store(record->type->related[i].un.memb.ptr, slots[i].type);
   return complete(record);
 }
 

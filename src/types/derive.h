@@ -12,14 +12,15 @@ namespace allocs::types {
 // Types made at run time from others, once per process: the same object that an image with the same type leads to. nullptr
 // when the argument is nullptr or incomplete in a way that matters, or memory runs out. Context: query; may allocate.
 uniqtype* pointer_to(Interner& interner, uniqtype* target);
-uniqtype* array_of(Interner& interner, uniqtype* element, std::uint64_t count);  // kUnbounded: no length
+uniqtype* array_of(Interner& interner, uniqtype* element,
+                   std::uint64_t count);  // kUnbounded: no length
 
 // The human name of a pointer to a type that is called `human`: "int *", "char **", "int (*)[3]". Context: signal.
 void put_pointer_name(TextWriter& out, std::string_view human);
 
 // A base type of whole bytes: `encoding` is a DW_ATE_* value.
-uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size, std::string_view name,
-                    std::string_view human_name);
+uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size,
+                    std::string_view name, std::string_view human_name);
 
 struct CompositeSlot {
   std::string_view name{};
@@ -28,9 +29,9 @@ struct CompositeSlot {
 };
 
 // A composite whose members are those slots (in order of offset); `hash` is its identity.
-uniqtype* composite_of(Interner& interner, CompositeKind kind, const Hash128& hash, std::string_view name,
-                       std::string_view human_name, std::uint64_t size, const CompositeSlot* slots,
-                       std::uint64_t count);
+uniqtype* composite_of(Interner& interner, CompositeKind kind, const Hash128& hash,
+                       std::string_view name, std::string_view human_name, std::uint64_t size,
+                       const CompositeSlot* slots, std::uint64_t count);
 
 inline constexpr std::uint8_t kEncodingBoolean = 0x2;
 inline constexpr std::uint8_t kEncodingSigned = 0x5;

@@ -15,7 +15,8 @@ void put_symbol_name(TextWriter& out, const uniqtype* u) {
   if (u == nullptr) return;
   out.put("__uniqtype__");
   for (const char* c = record_of(*u).name; *c != '\0'; ++c) {
-    const bool plain = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '_';
+    const bool plain = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
+                       (*c >= '0' && *c <= '9') || *c == '_';
     if (plain) {
       out.put(*c);
     } else if (*c == '$') {

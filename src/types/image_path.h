@@ -20,7 +20,8 @@ struct ObjectIdentity {
 };
 
 // "<directory>/ab/cdef....meta" by build-id; "<directory>/by-path/<16 hex digits>.meta" without one. Context: signal.
-inline void put_image_path(TextWriter& out, std::string_view directory, const ObjectIdentity& identity) {
+inline void put_image_path(TextWriter& out, std::string_view directory,
+                           const ObjectIdentity& identity) {
   constexpr char kDigits[] = "0123456789abcdef";
   out.put(directory).put('/');
   if (identity.build_id.empty()) {
@@ -41,7 +42,8 @@ inline void put_image_path(TextWriter& out, std::string_view directory, const Ob
 }
 
 // The user's own directory: $XDG_CACHE_HOME/allocs, else $HOME/.cache/allocs; nothing is put when both are empty.
-inline void put_user_cache(TextWriter& out, std::string_view xdg_cache_home, std::string_view home) {
+inline void put_user_cache(TextWriter& out, std::string_view xdg_cache_home,
+                           std::string_view home) {
   if (!xdg_cache_home.empty() && xdg_cache_home.front() == '/') {
     out.put(xdg_cache_home).put("/allocs");
   } else if (!home.empty()) {

@@ -8,8 +8,8 @@
 namespace allocs::types {
 namespace {
 
-StaticRecord object(TestImage& image, std::string_view name, std::uint64_t address, std::uint64_t size,
-                    std::uint32_t enclosing = kNoRecord) {
+StaticRecord object(TestImage& image, std::string_view name, std::uint64_t address,
+                    std::uint64_t size, std::uint32_t enclosing = kNoRecord) {
   StaticRecord record;
   record.name = image.text(name);
   record.address = address;

@@ -137,14 +137,15 @@ void store(uniqtype*& slot, uniqtype* value) {
 }
 
 // What is left when all indirections are followed. Bounded: a damaged image may have a pointer that points to itself.
-uniqtype* ultimate_target(const Image& image, const Claims& claims, TypeIndex index, uniqtype* nearest,
-                          unsigned& levels) {
+uniqtype* ultimate_target(const Image& image, const Claims& claims, TypeIndex index,
+                          uniqtype* nearest, unsigned& levels) {
   uniqtype* last = nearest;
   for (levels = 1; levels < 31; ++levels) {
     const TypeRecord* type = image.type(index);
     if (type == nullptr || type->kind != Kind::address) return last;
     index = type->target;
-    if (index == kNoType || image.type(index) == nullptr || claims.record(index) == nullptr) return last;
+    if (index == kNoType || image.type(index) == nullptr || claims.record(index) == nullptr)
+      return last;
     last = claims.record(index)->type;
   }
   return last;
@@ -158,13 +159,15 @@ void fill(const Image& image, const Claims& claims, TypeIndex index) {
   switch (type.kind) {
     case Kind::composite:
       for (std::size_t i = 0; i < members.size(); ++i) {
-        if (members[i].type != kNoType) store(u.related[i].un.memb.ptr, claims.record(members[i].type)->type);
+        if (members[i].type != kNoType)
+          store(u.related[i].un.memb.ptr, claims.record(members[i].type)->type);
       }
       return;
     case Kind::subprogram:
       store(u.related[0].un.t.ptr, target);
       for (std::size_t i = 0; i < members.size(); ++i) {
-        if (members[i].type != kNoType) store(u.related[i + 1].un.t.ptr, claims.record(members[i].type)->type);
+        if (members[i].type != kNoType)
+          store(u.related[i + 1].un.t.ptr, claims.record(members[i].type)->type);
       }
       return;
     case Kind::address: {
@@ -189,8 +192,8 @@ void fill(const Image& image, const Claims& claims, TypeIndex index) {
 
 }  // namespace
 
-uniqtype* instantiate(Interner& interner, const Image& image, TypeSlots slots, ScratchMemory scratch,
-                      TypeIndex index) {
+uniqtype* instantiate(Interner& interner, const Image& image, TypeSlots slots,
+                      ScratchMemory scratch, TypeIndex index) {
   if (uniqtype* ready = instantiated(slots, index)) return ready;
   if (index >= slots.size() || slots.size() != image.types().size()) return nullptr;
 

@@ -23,8 +23,8 @@ struct ScratchMemory {
 // out of range, the image is damaged there, or memory runs out.
 //
 // Context: query; may allocate. Any number of threads at once: see the essay in instantiate.cc.
-uniqtype* instantiate(Interner& interner, const Image& image, TypeSlots slots, ScratchMemory scratch,
-                      TypeIndex index);
+uniqtype* instantiate(Interner& interner, const Image& image, TypeSlots slots,
+                      ScratchMemory scratch, TypeIndex index);
 
 // The same if it has been made already. Context: signal.
 inline uniqtype* instantiated(TypeSlots slots, TypeIndex index) {

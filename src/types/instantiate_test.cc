@@ -23,19 +23,26 @@ struct Loaded {
     image = Image::open(bytes, test.size());
     slots = std::vector<std::atomic<uniqtype*>>(image->types().size());
   }
-  uniqtype* get(Interner& interner, TypeIndex index) { return instantiate(interner, *image, slots, kScratch, index); }
+  uniqtype* get(Interner& interner, TypeIndex index) {
+    return instantiate(interner, *image, slots, kScratch, index);
+  }
   std::optional<Image> image;
   std::vector<std::atomic<uniqtype*>> slots;
 };
 
 // struct node { struct node *next; int value; };  as 0: node, 1: node *, 2: int
 void add_list(TestImage& test, std::uint64_t salt = 0) {
-  const std::uint32_t first = test.add(Table::members, MemberRecord{.offset = 0, .name = test.text("next"), .type = 1});
+  const std::uint32_t first =
+      test.add(Table::members, MemberRecord{.offset = 0, .name = test.text("next"), .type = 1});
   test.add(Table::members, MemberRecord{.offset = 8, .name = test.text("value"), .type = 2});
-  TypeRecord node{.hash = {11 + salt, 12}, .size = 16, .count = 2, .name = test.text("node"), .first = first};
+  TypeRecord node{
+      .hash = {11 + salt, 12}, .size = 16, .count = 2, .name = test.text("node"), .first = first};
   node.kind = Kind::composite;
   test.add_type(node);
-  TypeRecord pointer{.hash = hash_of_address(AddressKind::pointer, node.hash), .size = 8, .name = test.text("__PTR_node"), .target = 0};
+  TypeRecord pointer{.hash = hash_of_address(AddressKind::pointer, node.hash),
+                     .size = 8,
+                     .name = test.text("__PTR_node"),
+                     .target = 0};
   pointer.kind = Kind::address;
   test.add_type(pointer);
   TypeRecord integer{.hash = hash_of_base(5, 4, 0, 0), .size = 4, .name = test.text("int$32")};
@@ -46,7 +53,9 @@ void add_list(TestImage& test, std::uint64_t salt = 0) {
 
 class Instantiate : public testing::Test {
  protected:
-  Instantiate() { interner_->open({.allocate = [](std::size_t size) { return std::calloc(1, size); }}); }
+  Instantiate() {
+    interner_->open({.allocate = [](std::size_t size) { return std::calloc(1, size); }});
+  }
   std::unique_ptr<Interner> interner_ = std::make_unique<Interner>();
 };
 
@@ -106,7 +115,8 @@ TEST_F(Instantiate, DamagedRecordsGiveNoType) {
   strange.kind = static_cast<Kind>(99);
   test.add_type(strange);
   Loaded loaded(test);
-  for (TypeIndex index = 0; index < 4; ++index) EXPECT_EQ(loaded.get(*interner_, index), nullptr) << index;
+  for (TypeIndex index = 0; index < 4; ++index)
+    EXPECT_EQ(loaded.get(*interner_, index), nullptr) << index;
 }
 
 TEST_F(Instantiate, ARecordOfAnotherShapeUnderTheSameHashNeverChangesTheFirst) {

@@ -7,7 +7,8 @@ namespace allocs::types {
 
 namespace {
 
-constexpr std::uint64_t kMostSlots = 1u << 20;  // what the 20-bit member count of a uniqtype can hold
+constexpr std::uint64_t kMostSlots = 1u
+                                     << 20;  // what the 20-bit member count of a uniqtype can hold
 
 // Lays the parts of a block out one after the other: first to know the size, then again to place them.
 class Layout {
@@ -22,7 +23,8 @@ class Layout {
   }
   char* place_text(std::string_view text) {
     char* at = place<char>(text.size() + 1);
-    if (at != nullptr && !text.empty()) std::memcpy(at, text.data(), text.size());  // the NUL is there: memory is zeroed
+    if (at != nullptr && !text.empty())
+      std::memcpy(at, text.data(), text.size());  // the NUL is there: memory is zeroed
     return at;
   }
   std::size_t size() const { return size_; }
@@ -109,7 +111,8 @@ uniqtype* Interner::find_by_name(std::string_view name) const {
   for (const auto& bucket : buckets_) {
     for (auto* record = bucket.load(std::memory_order_acquire); record != nullptr;
          record = record->next.load(std::memory_order_acquire)) {
-      if (record->complete.load(std::memory_order_acquire) && name == record->name) return record->type;
+      if (record->complete.load(std::memory_order_acquire) && name == record->name)
+        return record->type;
     }
   }
   return nullptr;
@@ -121,7 +124,8 @@ uniqtype_record* Interner::find_or_make(const TypeDraft& draft, MemberSource mem
   uniqtype_record* made = nullptr;
   for (;;) {
     uniqtype_record* head = bucket.load(std::memory_order_acquire);
-    for (auto* record = head; record != nullptr; record = record->next.load(std::memory_order_acquire)) {
+    for (auto* record = head; record != nullptr;
+         record = record->next.load(std::memory_order_acquire)) {
       if (record->hash == draft.hash) return has_shape(*record, draft) ? record : nullptr;
     }
     if (made == nullptr) made = make(draft, members, context);

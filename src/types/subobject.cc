@@ -5,7 +5,8 @@ namespace allocs::types {
 
 namespace {
 
-bool element_at(const uniqtype& array, std::uint64_t extent, std::uint64_t offset, Subobject& found) {
+bool element_at(const uniqtype& array, std::uint64_t extent, std::uint64_t offset,
+                Subobject& found) {
   const uniqtype* element = array.related[0].un.t.ptr;
   if (element == nullptr) return false;
   const std::uint64_t size = size_of(*element);
@@ -25,7 +26,8 @@ std::uint64_t member_extent(const uniqtype& member, std::uint64_t offset, std::u
   return flexible && extent > offset ? extent - offset : 0;
 }
 
-bool covers(const uniqtype& member, std::uint64_t member_offset, std::uint64_t size, std::uint64_t at) {
+bool covers(const uniqtype& member, std::uint64_t member_offset, std::uint64_t size,
+            std::uint64_t at) {
   if (at < member_offset || at - member_offset >= size) return false;
   const uniqtype_record& record = record_of(member);
   if (record.bit_size == 0) return true;
@@ -33,7 +35,8 @@ bool covers(const uniqtype& member, std::uint64_t member_offset, std::uint64_t s
   return record.bit_offset < byte + 8 && record.bit_offset + record.bit_size > byte;
 }
 
-bool member_at(const uniqtype& composite, std::uint64_t extent, std::uint64_t offset, Subobject& found) {
+bool member_at(const uniqtype& composite, std::uint64_t extent, std::uint64_t offset,
+               Subobject& found) {
   const uniqtype_record& record = record_of(composite);
   bool any = false;
   for (std::uint64_t i = 0; i < record.count; ++i) {

@@ -12,9 +12,10 @@ struct Subobject {
   const uniqtype* type = nullptr;
   std::uint64_t offset = 0;  // of the subobject in the object
   std::uint64_t size = 0;
-  std::uint64_t index = 0;  // of the member or element
+  std::uint64_t index = 0;       // of the member or element
   const char* member = nullptr;  // nullptr for an element
-  bool ambiguous = false;        // other members cover the byte as well: a union, or bit-fields that share it
+  bool ambiguous =
+      false;  // other members cover the byte as well: a union, or bit-fields that share it
 };
 
 // The subobject of `u` that contains byte `offset`, where the whole object has `extent` bytes (which bounds an array without a length

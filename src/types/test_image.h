@@ -42,12 +42,15 @@ class TestImage {
       content.resize((content.size() + 7) / 8 * 8);
     }
     out.size = sizeof(ImageHeader) + content.size();
-    out.content_checksum = image_checksum(reinterpret_cast<const unsigned char*>(content.data()), content.size());
+    out.content_checksum =
+        image_checksum(reinterpret_cast<const unsigned char*>(content.data()), content.size());
     out.header_checksum = 0;
     out.header_checksum = image_checksum(reinterpret_cast<const unsigned char*>(&out), sizeof(out));
     words_.assign(out.size / 8, 0);
     std::memcpy(words_.data(), &out, sizeof(out));
-    if (!content.empty()) std::memcpy(reinterpret_cast<char*>(words_.data()) + sizeof(out), content.data(), content.size());
+    if (!content.empty())
+      std::memcpy(reinterpret_cast<char*>(words_.data()) + sizeof(out), content.data(),
+                  content.size());
     return reinterpret_cast<const std::byte*>(words_.data());
   }
   std::size_t size() const { return words_.size() * 8; }

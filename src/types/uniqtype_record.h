@@ -17,7 +17,7 @@
 struct uniqtype_record {
   allocs::Hash128 hash;
   std::atomic<uniqtype_record*> next;  // in its bucket
-  std::atomic<bool> complete;          // this and everything reachable from it has its `related` filled
+  std::atomic<bool> complete;  // this and everything reachable from it has its `related` filled
   allocs::types::Kind kind;
   std::uint8_t detail;
   std::uint8_t flags;

@@ -20,7 +20,9 @@ namespace {
 
 class UniqtypeTest : public testing::Test {
  protected:
-  UniqtypeTest() { interner_->open({.allocate = [](std::size_t n) { return std::calloc(1, n); }}); }
+  UniqtypeTest() {
+    interner_->open({.allocate = [](std::size_t n) { return std::calloc(1, n); }});
+  }
 
   uniqtype* int32() { return base_type(*interner_, kEncodingSigned, 4, "int$32", "int"); }
   uniqtype* character() {
@@ -83,13 +85,16 @@ TEST_F(UniqtypeTest, MacrosReadTheFields) {
 }
 
 TEST_F(UniqtypeTest, SubobjectsAreFoundByOffset) {
-  const CompositeSlot slots[] = {{"a", 0, int32()}, {"rest", 8, array_of(*interner_, character(), kUnbounded)}};
-  uniqtype* composite = composite_of(*interner_, CompositeKind::structure, Hash128{1, 2}, "s", "struct s", 8, slots, 2);
+  const CompositeSlot slots[] = {{"a", 0, int32()},
+                                 {"rest", 8, array_of(*interner_, character(), kUnbounded)}};
+  uniqtype* composite = composite_of(*interner_, CompositeKind::structure, Hash128{1, 2}, "s",
+                                     "struct s", 8, slots, 2);
   Subobject found;
   ASSERT_TRUE(subobject_at(*composite, 20, 2, found));
   EXPECT_STREQ(found.member, "a");
   EXPECT_FALSE(subobject_at(*composite, 20, 5, found)) << "padding";
-  ASSERT_TRUE(subobject_at(*composite, 20, 11, found)) << "a flexible member reaches to the end of the block";
+  ASSERT_TRUE(subobject_at(*composite, 20, 11, found))
+      << "a flexible member reaches to the end of the block";
   EXPECT_EQ(found.offset, 8u);
   EXPECT_EQ(found.size, 12u);
   ASSERT_TRUE(subobject_at(*found.type, found.size, 3, found));
@@ -108,7 +113,8 @@ TEST_F(UniqtypeTest, ThreadsThatDeriveTheSameTypesGetTheSameObjects) {
   std::vector<std::thread> threads;
   for (auto& mine : made) {
     threads.emplace_back([&] {
-      for (int i = 0; i < kTypes; ++i) mine.push_back(pointer_to(*interner_, array_of(*interner_, element, i)));
+      for (int i = 0; i < kTypes; ++i)
+        mine.push_back(pointer_to(*interner_, array_of(*interner_, element, i)));
     });
   }
   for (auto& thread : threads) thread.join();

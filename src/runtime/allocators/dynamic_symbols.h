@@ -28,11 +28,20 @@ class DynamicSymbols {
   DynamicSymbols(std::uint64_t bias, const ElfW(Dyn) * dynamic) : bias_(bias) {
     for (const ElfW(Dyn)* entry = dynamic; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
       switch (entry->d_tag) {
-        case DT_SYMTAB: symbols_ = at<ElfW(Sym)>(entry->d_un.d_ptr); break;
-        case DT_STRTAB: strings_ = at<char>(entry->d_un.d_ptr); break;
-        case DT_GNU_HASH: gnu_hash_ = at<std::uint32_t>(entry->d_un.d_ptr); break;
-        case DT_HASH: sysv_hash_ = at<std::uint32_t>(entry->d_un.d_ptr); break;
-        default: break;
+        case DT_SYMTAB:
+          symbols_ = at<ElfW(Sym)>(entry->d_un.d_ptr);
+          break;
+        case DT_STRTAB:
+          strings_ = at<char>(entry->d_un.d_ptr);
+          break;
+        case DT_GNU_HASH:
+          gnu_hash_ = at<std::uint32_t>(entry->d_un.d_ptr);
+          break;
+        case DT_HASH:
+          sysv_hash_ = at<std::uint32_t>(entry->d_un.d_ptr);
+          break;
+        default:
+          break;
       }
     }
   }
@@ -64,7 +73,8 @@ class DynamicSymbols {
     const auto type = ELF64_ST_TYPE(symbol.st_info);
     const char* const own = strings_ + symbol.st_name;
     return symbol.st_shndx != SHN_UNDEF && symbol.st_value != 0 &&
-           (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_OBJECT || type == STT_NOTYPE) &&
+           (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_OBJECT ||
+            type == STT_NOTYPE) &&
            std::memcmp(own, name.data(), name.size()) == 0 && own[name.size()] == '\0';
   }
 
@@ -84,7 +94,8 @@ class DynamicSymbols {
     if (number < first_symbol) return nullptr;
     for (;; ++number) {
       const std::uint32_t chain = chains[number - first_symbol];
-      if ((chain | 1) == (hash | 1) && is_definition_of(symbols_[number], name.text)) return &symbols_[number];
+      if ((chain | 1) == (hash | 1) && is_definition_of(symbols_[number], name.text))
+        return &symbols_[number];
       if ((chain & 1) != 0) return nullptr;
     }
   }
@@ -99,14 +110,15 @@ class DynamicSymbols {
     const std::uint32_t* const buckets = sysv_hash_ + 2;
     const std::uint32_t* const chains = buckets + bucket_count;
     if (bucket_count == 0) return nullptr;
-    for (std::uint32_t number = buckets[hash % bucket_count]; number != 0; number = chains[number]) {
+    for (std::uint32_t number = buckets[hash % bucket_count]; number != 0;
+         number = chains[number]) {
       if (is_definition_of(symbols_[number], name)) return &symbols_[number];
     }
     return nullptr;
   }
 
   std::uint64_t bias_;
-  const ElfW(Sym)* symbols_ = nullptr;
+  const ElfW(Sym) * symbols_ = nullptr;
   const char* strings_ = nullptr;
   const std::uint32_t* gnu_hash_ = nullptr;
   const std::uint32_t* sysv_hash_ = nullptr;

@@ -65,17 +65,21 @@ void erase(void* block) {
 std::uint32_t site_bits_for(Call call) {
   for (int level = 0;; ++level) {
     const SiteSlot& slot = slot_outside_wrappers(call);
-    if (holds(slot, call.return_address)) [[likely]] return site_bits_of(load_acquire(slot.cells));
+    if (holds(slot, call.return_address)) [[likely]]
+      return site_bits_of(load_acquire(slot.cells));
     const Site site = site_for(raw(address_of(call.return_address)));
-    if (site.way_out.bits == 0 || level == kMaximumWrappers || !step_out(call, site.way_out)) return site.bits;
+    if (site.way_out.bits == 0 || level == kMaximumWrappers || !step_out(call, site.way_out))
+      return site.bits;
   }
 }
 
 // As insert(), with a short road for small blocks.
-[[gnu::always_inline]] inline void insert_again(void* block, std::size_t size, std::uint32_t site_bits) {
+[[gnu::always_inline]] inline void insert_again(void* block, std::size_t size,
+                                                std::uint32_t site_bits) {
   const std::uint64_t start = raw(address_of(block));
   const std::uint64_t leaf = leaf_of(start);
-  if (leaf == 0 || size >= kBigBlock) [[unlikely]] return insert(block, size, site_bits);
+  if (leaf == 0 || size >= kBigBlock) [[unlikely]]
+    return insert(block, size, site_bits);
   std::uint32_t code = static_cast<std::uint32_t>(size);
   if (size > kMaximumShortSize) {
     store_relaxed(cell_in(leaf, start)[1], size_cell(size));
@@ -105,7 +109,8 @@ template <Granularity kG>
   return word == 0 ? OldBlock{} : old_block<kFine>(word, start);
 }
 [[gnu::always_inline]] inline OldBlock old_block(std::uint64_t start) {
-  if (start >= raw(kEndOfUserAddresses)) [[unlikely]] return {};
+  if (start >= raw(kEndOfUserAddresses)) [[unlikely]]
+    return {};
   const std::uint64_t word = leaf_of(start);
   return word == 0 ? old_fine_block(start) : old_block<kCoarse>(word, start);
 }
@@ -157,7 +162,8 @@ void freed_without_leaf(void* block) {
 
 void* reallocate(void* block, std::size_t size, const void* caller) {
   const SiteSlot& slot = slot_of(caller);
-  if (!holds(slot, caller)) [[unlikely]] return reallocate_slowly(block, size, caller);
+  if (!holds(slot, caller)) [[unlikely]]
+    return reallocate_slowly(block, size, caller);
   return reallocate_for(block, size, site_bits_of(load_acquire(slot.cells)));
 }
 

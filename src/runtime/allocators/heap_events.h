@@ -32,7 +32,8 @@ void* reallocate(void* block, std::size_t size, const void* caller);
   constexpr std::uint64_t kMask = (kSiteSlots - 1) * sizeof(SiteSlot);
   static_assert(sizeof(SiteSlot) == 2 << kSiteSlotShift);
   const std::uint64_t offset = reinterpret_cast<std::uint64_t>(caller) * 2 & kMask;
-  return *reinterpret_cast<const SiteSlot*>(reinterpret_cast<const char*>(g_hot.sites.data()) + offset);
+  return *reinterpret_cast<const SiteSlot*>(reinterpret_cast<const char*>(g_hot.sites.data()) +
+                                            offset);
 }
 // One aligned word, compared in memory: an atomic load would cost an instruction.
 [[gnu::always_inline]] inline bool holds(const SiteSlot& slot, const void* caller) {
@@ -43,9 +44,11 @@ void* reallocate(void* block, std::size_t size, const void* caller);
 // so plain, or not in the cache.
 [[gnu::always_inline]] inline const SiteSlot* slot_outside_wrapper(Call call) {
   const SiteSlot& slot = slot_of(call.return_address);
-  if (slot.return_address != (reinterpret_cast<std::uint64_t>(call.return_address) | kInWrapper)) return nullptr;
+  if (slot.return_address != (reinterpret_cast<std::uint64_t>(call.return_address) | kInWrapper))
+    return nullptr;
   const runt::PackedRule rule{slot.cells};
-  if (rule.base_is_rbp() || call.cfa == 0) [[unlikely]] return nullptr;
+  if (rule.base_is_rbp() || call.cfa == 0) [[unlikely]]
+    return nullptr;
   const void* const outer = reinterpret_cast<void* const*>(call.cfa + rule.cfa_offset())[-1];
   const SiteSlot& outer_slot = slot_of(outer);
   return holds(outer_slot, outer) ? &outer_slot : nullptr;
@@ -55,7 +58,8 @@ void* reallocate(void* block, std::size_t size, const void* caller);
 [[gnu::always_inline]] inline const SiteSlot& slot_outside_wrappers(Call& call) {
   for (int level = 0; level < kMaximumWrappers; ++level) {
     const SiteSlot& slot = slot_of(call.return_address);
-    if (slot.return_address != (reinterpret_cast<std::uint64_t>(call.return_address) | kInWrapper)) return slot;
+    if (slot.return_address != (reinterpret_cast<std::uint64_t>(call.return_address) | kInWrapper))
+      return slot;
     if (!step_out(call, runt::PackedRule{slot.cells})) return slot;
   }
   return slot_of(call.return_address);
@@ -75,25 +79,32 @@ void* reallocate(void* block, std::size_t size, const void* caller);
 // bits + kCode + the bit that says in which half of its cell a block starts, in two instructions.
 template <int kCode>
 [[gnu::always_inline]] inline index::Cell with_half(std::uint32_t bits, std::uint64_t start) {
-  asm("bt $4, %1\n\tadc %2, %0" : "+r"(bits) : "r"(static_cast<std::uint32_t>(start)), "i"(kCode) : "cc");
+  asm("bt $4, %1\n\tadc %2, %0"
+      : "+r"(bits)
+      : "r"(static_cast<std::uint32_t>(start)), "i"(kCode)
+      : "cc");
   return bits;
 }
 
 // Allocates with `allocate()` for a caller that the slot holds. What is needed after the call is made before it, and waits in one
 // register: the start cell of a short block; of a longer one, both cells.
 template <typename Allocate>
-[[gnu::always_inline]] inline void* allocate_short(std::size_t size, const SiteSlot& slot, Allocate allocate) {
-  const std::uint32_t bits = site_bits_of(slot.cells) + static_cast<std::uint32_t>(size << index::kSizeShift);
+[[gnu::always_inline]] inline void* allocate_short(std::size_t size, const SiteSlot& slot,
+                                                   Allocate allocate) {
+  const std::uint32_t bits =
+      site_bits_of(slot.cells) + static_cast<std::uint32_t>(size << index::kSizeShift);
   void* const block = allocate();
   const auto start = reinterpret_cast<std::uint64_t>(block);
   const index::Cell cell = with_half<0>(bits, start);
   const std::uint64_t leaf = leaf_of(start);
-  if (leaf == 0) [[unlikely]] return allocated_short(block, cell);
+  if (leaf == 0) [[unlikely]]
+    return allocated_short(block, cell);
   index::store_release(*cell_in(leaf, start), cell);
   return block;
 }
 template <typename Allocate>
-[[gnu::always_inline]] inline void* allocate_longer(std::size_t size, const SiteSlot& slot, Allocate allocate) {
+[[gnu::always_inline]] inline void* allocate_longer(std::size_t size, const SiteSlot& slot,
+                                                    Allocate allocate) {
   std::uint64_t cells = slot.cells + size;  // less than 1024: it fits the size cell
   void* const block = allocate();
   const auto start = reinterpret_cast<std::uint64_t>(block);
@@ -101,7 +112,8 @@ template <typename Allocate>
   const std::uint64_t leaf = leaf_of(start);
   constexpr int kCode = index::kSizeInOneCell << index::kSizeShift;
   const index::Cell cell = with_half<kCode>(site_bits_of(cells), start);
-  if (leaf == 0) [[unlikely]] return allocated_longer(block, cell, size_cell);
+  if (leaf == 0) [[unlikely]]
+    return allocated_longer(block, cell, size_cell);
   index::store_relaxed(cell_in(leaf, start)[1], size_cell);
   index::store_release(*cell_in(leaf, start), cell);
   return block;
@@ -110,8 +122,10 @@ template <typename Allocate>
 [[gnu::always_inline]] inline void freed(void* block) {
   const auto start = reinterpret_cast<std::uint64_t>(block);
   const std::uint64_t leaf = leaf_of(start);
-  if (leaf == 0) [[unlikely]] return freed_without_leaf(block);
-  index::store_release(reinterpret_cast<index::Cell*>(leaf)[start >> index::kCoarse.cell_shift], index::Cell{0});
+  if (leaf == 0) [[unlikely]]
+    return freed_without_leaf(block);
+  index::store_release(reinterpret_cast<index::Cell*>(leaf)[start >> index::kCoarse.cell_shift],
+                       index::Cell{0});
 }
 
 }  // namespace allocs::allocators

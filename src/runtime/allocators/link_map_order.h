@@ -17,18 +17,23 @@ inline const link_map* our_object() {
 }
 
 // The first object from `from` up to (not including) `stop` that defines `name`; we do not count.
-inline const link_map* definer_of(const SymbolName& name, const link_map* from, const link_map* stop = nullptr) {
-  for (const link_map* object = from; object != stop && object != nullptr; object = object->l_next) {
+inline const link_map* definer_of(const SymbolName& name, const link_map* from,
+                                  const link_map* stop = nullptr) {
+  for (const link_map* object = from; object != stop && object != nullptr;
+       object = object->l_next) {
     if (object->l_ld != _DYNAMIC && DynamicSymbols(*object).find(name) != nullptr) return object;
   }
   return nullptr;
 }
 
 // The same, for those who want the definition itself.
-inline void* definition_of(const SymbolName& name, const link_map* from, const link_map* stop = nullptr) {
-  for (const link_map* object = from; object != stop && object != nullptr; object = object->l_next) {
+inline void* definition_of(const SymbolName& name, const link_map* from,
+                           const link_map* stop = nullptr) {
+  for (const link_map* object = from; object != stop && object != nullptr;
+       object = object->l_next) {
     if (object->l_ld == _DYNAMIC) continue;
-    if (void* const found = DynamicSymbols(*object).address_of(name); found != nullptr) return found;
+    if (void* const found = DynamicSymbols(*object).address_of(name); found != nullptr)
+      return found;
   }
   return nullptr;
 }

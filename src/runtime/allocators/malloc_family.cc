@@ -135,9 +135,11 @@ void find_functions(const Scope& scope) {
 
 }  // namespace
 
-constinit MallocFamily g_next{first_malloc,        first_free,           first_calloc, first_realloc,
-                              first_memalign,      first_aligned_alloc,  first_posix_memalign,
-                              first_valloc,        first_pvalloc,        first_malloc_usable_size};
+constinit MallocFamily g_next{first_malloc,         first_free,
+                              first_calloc,         first_realloc,
+                              first_memalign,       first_aligned_alloc,
+                              first_posix_memalign, first_valloc,
+                              first_pvalloc,        first_malloc_usable_size};
 
 void find_malloc_family() {
   open_root();
@@ -155,7 +157,8 @@ void find_malloc_family() {
   const link_map* const first = definer_of("malloc", _r_debug.r_map, self);
   const link_map* const bypassing = self == nullptr ? definer : first;
   if (kind == MallocKind::foreign) open_fine_directory();
-  find_functions(kind == MallocKind::foreign ? Scope{definer, definer->l_next} : Scope{definer, nullptr});
+  find_functions(kind == MallocKind::foreign ? Scope{definer, definer->l_next}
+                                             : Scope{definer, nullptr});
   find_operators(from, kind == MallocKind::foreign ? definer : nullptr);
   if (bypassing != nullptr) {
     kind = MallocKind::bypassed;
@@ -163,7 +166,8 @@ void find_malloc_family() {
   }
   g_root.malloc_owner_path = address_of((bypassing != nullptr ? bypassing : definer)->l_name);
   store_release(g_root.malloc_kind, kind);
-  const link_map* const libc = kind == MallocKind::libc ? definer : definer_of("gnu_get_libc_version", _r_debug.r_map);
+  const link_map* const libc =
+      kind == MallocKind::libc ? definer : definer_of("gnu_get_libc_version", _r_debug.r_map);
   if (libc != nullptr) set_loader_lookup(DynamicSymbols(*libc).address_of("_dl_find_object"));
 }
 

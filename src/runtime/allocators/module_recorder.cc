@@ -43,8 +43,12 @@ constinit std::uint64_t g_loads_seen = 0;         // dl_iterate_phdr's counters 
 constinit std::uint64_t g_unloads_seen = 0;
 
 // Fields of a record that only the recorder uses.
-ModuleRecord* next_new(const ModuleRecord& record) { return reinterpret_cast<ModuleRecord*>(record.unused[0]); }
-void set_next_new(ModuleRecord& record, ModuleRecord* next) { record.unused[0] = raw(address_of(next)); }
+ModuleRecord* next_new(const ModuleRecord& record) {
+  return reinterpret_cast<ModuleRecord*>(record.unused[0]);
+}
+void set_next_new(ModuleRecord& record, ModuleRecord* next) {
+  record.unused[0] = raw(address_of(next));
+}
 std::uint64_t& pass_of(ModuleRecord& record) { return record.unused[1]; }
 
 // What is known of an object when it is noted.
@@ -69,7 +73,8 @@ ModuleRecord* new_record() {
   if (place.chunk >= kModuleChunks) return nullptr;
   Address& chunk = g_root.module_chunks[place.chunk];
   if (chunk == Address{}) {
-    void* const made = allocate_chunk(chunk_capacity<kModuleFirstShift>(place.chunk) * sizeof(ModuleRecord));
+    void* const made =
+        allocate_chunk(chunk_capacity<kModuleFirstShift>(place.chunk) * sizeof(ModuleRecord));
     if (made == nullptr) return nullptr;
     store_release(chunk, address_of(made));
   }
@@ -98,19 +103,22 @@ std::span<const ModuleSpan> spans_of(const ModuleSnapshot* snapshot) {
   if (snapshot == nullptr) return {};
   return {reinterpret_cast<const ModuleSpan*>(snapshot + 1), snapshot->count};
 }
-ModuleSnapshot* current_snapshot() { return reinterpret_cast<ModuleSnapshot*>(raw(g_root.module_snapshot)); }
+ModuleSnapshot* current_snapshot() {
+  return reinterpret_cast<ModuleSnapshot*>(raw(g_root.module_snapshot));
+}
 
 // Replaces the snapshot: what is still there of the old one, and what is new. Two buffers take turns; a reader that was
 // overtaken twice sees the generation change and starts again.
 void publish_snapshot() {
   ModuleSnapshot* const old = current_snapshot();
   std::uint32_t needed = static_cast<std::uint32_t>(spans_of(old).size());
-  for (ModuleRecord* record = g_new_records; record != nullptr; record = next_new(*record)) ++needed;
+  for (ModuleRecord* record = g_new_records; record != nullptr; record = next_new(*record))
+    ++needed;
   ModuleSnapshot* next = g_spare_snapshot;
   if (next == nullptr || next->capacity < needed) {
     const std::uint32_t capacity = std::max(16u, needed * 2);
-    next = static_cast<ModuleSnapshot*>(
-        allocate_own(sizeof(ModuleSnapshot) + capacity * sizeof(ModuleSpan), alignof(std::uint64_t)));
+    next = static_cast<ModuleSnapshot*>(allocate_own(
+        sizeof(ModuleSnapshot) + capacity * sizeof(ModuleSpan), alignof(std::uint64_t)));
     if (next == nullptr) return;
     next->capacity = capacity;
   }
@@ -125,7 +133,8 @@ void publish_snapshot() {
     if (is_present(*record)) spans[count++] = {record->begin, record->end, record->instance, 0};
   }
   g_new_records = nullptr;
-  std::sort(spans, spans + count, [](const ModuleSpan& a, const ModuleSpan& b) { return a.begin < b.begin; });
+  std::sort(spans, spans + count,
+            [](const ModuleSpan& a, const ModuleSpan& b) { return a.begin < b.begin; });
   next->count = count;
   store_release(g_root.module_generation, g_root.module_generation + 1);
   store_release(next->generation, g_root.module_generation * 2);
@@ -147,7 +156,8 @@ AddressRange range_of(const LoadedObject& object) {
     const ElfW(Phdr)& header = object.phdrs[i];
     if (header.p_type != PT_LOAD) continue;
     begin = std::min<std::uint64_t>(begin, header.p_vaddr & ~std::uint64_t{4095});
-    end = std::max<std::uint64_t>(end, (header.p_vaddr + header.p_memsz + 4095) & ~std::uint64_t{4095});
+    end = std::max<std::uint64_t>(end,
+                                  (header.p_vaddr + header.p_memsz + 4095) & ~std::uint64_t{4095});
   }
   if (begin >= end) return {};
   return {Address{begin + object.bias}, Address{end + object.bias}};
@@ -157,8 +167,9 @@ AddressRange range_of(const LoadedObject& object) {
 bool is_loaded_part(const LoadedObject& object, const ElfW(Phdr) & part) {
   for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
     const ElfW(Phdr)& header = object.phdrs[i];
-    if (header.p_type == PT_LOAD && (header.p_flags & PF_R) != 0 && part.p_vaddr >= header.p_vaddr &&
-        part.p_filesz <= header.p_filesz && part.p_vaddr - header.p_vaddr <= header.p_filesz - part.p_filesz) {
+    if (header.p_type == PT_LOAD && (header.p_flags & PF_R) != 0 &&
+        part.p_vaddr >= header.p_vaddr && part.p_filesz <= header.p_filesz &&
+        part.p_vaddr - header.p_vaddr <= header.p_filesz - part.p_filesz) {
       return true;
     }
   }
@@ -170,19 +181,23 @@ elf::BuildId build_id_of(const LoadedObject& object) {
     const ElfW(Phdr)& header = object.phdrs[i];
     if (header.p_type != PT_NOTE || !is_loaded_part(object, header)) continue;
     const Address begin{object.bias + header.p_vaddr};
-    const auto id = elf::find_build_id(TrustedMemory{}, AddressRange{begin, begin + header.p_filesz}, header.p_align);
+    const auto id = elf::find_build_id(
+        TrustedMemory{}, AddressRange{begin, begin + header.p_filesz}, header.p_align);
     if (id) return *id;
   }
   return {};
 }
 
-bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::BuildId& id, const char* path) {
-  if (record.begin != range.begin || record.end != range.end || record.build_id_size != id.size) return false;
+bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::BuildId& id,
+                    const char* path) {
+  if (record.begin != range.begin || record.end != range.end || record.build_id_size != id.size)
+    return false;
   if (std::memcmp(record.build_id.data(), id.bytes, id.size) != 0) return false;
   return std::strcmp(reinterpret_cast<const char*>(raw(record.path)), path) == 0;
 }
 
-void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range, const elf::BuildId& id) {
+void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range,
+          const elf::BuildId& id) {
   record.bias = object.bias;
   record.begin = range.begin;
   record.end = range.end;
@@ -267,8 +282,8 @@ ModuleRecord* note_loader_object(const LoaderObject& found) {
   if (!headers || found.object == nullptr) return nullptr;
   const char* const path = found.object->l_name;
   return note({found.object->l_addr, path != nullptr ? path : "",
-               reinterpret_cast<const ElfW(Phdr)*>(raw(headers->at)), static_cast<std::uint32_t>(headers->count),
-               found.object, 0});
+               reinterpret_cast<const ElfW(Phdr)*>(raw(headers->at)),
+               static_cast<std::uint32_t>(headers->count), found.object, 0});
 }
 
 // Objects of other namespaces (dlmopen), which dl_iterate_phdr does not tell. The loader's lock is held.
@@ -321,7 +336,8 @@ int visit(dl_phdr_info* object, std::size_t, void* argument) {
   const char* path = object->dlpi_name != nullptr ? object->dlpi_name : "";
   if (walk.is_first) {
     walk.is_first = false;
-    if (g_pass != 0 && object->dlpi_adds == g_loads_seen && object->dlpi_subs == g_unloads_seen) return 1;
+    if (g_pass != 0 && object->dlpi_adds == g_loads_seen && object->dlpi_subs == g_unloads_seen)
+      return 1;
     walk.changed = true;
     ++g_pass;
     g_loads_seen = object->dlpi_adds;
@@ -329,8 +345,8 @@ int visit(dl_phdr_info* object, std::size_t, void* argument) {
     note_other_namespaces();
     if (path[0] == '\0') path = executable_path(buffer, sizeof buffer);
   }
-  note({object->dlpi_addr, path, object->dlpi_phdr, object->dlpi_phnum, object_with_dynamic(*object),
-        object->dlpi_tls_modid});
+  note({object->dlpi_addr, path, object->dlpi_phdr, object->dlpi_phnum,
+        object_with_dynamic(*object), object->dlpi_tls_modid});
   return 0;
 }
 
@@ -367,7 +383,8 @@ ModuleRecord* present_record_at(Address a) {
 ModuleOfCode module_of_code(Address a) {
   if (load_acquire(g_root.module_snapshot) == Address{} && !refresh_modules()) return {};
   ModuleRecord* record = present_record_at(a);
-  if (record != nullptr && load_acquire(record->state) == ModuleState::loaded && agrees_with_loader(a, *record)) {
+  if (record != nullptr && load_acquire(record->state) == ModuleState::loaded &&
+      agrees_with_loader(a, *record)) {
     return answer(record);
   }
   if (record == nullptr && g_find_object != nullptr) {
@@ -405,6 +422,8 @@ void module_is_closing(const void* handle) {
   fetch_add(g_root.modules_changed, std::uint64_t{1});
 }
 
-void set_loader_lookup(void* dl_find_object) { g_find_object = reinterpret_cast<FindObject>(dl_find_object); }
+void set_loader_lookup(void* dl_find_object) {
+  g_find_object = reinterpret_cast<FindObject>(dl_find_object);
+}
 
 }  // namespace allocs::allocators

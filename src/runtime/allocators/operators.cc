@@ -95,7 +95,8 @@ void withdraw_operators(const link_map& self) {
   low &= ~(kPageSize - 1);
   if (!raw_syscall(SYS_mprotect, low, high - low, PROT_READ | PROT_WRITE).ok()) return;
   for (const SymbolName& name : kOperatorNames) {
-    if (auto* const symbol = const_cast<ElfW(Sym)*>(symbols.find(name)); symbol != nullptr) symbol->st_value = 0;
+    if (auto* const symbol = const_cast<ElfW(Sym)*>(symbols.find(name)); symbol != nullptr)
+      symbol->st_value = 0;
   }
   raw_syscall(SYS_mprotect, low, high - low, PROT_READ);
 }
@@ -106,14 +107,16 @@ constinit OperatorFamily g_operators = at_first(std::make_integer_sequence<int, 
 
 void find_operators(const link_map* from, const link_map* recorded) {
   const link_map* const usual = definer_of(kOperatorNames[0], from);
-  const bool has_any = usual != nullptr || definer_of(kOperatorNames[kNewOperators], from) != nullptr;
+  const bool has_any =
+      usual != nullptr || definer_of(kOperatorNames[kNewOperators], from) != nullptr;
   for (int number = 0; number < kOperatorCount; ++number) {
     if (!has_any) {
       set_operator(number, nullptr, kForms.absent[number]);
       continue;
     }
     const link_map* definer = usual;
-    void* next = usual == nullptr ? nullptr : DynamicSymbols(*usual).address_of(kOperatorNames[number]);
+    void* next =
+        usual == nullptr ? nullptr : DynamicSymbols(*usual).address_of(kOperatorNames[number]);
     if (next == nullptr) {
       definer = definer_of(kOperatorNames[number], from);
       if (definer != nullptr) next = DynamicSymbols(*definer).address_of(kOperatorNames[number]);

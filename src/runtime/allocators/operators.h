@@ -10,27 +10,27 @@
 // C++'s operators new and delete, by their Itanium names. Plain, array, nothrow, aligned, sized: all take at most three words.
 namespace allocs::allocators {
 
-#define ALLOCS_NEW_OPERATORS(X)           \
-  X(0, _Znwm)                             \
-  X(1, _Znam)                             \
-  X(2, _ZnwmRKSt9nothrow_t)               \
-  X(3, _ZnamRKSt9nothrow_t)               \
-  X(4, _ZnwmSt11align_val_t)              \
-  X(5, _ZnamSt11align_val_t)              \
+#define ALLOCS_NEW_OPERATORS(X)            \
+  X(0, _Znwm)                              \
+  X(1, _Znam)                              \
+  X(2, _ZnwmRKSt9nothrow_t)                \
+  X(3, _ZnamRKSt9nothrow_t)                \
+  X(4, _ZnwmSt11align_val_t)               \
+  X(5, _ZnamSt11align_val_t)               \
   X(6, _ZnwmSt11align_val_tRKSt9nothrow_t) \
   X(7, _ZnamSt11align_val_tRKSt9nothrow_t)
 
-#define ALLOCS_DELETE_OPERATORS(X)         \
-  X(8, _ZdlPv)                             \
-  X(9, _ZdaPv)                             \
-  X(10, _ZdlPvRKSt9nothrow_t)              \
-  X(11, _ZdaPvRKSt9nothrow_t)              \
-  X(12, _ZdlPvm)                           \
-  X(13, _ZdaPvm)                           \
-  X(14, _ZdlPvSt11align_val_t)             \
-  X(15, _ZdaPvSt11align_val_t)             \
-  X(16, _ZdlPvmSt11align_val_t)            \
-  X(17, _ZdaPvmSt11align_val_t)            \
+#define ALLOCS_DELETE_OPERATORS(X)           \
+  X(8, _ZdlPv)                               \
+  X(9, _ZdaPv)                               \
+  X(10, _ZdlPvRKSt9nothrow_t)                \
+  X(11, _ZdaPvRKSt9nothrow_t)                \
+  X(12, _ZdlPvm)                             \
+  X(13, _ZdaPvm)                             \
+  X(14, _ZdlPvSt11align_val_t)               \
+  X(15, _ZdaPvSt11align_val_t)               \
+  X(16, _ZdlPvmSt11align_val_t)              \
+  X(17, _ZdaPvmSt11align_val_t)              \
   X(18, _ZdlPvSt11align_val_tRKSt9nothrow_t) \
   X(19, _ZdaPvSt11align_val_tRKSt9nothrow_t)
 

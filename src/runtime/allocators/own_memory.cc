@@ -20,7 +20,9 @@ constexpr std::size_t kPageSize = 4096;
 constexpr std::size_t kBlockSize = std::size_t{1} << 18;
 constexpr int kMadviseWipeOnFork = 18;
 
-constexpr std::size_t whole_pages(std::size_t size) { return (size + kPageSize - 1) & ~(kPageSize - 1); }
+constexpr std::size_t whole_pages(std::size_t size) {
+  return (size + kPageSize - 1) & ~(kPageSize - 1);
+}
 
 // The first chunk of ranges and the first block of bytes: most processes need no more.
 constinit std::array<OwnRange, std::size_t{1} << kOwnRangeFirstShift> g_first_ranges{};
@@ -50,7 +52,8 @@ OwnRange* range_at(std::uint64_t number) {
   if (place.chunk >= kOwnRangeChunks) return nullptr;
   Address chunk = load_acquire(g_root.own_range_chunks[place.chunk]);
   if (chunk == Address{}) {
-    const std::size_t size = whole_pages(chunk_capacity<kOwnRangeFirstShift>(place.chunk) * sizeof(OwnRange));
+    const std::size_t size =
+        whole_pages(chunk_capacity<kOwnRangeFirstShift>(place.chunk) * sizeof(OwnRange));
     void* const made = place.chunk == 0 ? g_first_ranges.data() : map_pages(size);
     if (made == nullptr) return nullptr;
     if (compare_exchange(g_root.own_range_chunks[place.chunk], chunk, address_of(made))) {
@@ -82,7 +85,8 @@ Block* first_block() {
 
 // A new block whose header is its own first bytes.
 Block* next_block(Block* full, std::size_t size) {
-  const std::size_t whole = whole_pages(size + sizeof(Block) + kPageSize > kBlockSize ? size + 2 * kPageSize : kBlockSize);
+  const std::size_t whole = whole_pages(
+      size + sizeof(Block) + kPageSize > kBlockSize ? size + 2 * kPageSize : kBlockSize);
   void* const pages = map_own_pages(whole);
   if (pages == nullptr) return nullptr;
   auto* const block = static_cast<Block*>(pages);

@@ -54,7 +54,9 @@ bool is_live(const SiteRecord& record) {
 // The rule of a site in a wrapper is kept above the flags.
 constexpr unsigned kRuleShift = 8;
 static_assert(runt::PackedRule::kSize + kRuleShift <= 32);
-runt::PackedRule way_out_of(const SiteRecord& record) { return {load_acquire(record.flags) >> kRuleShift}; }
+runt::PackedRule way_out_of(const SiteRecord& record) {
+  return {load_acquire(record.flags) >> kRuleShift};
+}
 std::uint32_t flags_for(Address return_address, ModuleRecord* module) {
   const auto rule = module == nullptr ? std::nullopt : wrapper_rule_at(return_address, *module);
   return rule ? kSiteWrapper | static_cast<std::uint32_t>(rule->bits) << kRuleShift : 0;
@@ -107,7 +109,8 @@ std::uint32_t add_site(std::uint64_t return_address, const ModuleOfCode& module)
     seen = first;
     store_relaxed(record->next_in_bucket, first);
   } while (!compare_exchange(bucket, first, id));
-  push_in_module(module.record == nullptr ? g_moduleless_sites : module.record->first_site, *record, id);
+  push_in_module(module.record == nullptr ? g_moduleless_sites : module.record->first_site, *record,
+                 id);
   return id;
 }
 
@@ -117,7 +120,9 @@ void remember(std::uint64_t return_address, std::uint32_t id) {
   if (load_relaxed(slot.cells) != 0) return;
   const runt::PackedRule way_out = way_out_of(*existing_record(id));
   const bool is_wrapper = way_out.bits != 0;
-  if (!compare_exchange(slot.cells, unclaimed, is_wrapper ? way_out.bits : cells_of_site(id << kSiteShift))) return;
+  if (!compare_exchange(slot.cells, unclaimed,
+                        is_wrapper ? way_out.bits : cells_of_site(id << kSiteShift)))
+    return;
   store_release(slot.return_address, is_wrapper ? return_address | kInWrapper : return_address);
 }
 
@@ -144,7 +149,9 @@ bool is_in_loader(std::uint64_t code) {
   return code - _r_debug.r_ldbase < kLargestLoader;
 }
 
-Site site_of_record(std::uint32_t id) { return {id << kSiteShift, way_out_of(*existing_record(id))}; }
+Site site_of_record(std::uint32_t id) {
+  return {id << kSiteShift, way_out_of(*existing_record(id))};
+}
 
 void retire(SiteRecord& record) {
   forget(raw(record.return_address));
@@ -155,7 +162,8 @@ void retire(SiteRecord& record) {
 
 Site site_for(std::uint64_t return_address) {
   if (is_in_loader(return_address)) withdraw_unused_operators();
-  const std::uint32_t known = find_in_chain(load_acquire(bucket_of(return_address)), 0, return_address);
+  const std::uint32_t known =
+      find_in_chain(load_acquire(bucket_of(return_address)), 0, return_address);
   if (known != 0) {
     const std::uint32_t instance = existing_record(known)->instance;
     if (instance == 0 || is_loaded(instance)) {
@@ -177,7 +185,8 @@ Site site_for(std::uint64_t return_address) {
 }
 
 void forget_cached_sites(ModuleRecord& module) {
-  for_each_site(load_acquire(module.first_site), [](SiteRecord& record) { forget(raw(record.return_address)); });
+  for_each_site(load_acquire(module.first_site),
+                [](SiteRecord& record) { forget(raw(record.return_address)); });
 }
 
 void retire_sites(ModuleRecord& module) { for_each_site(load_acquire(module.first_site), retire); }

@@ -17,7 +17,8 @@ namespace allocs::allocators {
 
 struct Site {
   std::uint32_t bits;  // its id, already where a start cell has it. Never 0
-  runt::PackedRule way_out;  // not 0: it is in a wrapper, and a block has this site only if its caller cannot be found
+  runt::PackedRule
+      way_out;  // not 0: it is in a wrapper, and a block has this site only if its caller cannot be found
 };
 // Context: hook.
 Site site_for(std::uint64_t return_address);

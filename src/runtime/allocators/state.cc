@@ -9,7 +9,8 @@ namespace allocs::allocators {
 ALLOCS_LARGE constinit HotTables g_hot{};
 constinit index::Root g_root{};
 
-extern "C" __attribute__((visibility("default"), alias("_ZN6allocs10allocators6g_rootE"))) index::Root __allocs_root;
+extern "C" __attribute__((visibility("default"), alias("_ZN6allocs10allocators6g_rootE")))
+index::Root __allocs_root;
 
 void open_root() {
   std::uint32_t none = 0;
@@ -34,6 +35,7 @@ asm(R"(
 0:.quad _ZN6allocs10allocators6g_rootE - 0b
   .popsection
 )");
-static_assert(sizeof(index::kNoteOwner) == 10 && sizeof(index::NoteDescriptor) == 8 && index::kNoteType == 1);
+static_assert(sizeof(index::kNoteOwner) == 10 && sizeof(index::NoteDescriptor) == 8 &&
+              index::kNoteType == 1);
 
 }  // namespace allocs::allocators

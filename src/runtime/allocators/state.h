@@ -27,14 +27,17 @@ namespace allocs::allocators {
 // value, then comes the address. Emptied only when the module of the address is unloaded, at which time no thread can be in it.
 struct SiteSlot {
   std::uint64_t return_address = 0;
-  std::uint64_t cells = 0;  // high half: a start cell with the site alone; low half: a size cell of size 0
+  std::uint64_t cells =
+      0;  // high half: a start cell with the site alone; low half: a size cell of size 0
 };
 static_assert(sizeof(SiteSlot) == 16);
 
 constexpr std::uint64_t cells_of_site(std::uint32_t site_bits) {
   return std::uint64_t{site_bits} << 32 | index::kSizeCell;
 }
-constexpr std::uint32_t site_bits_of(std::uint64_t cells) { return static_cast<std::uint32_t>(cells >> 32); }
+constexpr std::uint32_t site_bits_of(std::uint64_t cells) {
+  return static_cast<std::uint32_t>(cells >> 32);
+}
 
 // Return addresses are told apart by their 2^17 lowest bits, eight bytes a slot: calls that are nearer than that are rare, and
 // near calls share a page of the cache.

@@ -69,7 +69,8 @@ void sweep() {
   std::uint32_t live = 0;
   for_each_record([&](ThreadRecord& record) {
     ThreadState state = load_acquire(record.state);
-    if (state == ThreadState::running && raw_syscall(SYS_tgkill, process, record.tid, 0).error() == ESRCH) {
+    if (state == ThreadState::running &&
+        raw_syscall(SYS_tgkill, process, record.tid, 0).error() == ESRCH) {
       compare_exchange(record.state, state, ThreadState::exited);
     } else if (state != ThreadState::exited) {
       ++live;
@@ -165,7 +166,8 @@ void* run_thread(void* argument) {
 // The table has the main thread's id, which is the process's.
 bool is_of_another_process() {
   const ThreadRecord* const first = record_at(0);
-  return first != nullptr && first->tid != static_cast<std::uint32_t>(raw_syscall(SYS_getpid).value);
+  return first != nullptr &&
+         first->tid != static_cast<std::uint32_t>(raw_syscall(SYS_getpid).value);
 }
 
 void forget_all_but(const ThreadRecord* kept) {
@@ -181,7 +183,8 @@ AddressRange planned_stack(const pthread_attr_t* attributes) {
   std::size_t size = 0;
   if (attributes != nullptr) g_pthread.attr_getstack(attributes, &low, &size);
   const std::uint64_t begin = raw(address_of(low));
-  if (size != 0 && begin != 0 && begin + size > begin) return {Address{begin}, Address{begin + size}};
+  if (size != 0 && begin != 0 && begin + size > begin)
+    return {Address{begin}, Address{begin + size}};
   if (size == 0 && g_pthread.getattr_default != nullptr && g_pthread.attr_destroy != nullptr) {
     pthread_attr_t usual;
     if (g_pthread.getattr_default(&usual) == 0) {
@@ -194,9 +197,11 @@ AddressRange planned_stack(const pthread_attr_t* attributes) {
 
 }  // namespace
 
-int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) {
+int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
+                  void* argument) {
   if (g_pthread.create == nullptr) {
-    g_pthread.create = reinterpret_cast<decltype(g_pthread.create)>(next_definition_of("pthread_create"));
+    g_pthread.create =
+        reinterpret_cast<decltype(g_pthread.create)>(next_definition_of("pthread_create"));
     if (g_pthread.create == nullptr) return EAGAIN;
   }
   if (load_relaxed(g_fork_page.token) == 0) current_thread();
@@ -221,8 +226,8 @@ void register_main_thread(const void* initial_stack) {
   if (record == nullptr) return;
   rlimit limit{};
   const Address high = address_of(initial_stack);
-  const bool is_bounded = raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit).ok() &&
-                          limit.rlim_cur < raw(high);
+  const bool is_bounded =
+      raw_syscall(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit).ok() && limit.rlim_cur < raw(high);
   record->stack_low = is_bounded ? high - limit.rlim_cur : Address{};
   record->stack_high = is_bounded ? high : Address{};
   start_running(*record, stack_pointer());

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-#include "runtime/index/records.h"
 #include "runtime/allocators/state.h"
+#include "runtime/index/records.h"
 
 // The writing half of the thread table.
 //
@@ -26,7 +26,8 @@ struct PthreadFunctions {
 extern ALLOCS_OWN PthreadFunctions g_pthread;
 
 // The whole of pthread_create. Context: hook (as far as pthread_create is).
-int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument);
+int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
+                  void* argument);
 
 // Context: init.
 void register_main_thread(const void* initial_stack);

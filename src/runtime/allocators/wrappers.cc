@@ -18,14 +18,17 @@ constexpr SymbolName kWrappers[] = {ALLOCS_NEW_OPERATORS(ALLOCS_WRAPPER_NAME) Sy
 
 // A field of a module's record that only this file uses.
 enum class HasWrappers : std::uint64_t { unknown = 0, no, yes };
-HasWrappers has_wrappers(const ModuleRecord& module) { return static_cast<HasWrappers>(module.unused[2]); }
+HasWrappers has_wrappers(const ModuleRecord& module) {
+  return static_cast<HasWrappers>(module.unused[2]);
+}
 void set_has_wrappers(ModuleRecord& module, HasWrappers value) {
   __atomic_store_n(&module.unused[2], static_cast<std::uint64_t>(value), __ATOMIC_RELAXED);
 }
 
 bool is_in_wrapper(Address call, ModuleRecord& module) {
   if (module.dynamic == Address{} || has_wrappers(module) == HasWrappers::no) return false;
-  const DynamicSymbols symbols(module.bias, reinterpret_cast<const ElfW(Dyn)*>(raw(module.dynamic)));
+  const DynamicSymbols symbols(module.bias,
+                               reinterpret_cast<const ElfW(Dyn)*>(raw(module.dynamic)));
   HasWrappers has = HasWrappers::no;
   for (const SymbolName& name : kWrappers) {
     const auto* const symbol = symbols.find(name);

@@ -28,11 +28,13 @@ namespace allocs::allocators {
 
 // In SiteSlot::return_address: `cells` is a PackedRule.
 inline constexpr std::uint64_t kInWrapper = std::uint64_t{1} << 63;
-inline constexpr int kMaximumWrappers = 4;  // operator new[](nothrow), operator new[], operator new; and one of the program's
+inline constexpr int kMaximumWrappers =
+    4;  // operator new[](nothrow), operator new[], operator new; and one of the program's
 
 // The rule by which to leave the wrapper that `return_address` lies in. Absent: it is not in one, or the rule is of another form.
 // Context: hook.
-std::optional<runt::PackedRule> wrapper_rule_at(Address return_address, index::ModuleRecord& module);
+std::optional<runt::PackedRule> wrapper_rule_at(Address return_address,
+                                                index::ModuleRecord& module);
 
 // A call of a hook: where it returns to, and the state of the stack from which outer calls can be found.
 struct Call {
@@ -49,7 +51,8 @@ struct Call {
 // The call of a hook with that return address, if the hook jumped to the function that this stands in.
 [[gnu::always_inline]] inline Call this_call(const void* return_address) {
   Call call = this_call();
-  if (call.return_address != return_address) [[unlikely]] call = {return_address, 0, 0};
+  if (call.return_address != return_address) [[unlikely]]
+    call = {return_address, 0, 0};
   return call;
 }
 

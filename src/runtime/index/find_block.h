@@ -27,7 +27,8 @@ struct Block {
   std::uint64_t size = 0;  // as requested; a block of 0 bytes contains its own first byte
   std::uint32_t site = 0;  // id in the site table; 0 while in flux
   BlockState state = BlockState::known;
-  std::uint8_t alignment = 16;  // that starts of such blocks are known to have: 16 over glibc, 8 otherwise
+  std::uint8_t alignment =
+      16;  // that starts of such blocks are known to have: 16 over glibc, 8 otherwise
 
   // The one rule of what is inside a block.
   bool contains(Address a) const { return a == base || (a > base && a - base < size); }
@@ -65,7 +66,8 @@ class ShadowReader {
 
  private:
   std::uint64_t word_of(std::uint64_t region) const {
-    return load_word<std::uint64_t>(memory_, directory_ + region * sizeof(std::uint64_t)).value_or(0);
+    return load_word<std::uint64_t>(memory_, directory_ + region * sizeof(std::uint64_t))
+        .value_or(0);
   }
   static Address cell_address(std::uint64_t word, std::uint64_t index) {
     return Address{word + index * sizeof(Cell)};
@@ -131,7 +133,8 @@ class ShadowReader {
 
   // Through the boundaries at or below `from`, a block that contains `a`.
   bool probe_boundaries(Address from, Address a, Block& out) const {
-    for (std::uint64_t b = raw(from) & ~(kBigBlock - 1); b != 0 && level_of(b) <= highest_level_; b &= b - 1) {
+    for (std::uint64_t b = raw(from) & ~(kBigBlock - 1); b != 0 && level_of(b) <= highest_level_;
+         b &= b - 1) {
       if (probe(b, true, out) && out.contains(a)) return true;
     }
     return false;
@@ -158,7 +161,8 @@ class ShadowReader {
     if (word == 0) return false;
     const std::uint64_t index = expected >> kG.cell_shift;
     const Cell start = cell(word, index);
-    return is_start(start) && start_of(index, start) == expected && read_block(word, index, start, out);
+    return is_start(start) && start_of(index, start) == expected &&
+           read_block(word, index, start, out);
   }
 
   // A size cell at `index`: its start is in the cell before, or in the one before that. (A start in another region has its
@@ -182,14 +186,16 @@ template <Memory M>
 inline bool find_settled_block(const M& memory, const Root& root, Address a, Block& out) {
   const unsigned highest = load_relaxed(root.highest_level);
   const Address coarse = load_relaxed(root.directory);
-  if (coarse != Address{} && ShadowReader<kCoarse, M>(memory, coarse, highest).find(a, out)) return true;
+  if (coarse != Address{} && ShadowReader<kCoarse, M>(memory, coarse, highest).find(a, out))
+    return true;
   const Address fine = load_relaxed(root.fine_directory);
   return fine != Address{} && ShadowReader<kFine, M>(memory, fine, highest).find(a, out);
 }
 
 // Nothing was found: is it so, or was a block on its way from one cell to another?
 template <Memory M>
-[[gnu::noinline]] std::optional<Block> find_unsettled_block(const M& memory, const Root& root, Address a) {
+[[gnu::noinline]] std::optional<Block> find_unsettled_block(const M& memory, const Root& root,
+                                                            Address a) {
   constexpr int kAttempts = 8;
   Block block;
   FluxView before = look_at_flux(root, a);

@@ -15,7 +15,8 @@ namespace allocs::index {
 namespace {
 
 void* reserve(std::size_t size) {
-  return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+              -1, 0);
 }
 struct Directory {
   std::uint64_t* words = static_cast<std::uint64_t*>(reserve(kRegionCount * sizeof(std::uint64_t)));
@@ -47,15 +48,23 @@ void interior(benchmark::State& state) {
   std::mt19937_64 random(1);
   std::vector<std::uint64_t> questions;
   constexpr std::size_t kQuestions = 4096;
-  for (std::size_t i = 0; i < kQuestions; ++i) questions.push_back(heap->starts[random() % heap->starts.size()] + size / 2);
+  for (std::size_t i = 0; i < kQuestions; ++i)
+    questions.push_back(heap->starts[random() % heap->starts.size()] + size / 2);
   std::size_t i = 0;
   for (auto _ : state) {
     auto block = find_block(TrustedMemory{}, heap->root, Address{questions[i++ % kQuestions]});
     benchmark::DoNotOptimize(block);
   }
 }
-BENCHMARK(interior)->ArgNames({"size", "blocks"})->Args({24, 1})->Args({100, 1})->Args({1000, 1})->Args({100000, 1})
-    ->Args({1 << 30, 1})->Args({100, 1000000})->Args({5000, 100000});
+BENCHMARK(interior)
+    ->ArgNames({"size", "blocks"})
+    ->Args({24, 1})
+    ->Args({100, 1})
+    ->Args({1000, 1})
+    ->Args({100000, 1})
+    ->Args({1 << 30, 1})
+    ->Args({100, 1000000})
+    ->Args({5000, 100000});
 
 void nothing_there(benchmark::State& state) {
   const auto heap = std::make_unique<Heap>(100, 1);

@@ -47,9 +47,11 @@ class FluxClaim {
  private:
   FluxSlot* claim(std::uint64_t thread_pointer) {
     const auto first = static_cast<unsigned>((thread_pointer >> 12) * 0x9E3779B97F4A7C15u >> 58);
-    if (take(first, thread_pointer)) [[likely]] return &root_.flux[first];
+    if (take(first, thread_pointer)) [[likely]]
+      return &root_.flux[first];
     for (unsigned i = 1; i < kFluxSlots; ++i) {
-      if (take((first + i) % kFluxSlots, thread_pointer)) return &root_.flux[(first + i) % kFluxSlots];
+      if (take((first + i) % kFluxSlots, thread_pointer))
+        return &root_.flux[(first + i) % kFluxSlots];
     }
     return nullptr;
   }

@@ -77,7 +77,9 @@ constexpr std::uint64_t unbiased(std::uint64_t word, std::uint64_t region, Granu
 }
 
 // The first boundary above `start`, and the next of the same block.
-constexpr std::uint64_t first_boundary(std::uint64_t start) { return (start | (kBigBlock - 1)) + 1; }
+constexpr std::uint64_t first_boundary(std::uint64_t start) {
+  return (start | (kBigBlock - 1)) + 1;
+}
 constexpr std::uint64_t next_boundary(std::uint64_t b) { return b + (b & (~b + 1)); }
 constexpr unsigned level_of(std::uint64_t b) { return static_cast<unsigned>(std::countr_zero(b)); }
 
@@ -124,7 +126,8 @@ class ShadowWriter {
   }
 
   void write_boundaries(std::uint64_t start, std::uint64_t size) const {
-    const std::uint64_t end = start + size - least_tail(kG);  // the last address that may have a record
+    const std::uint64_t end =
+        start + size - least_tail(kG);  // the last address that may have a record
     std::uint64_t region = region_of(start);
     std::uint64_t word = load_relaxed(directory_[region]);
     std::uint64_t last = 0;

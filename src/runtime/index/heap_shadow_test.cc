@@ -74,7 +74,8 @@ TEST(HeapShadow, AnEmptyOneKnowsNothing) {
   const Root shut{};
   EXPECT_FALSE(find_block(TrustedMemory{}, shut, Address{kHere}));
   Coarse shadow;
-  for (std::uint64_t a : {0ul, 1ul, kHere, (1ul << 47) - 1, 1ul << 47, ~0ul}) EXPECT_FALSE(shadow.find(a));
+  for (std::uint64_t a : {0ul, 1ul, kHere, (1ul << 47) - 1, 1ul << 47, ~0ul})
+    EXPECT_FALSE(shadow.find(a));
 }
 
 TEST(HeapShadow, ABlockContainsItsBytesAndNothingElse) {
@@ -170,8 +171,9 @@ void compare_with_a_map(std::uint64_t seed, unsigned largest_bits, std::uint64_t
       if (a == it->first || a - it->first < it->second) std::tie(expected, size) = *it;
     }
     const auto got = shadow.find(a);
-    const bool right = expected == 0 ? !got : got && raw(got->base) == expected && got->size == size &&
-                                                  got->site == (expected >> 4) % kMaximumSite + 1;
+    const bool right = expected == 0 ? !got
+                                     : got && raw(got->base) == expected && got->size == size &&
+                                           got->site == (expected >> 4) % kMaximumSite + 1;
     if (!right && ++wrong < 5) {
       ADD_FAILURE() << std::hex << a << " expected " << expected << "+" << size << " got "
                     << (got ? raw(got->base) : 0) << "+" << (got ? got->size : 0);
@@ -199,10 +201,12 @@ void compare_with_a_map(std::uint64_t seed, unsigned largest_bits, std::uint64_t
     }
     for (const auto& [start, size] : model) {
       for (int i = 0; i < 12; ++i) check(start + (size == 0 ? 0 : random() % size));
-      for (std::uint64_t edge : {start - 1, start, start + 1, start + size - 1, start + size, start + size + 9}) {
+      for (std::uint64_t edge :
+           {start - 1, start, start + 1, start + size - 1, start + size, start + size + 9}) {
         check(edge);
       }
-      for (unsigned k = 10; k < 40; k += 3) check(((start + (size == 0 ? 0 : random() % size)) >> k << k) + random() % 24);
+      for (unsigned k = 10; k < 40; k += 3)
+        check(((start + (size == 0 ? 0 : random() % size)) >> k << k) + random() % 24);
     }
   }
   EXPECT_EQ(wrong, 0);
@@ -210,13 +214,27 @@ void compare_with_a_map(std::uint64_t seed, unsigned largest_bits, std::uint64_t
   EXPECT_GT(asked, 1000);
 }
 
-TEST(HeapShadow, AgreesWithAMapOverSmallBlocks) { compare_with_a_map<kCoarse>(1, 9, 0x7f0000000010, 60000); }
-TEST(HeapShadow, AgreesWithAMapOverMixedBlocks) { compare_with_a_map<kCoarse>(2, 18, 0x555555559010, 30000); }
-TEST(HeapShadow, AgreesWithAMapOverLargeBlocks) { compare_with_a_map<kCoarse>(3, 32, 0x10000010, 400); }
-TEST(HeapShadow, AgreesWithAMapOverHugeBlocks) { compare_with_a_map<kCoarse>(4, 43, 0x100000010, 120); }
-TEST(HeapShadow, AgreesWithAMapOverSmallFineBlocks) { compare_with_a_map<kFine>(5, 8, 0x7f0000000008, 60000); }
-TEST(HeapShadow, AgreesWithAMapOverMixedFineBlocks) { compare_with_a_map<kFine>(6, 20, 0x7f0000000008, 10000); }
-TEST(HeapShadow, AgreesWithAMapOverHugeFineBlocks) { compare_with_a_map<kFine>(7, 40, 0x100000008, 60); }
+TEST(HeapShadow, AgreesWithAMapOverSmallBlocks) {
+  compare_with_a_map<kCoarse>(1, 9, 0x7f0000000010, 60000);
+}
+TEST(HeapShadow, AgreesWithAMapOverMixedBlocks) {
+  compare_with_a_map<kCoarse>(2, 18, 0x555555559010, 30000);
+}
+TEST(HeapShadow, AgreesWithAMapOverLargeBlocks) {
+  compare_with_a_map<kCoarse>(3, 32, 0x10000010, 400);
+}
+TEST(HeapShadow, AgreesWithAMapOverHugeBlocks) {
+  compare_with_a_map<kCoarse>(4, 43, 0x100000010, 120);
+}
+TEST(HeapShadow, AgreesWithAMapOverSmallFineBlocks) {
+  compare_with_a_map<kFine>(5, 8, 0x7f0000000008, 60000);
+}
+TEST(HeapShadow, AgreesWithAMapOverMixedFineBlocks) {
+  compare_with_a_map<kFine>(6, 20, 0x7f0000000008, 10000);
+}
+TEST(HeapShadow, AgreesWithAMapOverHugeFineBlocks) {
+  compare_with_a_map<kFine>(7, 40, 0x100000008, 60);
+}
 
 // ---- the protocol: every interleaving of one reader with one writer ----
 
@@ -239,7 +257,8 @@ struct SteppedMemory {
   mutable std::size_t done = 0;
   const std::byte* view(Address at, std::size_t) const {
     unsigned n = loads < schedule->size() ? (*schedule)[loads] : 0;
-    for (++loads; n > 0 && done < steps->size(); --n, ++done) *(*steps)[done].at = (*steps)[done].value;
+    for (++loads; n > 0 && done < steps->size(); --n, ++done)
+      *(*steps)[done].at = (*steps)[done].value;
     return reinterpret_cast<const std::byte*>(raw(at));
   }
 };
@@ -281,12 +300,14 @@ void explore(const std::vector<Act>& acts, const std::vector<std::uint64_t>& que
         reset();
         SteppedMemory memory{&steps, &schedule};
         Block found;
-        if (!find_settled_block(memory, shadow.root(), Address{a}, found)) return;  // the flux table's business, or a moment at which nothing was there
+        if (!find_settled_block(memory, shadow.root(), Address{a}, found))
+          return;  // the flux table's business, or a moment at which nothing was there
         std::uint32_t expected_site = 3;
         bool was_true = false;
         for (const Act& act : acts) {
           if (!act.insert) continue;
-          was_true |= raw(found.base) == act.start && found.size == act.size && found.site == expected_site;
+          was_true |=
+              raw(found.base) == act.start && found.size == act.size && found.site == expected_site;
           ++expected_site;
         }
         ASSERT_TRUE(was_true) << std::hex << a << " -> " << raw(found.base) << "+" << found.size;

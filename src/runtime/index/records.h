@@ -13,20 +13,23 @@ namespace allocs::index {
 // ---- sites: id 0 is never given out; 1 and 2 mean that the site of a block is not known ----
 
 inline constexpr std::uint32_t kSiteTableFull = 1;
-inline constexpr std::uint32_t kSiteUnattributed = 2;  // the table was being written, by the very thread that asked
+inline constexpr std::uint32_t kSiteUnattributed =
+    2;  // the table was being written, by the very thread that asked
 inline constexpr std::uint32_t kFirstSite = 3;
 inline constexpr unsigned kSiteFirstShift = 9;
 
 enum SiteFlag : std::uint32_t {
   kSiteRetired = 1,    // its module was unloaded; the return address means nothing any more
   kSiteDuplicate = 2,  // lost a race; never given out
-  kSiteWrapper = 4,    // in an allocation wrapper: blocks have the site of its caller, unless that cannot be told
+  kSiteWrapper =
+      4,  // in an allocation wrapper: blocks have the site of its caller, unless that cannot be told
 };
 
 // Where a block was allocated. Written once, before its id is published; only `flags` and the links change later.
 struct SiteRecord {
   Address return_address{};  // at the time
-  std::uint64_t offset = 0;  // link address: return address minus the module's load bias; the bare address if instance is 0
+  std::uint64_t offset =
+      0;  // link address: return address minus the module's load bias; the bare address if instance is 0
   std::uint32_t instance = 0;  // module instance; 0: code that belongs to no module
   std::uint32_t flags = 0;
   std::uint32_t next_in_bucket = 0;
@@ -55,7 +58,8 @@ struct ModuleRecord {
   std::uint64_t bias = 0;
   Address begin{};  // of the first loadable segment, page aligned
   Address end{};
-  Address path{};   // NUL-terminated copy of our own, "" for the executable when nothing better is known
+  Address
+      path{};  // NUL-terminated copy of our own, "" for the executable when nothing better is known
   Address phdrs{};  // copy of our own: elf::Phdr[phdr_count]
   std::uint32_t phdr_count = 0;
   std::uint32_t build_id_size = 0;  // 0: it has none
@@ -63,11 +67,11 @@ struct ModuleRecord {
   Address eh_frame_hdr{};
   std::uint64_t eh_frame_hdr_size = 0;
   Address dynamic{};
-  Address link_map{};             // late: of struct link_map
-  std::uint64_t tls_module = 0;   // late: 0 if it has no thread-local storage
+  Address link_map{};            // late: of struct link_map
+  std::uint64_t tls_module = 0;  // late: 0 if it has no thread-local storage
   std::uint64_t tls_size = 0;
   std::uint64_t tls_align = 0;
-  std::uint32_t first_site = 0;   // head of the chain through SiteRecord::next_in_module
+  std::uint32_t first_site = 0;  // head of the chain through SiteRecord::next_in_module
   std::uint32_t is_executable = 0;
   std::uint64_t unused[4] = {};
 };
@@ -106,9 +110,10 @@ struct ThreadRecord {
   std::uint64_t thread_pointer = 0;  // %fs:0
   Address stack_low{};               // of the thread's stack; 0 if not known
   Address stack_high{};
-  Address first_stack_pointer{};     // as seen in its first hook
-  std::uint64_t generation = 0;      // the later one wins when two records claim one thread pointer or id
-  Address start_routine{};           // what pthread_create was given
+  Address first_stack_pointer{};  // as seen in its first hook
+  std::uint64_t generation =
+      0;                    // the later one wins when two records claim one thread pointer or id
+  Address start_routine{};  // what pthread_create was given
   Address argument{};
 };
 static_assert(sizeof(ThreadRecord) == 64);

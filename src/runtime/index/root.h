@@ -16,14 +16,16 @@
 namespace allocs::index {
 
 inline constexpr std::array<char, 8> kRootMagic{'A', 'L', 'L', 'O', 'C', 'R', 'T', '\0'};
-inline constexpr std::uint32_t kRootVersion = 1;  // bump when anything that a reader follows changes
+inline constexpr std::uint32_t kRootVersion =
+    1;  // bump when anything that a reader follows changes
 inline constexpr char kNoteOwner[] = "liballocs";
 inline constexpr std::uint32_t kNoteType = 1;
 
 inline constexpr unsigned kRegionShift = 26;  // address space is indexed in regions of 64 MiB
 inline constexpr std::uint64_t kRegionCount = std::uint64_t{1} << (47 - kRegionShift);
 
-inline constexpr unsigned kSiteSegments = 16;    // segment s holds 2^(9 + s) records: 2^25 - 512 in all
+inline constexpr unsigned kSiteSegments =
+    16;  // segment s holds 2^(9 + s) records: 2^25 - 512 in all
 inline constexpr unsigned kModuleChunks = 16;    // chunk c holds 2^(3 + c) records
 inline constexpr unsigned kThreadChunks = 16;    // chunk c holds 2^(2 + c) records
 inline constexpr unsigned kOwnRangeChunks = 16;  // chunk c holds 2^(3 + c) ranges
@@ -49,7 +51,7 @@ struct alignas(64) FluxSlot {
 // Things that should not happen, and how often they did.
 struct Counters {
   std::uint64_t blocks_without_leaf = 0;  // not indexed: no memory for their part of the shadow
-  std::uint64_t blocks_misaligned = 0;    // not indexed: a foreign allocator returned an odd address
+  std::uint64_t blocks_misaligned = 0;  // not indexed: a foreign allocator returned an odd address
   std::uint64_t sites_full = 0;
   std::uint64_t sites_unattributed = 0;  // calls answered with kSiteUnattributed
   std::uint64_t modules_full = 0;
@@ -82,14 +84,16 @@ struct Root {
 
   Address module_snapshot{};            // ModuleSnapshot: the loaded ones, by address
   std::uint64_t module_generation = 0;  // grows with every change that was seen
-  std::uint64_t modules_changed = 0;    // grows when a change is known to be coming: an object runs its finalisers
+  std::uint64_t modules_changed =
+      0;  // grows when a change is known to be coming: an object runs its finalisers
 
-  Address initial_stack{};   // of argc; argv, environment and auxiliary vector follow
-  Address process_token{};   // u64: 1 in the process that wrote the thread table, 0 in its forked children; or 0: see
-                             // thread_table_is_current()
+  Address initial_stack{};  // of argc; argv, environment and auxiliary vector follow
+  Address
+      process_token{};  // u64: 1 in the process that wrote the thread table, 0 in its forked children; or 0: see
+                        // thread_table_is_current()
   std::uint64_t main_thread_pointer = 0;
 
-  std::uint64_t flux_used = 0;  // one bit for each slot that was ever claimed
+  std::uint64_t flux_used = 0;      // one bit for each slot that was ever claimed
   std::uint64_t flux_homeless = 0;  // blocks in flux that found no slot
   std::array<FluxSlot, kFluxSlots> flux{};
 

@@ -40,7 +40,8 @@ std::optional<SiteRecord> site_record_of(const M& memory, const Root& root, std:
 // ---- modules ----
 
 template <Memory M>
-std::optional<ModuleRecord> module_record_of(const M& memory, const Root& root, std::uint32_t instance) {
+std::optional<ModuleRecord> module_record_of(const M& memory, const Root& root,
+                                             std::uint32_t instance) {
   if (instance == 0 || instance > load_acquire(root.module_count)) return std::nullopt;
   auto record = record_of<ModuleRecord, kModuleFirstShift>(memory, root.module_chunks, instance);
   if (!record || record->state == ModuleState::empty) return std::nullopt;
@@ -73,7 +74,8 @@ std::uint32_t module_instance_at(const M& memory, const Root& root, Address a) {
     std::uint32_t found = 0;
     while (low < high) {
       const std::uint32_t middle = low + (high - low) / 2;
-      const auto span = load<ModuleSpan>(memory, at + sizeof(ModuleSnapshot) + middle * sizeof(ModuleSpan));
+      const auto span =
+          load<ModuleSpan>(memory, at + sizeof(ModuleSnapshot) + middle * sizeof(ModuleSpan));
       if (!span) return 0;
       if (a < span->begin) {
         high = middle;
@@ -116,7 +118,8 @@ template <Memory M, typename Visit>
 void for_each_thread(const M& memory, const Root& root, Visit visit) {
   const std::uint32_t count = load_acquire(root.thread_count);
   for (std::uint32_t number = 0; number < count; ++number) {
-    const auto record = record_of<ThreadRecord, kThreadFirstShift>(memory, root.thread_chunks, number);
+    const auto record =
+        record_of<ThreadRecord, kThreadFirstShift>(memory, root.thread_chunks, number);
     if (!record) continue;
     if (record->state != ThreadState::starting && record->state != ThreadState::running) continue;
     if (!visit(*record)) return;
@@ -144,7 +147,8 @@ template <Memory M, typename Visit>
 void for_each_own_range(const M& memory, const Root& root, Visit visit) {
   const std::uint32_t count = load_acquire(root.own_range_count);
   for (std::uint32_t number = 0; number < count; ++number) {
-    const auto range = record_of<OwnRange, kOwnRangeFirstShift>(memory, root.own_range_chunks, number);
+    const auto range =
+        record_of<OwnRange, kOwnRangeFirstShift>(memory, root.own_range_chunks, number);
     if (range && range->size != 0) visit(AddressRange{range->begin, range->begin + range->size});
   }
 }
@@ -153,7 +157,8 @@ template <Memory M>
 std::optional<AddressRange> own_range_at(const M& memory, const Root& root, Address a) {
   const std::uint32_t count = load_acquire(root.own_range_count);
   for (std::uint32_t number = 0; number < count; ++number) {
-    const auto range = record_of<OwnRange, kOwnRangeFirstShift>(memory, root.own_range_chunks, number);
+    const auto range =
+        record_of<OwnRange, kOwnRangeFirstShift>(memory, root.own_range_chunks, number);
     if (range && a >= range->begin && a - range->begin < range->size) {
       return AddressRange{range->begin, range->begin + range->size};
     }

@@ -16,7 +16,7 @@ std::optional<types::Image> open_image_at(const char* path, const types::ObjectI
   if (!file) return std::nullopt;
   if (is_trustworthy(*file)) {
     auto image = types::Image::open(file->bytes, file->size);
-    if (image && is_image_of(*image, identity)) return image;
+    if (image && is_image_of(*image, identity) && image->content_is_intact()) return image;
   }
   unmap(*file);
   return std::nullopt;
@@ -32,7 +32,8 @@ elf::BuildId build_id_of(const MappedFile& file) {
     if (!header) break;
     if (header->p_type != PT_NOTE) continue;
     const Address begin{header->p_offset};
-    if (auto id = elf::find_build_id(bytes, {begin, begin + header->p_filesz}, header->p_align)) return *id;
+    if (auto id = elf::find_build_id(bytes, {begin, begin + header->p_filesz}, header->p_align))
+      return *id;
   }
   return {};
 }
@@ -44,7 +45,8 @@ bool is_image_of(const types::Image& image, const types::ObjectIdentity& identit
          header.file_mtime_ns == identity.file_mtime_ns;
 }
 
-std::optional<types::Image> find_image(const Places& places, const types::ObjectIdentity& identity) {
+std::optional<types::Image> find_image(const Places& places,
+                                       const types::ObjectIdentity& identity) {
   std::optional<types::Image> found;
   places.for_each_directory([&](std::string_view directory) {
     char path[kLongestPath];
@@ -56,13 +58,14 @@ std::optional<types::Image> find_image(const Places& places, const types::Object
   return found;
 }
 
-std::optional<types::Image> find_embedded_image(const MappedFile& file, const types::ObjectIdentity& identity) {
+std::optional<types::Image> find_embedded_image(const MappedFile& file,
+                                                const types::ObjectIdentity& identity) {
   const elf::File object(file.bytes, file.size);
   const auto section = object.find_section(".allocs");
   const std::byte* content = section ? object.content(*section) : nullptr;
   if (content == nullptr) return std::nullopt;
   auto image = types::Image::open(content, section->sh_size);
-  if (image && is_image_of(*image, identity)) return image;
+  if (image && is_image_of(*image, identity) && image->content_is_intact()) return image;
   return std::nullopt;
 }
 

@@ -11,12 +11,13 @@
 
 namespace allocs::metadata {
 
-// The image of an object, mapped and checked: format, version, build-id (or size and time), and that nobody else could have written
+// The image of an object, mapped and checked: format, version, checksums, build-id (or size and time), and that nobody else could have written
 // it. What does not pass is passed over. The mapping stays. Context: query.
 std::optional<types::Image> find_image(const Places& places, const types::ObjectIdentity& identity);
 
 // The image inside an object's file, in its section ".allocs". `file` must stay mapped.
-std::optional<types::Image> find_embedded_image(const MappedFile& file, const types::ObjectIdentity& identity);
+std::optional<types::Image> find_embedded_image(const MappedFile& file,
+                                                const types::ObjectIdentity& identity);
 
 // The build-id of an ELF file; size 0 if it has none.
 elf::BuildId build_id_of(const MappedFile& file);

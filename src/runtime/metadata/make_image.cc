@@ -104,7 +104,8 @@ bool wait_until_gone(int& alive, unsigned timeout_ms) {
   for (;;) {
     const int seen = __atomic_load_n(&alive, __ATOMIC_ACQUIRE);
     if (seen == 0) return true;
-    const auto woken = raw_syscall(SYS_futex, &alive, FUTEX_WAIT_BITSET, seen, &deadline, 0L, FUTEX_BITSET_MATCH_ANY);
+    const auto woken = raw_syscall(SYS_futex, &alive, FUTEX_WAIT_BITSET, seen, &deadline, 0L,
+                                   FUTEX_BITSET_MATCH_ANY);
     if (woken.error() == 110 /* ETIMEDOUT */) return __atomic_load_n(&alive, __ATOMIC_ACQUIRE) == 0;
   }
 }
@@ -148,9 +149,11 @@ bool runs_under_valgrind() {
 
 }  // namespace
 
-MakeResult make_image(const char* tool, const char* object, const Places& places, unsigned timeout_ms) {
+MakeResult make_image(const char* tool, const char* object, const Places& places,
+                      unsigned timeout_ms) {
   if (runs_under_valgrind()) return MakeResult::failed;
-  const auto mapped = raw_syscall(SYS_mmap, 0L, kStackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+  const auto mapped = raw_syscall(SYS_mmap, 0L, kStackSize, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
   if (!mapped.ok()) return MakeResult::failed;
   char* stack = reinterpret_cast<char*>(mapped.value);
   auto& job = *reinterpret_cast<Job*>(stack);
@@ -159,7 +162,8 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
          .alive = 1,
          .status = -1};
   std::size_t variables = 0;
-  for (const char* variable : {places.home(), places.xdg_cache_home(), places.search_path(), "LC_ALL=C", "PATH=/usr/bin:/bin"}) {
+  for (const char* variable : {places.home(), places.xdg_cache_home(), places.search_path(),
+                               "LC_ALL=C", "PATH=/usr/bin:/bin"}) {
     if (variable[0] != '\0') job.environment[variables++] = variable;
   }
 
@@ -167,7 +171,8 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
   {
     const BlockedSignals blocked;
     const int saved_errno = errno;
-    child = clone(go_between, stack + kStackSize, CLONE_VM | CLONE_CHILD_CLEARTID, &job, nullptr, nullptr, &job.alive);
+    child = clone(go_between, stack + kStackSize, CLONE_VM | CLONE_CHILD_CLEARTID, &job, nullptr,
+                  nullptr, &job.alive);
     errno = saved_errno;
   }
   if (child < 0) {

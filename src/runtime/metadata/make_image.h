@@ -6,15 +6,16 @@
 namespace allocs::metadata {
 
 enum class MakeResult : unsigned char {
-  made,         // the tool ended with success
-  failed,       // the tool ended otherwise, or could not be started
-  unfinished,   // it was not waited for to the end; it goes on
+  made,        // the tool ended with success
+  failed,      // the tool ended otherwise, or could not be started
+  unfinished,  // it was not waited for to the end; it goes on
 };
 
 // Runs "`tool` meta build --quiet `object`" so that the host does not notice: no SIGCHLD, no zombie that its wait() could
 // see, none of its descriptors, signal handlers, limits on memory apart from its own. Waits at most `timeout_ms`.
 //
 // Context: query. Not in a signal handler: starts a process.
-MakeResult make_image(const char* tool, const char* object, const Places& places, unsigned timeout_ms);
+MakeResult make_image(const char* tool, const char* object, const Places& places,
+                      unsigned timeout_ms);
 
 }  // namespace allocs::metadata

@@ -11,20 +11,23 @@
 namespace allocs::metadata {
 
 std::optional<MappedFile> map_file(const char* path) {
-  const auto opened = raw_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+  const auto opened =
+      raw_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (!opened.ok()) return std::nullopt;
   std::optional<MappedFile> file;
   struct stat status;
-  if (raw_syscall(SYS_fstat, opened.value, &status).ok() && S_ISREG(status.st_mode) && status.st_size > 0) {
+  if (raw_syscall(SYS_fstat, opened.value, &status).ok() && S_ISREG(status.st_mode) &&
+      status.st_size > 0) {
     const auto size = static_cast<std::size_t>(status.st_size);
     const auto mapped = raw_syscall(SYS_mmap, 0L, size, PROT_READ, MAP_PRIVATE, opened.value, 0L);
     if (mapped.ok()) {
-      file = MappedFile{.bytes = reinterpret_cast<const std::byte*>(mapped.value),
-                        .size = size,
-                        .mtime_ns = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u +
-                                    static_cast<std::uint64_t>(status.st_mtim.tv_nsec),
-                        .owner = status.st_uid,
-                        .mode = status.st_mode & 07777u};
+      file = MappedFile{
+          .bytes = reinterpret_cast<const std::byte*>(mapped.value),
+          .size = size,
+          .mtime_ns = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u +
+                      static_cast<std::uint64_t>(status.st_mtim.tv_nsec),
+          .owner = status.st_uid,
+          .mode = status.st_mode & 07777u};
     }
   }
   raw_syscall(SYS_close, opened.value);

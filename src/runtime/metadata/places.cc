@@ -3,7 +3,6 @@
 
 #include <cstring>
 
-
 namespace allocs::metadata {
 
 namespace {
@@ -12,7 +11,8 @@ namespace {
 template <std::size_t N>
 const char* keep_if(const char* variable, std::string_view name, char (&kept)[N]) {
   const std::size_t length = std::strlen(variable);
-  if (length <= name.size() || std::memcmp(variable, name.data(), name.size()) != 0 || variable[name.size()] != '=') {
+  if (length <= name.size() || std::memcmp(variable, name.data(), name.size()) != 0 ||
+      variable[name.size()] != '=') {
     return nullptr;
   }
   if (length >= N) return nullptr;
@@ -33,7 +33,8 @@ void Places::read_environment(const char* const* environment) {
     } else if (first == 'X') {
       if (const char* value = keep_if(*environment, "XDG_CACHE_HOME", xdg_cache_home_)) xdg = value;
     } else if (first == 'A') {
-      if (const char* value = keep_if(*environment, "ALLOCS_META_PATH", path_variable_)) path_ = value;
+      if (const char* value = keep_if(*environment, "ALLOCS_META_PATH", path_variable_))
+        path_ = value;
       if (const char* value = keep_if(*environment, "ALLOCS_META", policy_variable)) {
         const std::string_view word(value);
         policy_ = word == "never"        ? WaitPolicy::never

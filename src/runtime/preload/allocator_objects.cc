@@ -15,25 +15,25 @@ using allocs::query::Allocator;
 using allocs::query::row_of;
 
 // In the order of `Allocator`.
-#define ALLOCS_ALLOCATOR_OBJECTS(X)               \
-  X(mmap, __mmap_allocator)                       \
-  X(brk, __brk_allocator)                         \
-  X(static_file, __static_file_allocator)         \
-  X(static_segment, __static_segment_allocator)   \
-  X(static_section, __static_section_allocator)   \
-  X(static_symbol, __static_symbol_allocator)     \
-  X(tls_block, __tls_block_allocator)             \
-  X(tls_symbol, __tls_symbol_allocator)           \
-  X(auxv, __auxv_allocator)                       \
-  X(stack, __stack_allocator)                     \
-  X(stackframe, __stackframe_allocator)           \
-  X(lib_malloc, __default_lib_malloc_allocator)   \
-  X(program_malloc, __program_malloc_allocator)   \
-  X(ld_so_malloc, __ld_so_malloc_allocator)       \
+#define ALLOCS_ALLOCATOR_OBJECTS(X)             \
+  X(mmap, __mmap_allocator)                     \
+  X(brk, __brk_allocator)                       \
+  X(static_file, __static_file_allocator)       \
+  X(static_segment, __static_segment_allocator) \
+  X(static_section, __static_section_allocator) \
+  X(static_symbol, __static_symbol_allocator)   \
+  X(tls_block, __tls_block_allocator)           \
+  X(tls_symbol, __tls_symbol_allocator)         \
+  X(auxv, __auxv_allocator)                     \
+  X(stack, __stack_allocator)                   \
+  X(stackframe, __stackframe_allocator)         \
+  X(lib_malloc, __default_lib_malloc_allocator) \
+  X(program_malloc, __program_malloc_allocator) \
+  X(ld_so_malloc, __ld_so_malloc_allocator)     \
   X(own, __liballocs_own_allocator)
 
 extern "C" {
-#define ALLOCS_ALLOCATOR_OBJECT(which, symbol)                               \
+#define ALLOCS_ALLOCATOR_OBJECT(which, symbol)                             \
   ALLOCS_EXPORT constinit allocator symbol{row_of(Allocator::which).name}; \
   extern allocator own##symbol __attribute__((visibility("hidden"), alias(#symbol)));
 ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_ALLOCATOR_OBJECT)
@@ -65,7 +65,8 @@ constinit allocator* g_found[kCount + 1] = {};
 
 [[gnu::noinline]] allocator* find(const Row& row) {
   const link_map* const self = allocators::our_object();
-  const link_map* const holder = self == nullptr ? nullptr : allocators::definer_of(row.name, _r_debug.r_map, self);
+  const link_map* const holder =
+      self == nullptr ? nullptr : allocators::definer_of(row.name, _r_debug.r_map, self);
   if (holder == nullptr) return row.own;
   return static_cast<allocator*>(allocators::DynamicSymbols(*holder).address_of(row.name));
 }
@@ -76,7 +77,8 @@ allocator* object_of(Allocator which) {
   const auto number = static_cast<std::size_t>(which);
   if (number == 0) return nullptr;
   allocator* const found = index::load_relaxed(g_found[number]);
-  if (found != nullptr) [[likely]] return found;
+  if (found != nullptr) [[likely]]
+    return found;
   allocator* const object = find(kRows[number - 1]);
   index::store_relaxed(g_found[number], object);
   return object;

@@ -24,7 +24,8 @@ using allocs::self::SelfProcess;
 
 const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
 
-[[gnu::always_inline]] inline Answer ask(const void* obj, SelfProcess::Mode mode, bool wants_types = true) {
+[[gnu::always_inline]] inline Answer ask(const void* obj, SelfProcess::Mode mode,
+                                         bool wants_types = true) {
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(mode, here, wants_types);
   return allocs::query::query(process, address_of(obj));
@@ -55,9 +56,12 @@ void put_info(const Answer& answer, alloc_info& out) {
 }
 
 // After the hooks have been opened (priority 101): the tables that queries read are there.
-[[gnu::constructor(102)]] void open_queries(int, char**, char** environment) { allocs::self::open(environment); }
+[[gnu::constructor(102)]] void open_queries(int, char**, char** environment) {
+  allocs::self::open(environment);
+}
 
-int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode, const allocs::runt::Registers& here) {
+int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
+             const allocs::runt::Registers& here) {
   const SelfProcess process(mode, here);
   const Answer answer = allocs::query::query(process, address_of(obj));
   TextWriter out(buf, len);
@@ -73,13 +77,14 @@ ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
   if (known_block(address_of(obj))) {
     const bool is_libc = allocs::allocators::g_root.malloc_kind == allocs::index::MallocKind::libc;
     return allocs::preload::object_of(is_libc ? allocs::query::Allocator::lib_malloc
-                                                     : allocs::query::Allocator::program_malloc);
+                                              : allocs::query::Allocator::program_malloc);
   }
   return allocs::preload::object_of(ask(obj, SelfProcess::Mode::wait, false).allocator);
 }
 
 ALLOCS_EXPORT void* alloc_get_base(const void* obj) {
-  if (const auto known = known_block(address_of(obj))) return const_cast<void*>(pointer(known->block.base));
+  if (const auto known = known_block(address_of(obj)))
+    return const_cast<void*>(pointer(known->block.base));
   const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
   return answer.error == ALLOC_OK ? const_cast<void*>(pointer(answer.range.begin)) : nullptr;
 }
@@ -107,7 +112,9 @@ ALLOCS_EXPORT int alloc_query(const void* obj, unsigned flags, struct alloc_info
   return out->error;
 }
 
-ALLOCS_EXPORT const char* alloc_error_message(int error) { return allocs::query::error_message(error); }
+ALLOCS_EXPORT const char* alloc_error_message(int error) {
+  return allocs::query::error_message(error);
+}
 
 ALLOCS_EXPORT int alloc_describe(const void* obj, char* buf, size_t len) {
   const auto here = allocs::runt::current_registers();
@@ -144,7 +151,8 @@ ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_p
   };
   allocs::query::for_each_enclosing(
       process, leaf, at,
-      [&](allocs::query::Allocator allocator, allocs::AddressRange range, const char* name, uniqtype* type) {
+      [&](allocs::query::Allocator allocator, allocs::AddressRange range, const char* name,
+          uniqtype* type) {
         add({.allocator = allocs::preload::object_of(allocator),
              .base = pointer(range.begin),
              .size = range.size(),
@@ -152,14 +160,15 @@ ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_p
              .name = name,
              .index = UINT64_MAX});
       });
-  allocs::query::for_each_subobject(leaf, at, [&](const allocs::types::Subobject& step, Address base) {
-    add({.allocator = nullptr,
-         .base = pointer(base),
-         .size = step.size,
-         .type = const_cast<uniqtype*>(step.type),
-         .name = step.member,
-         .index = step.index});
-  });
+  allocs::query::for_each_subobject(leaf, at,
+                                    [&](const allocs::types::Subobject& step, Address base) {
+                                      add({.allocator = nullptr,
+                                           .base = pointer(base),
+                                           .size = step.size,
+                                           .type = const_cast<uniqtype*>(step.type),
+                                           .name = step.member,
+                                           .index = step.index});
+                                    });
   return static_cast<int>(count);
 }
 

@@ -36,17 +36,21 @@ const Root& root() {
   return *found;
 }
 std::optional<Block> block_at(Address a) { return find_block(TrustedMemory{}, root(), a); }
-std::optional<Block> block_at(const void* p, std::uint64_t offset = 0) { return block_at(address_of(p) + offset); }
+std::optional<Block> block_at(const void* p, std::uint64_t offset = 0) {
+  return block_at(address_of(p) + offset);
+}
 bool is_block(const void* p, std::uint64_t size) {
   const auto block = block_at(p);
   const auto last = block_at(p, size == 0 ? 0 : size - 1);
-  return block && block->base == address_of(p) && block->size == size && last && last->base == block->base;
+  return block && block->base == address_of(p) && block->size == size && last &&
+         last->base == block->base;
 }
 bool is_nothing(Address a) { return !block_at(a); }
 std::string module_of_site(const void* p) {
   const auto block = block_at(p);
   const auto site = block ? site_record_of(TrustedMemory{}, root(), block->site) : std::nullopt;
-  const auto module = site ? module_record_of(TrustedMemory{}, root(), site->instance) : std::nullopt;
+  const auto module =
+      site ? module_record_of(TrustedMemory{}, root(), site->instance) : std::nullopt;
   return module ? reinterpret_cast<const char*>(raw(module->path)) : "";
 }
 // Hides from the compiler what a pointer is.
@@ -57,7 +61,8 @@ T* opaque(T* p) {
 }
 
 TEST(Hooks, EveryAllocationFunctionRecordsWhatWasAskedFor) {
-  for (std::size_t size : {0, 1, 24, 25, 40, 41, 56, 1000, 1023, 1024, 1025, 5000, 200000, 1 << 24}) {
+  for (std::size_t size :
+       {0, 1, 24, 25, 40, 41, 56, 1000, 1023, 1024, 1025, 5000, 200000, 1 << 24}) {
     void* p = opaque(malloc(size));
     EXPECT_TRUE(is_block(p, size)) << size;
     const Address gone = address_of(p);
@@ -148,13 +153,13 @@ struct Expression {
   void* (*allocate)();
   void (*release)(void*);
 };
-#define ALLOCS_EXPRESSION(expression, release)                      \
-  Expression {                                                      \
-    #expression, +[]() -> void* {                                   \
+#define ALLOCS_EXPRESSION(expression, release)                    \
+  Expression {                                                    \
+#expression, +[]() -> void* {                                   \
       void* const block = opaque(expression);                       \
       asm volatile("");                                             \
       return block;                                                 \
-    }, +[](void* block) { release; }                                \
+    }, +[](void* block) { release; } \
   }
 const Expression kExpressions[] = {
     ALLOCS_EXPRESSION(new Point, delete static_cast<Point*>(block)),
@@ -183,7 +188,8 @@ TEST(Hooks, TheSiteIsInTheCallerOfAWrapper) {
   for (int round = 0; round < 3; ++round) {
     for (const Expression& expression : kExpressions) {
       void* const p = expression.allocate();
-      EXPECT_LT(distance_of_site(expression, p), 128u) << expression.text << ": " << module_of_site(p);
+      EXPECT_LT(distance_of_site(expression, p), 128u)
+          << expression.text << ": " << module_of_site(p);
       expression.release(p);
     }
   }
@@ -216,7 +222,8 @@ TEST(Hooks, TheRootTellsWhatThereIs) {
   EXPECT_EQ(root().version, kRootVersion);
   EXPECT_EQ(root().self, address_of(&root()));
   EXPECT_GE(load<std::uint64_t>(TrustedMemory{}, root().initial_stack), std::uint64_t{1});  // argc
-  const auto here = module_at(TrustedMemory{}, root(), address_of(reinterpret_cast<void*>(&module_of_site)));
+  const auto here =
+      module_at(TrustedMemory{}, root(), address_of(reinterpret_cast<void*>(&module_of_site)));
   ASSERT_TRUE(here);
   EXPECT_EQ(here->is_executable, 1);
   EXPECT_NE(here->eh_frame_hdr, Address{});
@@ -225,7 +232,8 @@ TEST(Hooks, TheRootTellsWhatThereIs) {
   const std::uint64_t region = region_of(raw(address_of(p)));
   const bool is_fine = root().malloc_kind == MallocKind::foreign;
   const Address directory = is_fine ? root().fine_directory : root().directory;
-  const auto word = load<std::uint64_t>(TrustedMemory{}, directory + region * sizeof(std::uint64_t));
+  const auto word =
+      load<std::uint64_t>(TrustedMemory{}, directory + region * sizeof(std::uint64_t));
   ASSERT_TRUE(word);
   const std::uint64_t leaf = unbiased(*word, region, is_fine ? kFine : kCoarse);
   EXPECT_TRUE(own_range_at(TrustedMemory{}, root(), Address{leaf}));
@@ -251,7 +259,9 @@ TEST(Hooks, ManyShortThreadsReuseRecords) {
   for (int i = 0; i < 2000; ++i) {
     pthread_t thread;
     auto* const leave = +[](void*) -> void* { pthread_exit(nullptr); };
-    ASSERT_EQ(pthread_create(&thread, nullptr, i % 2 == 0 ? leave : +[](void* p) { return p; }, nullptr), 0);
+    ASSERT_EQ(pthread_create(
+                  &thread, nullptr, i % 2 == 0 ? leave : +[](void* p) { return p; }, nullptr),
+              0);
     pthread_join(thread, nullptr);
   }
   EXPECT_LE(root().thread_count, 130u);
@@ -270,7 +280,8 @@ TEST(Hooks, AForkedChildGoesOn) {
   for (int i = 0; i < 100; ++i) {
     const pid_t child = fork();
     if (child == 0) {
-      bool ok = !thread_table_is_current(TrustedMemory{}, root(), static_cast<std::uint32_t>(getpid()));
+      bool ok =
+          !thread_table_is_current(TrustedMemory{}, root(), static_cast<std::uint32_t>(getpid()));
       for (int n = 0; n < 100; ++n) {
         void* p = opaque(malloc(n * 50));
         ok = ok && is_block(p, n * 50);
@@ -304,7 +315,8 @@ TEST(Hooks, AVforkedChildMayAllocateAndExec) {
 TEST(Hooks, LoadingAndUnloadingForEverIsBounded) {
   const char* const plugin = getenv("ALLOCS_TEST_PLUGIN");
   if (plugin == nullptr) GTEST_SKIP() << "ALLOCS_TEST_PLUGIN is not set";
-  const int cycles = getenv("ALLOCS_TEST_CYCLES") != nullptr ? atoi(getenv("ALLOCS_TEST_CYCLES")) : 2000;
+  const int cycles =
+      getenv("ALLOCS_TEST_CYCLES") != nullptr ? atoi(getenv("ALLOCS_TEST_CYCLES")) : 2000;
   void* survivor = nullptr;
   std::uint32_t sites = 0;
   std::uint32_t modules = 0;
@@ -313,7 +325,8 @@ TEST(Hooks, LoadingAndUnloadingForEverIsBounded) {
     ASSERT_NE(handle, nullptr) << dlerror();
     auto* const allocate = reinterpret_cast<void* (*)()>(dlsym(handle, "plugin_allocate"));
     void* const block = allocate();
-    ASSERT_NE(module_of_site(block).find("plugin"), std::string::npos) << module_of_site(block) << " in cycle " << i;
+    ASSERT_NE(module_of_site(block).find("plugin"), std::string::npos)
+        << module_of_site(block) << " in cycle " << i;
     if (i == 0) survivor = block;
     if (i != 0) free(block);
     dlclose(handle);
@@ -332,7 +345,8 @@ TEST(Hooks, LoadingAndUnloadingForEverIsBounded) {
 TEST(Hooks, AnotherObjectAtTheSameAddressHasSitesOfItsOwn) {
   const char* const first = getenv("ALLOCS_TEST_PLUGIN");
   const char* const second = getenv("ALLOCS_TEST_OTHER_PLUGIN");
-  if (first == nullptr || second == nullptr) GTEST_SKIP() << "ALLOCS_TEST_PLUGIN, ALLOCS_TEST_OTHER_PLUGIN are not set";
+  if (first == nullptr || second == nullptr)
+    GTEST_SKIP() << "ALLOCS_TEST_PLUGIN, ALLOCS_TEST_OTHER_PLUGIN are not set";
   int same_address = 0;
   std::uintptr_t before = 0;
   for (int i = 0; i < 50; ++i) {
@@ -347,7 +361,8 @@ TEST(Hooks, AnotherObjectAtTheSameAddressHasSitesOfItsOwn) {
       dlclose(handle);
     }
     for (std::size_t n = 0; n < blocks.size(); ++n) {
-      ASSERT_EQ(module_of_site(blocks[n]), n < 3 ? first : second) << "block " << n << " of round " << i;
+      ASSERT_EQ(module_of_site(blocks[n]), n < 3 ? first : second)
+          << "block " << n << " of round " << i;
       free(blocks[n]);
     }
   }
@@ -398,7 +413,8 @@ void mutate(Shared& shared, std::uint64_t seed, long steps) {
 }
 
 TEST(Hooks, NoAnswerIsWrongWhileFourThreadsChangeTheHeap) {
-  const long steps = getenv("ALLOCS_TEST_STEPS") != nullptr ? atol(getenv("ALLOCS_TEST_STEPS")) : 100000;
+  const long steps =
+      getenv("ALLOCS_TEST_STEPS") != nullptr ? atol(getenv("ALLOCS_TEST_STEPS")) : 100000;
   auto shared = std::make_unique<Shared>();
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { mutate(*shared, 7 + i, steps); });

@@ -79,7 +79,8 @@ struct Result {
 };
 
 Result median(std::vector<Result> results) {
-  std::sort(results.begin(), results.end(), [](const Result& a, const Result& b) { return a.ratio < b.ratio; });
+  std::sort(results.begin(), results.end(),
+            [](const Result& a, const Result& b) { return a.ratio < b.ratio; });
   return results[results.size() / 2];
 }
 
@@ -111,8 +112,8 @@ void report(const char* name, Load load, long count, int rounds, unsigned thread
   }
   for (auto& thread : running) thread.join();
   const Result result = median(results);
-  std::printf("%-28s %u thread%s  plain %8.2f ns  hooked %8.2f ns  ratio %.3f\n", name, threads, threads == 1 ? " " : "s",
-              result.plain, result.hooked, result.ratio);
+  std::printf("%-28s %u thread%s  plain %8.2f ns  hooked %8.2f ns  ratio %.3f\n", name, threads,
+              threads == 1 ? " " : "s", result.plain, result.hooked, result.ratio);
 }
 
 }  // namespace

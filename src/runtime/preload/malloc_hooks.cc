@@ -31,8 +31,10 @@ void* allocated_rarely(void* block, std::size_t size, Call call) {
 // For a caller that the cache does not hold: one of the usual wrappers, or it goes the slow road.
 [[gnu::noinline]] void* malloc_for_wrapper(std::size_t size, const void* caller) {
   const SiteSlot* const slot = slot_outside_wrapper(this_call(caller));
-  if (slot == nullptr || size >= kBigBlock) [[unlikely]] return malloc_slowly(size, caller);
-  if (size <= kMaximumShortSize) return allocate_short(size, *slot, [=] { return g_next.malloc(size); });
+  if (slot == nullptr || size >= kBigBlock) [[unlikely]]
+    return malloc_slowly(size, caller);
+  if (size <= kMaximumShortSize)
+    return allocate_short(size, *slot, [=] { return g_next.malloc(size); });
   return allocate_longer(size, *slot, [=] { return g_next.malloc(size); });
 }
 
@@ -43,8 +45,10 @@ extern "C" {
 ALLOCS_EXPORT void* malloc(std::size_t size) {
   const void* const caller = __builtin_return_address(0);
   const SiteSlot& slot = slot_of(caller);
-  if (!holds(slot, caller)) [[unlikely]] return malloc_for_wrapper(size, caller);
-  if (size <= kMaximumShortSize) return allocate_short(size, slot, [=] { return g_next.malloc(size); });
+  if (!holds(slot, caller)) [[unlikely]]
+    return malloc_for_wrapper(size, caller);
+  if (size <= kMaximumShortSize)
+    return allocate_short(size, slot, [=] { return g_next.malloc(size); });
   if (size < kBigBlock) return allocate_longer(size, slot, [=] { return g_next.malloc(size); });
   return malloc_slowly(size, caller);
 }
@@ -57,14 +61,19 @@ ALLOCS_EXPORT void free(void* block) {
 ALLOCS_EXPORT void* calloc(std::size_t count, std::size_t size) {
   const void* const caller = __builtin_return_address(0);
   const SiteSlot& slot = slot_of(caller);
-  if (!holds(slot, caller)) [[unlikely]] return calloc_slowly(count, size, caller);
+  if (!holds(slot, caller)) [[unlikely]]
+    return calloc_slowly(count, size, caller);
   const std::size_t bytes = count * size;  // if that overflows, there is no block
-  if (bytes <= kMaximumShortSize) return allocate_short(bytes, slot, [=] { return g_next.calloc(count, size); });
-  if (bytes < kBigBlock) return allocate_longer(bytes, slot, [=] { return g_next.calloc(count, size); });
+  if (bytes <= kMaximumShortSize)
+    return allocate_short(bytes, slot, [=] { return g_next.calloc(count, size); });
+  if (bytes < kBigBlock)
+    return allocate_longer(bytes, slot, [=] { return g_next.calloc(count, size); });
   return calloc_slowly(count, size, caller);
 }
 
-ALLOCS_EXPORT void* realloc(void* block, std::size_t size) { return reallocate(block, size, __builtin_return_address(0)); }
+ALLOCS_EXPORT void* realloc(void* block, std::size_t size) {
+  return reallocate(block, size, __builtin_return_address(0));
+}
 
 ALLOCS_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t size) {
   std::size_t bytes;
@@ -102,6 +111,8 @@ ALLOCS_EXPORT void cfree(void* block) {
   g_next.free(block);
 }
 
-ALLOCS_EXPORT std::size_t malloc_usable_size(void* block) { return g_next.malloc_usable_size(block); }
+ALLOCS_EXPORT std::size_t malloc_usable_size(void* block) {
+  return g_next.malloc_usable_size(block);
+}
 
 }  // extern "C"

@@ -7,9 +7,9 @@
 
 using namespace allocs::allocators;
 
-#define ALLOCS_FORWARD_OPERATOR(number, name)                                              \
+#define ALLOCS_FORWARD_OPERATOR(number, name)                                           \
   ALLOCS_EXPORT std::uint64_t name(std::uint64_t a, std::uint64_t b, std::uint64_t c) { \
-    return g_operators.jump[number](a, b, c);                                             \
+    return g_operators.jump[number](a, b, c);                                           \
   }
 extern "C" {
 ALLOCS_NEW_OPERATORS(ALLOCS_FORWARD_OPERATOR)

@@ -10,8 +10,8 @@ using namespace allocs;
 
 extern "C" {
 
-ALLOCS_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
-                                 void* argument) {
+ALLOCS_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                                 void* (*start)(void*), void* argument) {
   return allocators::create_thread(thread, attributes, start, argument);
 }
 

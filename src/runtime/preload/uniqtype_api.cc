@@ -17,7 +17,9 @@ using allocs::types::record_of;
 
 extern "C" {
 
-ALLOCS_EXPORT const char* uniqtype_name(const struct uniqtype* u) { return allocs::types::name_of(u); }
+ALLOCS_EXPORT const char* uniqtype_name(const struct uniqtype* u) {
+  return allocs::types::name_of(u);
+}
 
 ALLOCS_EXPORT size_t uniqtype_size(const struct uniqtype* u) {
   return u == nullptr ? SIZE_MAX : allocs::types::size_of(*u);
@@ -36,17 +38,20 @@ ALLOCS_EXPORT int uniqtype_symbol_name(const struct uniqtype* u, char* buf, size
 }
 
 ALLOCS_EXPORT const char* uniqtype_member_name(const struct uniqtype* u, unsigned index) {
-  if (u == nullptr || record_of(*u).kind != Kind::composite || index >= record_of(*u).count) return nullptr;
+  if (u == nullptr || record_of(*u).kind != Kind::composite || index >= record_of(*u).count)
+    return nullptr;
   return record_of(*u).member_names[index];
 }
 
 ALLOCS_EXPORT const char* uniqtype_member_alias(const struct uniqtype* u, unsigned index) {
-  if (u == nullptr || record_of(*u).kind != Kind::composite || index >= record_of(*u).count) return nullptr;
+  if (u == nullptr || record_of(*u).kind != Kind::composite || index >= record_of(*u).count)
+    return nullptr;
   return record_of(*u).member_aliases[index];
 }
 
 ALLOCS_EXPORT const char* uniqtype_enumerator_name(const struct uniqtype* u, unsigned index) {
-  if (u == nullptr || record_of(*u).kind != Kind::enumeration || index >= record_of(*u).count) return nullptr;
+  if (u == nullptr || record_of(*u).kind != Kind::enumeration || index >= record_of(*u).count)
+    return nullptr;
   return record_of(*u).member_names[index];
 }
 
@@ -65,7 +70,8 @@ ALLOCS_EXPORT struct uniqtype* uniqtype_pointer_to(struct uniqtype* u) {
 }
 
 ALLOCS_EXPORT struct uniqtype* uniqtype_array_of(struct uniqtype* u, size_t count) {
-  return allocs::types::array_of(allocs::self::interner(), u, count == SIZE_MAX ? allocs::types::kUnbounded : count);
+  return allocs::types::array_of(allocs::self::interner(), u,
+                                 count == SIZE_MAX ? allocs::types::kUnbounded : count);
 }
 
 }  // extern "C"

@@ -30,7 +30,8 @@ inline constexpr AllocatorRow kAllocatorRows[] = {
     {"ld.so malloc", 1},
     {"liballocs", 1},
 };
-static_assert(sizeof(kAllocatorRows) / sizeof(AllocatorRow) == static_cast<std::size_t>(Allocator::count_));
+static_assert(sizeof(kAllocatorRows) / sizeof(AllocatorRow) ==
+              static_cast<std::size_t>(Allocator::count_));
 
 constexpr const AllocatorRow& row_of(Allocator allocator) {
   return kAllocatorRows[static_cast<std::size_t>(allocator)];

@@ -39,14 +39,14 @@ struct Answer {
   std::uint32_t evidence = 0;  // enum alloc_evidence
   AddressRange range{};        // heap: [start, start + size asked for)
   uniqtype* type = nullptr;
-  Address site{};              // Address{0}: none
+  Address site{};                       // Address{0}: none
   const char* site_function = nullptr;  // that the site is in, and the object; as `name`
   const char* site_object = nullptr;
   const char* name = nullptr;  // lives as long as the metadata does
   int thread = 0;
   bool is_function = false;
-  bool is_by_loader = false;   // a block that the dynamic linker allocated
-  bool is_empty = false;       // a block of no bytes: the range is the one byte at its address
+  bool is_by_loader = false;  // a block that the dynamic linker allocated
+  bool is_empty = false;      // a block of no bytes: the range is the one byte at its address
 
   static Answer cannot_tell(int why) {
     Answer answer;

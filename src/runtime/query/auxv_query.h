@@ -15,12 +15,14 @@ inline uniqtype* char_type(const TypeMaker& types) {
 
 // struct { uint64_t a_type; uint64_t a_val; }, as <elf.h> names it.
 inline uniqtype* auxiliary_entry_type(const TypeMaker& types) {
-  uniqtype* word = types::base_type(*types.interner, types::kEncodingUnsigned, 8, "uint$64", "unsigned long");
+  uniqtype* word =
+      types::base_type(*types.interner, types::kEncodingUnsigned, 8, "uint$64", "unsigned long");
   if (word == nullptr) return nullptr;
   Hasher hasher;
   hasher.add(std::string_view("auxiliary vector entry"));
   const types::CompositeSlot slots[] = {{"a_type", 0, word}, {"a_un", 8, word}};
-  return types::composite_of(*types.interner, types::CompositeKind::structure, hasher.finish(), "Elf64_auxv_t", "Elf64_auxv_t", 16, slots, 2);
+  return types::composite_of(*types.interner, types::CompositeKind::structure, hasher.finish(),
+                             "Elf64_auxv_t", "Elf64_auxv_t", 16, slots, 2);
 }
 
 // The string that contains `at`, between `from` and the end.
@@ -66,7 +68,8 @@ Answer query_auxv(const P& process, const InitialStack& initial, Address at) {
     answer.name = "envp";
     return answer;
   }
-  answer = vector(initial.auxiliary, initial.auxiliary_count, 16, [&] { return auxiliary_entry_type(types); });
+  answer = vector(initial.auxiliary, initial.auxiliary_count, 16,
+                  [&] { return auxiliary_entry_type(types); });
   if (answer.error == ALLOC_OK) {
     answer.name = "auxv";
     return answer;
@@ -75,18 +78,22 @@ Answer query_auxv(const P& process, const InitialStack& initial, Address at) {
     answer = Answer::of(Allocator::auxv, count, ALLOC_EV_KERNEL);
     answer.name = "argc";
     if (types.may_make) {
-      answer.set_type(types::base_type(*types.interner, types::kEncodingSigned, 8, "int$64", "long"), ALLOC_GRADE_EXACT);
+      answer.set_type(
+          types::base_type(*types.interner, types::kEncodingSigned, 8, "int$64", "long"),
+          ALLOC_GRADE_EXACT);
     } else {
       answer.set_no_type(ALLOC_E_NOT_YET);
     }
     return answer;
   }
   const AddressRange strings{initial.strings, initial.end};
-  if (!strings.contains(at)) return Answer::of(Allocator::auxv, {initial.argc, initial.end}, ALLOC_EV_KERNEL);
+  if (!strings.contains(at))
+    return Answer::of(Allocator::auxv, {initial.argc, initial.end}, ALLOC_EV_KERNEL);
   answer = Answer::of(Allocator::auxv, string_around(process.host(), strings, at), ALLOC_EV_KERNEL);
   answer.name = "string of the initial stack";
   if (types.may_make) {
-    answer.set_type(types::array_of(*types.interner, char_type(types), types::kUnbounded), ALLOC_GRADE_EXACT);
+    answer.set_type(types::array_of(*types.interner, char_type(types), types::kUnbounded),
+                    ALLOC_GRADE_EXACT);
   } else {
     answer.set_no_type(ALLOC_E_NOT_YET);
   }

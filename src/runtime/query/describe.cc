@@ -5,30 +5,49 @@ namespace allocs::query {
 
 const char* error_message(int error) {
   switch (error) {
-    case ALLOC_OK: return "success";
-    case ALLOC_E_NOTHING_THERE: return "nothing is allocated there";
-    case ALLOC_E_NO_METADATA: return "the object has no metadata";
-    case ALLOC_E_NOT_YET: return "its metadata has not been read yet";
-    case ALLOC_E_NO_TYPE: return "the metadata does not tell the type";
-    case ALLOC_E_UNINDEXED: return "allocated where the index does not see";
-    case ALLOC_E_BEING_RESIZED: return "the block is being resized by another thread";
-    case ALLOC_E_OTHER_THREAD: return "a slot of another running thread's stack";
-    case ALLOC_E_NO_UNWIND: return "the stack cannot be unwound that far";
-    case ALLOC_E_CONFLICT: return "the evidence for a type contradicts itself";
-    case ALLOC_E_NO_RUNTIME: return "the run time is not loaded: preload liballocs_preload.so";
-    case ALLOC_E_NO_MEMORY: return "out of memory";
-    case ALLOC_E_INVALID: return "invalid argument";
-    default: return "unknown error";
+    case ALLOC_OK:
+      return "success";
+    case ALLOC_E_NOTHING_THERE:
+      return "nothing is allocated there";
+    case ALLOC_E_NO_METADATA:
+      return "the object has no metadata";
+    case ALLOC_E_NOT_YET:
+      return "its metadata has not been read yet";
+    case ALLOC_E_NO_TYPE:
+      return "the metadata does not tell the type";
+    case ALLOC_E_UNINDEXED:
+      return "allocated where the index does not see";
+    case ALLOC_E_BEING_RESIZED:
+      return "the block is being resized by another thread";
+    case ALLOC_E_OTHER_THREAD:
+      return "a slot of another running thread's stack";
+    case ALLOC_E_NO_UNWIND:
+      return "the stack cannot be unwound that far";
+    case ALLOC_E_CONFLICT:
+      return "the evidence for a type contradicts itself";
+    case ALLOC_E_NO_RUNTIME:
+      return "the run time is not loaded: preload liballocs_preload.so";
+    case ALLOC_E_NO_MEMORY:
+      return "out of memory";
+    case ALLOC_E_INVALID:
+      return "invalid argument";
+    default:
+      return "unknown error";
   }
 }
 
 const char* grade_word(std::uint8_t grade) {
   switch (grade) {
-    case ALLOC_GRADE_WEAK: return "weak";
-    case ALLOC_GRADE_PLAUSIBLE: return "plausible";
-    case ALLOC_GRADE_STRONG: return "strong";
-    case ALLOC_GRADE_EXACT: return "exact";
-    default: return "none";
+    case ALLOC_GRADE_WEAK:
+      return "weak";
+    case ALLOC_GRADE_PLAUSIBLE:
+      return "plausible";
+    case ALLOC_GRADE_STRONG:
+      return "strong";
+    case ALLOC_GRADE_EXACT:
+      return "exact";
+    default:
+      return "none";
   }
 }
 
@@ -84,7 +103,8 @@ void put_type(TextWriter& out, const Answer& answer) {
 void put_description(TextWriter& out, const Answer& answer, Address at) {
   out.hexadecimal(raw(at)).put(": ");
   if (answer.error != ALLOC_OK) {
-    out.put(answer.error == ALLOC_E_NOTHING_THERE ? "" : "cannot tell: ").put(error_message(answer.error));
+    out.put(answer.error == ALLOC_E_NOTHING_THERE ? "" : "cannot tell: ")
+        .put(error_message(answer.error));
     return;
   }
   const std::uint64_t offset = at - answer.range.begin;

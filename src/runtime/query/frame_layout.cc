@@ -130,7 +130,8 @@ Hash128 identity_of(const types::Image& image, const FrameLayout& layout) {
 
 void put_mangled(TextWriter& out, const char* text) {
   for (const char* c = text; *c != '\0'; ++c) {
-    const bool plain = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '_';
+    const bool plain = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
+                       (*c >= '0' && *c <= '9') || *c == '_';
     if (plain) {
       out.put(*c);
     } else {
@@ -142,11 +143,12 @@ void put_mangled(TextWriter& out, const char* text) {
 
 }  // namespace
 
-FrameLayout frame_layout(const types::Image& image, const types::FunctionRecord& function, std::uint64_t pc,
-                         RegisterPlaces registers) {
+FrameLayout frame_layout(const types::Image& image, const types::FunctionRecord& function,
+                         std::uint64_t pc, RegisterPlaces registers) {
   FrameLayout layout{.registers = registers,
                      .pc = pc,
-                     .low_pc = function.low, .high_pc = function.low + function.length};
+                     .low_pc = function.low,
+                     .high_pc = function.low + function.length};
   for_each_variable_in_memory(
       image, function, layout,
       [&](const types::VariableRecord&, std::int64_t cfa_offset, std::uint64_t size) {
@@ -157,8 +159,8 @@ FrameLayout frame_layout(const types::Image& image, const types::FunctionRecord&
   return layout;
 }
 
-void put_frame_name(TextWriter& out, const types::Image& image, const types::FunctionRecord& function,
-                    const FrameLayout& layout) {
+void put_frame_name(TextWriter& out, const types::Image& image,
+                    const types::FunctionRecord& function, const FrameLayout& layout) {
   put_mangled(out, image.text(function.unit));
   out.put(image.text(function.name))
       .put("_vaddrs_")
@@ -171,20 +173,22 @@ namespace {
 
 uniqtype* make_frame_type(const TypeMaker& types, const types::Image& image,
                           const types::FunctionRecord& function, const FrameLayout& layout,
-                          const Hash128& identity, const types::CompositeSlot* slots, std::size_t count) {
+                          const Hash128& identity, const types::CompositeSlot* slots,
+                          std::size_t count) {
   char text[2048];
   TextWriter name(text, sizeof(text));
   put_frame_name(name, image, function, layout);
   char human_text[1024];
   TextWriter human(human_text, sizeof(human_text));
   human.put("frame of ").put(image.text(function.name));
-  return types::composite_of(*types.interner, types::CompositeKind::frame, identity, name.text(), human.text(), layout.size(), slots, count);
+  return types::composite_of(*types.interner, types::CompositeKind::frame, identity, name.text(),
+                             human.text(), layout.size(), slots, count);
 }
 
 }  // namespace
 
-uniqtype* frame_type(const TypeMaker& types, const Object& object, const types::FunctionRecord& function,
-                     const FrameLayout& layout) {
+uniqtype* frame_type(const TypeMaker& types, const Object& object,
+                     const types::FunctionRecord& function, const FrameLayout& layout) {
   const types::Image& image = *object.image;
   const Hash128 identity = identity_of(image, layout);
   if (types.interner == nullptr) return nullptr;
@@ -208,9 +212,10 @@ uniqtype* frame_type(const TypeMaker& types, const Object& object, const types::
           complete = false;
           return;
         }
-        insert(slots, count++, {.name = image.text(variable.name),
-                                .offset = static_cast<std::uint64_t>(cfa_offset - layout.low),
-                                .type = type});
+        insert(slots, count++,
+               {.name = image.text(variable.name),
+                .offset = static_cast<std::uint64_t>(cfa_offset - layout.low),
+                .type = type});
       });
   uniqtype* made = nullptr;
   if (complete) made = make_frame_type(types, image, function, layout, identity, slots, count);

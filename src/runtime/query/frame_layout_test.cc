@@ -48,7 +48,8 @@ class FrameLayoutTest : public testing::Test {
 
   const Object& object() {
     if (object_.image) return object_;
-    types::TypeRecord integer{.hash = types::hash_of_base(5, 4, 0, 0), .size = 4, .name = test_.text("int$32")};
+    types::TypeRecord integer{
+        .hash = types::hash_of_base(5, 4, 0, 0), .size = 4, .name = test_.text("int$32")};
     integer.kind = types::Kind::base;
     test_.add_type(integer);
     types::FunctionRecord function;
@@ -66,7 +67,8 @@ class FrameLayoutTest : public testing::Test {
   }
   FrameLayout at(std::uint64_t pc, std::int64_t depth = 64) {
     const types::Image& image = *object().image;
-    return frame_layout(image, *image.find_function(pc), pc, {.sp = -depth, .fp = -16, .has_fp = true});
+    return frame_layout(image, *image.find_function(pc), pc,
+                        {.sp = -depth, .fp = -16, .has_fp = true});
   }
   std::string range(const FrameLayout& layout) {
     char text[200];
@@ -94,7 +96,8 @@ TEST_F(FrameLayoutTest, TheExampleOfTheEssay) {
 }
 
 TEST_F(FrameLayoutTest, WhatIsInARegisterIsNotPartOfTheFrame) {
-  add_variable("r", {{0, 0x40, LocationKind::in_register, 3}, {0, 0x40, LocationKind::memory, -32}});
+  add_variable("r",
+               {{0, 0x40, LocationKind::in_register, 3}, {0, 0x40, LocationKind::memory, -32}});
   EXPECT_EQ(at(0x1010).size(), 0u);
   EXPECT_EQ(at(0x1050).low, -32);
 }

@@ -14,9 +14,9 @@ struct SiteFacts {
   Address return_address{};
   const char* function = nullptr;  // that the site is in
   const char* object = nullptr;    // path
-  uniqtype* type = nullptr;  // of the whole block
+  uniqtype* type = nullptr;        // of the whole block
   int type_error = ALLOC_E_NO_METADATA;
-  std::uint64_t unit = 0;    // bytes of one object, or of one element
+  std::uint64_t unit = 0;  // bytes of one object, or of one element
   types::Shape shape = types::Shape::unknown;
   std::uint8_t grade = ALLOC_GRADE_NONE;
   std::uint32_t evidence = 0;
@@ -43,23 +43,28 @@ inline bool fits(const SiteFacts& facts, std::uint64_t size) {
 inline std::uint32_t evidence_of(const types::SiteRecord& site) {
   std::uint32_t evidence = 0;
   if (site.provenance == types::Provenance::new_expression) evidence |= ALLOC_EV_SITE_NEW;
-  if ((site.evidence & (types::kSiteTargetVariable | types::kSiteTargetField | types::kSiteArgument)) != 0) {
+  if ((site.evidence &
+       (types::kSiteTargetVariable | types::kSiteTargetField | types::kSiteArgument)) != 0) {
     evidence |= ALLOC_EV_SITE_TARGET;
   }
-  if ((site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0) evidence |= ALLOC_EV_SITE_SIZE;
+  if ((site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0)
+    evidence |= ALLOC_EV_SITE_SIZE;
   return evidence;
 }
 
 inline std::uint8_t grade_of(const types::SiteRecord& site) {
   if (site.provenance == types::Provenance::new_expression) return ALLOC_GRADE_EXACT;
-  const bool size_fits = (site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0;
-  const bool has_target = (site.evidence & ~(types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0;
+  const bool size_fits =
+      (site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0;
+  const bool has_target =
+      (site.evidence & ~(types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0;
   return size_fits && has_target ? ALLOC_GRADE_STRONG : ALLOC_GRADE_PLAUSIBLE;
 }
 
 inline std::uint64_t unit_of(const types::Image& image, types::TypeIndex index) {
   const types::TypeRecord* type = image.type(index);
-  if (type != nullptr && type->kind == types::Kind::array && type->count == types::kUnbounded) type = image.type(type->target);
+  if (type != nullptr && type->kind == types::Kind::array && type->count == types::kUnbounded)
+    type = image.type(type->target);
   return type == nullptr || type->size == types::kUnknownSize ? 0 : type->size;
 }
 
@@ -78,7 +83,9 @@ SiteFacts read_site_facts(const P& process, const index::SiteRecord& where) {
   if ((site->flags & types::kSiteConflict) != 0) facts.type_error = ALLOC_E_CONFLICT;
   if (site->type == types::kNoType || (site->flags & types::kSiteConflict) != 0) return facts;
   facts.type = process.types().type(*object, site->type);
-  facts.type_error = facts.type != nullptr ? ALLOC_OK : process.types().may_make ? ALLOC_E_NO_MEMORY : ALLOC_E_NOT_YET;
+  facts.type_error = facts.type != nullptr      ? ALLOC_OK
+                     : process.types().may_make ? ALLOC_E_NO_MEMORY
+                                                : ALLOC_E_NOT_YET;
   facts.is_final = facts.type != nullptr;
   facts.unit = unit_of(*object->image, site->type);
   facts.shape = site->shape;
@@ -103,8 +110,10 @@ Answer query_heap(const P& process, Address at) {
   if (!block) return {};
   if (block->state == index::BlockState::in_flux) return Answer::cannot_tell(ALLOC_E_BEING_RESIZED);
   const std::uint64_t size = block->size == 0 ? 1 : block->size;
-  Answer answer = Answer::of(root->malloc_kind == index::MallocKind::libc ? Allocator::lib_malloc : Allocator::program_malloc,
-                             {block->base, block->base + size}, ALLOC_EV_HEAP_INDEX);
+  Answer answer =
+      Answer::of(root->malloc_kind == index::MallocKind::libc ? Allocator::lib_malloc
+                                                              : Allocator::program_malloc,
+                 {block->base, block->base + size}, ALLOC_EV_HEAP_INDEX);
   answer.is_empty = block->size == 0;
   const SiteFacts facts = process.site_facts(block->site);
   answer.site = facts.return_address;

@@ -25,7 +25,8 @@ InitialStack initial_stack_of(const M& memory, Address argc, const runt::StackVe
   initial.strings = first && Address{*first} > after ? Address{*first} : after;
   // The name of the executable is the last string; the mapping ends with eight zero bytes behind it, on a page boundary.
   const runt::AuxiliaryVector auxiliary = runt::read_auxiliary_vector(memory, vectors.auxv);
-  const Address last = auxiliary.executable_name > initial.strings ? auxiliary.executable_name : initial.strings;
+  const Address last =
+      auxiliary.executable_name > initial.strings ? auxiliary.executable_name : initial.strings;
   initial.end = Address{(raw(last) + 4096) & ~std::uint64_t{4095}};
   return initial;
 }

@@ -20,16 +20,16 @@ struct Object {
   AddressRange range{};
   LoadBias bias{};
   const char* path = "";
-  std::uint32_t instance = 0;     // in the module table; 0: not in it
-  std::uint64_t tls_module = 0;   // 0: has no thread-locals
+  std::uint32_t instance = 0;    // in the module table; 0: not in it
+  std::uint64_t tls_module = 0;  // 0: has no thread-locals
   std::uint64_t tls_size = 0;
-  bool is_loader = false;         // the dynamic linker itself
+  bool is_loader = false;  // the dynamic linker itself
   std::optional<types::Image> image{};
   types::TypeSlots slots{};
-  int image_error = 0;            // why there is no image
-  bool was_tried = false;         // an image was asked for once
-  bool is_settled = false;        // nothing more will come
-  elf::File file{};               // the object's file, to fall back on; may be empty
+  int image_error = 0;      // why there is no image
+  bool was_tried = false;   // an image was asked for once
+  bool is_settled = false;  // nothing more will come
+  elf::File file{};         // the object's file, to fall back on; may be empty
 
   LinkAddress link_address(Address a) const { return a - bias; }
 };

@@ -30,7 +30,8 @@ void for_each_subobject(const Answer& leaf, Address at, Visit&& visit) {
 
 // What stands for the leaf allocation in an expression: "table", "main::", "((struct node *)0x55d0)->".
 inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
-  const bool is_block = leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
+  const bool is_block =
+      leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
   if (!is_block) {
     out.put(leaf.name == nullptr ? "" : leaf.name);
     return;
@@ -47,13 +48,18 @@ inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
 // The expression for the innermost field at `at`, as C writes it. Context: signal.
 inline void put_path(TextWriter& out, const Answer& leaf, Address at) {
   put_root_of_path(out, leaf);
-  const bool is_block = leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
+  const bool is_block =
+      leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
   bool first = true;
   for_each_subobject(leaf, at, [&](const types::Subobject& step, Address) {
     if (step.member == nullptr) {
       out.put('[').decimal(step.index).put(']');
     } else if (*step.member != '\0') {
-      out.put(!first ? "." : leaf.allocator == Allocator::stackframe ? "::" : is_block ? "->" : ".").put(step.member);
+      out.put(!first                                    ? "."
+              : leaf.allocator == Allocator::stackframe ? "::"
+              : is_block                                ? "->"
+                                                        : ".")
+          .put(step.member);
     }
     first = false;
   });
@@ -71,7 +77,8 @@ void for_each_enclosing(const P& process, const Answer& leaf, Address at, Visit&
       visit(Allocator::brk, mapping->range, mapping->name, static_cast<uniqtype*>(nullptr));
     }
   }
-  const bool is_static = leaf.allocator >= Allocator::static_file && leaf.allocator <= Allocator::static_symbol;
+  const bool is_static =
+      leaf.allocator >= Allocator::static_file && leaf.allocator <= Allocator::static_symbol;
   if (const Object* object = is_static ? process.find_object(at) : nullptr) {
     if (leaf.allocator > Allocator::static_file) put(answer_from_file(*object));
     if (leaf.allocator > Allocator::static_segment) put(answer_from_segment_of(*object, at));

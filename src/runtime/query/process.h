@@ -15,15 +15,15 @@ namespace allocs::query {
 
 // Where the kernel put the arguments, environment and auxiliary vector of the process.
 struct InitialStack {
-  Address argc{};          // one word
-  Address arguments{};     // argv[0]; (argument_count + 1) pointers
+  Address argc{};       // one word
+  Address arguments{};  // argv[0]; (argument_count + 1) pointers
   std::uint64_t argument_count = 0;
-  Address environment{};   // (environment_count + 1) pointers
+  Address environment{};  // (environment_count + 1) pointers
   std::uint64_t environment_count = 0;
-  Address auxiliary{};     // auxiliary_count entries of 16 bytes, AT_NULL included
+  Address auxiliary{};  // auxiliary_count entries of 16 bytes, AT_NULL included
   std::uint64_t auxiliary_count = 0;
-  Address strings{};       // up to `end`
-  Address end{};           // of the stack mapping
+  Address strings{};  // up to `end`
+  Address end{};      // of the stack mapping
 };
 
 // A mapping as the kernel, or a core file, lists it.
@@ -35,8 +35,8 @@ struct MappingView {
 
 // A thread, as far as its thread-locals and its stack are concerned.
 struct ThreadView {
-  int id = 0;                         // of the kernel
-  Address thread_pointer{};           // %fs:0
+  int id = 0;                // of the kernel
+  Address thread_pointer{};  // %fs:0
 };
 
 // How types are made: absent pieces mean "only what has been made already".

@@ -11,10 +11,12 @@
 namespace allocs::query {
 
 // May blocks of malloc be there that the index does not have? Then "the heap" or "a mapping" would be half the truth.
-inline bool may_hold_unindexed_blocks(const index::Root* root, Allocator where, std::string_view name) {
-  if (root == nullptr || (where != Allocator::brk && !(where == Allocator::mmap && name.empty()))) return false;
-  return root->malloc_kind == index::MallocKind::bypassed || root->counters.blocks_without_leaf != 0 ||
-         root->counters.blocks_misaligned != 0;
+inline bool may_hold_unindexed_blocks(const index::Root* root, Allocator where,
+                                      std::string_view name) {
+  if (root == nullptr || (where != Allocator::brk && !(where == Allocator::mmap && name.empty())))
+    return false;
+  return root->malloc_kind == index::MallocKind::bypassed ||
+         root->counters.blocks_without_leaf != 0 || root->counters.blocks_misaligned != 0;
 }
 
 // The kernel joins neighbouring anonymous mappings; those of the run time itself are known, and are cut off.
@@ -31,14 +33,17 @@ AddressRange without_own_ranges(const P& process, AddressRange range, Address at
 template <Process P>
 Answer query_mapping(const P& process, Address at) {
   const auto mapping = process.mapping_of(at);
-  if (!mapping) return Answer::cannot_tell(process.knows_mappings() ? ALLOC_E_NOTHING_THERE : ALLOC_E_NOT_YET);
+  if (!mapping)
+    return Answer::cannot_tell(process.knows_mappings() ? ALLOC_E_NOTHING_THERE : ALLOC_E_NOT_YET);
   const std::string_view name(mapping->name);
-  const Allocator who = name == "[heap]"                   ? Allocator::brk
-                        : begins_with(name, "[stack")      ? Allocator::stack
-                        : process.is_ld_so_pool(*mapping)  ? Allocator::ld_so_malloc
-                                                           : Allocator::mmap;
-  if (may_hold_unindexed_blocks(process.root(), who, name)) return Answer::cannot_tell(ALLOC_E_UNINDEXED);
-  const AddressRange range = name.empty() ? without_own_ranges(process, mapping->range, at) : mapping->range;
+  const Allocator who = name == "[heap]"                  ? Allocator::brk
+                        : begins_with(name, "[stack")     ? Allocator::stack
+                        : process.is_ld_so_pool(*mapping) ? Allocator::ld_so_malloc
+                                                          : Allocator::mmap;
+  if (may_hold_unindexed_blocks(process.root(), who, name))
+    return Answer::cannot_tell(ALLOC_E_UNINDEXED);
+  const AddressRange range =
+      name.empty() ? without_own_ranges(process, mapping->range, at) : mapping->range;
   Answer answer = Answer::of(who, range, ALLOC_EV_KERNEL);
   if (!name.empty()) answer.name = mapping->name;
   return answer;

@@ -25,7 +25,8 @@
 namespace allocs::query {
 
 // A whole frame without metadata, or what is below its variables.
-inline Answer answer_from_bare_frame(const runt::Frame& frame, AddressRange range, int why_no_type) {
+inline Answer answer_from_bare_frame(const runt::Frame& frame, AddressRange range,
+                                     int why_no_type) {
   Answer answer = Answer::of(Allocator::stackframe, range, ALLOC_EV_UNWIND);
   answer.site = frame.pc;
   answer.set_no_type(why_no_type);
@@ -60,17 +61,22 @@ FrameFacts read_frame_facts(const P& process, const runt::Frame& frame) {
 
 // `at` lies between the frame's lowest byte and the end of its arguments on the stack.
 template <Process P>
-Answer answer_from_frame(const P& process, const runt::Frame& frame, const FrameFacts& facts, Address at) {
+Answer answer_from_frame(const P& process, const runt::Frame& frame, const FrameFacts& facts,
+                         Address at) {
   const AddressRange whole{frame.lowest(), frame.cfa};
   if (facts.function == nullptr) {
     const bool has_image = facts.object != nullptr && facts.object->image;
-    const int why = has_image ? ALLOC_E_NO_TYPE : facts.object != nullptr ? facts.object->image_error : ALLOC_E_NO_METADATA;
+    const int why = has_image                 ? ALLOC_E_NO_TYPE
+                    : facts.object != nullptr ? facts.object->image_error
+                                              : ALLOC_E_NO_METADATA;
     return answer_from_bare_frame(frame, whole, why);
   }
   const AddressRange typed{frame.cfa + static_cast<std::uint64_t>(facts.layout.low),
                            frame.cfa + static_cast<std::uint64_t>(facts.layout.high)};
   const bool is_typed = typed.size() == 0 || typed.contains(at);
-  const AddressRange range = typed.size() == 0 ? whole : is_typed ? typed : AddressRange{whole.begin, typed.begin};
+  const AddressRange range = typed.size() == 0 ? whole
+                             : is_typed        ? typed
+                                               : AddressRange{whole.begin, typed.begin};
   Answer answer = answer_from_bare_frame(frame, range, ALLOC_E_NO_TYPE);
   answer.name = answer.site_function = facts.object->image->text(facts.function->name);
   answer.site_object = facts.object->path;
@@ -109,7 +115,8 @@ class PlainWalk {
 
 // The arguments that `callee` got on the stack, if `at` is in one of them.
 template <Process P>
-std::optional<Answer> answer_from_stack_arguments(const P& process, const runt::Frame& callee, Address at) {
+std::optional<Answer> answer_from_stack_arguments(const P& process, const runt::Frame& callee,
+                                                  Address at) {
   const FrameFacts facts = process.frame_facts(callee);
   if (facts.function == nullptr || facts.layout.high <= 0) return std::nullopt;
   if (at >= callee.cfa + static_cast<std::uint64_t>(facts.layout.high)) return std::nullopt;

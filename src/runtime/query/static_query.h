@@ -14,8 +14,9 @@ inline Answer answer_from_symbols(const Object& object, Address at) {
   const auto symbol = symbols.containing(object.link_address(at));
   if (!symbol || symbol->type == STT_TLS) return {};
   const Address begin = symbol->value + object.bias;
-  Answer answer = Answer::of(Allocator::static_symbol, {begin, begin + (symbol->size == 0 ? 1 : symbol->size)},
-                             ALLOC_EV_ELF_SYMBOL | ALLOC_EV_LINK_MAP);
+  Answer answer =
+      Answer::of(Allocator::static_symbol, {begin, begin + (symbol->size == 0 ? 1 : symbol->size)},
+                 ALLOC_EV_ELF_SYMBOL | ALLOC_EV_LINK_MAP);
   answer.name = symbol->name.data();  // ends in a NUL: it lies in a string section
   answer.is_function = symbol->type == STT_FUNC || symbol->type == STT_GNU_IFUNC;
   answer.set_no_type(object.image_error);
@@ -23,10 +24,12 @@ inline Answer answer_from_symbols(const Object& object, Address at) {
   return answer;
 }
 
-inline Answer answer_from_static(const TypeMaker& types, const Object& object, const types::StaticRecord& record) {
+inline Answer answer_from_static(const TypeMaker& types, const Object& object,
+                                 const types::StaticRecord& record) {
   const types::Image& image = *object.image;
   const Address begin = LinkAddress{record.address} + object.bias;
-  Answer answer = Answer::of(Allocator::static_symbol, {begin, begin + record.size}, ALLOC_EV_LINK_MAP);
+  Answer answer =
+      Answer::of(Allocator::static_symbol, {begin, begin + record.size}, ALLOC_EV_LINK_MAP);
   const bool inferred = (record.flags & types::kStaticInferred) != 0;
   if (inferred) {
     answer.evidence |= ALLOC_EV_CODE_REFERENCE;
@@ -49,11 +52,13 @@ inline Answer answer_from_static(const TypeMaker& types, const Object& object, c
   return answer;
 }
 
-inline Answer answer_from_region(const Object& object, types::Table table, Allocator allocator, Address at) {
+inline Answer answer_from_region(const Object& object, types::Table table, Allocator allocator,
+                                 Address at) {
   const auto* region = object.image->find_region(table, raw(object.link_address(at)));
   if (region == nullptr) return {};
   const Address begin = LinkAddress{region->address} + object.bias;
-  Answer answer = Answer::of(allocator, {begin, begin + region->size}, ALLOC_EV_SECTION | ALLOC_EV_LINK_MAP);
+  Answer answer =
+      Answer::of(allocator, {begin, begin + region->size}, ALLOC_EV_SECTION | ALLOC_EV_LINK_MAP);
   if (region->name != 0) answer.name = object.image->text(region->name);
   return answer;
 }
@@ -72,8 +77,9 @@ inline Answer answer_from_segment(const Object& object, Address at) {
 }
 
 inline Answer answer_from_segment_of(const Object& object, Address at) {
-  return object.image ? answer_from_region(object, types::Table::segments, Allocator::static_segment, at)
-                      : answer_from_segment(object, at);
+  return object.image
+             ? answer_from_region(object, types::Table::segments, Allocator::static_segment, at)
+             : answer_from_segment(object, at);
 }
 
 inline Answer answer_from_file(const Object& object) {

@@ -9,7 +9,7 @@
 // searched with, so one look-up serves all threads.
 namespace allocs::query {
 
-inline constexpr std::uint64_t kDtvOffset = 8;        // in the thread control block
+inline constexpr std::uint64_t kDtvOffset = 8;  // in the thread control block
 inline constexpr std::uint64_t kDtvEntrySize = 16;
 inline constexpr std::uint64_t kUnallocatedBlock = ~std::uint64_t{0};
 
@@ -21,14 +21,16 @@ AddressRange tls_block_of(const M& memory, const ThreadView& thread, const Objec
   // The word before the first entry says how many entries there is room for.
   const auto room = load<std::uint64_t>(memory, Address{*vector} - kDtvEntrySize);
   if (!room || object.tls_module > *room) return {};
-  const auto block = load<std::uint64_t>(memory, Address{*vector} + object.tls_module * kDtvEntrySize);
+  const auto block =
+      load<std::uint64_t>(memory, Address{*vector} + object.tls_module * kDtvEntrySize);
   if (!block || *block == 0 || *block == kUnallocatedBlock) return {};
   return {Address{*block}, Address{*block} + object.tls_size};
 }
 
-inline Answer answer_from_tls_block(const TypeMaker& types, const Object& object, const ThreadView& thread,
-                                    AddressRange block, Address at) {
-  Answer answer = Answer::of(Allocator::tls_block, block, ALLOC_EV_LINK_MAP | ALLOC_EV_THREAD_TABLE);
+inline Answer answer_from_tls_block(const TypeMaker& types, const Object& object,
+                                    const ThreadView& thread, AddressRange block, Address at) {
+  Answer answer =
+      Answer::of(Allocator::tls_block, block, ALLOC_EV_LINK_MAP | ALLOC_EV_THREAD_TABLE);
   answer.thread = thread.id;
   answer.name = object.path;
   if (!object.image) {
@@ -63,8 +65,8 @@ Answer query_tls_of(const P& process, const M& memory, const ThreadView& thread,
     if (!block.contains(at)) return true;
     // Only now is the metadata wanted.
     const Object* with_metadata = process.find_object(object.range.begin);
-    answer = answer_from_tls_block(process.types(), with_metadata == nullptr ? object : *with_metadata, thread,
-                                   block, at);
+    answer = answer_from_tls_block(
+        process.types(), with_metadata == nullptr ? object : *with_metadata, thread, block, at);
     return false;
   });
   return answer;

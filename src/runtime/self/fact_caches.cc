@@ -23,10 +23,12 @@ void SiteFactsCache::put(std::uint32_t id, const query::SiteFacts& facts) {
   void* memory = allocate(sizeof(query::SiteFacts));
   if (memory == nullptr) return;
   const query::SiteFacts* none = nullptr;
-  cells[place.index].compare_exchange_strong(none, new (memory) query::SiteFacts(facts), std::memory_order_acq_rel);
+  cells[place.index].compare_exchange_strong(none, new (memory) query::SiteFacts(facts),
+                                             std::memory_order_acq_rel);
 }
 
-FrameFactsCache::Entry* FrameFactsCache::find(std::uint64_t pc, std::uint64_t depth, std::uint64_t generation,
+FrameFactsCache::Entry* FrameFactsCache::find(std::uint64_t pc, std::uint64_t depth,
+                                              std::uint64_t generation,
                                               const query::Object* object) const {
   for (Entry* entry = buckets_[bucket_of(pc)].load(std::memory_order_acquire); entry != nullptr;
        entry = entry->next.load(std::memory_order_acquire)) {
@@ -47,7 +49,8 @@ void FrameFactsCache::put(std::uint64_t pc, std::uint64_t depth, std::uint64_t g
   }
   void* memory = allocate(sizeof(Entry));
   if (memory == nullptr) return;
-  auto* entry = new (memory) Entry{.next = nullptr, .generation = generation, .pc = pc, .depth = depth, .facts = facts};
+  auto* entry = new (memory)
+      Entry{.next = nullptr, .generation = generation, .pc = pc, .depth = depth, .facts = facts};
   auto& bucket = buckets_[bucket_of(pc)];
   Entry* head = bucket.load(std::memory_order_acquire);
   do {

@@ -47,9 +47,11 @@ class FrameFactsCache {
   };
 
   // The entry for that pc and depth whose object is `object`, or, without one, of that generation. Context: signal.
-  Entry* find(std::uint64_t pc, std::uint64_t depth, std::uint64_t generation, const query::Object* object) const;
+  Entry* find(std::uint64_t pc, std::uint64_t depth, std::uint64_t generation,
+              const query::Object* object) const;
   // Context: query.
-  void put(std::uint64_t pc, std::uint64_t depth, std::uint64_t generation, const query::FrameFacts& facts);
+  void put(std::uint64_t pc, std::uint64_t depth, std::uint64_t generation,
+           const query::FrameFacts& facts);
 
  private:
   static constexpr std::size_t kBuckets = 1 << 12;

@@ -62,7 +62,8 @@ bool find_tool(char* path, std::size_t size) {
 
 void attach_slots(query::Object& object, const types::Image& image) {
   const std::size_t count = image.types().size();
-  auto* slots = static_cast<std::atomic<uniqtype*>*>(allocate((count + 1) * sizeof(std::atomic<uniqtype*>)));
+  auto* slots =
+      static_cast<std::atomic<uniqtype*>*>(allocate((count + 1) * sizeof(std::atomic<uniqtype*>)));
   if (slots == nullptr) return;
   object.image = image;
   object.slots = {slots, count};
@@ -113,7 +114,8 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
     identity.file_size = file->size;
     identity.file_mtime_ns = file->mtime_ns;
     const auto length = raw_syscall(SYS_readlink, path, resolved, sizeof(resolved) - 1);
-    if (module->is_executable != 0 && length.ok()) identity.path = {resolved, static_cast<std::size_t>(length.value)};
+    if (module->is_executable != 0 && length.ok())
+      identity.path = {resolved, static_cast<std::size_t>(length.value)};
   }
 
   std::optional<types::Image> image;
@@ -130,7 +132,8 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
     if (find_tool(tool, sizeof(tool)) && target_text.fits()) {
       const char* kept_tool = keep_text(tool);
       const char* kept_target = keep_text(target);
-      const auto result = metadata::make_image(kept_tool, kept_target, places_, waits ? kLongestWaitMs : 0);
+      const auto result =
+          metadata::make_image(kept_tool, kept_target, places_, waits ? kLongestWaitMs : 0);
       object.was_tried = true;
       if (result == metadata::MakeResult::made) image = metadata::find_image(places_, identity);
       if (result == metadata::MakeResult::unfinished) {

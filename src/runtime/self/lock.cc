@@ -14,7 +14,9 @@ bool ProcessLock::acquire(unsigned timeout_ms) {
   for (unsigned waited_ms = 0;; waited_ms += 10) {
     int holder = 0;
     if (holder_.compare_exchange_strong(holder, process, std::memory_order_acquire)) return true;
-    if (holder != process && holder_.compare_exchange_strong(holder, process, std::memory_order_acquire)) return true;
+    if (holder != process &&
+        holder_.compare_exchange_strong(holder, process, std::memory_order_acquire))
+      return true;
     if (waited_ms >= timeout_ms) return false;
     const timespec pause{0, 10'000'000};
     raw_syscall(SYS_futex, &holder_, FUTEX_WAIT, process, &pause, 0L, 0);

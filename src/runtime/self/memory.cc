@@ -33,7 +33,8 @@ KeptText* find_text(std::uint32_t hash, const char* text) {
 }
 
 void* take_scratch(std::size_t size) {
-  const auto mapped = raw_syscall(SYS_mmap, 0L, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+  const auto mapped =
+      raw_syscall(SYS_mmap, 0L, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
   return mapped.ok() ? reinterpret_cast<void*>(mapped.value) : nullptr;
 }
 void give_back_scratch(void* memory, std::size_t size) { raw_syscall(SYS_munmap, memory, size); }
@@ -59,6 +60,8 @@ const char* keep_text(const char* text) {
 }
 
 types::TypeMemory type_memory() { return {.allocate = allocate}; }
-types::ScratchMemory scratch_memory() { return {.take = take_scratch, .give_back = give_back_scratch}; }
+types::ScratchMemory scratch_memory() {
+  return {.take = take_scratch, .give_back = give_back_scratch};
+}
 
 }  // namespace allocs::self

@@ -14,7 +14,8 @@ bool ObjectTable::put(std::uint32_t instance, const query::Object* object) {
     auto* made = static_cast<Cell*>(allocate(size));
     if (made == nullptr) return false;
     Cell* none = nullptr;
-    chunk.compare_exchange_strong(none, made, std::memory_order_acq_rel);  // the loser's is left unused
+    chunk.compare_exchange_strong(none, made,
+                                  std::memory_order_acq_rel);  // the loser's is left unused
   }
   cell_of(instance)->store(object, std::memory_order_release);
   return true;

@@ -27,7 +27,9 @@ constexpr std::uint64_t kUsualStackLimit = 8u << 20;
 class CallerWalk {
  public:
   CallerWalk(const runt::StackMemory& stack, const runt::Registers& start, AddressRange own_code)
-      : rules_(trusted_, loader_frames_), walk_(stack, rules_, g_rules, start), own_code_(own_code) {}
+      : rules_(trusted_, loader_frames_),
+        walk_(stack, rules_, g_rules, start),
+        own_code_(own_code) {}
 
   std::optional<runt::Frame> next() {
     for (;;) {
@@ -40,20 +42,23 @@ class CallerWalk {
   TrustedMemory trusted_;
   runt::self::LoaderEhFrames loader_frames_;
   runt::MemoryRules<TrustedMemory, runt::self::LoaderEhFrames> rules_;
-  runt::CachedWalk<runt::StackMemory, runt::MemoryRules<TrustedMemory, runt::self::LoaderEhFrames>> walk_;
+  runt::CachedWalk<runt::StackMemory, runt::MemoryRules<TrustedMemory, runt::self::LoaderEhFrames>>
+      walk_;
   AddressRange own_code_;
 };
 
 // Changes whenever the set of loaded objects does, or is about to.
 std::uint64_t object_generation() {
-  return index::load_acquire(allocators::g_root.module_generation) + index::load_acquire(allocators::g_root.modules_changed);
+  return index::load_acquire(allocators::g_root.module_generation) +
+         index::load_acquire(allocators::g_root.modules_changed);
 }
 
 // Cached unwind rules hold as long as the set of loaded objects does. Only one thread empties the cache for a change.
 void forget_rules_of_gone_modules() {
   const std::uint64_t now = object_generation();
   std::uint64_t seen = g_rules_hold_for.load(std::memory_order_acquire);
-  if (seen != now && g_rules_hold_for.compare_exchange_strong(seen, now, std::memory_order_acq_rel)) {
+  if (seen != now &&
+      g_rules_hold_for.compare_exchange_strong(seen, now, std::memory_order_acq_rel)) {
     g_rules.next_generation();
   }
 }
@@ -127,7 +132,8 @@ query::FrameFacts SelfProcess::frame_facts(const runt::Frame& frame) const {
   const std::uint64_t generation = object_generation();
   if (const auto* known = g_frame_facts.find(pc, depth, generation, nullptr)) return known->facts;
   const query::FrameFacts facts = query::read_frame_facts(*this, frame);
-  const bool is_final = facts.function != nullptr && facts.type != nullptr && !facts.layout.depends_on_registers;
+  const bool is_final =
+      facts.function != nullptr && facts.type != nullptr && !facts.layout.depends_on_registers;
   if (is_final && may_wait()) g_frame_facts.put(pc, depth, generation, facts);
   return facts;
 }
@@ -150,8 +156,8 @@ int SelfProcess::id_of_caller() const {
 AddressRange SelfProcess::stack_of_caller() const {
   const Address sp = caller_.sp();
   const Address thread = runt::self::thread_pointer();
-  if (g_has_initial_stack && raw(thread) == root()->main_thread_pointer && sp < g_initial_stack.argc &&
-      g_initial_stack.argc - sp < kUsualStackLimit) {
+  if (g_has_initial_stack && raw(thread) == root()->main_thread_pointer &&
+      sp < g_initial_stack.argc && g_initial_stack.argc - sp < kUsualStackLimit) {
     return {sp, g_initial_stack.argc};
   }
   if (const auto record = index::thread_with_stack_at(tables(), *root(), sp);
@@ -171,7 +177,8 @@ query::Answer SelfProcess::query_stacks(Address at) const {
   const AddressRange stack = stack_of_caller();
   if (stack.contains(at)) {
     forget_rules_of_gone_modules();
-    const auto own = index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
+    const auto own =
+        index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
     const runt::StackMemory memory(stack);
     CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{});
     query::Answer answer = query::query_frames(*this, walk, at);
@@ -182,8 +189,8 @@ query::Answer SelfProcess::query_stacks(Address at) const {
   }
   const auto thread = index::thread_with_stack_at(tables(), *root(), at);
   if (!thread) return {};
-  query::Answer answer =
-      query::Answer::of(query::Allocator::stack, {thread->stack_low, thread->stack_high}, ALLOC_EV_THREAD_TABLE);
+  query::Answer answer = query::Answer::of(
+      query::Allocator::stack, {thread->stack_low, thread->stack_high}, ALLOC_EV_THREAD_TABLE);
   answer.thread = static_cast<int>(thread->tid);
   const bool is_own = thread->thread_pointer == raw(runt::self::thread_pointer());
   answer.set_no_type(is_own ? ALLOC_E_NO_TYPE : ALLOC_E_OTHER_THREAD);

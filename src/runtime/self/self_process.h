@@ -60,7 +60,8 @@ class SelfProcess {
   Mode mode_;
   const runt::Registers& caller_;
   query::TypeMaker types_;
-  mutable std::optional<query::Object> scratch_object_;  // for want of memory that outlives the query
+  mutable std::optional<query::Object>
+      scratch_object_;  // for want of memory that outlives the query
 };
 
 // Memory of this process that may vanish at any moment, read through the kernel. A view is valid until the fourth next one.
@@ -88,9 +89,10 @@ void SelfProcess::for_each_thread(Visit&& visit) const {
   const CheckedMemory checked;
   index::for_each_thread(tables(), *root(), [&](const index::ThreadRecord& thread) {
     if (thread.thread_pointer == raw(own) || thread.thread_pointer == 0) return true;
-    return static_cast<bool>(visit(
-        query::ThreadView{.id = static_cast<int>(thread.tid), .thread_pointer = Address{thread.thread_pointer}},
-        checked));
+    return static_cast<bool>(
+        visit(query::ThreadView{.id = static_cast<int>(thread.tid),
+                                .thread_pointer = Address{thread.thread_pointer}},
+              checked));
   });
 }
 

@@ -62,18 +62,34 @@ ALLOCS_EXPORT int alloc_query(const void*, unsigned, struct alloc_info* out) {
 ALLOCS_EXPORT const char* alloc_error_message(int error) {
   return error == ALLOC_OK ? "success" : error == ALLOC_E_INVALID ? "invalid argument" : kMessage;
 }
-ALLOCS_EXPORT int alloc_get_path(const void*, unsigned, struct alloc_path_entry*, size_t) { return ALLOC_E_NO_RUNTIME; }
-ALLOCS_EXPORT int alloc_format_path(const void*, unsigned, char*, size_t) { return ALLOC_E_NO_RUNTIME; }
-ALLOCS_EXPORT int alloc_describe(const void*, char* buf, size_t len) { return put_text(kMessage, buf, len); }
-ALLOCS_EXPORT int alloc_describe_wait(const void*, char* buf, size_t len) { return put_text(kMessage, buf, len); }
+ALLOCS_EXPORT int alloc_get_path(const void*, unsigned, struct alloc_path_entry*, size_t) {
+  return ALLOC_E_NO_RUNTIME;
+}
+ALLOCS_EXPORT int alloc_format_path(const void*, unsigned, char*, size_t) {
+  return ALLOC_E_NO_RUNTIME;
+}
+ALLOCS_EXPORT int alloc_describe(const void*, char* buf, size_t len) {
+  return put_text(kMessage, buf, len);
+}
+ALLOCS_EXPORT int alloc_describe_wait(const void*, char* buf, size_t len) {
+  return put_text(kMessage, buf, len);
+}
 
 ALLOCS_EXPORT const char* uniqtype_name(const struct uniqtype*) { return "(no type)"; }
 ALLOCS_EXPORT size_t uniqtype_size(const struct uniqtype*) { return SIZE_MAX; }
-ALLOCS_EXPORT int uniqtype_describe(const struct uniqtype*, char* buf, size_t len) { return put_text("(no type)", buf, len); }
-ALLOCS_EXPORT int uniqtype_symbol_name(const struct uniqtype*, char* buf, size_t len) { return put_text("", buf, len); }
+ALLOCS_EXPORT int uniqtype_describe(const struct uniqtype*, char* buf, size_t len) {
+  return put_text("(no type)", buf, len);
+}
+ALLOCS_EXPORT int uniqtype_symbol_name(const struct uniqtype*, char* buf, size_t len) {
+  return put_text("", buf, len);
+}
 ALLOCS_EXPORT const char* uniqtype_member_name(const struct uniqtype*, unsigned) { return nullptr; }
-ALLOCS_EXPORT const char* uniqtype_member_alias(const struct uniqtype*, unsigned) { return nullptr; }
-ALLOCS_EXPORT const char* uniqtype_enumerator_name(const struct uniqtype*, unsigned) { return nullptr; }
+ALLOCS_EXPORT const char* uniqtype_member_alias(const struct uniqtype*, unsigned) {
+  return nullptr;
+}
+ALLOCS_EXPORT const char* uniqtype_enumerator_name(const struct uniqtype*, unsigned) {
+  return nullptr;
+}
 ALLOCS_EXPORT const char* uniqtype_declaration(const struct uniqtype*, unsigned* line) {
   if (line != nullptr) *line = 0;
   return nullptr;

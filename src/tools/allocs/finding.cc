@@ -22,8 +22,8 @@ void print_text(const Finding& finding) {
     fmt::print("At {:#x}: {}{}\n", finding.address, prefix, finding.message);
     return;
   }
-  fmt::print("At {:#x} is a {}-allocated object of size {}, type {}\n", finding.address, finding.allocator,
-             public_size(finding), finding.type);
+  fmt::print("At {:#x} is a {}-allocated object of size {}, type {}\n", finding.address,
+             finding.allocator, public_size(finding), finding.type);
   const std::uint64_t offset = finding.address - finding.base;
   fmt::print("    bounds    {:#x} + {} bytes", finding.base, finding.size);
   if (offset != 0) fmt::print(", {} bytes in", offset);
@@ -65,7 +65,8 @@ void print_json(const std::vector<Finding>& findings) {
       entry["type"] = nullptr;
       entry["type_problem"] = finding.type_problem;
     }
-    if (finding.site != 0) entry["site"] = {{"address", hexadecimal(finding.site)}, {"function", finding.site_name}};
+    if (finding.site != 0)
+      entry["site"] = {{"address", hexadecimal(finding.site)}, {"function", finding.site_name}};
     if (finding.thread != 0) entry["thread"] = finding.thread;
     entry["evidence"] = finding.evidence;
     auto& enclosing = entry["allocations"] = nlohmann::ordered_json::array();

@@ -19,13 +19,13 @@ struct Finding {
 
   std::uint64_t address = 0;
   int error = 0;
-  std::string message;     // of the error, if there is one
+  std::string message;  // of the error, if there is one
   std::string allocator;
   std::string name;
   std::uint64_t base = 0;
-  std::uint64_t size = 0;      // of the allocation
+  std::uint64_t size = 0;  // of the allocation
   bool is_function = false;
-  std::string type;            // canonical; "(no type)"
+  std::string type;  // canonical; "(no type)"
   std::string human_type;
   std::string type_problem;
   std::string path;
@@ -84,11 +84,12 @@ Finding find_out(const P& process, Address at) {
   finding.base_grade = query::grade_word(answer.base_grade);
   finding.type_grade = query::grade_word(answer.type_grade);
   finding.evidence = text_of([&](TextWriter& out) { query::put_evidence(out, answer.evidence); });
-  query::for_each_enclosing(process, answer, at,
-                            [&](query::Allocator allocator, AddressRange range, const char* name, uniqtype*) {
-                              finding.enclosing.push_back({query::row_of(allocator).name, raw(range.begin), range.size(),
-                                                           name == nullptr ? "" : name});
-                            });
+  query::for_each_enclosing(
+      process, answer, at,
+      [&](query::Allocator allocator, AddressRange range, const char* name, uniqtype*) {
+        finding.enclosing.push_back({query::row_of(allocator).name, raw(range.begin), range.size(),
+                                     name == nullptr ? "" : name});
+      });
   return finding;
 }
 

@@ -31,7 +31,8 @@ ImageProvider::ImageProvider() {
   if (text.fits()) cache_ = path;
 }
 
-ProvidedImage ImageProvider::image_of(const std::filesystem::path& object, std::span<const std::uint8_t> build_id) {
+ProvidedImage ImageProvider::image_of(const std::filesystem::path& object,
+                                      std::span<const std::uint8_t> build_id) {
   ProvidedImage provided;
   const std::string path = object.string();
   provided.file = metadata::map_file(path.c_str());
@@ -68,15 +69,19 @@ ProvidedImage ImageProvider::image_of(const std::filesystem::path& object, std::
 }
 
 std::optional<types::Image> ImageProvider::make(const std::filesystem::path& object,
-                                                const std::filesystem::path& cached, std::string& problem) {
+                                                const std::filesystem::path& cached,
+                                                std::string& problem) {
   meta::Diagnostics diagnostics;
-  const std::vector<std::byte> bytes = meta::build_image({.object = object, .output = {}}, diagnostics);
+  const std::vector<std::byte> bytes =
+      meta::build_image({.object = object, .output = {}}, diagnostics);
   if (bytes.empty()) {
     problem = object.string() + ": no metadata could be made";
     return std::nullopt;
   }
-  if (!cached.empty()) types::store_image(cached, bytes);  // an unwritable cache costs time, not answers
-  auto& kept = made_.emplace_back(std::make_unique<std::vector<std::uint64_t>>((bytes.size() + 7) / 8));
+  if (!cached.empty())
+    types::store_image(cached, bytes);  // an unwritable cache costs time, not answers
+  auto& kept =
+      made_.emplace_back(std::make_unique<std::vector<std::uint64_t>>((bytes.size() + 7) / 8));
   std::memcpy(kept->data(), bytes.data(), bytes.size());
   return types::Image::open(reinterpret_cast<const std::byte*>(kept->data()), bytes.size());
 }

@@ -18,8 +18,9 @@ namespace allocs::tool {
 // An object's metadata, and its file. Images live as long as the provider.
 struct ProvidedImage {
   std::optional<types::Image> image;
-  std::optional<metadata::MappedFile> file;  // empty if it is not there, or is another build than was asked for
-  std::string problem;                       // why there is no image
+  std::optional<metadata::MappedFile>
+      file;             // empty if it is not there, or is another build than was asked for
+  std::string problem;  // why there is no image
 };
 
 // Finds metadata images where the run time finds them, and makes those that are missing: kept in the user's cache if that can be
@@ -29,17 +30,20 @@ class ImageProvider {
   ImageProvider();
 
   // `build_id`: what the object must have; empty to take what the file has.
-  ProvidedImage image_of(const std::filesystem::path& object, std::span<const std::uint8_t> build_id);
+  ProvidedImage image_of(const std::filesystem::path& object,
+                         std::span<const std::uint8_t> build_id);
 
   // Makes the image if there is none. True if there is one afterwards.
-  bool prepare(const std::filesystem::path& object) { return image_of(object, {}).image.has_value(); }
+  bool prepare(const std::filesystem::path& object) {
+    return image_of(object, {}).image.has_value();
+  }
 
   // Where images are kept; empty if there is no such place.
   const std::filesystem::path& cache() const { return cache_; }
 
  private:
-  std::optional<types::Image> make(const std::filesystem::path& object, const std::filesystem::path& cached,
-                                   std::string& problem);
+  std::optional<types::Image> make(const std::filesystem::path& object,
+                                   const std::filesystem::path& cached, std::string& problem);
 
   metadata::Places places_;
   std::filesystem::path cache_;

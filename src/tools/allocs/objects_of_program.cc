@@ -33,7 +33,8 @@ fs::path script_interpreter(const fs::path& program) {
   std::istringstream words(line);
   std::string interpreter, argument;
   words >> interpreter >> argument;
-  if (fs::path(interpreter).filename() == "env" && !argument.empty() && argument[0] != '-') return find_program(argument);
+  if (fs::path(interpreter).filename() == "env" && !argument.empty() && argument[0] != '-')
+    return find_program(argument);
   return interpreter;
 }
 
@@ -47,7 +48,8 @@ fs::path dynamic_linker_of(const fs::path& program) {
     const auto segment = object.program_header(i);
     if (!segment || segment->p_type != PT_INTERP || segment->p_filesz == 0) continue;
     const std::byte* text = object.view(FileOffset{segment->p_offset}, segment->p_filesz);
-    if (text != nullptr) found = std::string(reinterpret_cast<const char*>(text), segment->p_filesz - 1);
+    if (text != nullptr)
+      found = std::string(reinterpret_cast<const char*>(text), segment->p_filesz - 1);
   }
   metadata::unmap(*file);
   return found;
@@ -61,7 +63,8 @@ std::string list_libraries(const fs::path& linker, const fs::path& program) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::string list_option = "--list", linker_text = linker.string(), program_text = program.string();
+  std::string list_option = "--list", linker_text = linker.string(),
+              program_text = program.string();
   char* arguments[] = {linker_text.data(), list_option.data(), program_text.data(), nullptr};
   pid_t child = 0;
   const int failed = posix_spawn(&child, linker.c_str(), &actions, nullptr, arguments, environ);
@@ -70,7 +73,8 @@ std::string list_libraries(const fs::path& linker, const fs::path& program) {
   std::string output;
   if (failed == 0) {
     char buffer[4096];
-    for (ssize_t got; (got = read(ends[0], buffer, sizeof(buffer))) > 0;) output.append(buffer, static_cast<std::size_t>(got));
+    for (ssize_t got; (got = read(ends[0], buffer, sizeof(buffer))) > 0;)
+      output.append(buffer, static_cast<std::size_t>(got));
     waitpid(child, nullptr, 0);
   }
   close(ends[0]);
@@ -93,7 +97,8 @@ fs::path find_program(const std::string& name) {
 std::vector<fs::path> objects_of_program(const fs::path& program) {
   std::error_code error;
   fs::path object = program;
-  if (const fs::path interpreter = script_interpreter(program); !interpreter.empty()) object = interpreter;
+  if (const fs::path interpreter = script_interpreter(program); !interpreter.empty())
+    object = interpreter;
   std::vector<fs::path> objects{fs::canonical(object, error)};
   if (error) return {};
   const fs::path linker = dynamic_linker_of(object);

@@ -16,7 +16,10 @@ namespace allocs::tool {
 class Progress {
  public:
   Progress(std::string what, std::size_t total, bool quiet)
-      : what_(std::move(what)), total_(total), quiet_(quiet), is_terminal_(isatty(STDERR_FILENO) != 0) {}
+      : what_(std::move(what)),
+        total_(total),
+        quiet_(quiet),
+        is_terminal_(isatty(STDERR_FILENO) != 0) {}
   ~Progress() {
     if (shown_ && is_terminal_) fmt::print(stderr, "\r\x1b[K");
   }
@@ -27,10 +30,11 @@ class Progress {
     ++done_;
     const auto now = Clock::now();
     const auto since = shown_ ? now - last_ : now - start_;
-    const auto pause = !shown_ ? std::chrono::milliseconds(500) : std::chrono::milliseconds(is_terminal_ ? 100 : 2000);
+    const auto pause = !shown_ ? std::chrono::milliseconds(500)
+                               : std::chrono::milliseconds(is_terminal_ ? 100 : 2000);
     if (quiet_ || since < pause) return;
-    fmt::print(stderr, "{}allocs: {} {}/{} {}{}", is_terminal_ ? "\r\x1b[K" : "", what_, done_, total_, item,
-               is_terminal_ ? "" : "\n");
+    fmt::print(stderr, "{}allocs: {} {}/{} {}{}", is_terminal_ ? "\r\x1b[K" : "", what_, done_,
+               total_, item, is_terminal_ ? "" : "\n");
     std::fflush(stderr);
     shown_ = true;
     last_ = now;

@@ -65,11 +65,13 @@ class RemoteProcess {
 
   const query::Object* find_instance(std::uint32_t instance) const {
     if (root_ == nullptr || instance == 0) return nullptr;
-    if (const auto known = retired_.find(instance); known != retired_.end()) return &known->second->object;
+    if (const auto known = retired_.find(instance); known != retired_.end())
+      return &known->second->object;
     const auto module = index::module_record_of(memory_, *root_, instance);
     if (!module) return nullptr;
     for (Entry& entry : objects_) {
-      if (entry.object.range.begin == module->begin && is_same_build(entry, *module)) return with_metadata(entry);
+      if (entry.object.range.begin == module->begin && is_same_build(entry, *module))
+        return with_metadata(entry);
     }
     return retired_object(instance, *module);
   }
@@ -85,7 +87,9 @@ class RemoteProcess {
   void for_each_thread(Visit&& visit) const {
     for (const auto& thread : facts_.threads) {
       if (raw(thread.thread_pointer) == 0) continue;
-      if (!visit(query::ThreadView{.id = thread.id, .thread_pointer = thread.thread_pointer}, memory_)) return;
+      if (!visit(query::ThreadView{.id = thread.id, .thread_pointer = thread.thread_pointer},
+                 memory_))
+        return;
     }
   }
 
@@ -93,14 +97,19 @@ class RemoteProcess {
     const auto where = index::site_record_of(memory_, *root_, id);
     return where ? query::read_site_facts(*this, *where) : query::SiteFacts{};
   }
-  query::FrameFacts frame_facts(const runt::Frame& frame) const { return query::read_frame_facts(*this, frame); }
+  query::FrameFacts frame_facts(const runt::Frame& frame) const {
+    return query::read_frame_facts(*this, frame);
+  }
 
   query::Answer query_stacks(Address at) const;
-  const query::InitialStack* initial_stack() const { return initial_stack_ ? &*initial_stack_ : nullptr; }
+  const query::InitialStack* initial_stack() const {
+    return initial_stack_ ? &*initial_stack_ : nullptr;
+  }
 
   std::optional<query::MappingView> mapping_of(Address at) const {
     for (const runt::Mapping& mapping : facts_.mappings) {
-      if (mapping.range.contains(at)) return query::MappingView{.range = mapping.range, .name = mapping.name};
+      if (mapping.range.contains(at))
+        return query::MappingView{.range = mapping.range, .name = mapping.name};
     }
     return std::nullopt;
   }
@@ -129,12 +138,14 @@ class RemoteProcess {
 
   void add_object(const runt::remote::LoadedObject& loaded);
   const query::Object* with_metadata(Entry& entry) const;
-  const query::Object* retired_object(std::uint32_t instance, const index::ModuleRecord& module) const;
+  const query::Object* retired_object(std::uint32_t instance,
+                                      const index::ModuleRecord& module) const;
   void read_initial_stack();
 
   static bool is_same_build(const Entry& entry, const index::ModuleRecord& module) {
     return entry.build_id.size == module.build_id_size &&
-           std::equal(entry.build_id.bytes, entry.build_id.bytes + entry.build_id.size, module.build_id.begin());
+           std::equal(entry.build_id.bytes, entry.build_id.bytes + entry.build_id.size,
+                      module.build_id.begin());
   }
 
   const M& memory_;
@@ -157,7 +168,9 @@ void RemoteProcess<M>::add_object(const runt::remote::LoadedObject& loaded) {
   entry.build_id = loaded.module.build_id;
   const bool is_executable = loaded.module.program_headers.at == facts_.auxiliary.program_headers;
   // The loader may have a relative path; the mapping has the whole one.
-  if (const auto mapping = mapping_of(loaded.module.range.begin); mapping && mapping->name[0] == '/') entry.path = mapping->name;
+  if (const auto mapping = mapping_of(loaded.module.range.begin);
+      mapping && mapping->name[0] == '/')
+    entry.path = mapping->name;
   if (is_executable && !facts_.executable.empty()) entry.path = facts_.executable;
   entry.object.range = loaded.module.range;
   entry.object.bias = loaded.module.bias;
@@ -169,7 +182,8 @@ void RemoteProcess<M>::add_object(const runt::remote::LoadedObject& loaded) {
   if (is_executable) entry.object.tls_module = 1;
   if (root_ == nullptr) return;
   index::for_each_module(memory_, *root_, [&](const index::ModuleRecord& module) {
-    if (module.begin == loaded.module.range.begin && is_same_build(entry, module)) entry.object.tls_module = module.tls_module;
+    if (module.begin == loaded.module.range.begin && is_same_build(entry, module))
+      entry.object.tls_module = module.tls_module;
     return true;
   });
 }
@@ -180,7 +194,8 @@ const query::Object* RemoteProcess<M>::with_metadata(Entry& entry) const {
   if (object.is_settled) return &object;
   object.is_settled = true;
   object.image_error = ALLOC_E_NO_METADATA;
-  ProvidedImage provided = images_.image_of(entry.path, {entry.build_id.bytes, entry.build_id.size});
+  ProvidedImage provided =
+      images_.image_of(entry.path, {entry.build_id.bytes, entry.build_id.size});
   if (provided.image) {
     object.image = provided.image;
     object.slots = slots_.emplace_back(provided.image->types().size());
@@ -192,10 +207,12 @@ const query::Object* RemoteProcess<M>::with_metadata(Entry& entry) const {
 
 // An object that has been unloaded: nothing lies at its addresses any more, but blocks that it allocated may be left.
 template <Memory M>
-const query::Object* RemoteProcess<M>::retired_object(std::uint32_t instance, const index::ModuleRecord& module) const {
+const query::Object* RemoteProcess<M>::retired_object(std::uint32_t instance,
+                                                      const index::ModuleRecord& module) const {
   auto& entry = retired_[instance] = std::make_unique<Entry>();
   entry->path = runt::remote::read_text(memory_, module.path);
-  entry->build_id.size = static_cast<std::uint8_t>(std::min<std::size_t>(module.build_id_size, elf::BuildId::kMaxSize));
+  entry->build_id.size = static_cast<std::uint8_t>(
+      std::min<std::size_t>(module.build_id_size, elf::BuildId::kMaxSize));
   std::copy_n(module.build_id.begin(), entry->build_id.size, entry->build_id.bytes);
   entry->object.bias = {module.bias};
   entry->object.path = entry->path.c_str();
@@ -228,7 +245,9 @@ query::Answer RemoteProcess<M>::query_stacks(Address at) const {
   query::PlainWalk walk(memory_, rules, nearest->registers);
   query::Answer answer = query::query_frames(*this, walk, at);
   if (answer.error == ALLOC_OK) answer.thread = nearest->id;
-  if (answer.error == ALLOC_E_NO_UNWIND && at >= nearest->thread_pointer && raw(nearest->thread_pointer) != 0) return {};
+  if (answer.error == ALLOC_E_NO_UNWIND && at >= nearest->thread_pointer &&
+      raw(nearest->thread_pointer) != 0)
+    return {};
   return answer;
 }
 

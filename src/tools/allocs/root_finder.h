@@ -20,17 +20,20 @@ std::unique_ptr<index::Root> find_root(const M& memory, const runt::remote::Obje
       if (!header || header->p_type != PT_NOTE) continue;
       const Address begin = LinkAddress{header->p_vaddr} + object.module.bias;
       Address root{};
-      elf::find_note(memory, {begin, begin + header->p_filesz}, header->p_align, [&](const elf::Note& note) {
-        if (note.type != index::kNoteType || note.name != index::kNoteOwner) return false;
-        index::NoteDescriptor descriptor;
-        if (note.size < sizeof(descriptor)) return false;
-        std::memcpy(&descriptor, note.content, sizeof(descriptor));
-        root = note.at + static_cast<std::uint64_t>(descriptor.distance);
-        return true;
-      });
+      elf::find_note(memory, {begin, begin + header->p_filesz}, header->p_align,
+                     [&](const elf::Note& note) {
+                       if (note.type != index::kNoteType || note.name != index::kNoteOwner)
+                         return false;
+                       index::NoteDescriptor descriptor;
+                       if (note.size < sizeof(descriptor)) return false;
+                       std::memcpy(&descriptor, note.content, sizeof(descriptor));
+                       root = note.at + static_cast<std::uint64_t>(descriptor.distance);
+                       return true;
+                     });
       if (raw(root) == 0) continue;
       const auto copy = load<index::Root>(memory, root);
-      if (copy && copy->magic == index::kRootMagic && copy->version == index::kRootVersion && copy->self == root) {
+      if (copy && copy->magic == index::kRootMagic && copy->version == index::kRootVersion &&
+          copy->self == root) {
         return std::make_unique<index::Root>(*copy);
       }
     }

@@ -42,7 +42,8 @@ fs::path find_preload_library() {
 
 void prepend(const char* variable, const std::string& value, char separator) {
   const char* before = std::getenv(variable);
-  const std::string after = before == nullptr || *before == '\0' ? value : value + separator + before;
+  const std::string after =
+      before == nullptr || *before == '\0' ? value : value + separator + before;
   setenv(variable, after.c_str(), 1);
 }
 
@@ -79,16 +80,23 @@ int run(const RunOptions& options) {
   }
   const fs::path library = find_preload_library();
   if (library.empty()) {
-    fmt::print(stderr, "allocs: {} is not in lib/ beside this tool's bin/; build or install all of liballocs\n", kLibrary);
+    fmt::print(
+        stderr,
+        "allocs: {} is not in lib/ beside this tool's bin/; build or install all of liballocs\n",
+        kLibrary);
     return 126;
   }
   if (!options.no_metadata) prepare_metadata(program, options.quiet);
   if (!preload(library)) {
-    fmt::print(stderr, "allocs: {}: the dynamic linker cannot preload from a path with ':' or ';'; move it\n", library.string());
+    fmt::print(
+        stderr,
+        "allocs: {}: the dynamic linker cannot preload from a path with ':' or ';'; move it\n",
+        library.string());
     return 126;
   }
   std::vector<char*> arguments;
-  for (const std::string& argument : options.command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : options.command)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   execv(program.c_str(), arguments.data());
   const int why = errno;
@@ -102,7 +110,8 @@ void add_run_command(CLI::App& app, int& status) {
   auto* command = app.add_subcommand("run", "Run a program under liballocs");
   auto options = std::make_shared<RunOptions>();
   command->add_option("command", options->command, "The program and its arguments")->required();
-  command->add_flag("--no-metadata", options->no_metadata, "Do not prepare the metadata of its objects first");
+  command->add_flag("--no-metadata", options->no_metadata,
+                    "Do not prepare the metadata of its objects first");
   command->add_flag("-q,--quiet", options->quiet, "No progress");
   command->prefix_command(false);
   command->positionals_at_end(true);

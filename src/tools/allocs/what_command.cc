@@ -48,9 +48,11 @@ std::optional<std::uint64_t> parse_address(std::string_view text) {
 }
 
 template <Memory M>
-int answer(const RemoteProcess<M>& process, const std::vector<std::uint64_t>& addresses, bool json) {
+int answer(const RemoteProcess<M>& process, const std::vector<std::uint64_t>& addresses,
+           bool json) {
   std::vector<Finding> findings;
-  for (const std::uint64_t address : addresses) findings.push_back(find_out(process, Address{address}));
+  for (const std::uint64_t address : addresses)
+    findings.push_back(find_out(process, Address{address}));
   if (json) {
     print_json(findings);
   } else {
@@ -103,13 +105,15 @@ int ask_process(int pid, const std::vector<std::uint64_t>& addresses, bool json)
   if (!threads) return say_failure(threads.failure());
   std::error_code error;
   ImageProvider images;
-  const RemoteProcess process(*memory,
-                              {.auxiliary = memory->auxiliary_vector(),
-                               .start_of_stack = memory->start_of_stack(),
-                               .mappings = memory->mappings(),
-                               .threads = threads->all(),
-                               .executable = std::filesystem::read_symlink(fmt::format("/proc/{}/exe", pid), error).string()},
-                              images);
+  const RemoteProcess process(
+      *memory,
+      {.auxiliary = memory->auxiliary_vector(),
+       .start_of_stack = memory->start_of_stack(),
+       .mappings = memory->mappings(),
+       .threads = threads->all(),
+       .executable =
+           std::filesystem::read_symlink(fmt::format("/proc/{}/exe", pid), error).string()},
+      images);
   return answer(process, addresses, json);
 }
 
@@ -118,7 +122,9 @@ int what(const WhatOptions& options) {
   for (const std::string& text : options.addresses) {
     const auto address = parse_address(text);
     if (!address) {
-      fmt::print(stderr, "allocs: {}: not an address; write it in hexadecimal, like 0x7ffd12345678\n", text);
+      fmt::print(stderr,
+                 "allocs: {}: not an address; write it in hexadecimal, like 0x7ffd12345678\n",
+                 text);
       return kExitUnreadable;
     }
     addresses.push_back(*address);
@@ -128,16 +134,19 @@ int what(const WhatOptions& options) {
   const auto [end, parsed] = std::from_chars(target.data(), target.data() + target.size(), pid);
   const bool is_number = parsed == std::errc() && end == target.data() + target.size();
   std::error_code error;
-  if (is_number && !std::filesystem::exists(target, error)) return ask_process(pid, addresses, options.json);
+  if (is_number && !std::filesystem::exists(target, error))
+    return ask_process(pid, addresses, options.json);
   return ask_core(target, addresses, options.json);
 }
 
 }  // namespace
 
 void add_what_command(CLI::App& app, int& status) {
-  auto* command = app.add_subcommand("what", "Tell what is at addresses of a core file or a process");
+  auto* command =
+      app.add_subcommand("what", "Tell what is at addresses of a core file or a process");
   auto options = std::make_shared<WhatOptions>();
-  command->add_option("target", options->target, "A core file, or the number of a process")->required();
+  command->add_option("target", options->target, "A core file, or the number of a process")
+      ->required();
   command->add_option("address", options->addresses, "Addresses, in hexadecimal")->required();
   command->add_flag("--json", options->json, "JSON instead of text");
   command->callback([options, &status] { status = what(*options); });

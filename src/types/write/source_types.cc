@@ -100,7 +100,9 @@ void sort_members(std::span<MemberRecord> members, const SourceTypes& source) {
 
 void name_member_classes(SourceTypes& source) {
   for (TypeRecord& type : source.types) {
-    if (type.kind != Kind::address || static_cast<AddressKind>(type.detail) != AddressKind::member_pointer) continue;
+    if (type.kind != Kind::address ||
+        static_cast<AddressKind>(type.detail) != AddressKind::member_pointer)
+      continue;
     if (type.first < source.types.size()) type.file = source.types[type.first].name;
     type.first = 0;
   }
@@ -203,7 +205,8 @@ std::string Speller::declare(TypeIndex index, std::string inner, int depth) cons
     case Kind::address: {
       constexpr const char* kMark[] = {"*", "&", "&&", "::*"};
       const bool has_class = static_cast<AddressKind>(type.detail) == AddressKind::member_pointer;
-      inner = std::string{has_class ? strings_[type.file] : std::string_view{}} + kMark[type.detail & 3] + inner;
+      inner = std::string{has_class ? strings_[type.file] : std::string_view{}} +
+              kMark[type.detail & 3] + inner;
       // Parentheses where a [] or () would bind tighter; typedefs in between need none.
       if (type.target < tables_.types.size()) {
         const TypeRecord* target = &tables_.types[type.target];

@@ -156,7 +156,9 @@ void name_types(TypeTables& tables, StringPool& strings, std::span<const StringR
     type.human_name = word != 0 ? word : type.name;
     if (type.detail == kComplexFloat && type.size >= 8) {
       // Compilers differ in what they call them: "complex double", "complex".
-      type.human_name = strings.add(type.size == 8 ? "_Complex float" : type.size == 16 ? "_Complex double" : "_Complex long double");
+      type.human_name = strings.add(type.size == 8    ? "_Complex float"
+                                    : type.size == 16 ? "_Complex double"
+                                                      : "_Complex long double");
     }
     if (type.bit_size == 0) continue;
     type.human_name = strings.add(fmt::format("{}:{}", bit_field_word(type), type.bit_size));
