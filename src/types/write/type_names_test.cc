@@ -70,7 +70,7 @@ TEST_F(TypeNames, BaseTypesAreCalledByEncodingAndBits) {
   expect(base("unsigned char", 8, 1), "unsigned_char$8", "unsigned char");
   expect(base("double", 4, 8), "float$64", "double");
   expect(base("_Bool", 2, 1), "boolean$8", "_Bool");
-  expect(base("complex double", 3, 16), "complex_float$128", "complex double");
+  expect(base("complex double", 3, 16), "complex_float$128", "_Complex double");
   expect(base("char8_t", 0x10, 1), "utf$8", "char8_t");
   expect(base("odd", 0x85, 2), "encoding_85$16", "odd");
 }
