@@ -19,16 +19,25 @@ using allocs::Address;
 using allocs::address_of;
 using allocs::TextWriter;
 using allocs::query::Answer;
-using allocs::self::known_block;
+using allocs::self::HeapLook;
+using allocs::self::look_in_heap;
 using allocs::self::SelfProcess;
 
 const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
 
-[[gnu::always_inline]] inline Answer ask(const void* obj, SelfProcess::Mode mode,
-                                         bool wants_types = true) {
+[[gnu::always_inline]] inline Answer ask(const void* obj, SelfProcess::Mode mode) {
   const auto here = allocs::runt::current_registers();
-  const SelfProcess process(mode, here, wants_types);
+  const SelfProcess process(mode, here);
   return allocs::query::query(process, address_of(obj));
+}
+
+// For the getters, which have looked in the heap already.
+[[gnu::always_inline]] inline Answer ask_further(const void* obj, const HeapLook& look,
+                                                 bool wants_types = false) {
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(SelfProcess::Mode::wait, here, wants_types);
+  return look.is_in_heap ? allocs::query::query(process, address_of(obj))
+                         : allocs::query::query_beyond_heap(process, address_of(obj));
 }
 
 SelfProcess::Mode mode_of(unsigned flags) {
@@ -74,35 +83,39 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
 extern "C" {
 
 ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
-  if (known_block(address_of(obj))) {
+  const HeapLook look = look_in_heap(address_of(obj));
+  if (look.known) {
     const bool is_libc = allocs::allocators::g_root.malloc_kind == allocs::index::MallocKind::libc;
     return allocs::preload::object_of(is_libc ? allocs::query::Allocator::lib_malloc
                                               : allocs::query::Allocator::program_malloc);
   }
-  return allocs::preload::object_of(ask(obj, SelfProcess::Mode::wait, false).allocator);
+  return allocs::preload::object_of(ask_further(obj, look).allocator);
 }
 
 ALLOCS_EXPORT void* alloc_get_base(const void* obj) {
-  if (const auto known = known_block(address_of(obj)))
-    return const_cast<void*>(pointer(known->block.base));
-  const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
+  const HeapLook look = look_in_heap(address_of(obj));
+  if (look.known) return const_cast<void*>(pointer(look.known->block.base));
+  const Answer answer = ask_further(obj, look);
   return answer.error == ALLOC_OK ? const_cast<void*>(pointer(answer.range.begin)) : nullptr;
 }
 
 ALLOCS_EXPORT size_t alloc_get_size(const void* obj) {
-  if (const auto known = known_block(address_of(obj))) return known->block.size;
-  const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
+  const HeapLook look = look_in_heap(address_of(obj));
+  if (look.known) return look.known->block.size;
+  const Answer answer = ask_further(obj, look);
   return answer.error != ALLOC_OK || answer.is_function ? 0 : size_of(answer);
 }
 
 ALLOCS_EXPORT struct uniqtype* alloc_get_type(const void* obj) {
-  if (const auto known = known_block(address_of(obj))) return known->type();
-  return ask(obj, SelfProcess::Mode::wait).type;
+  const HeapLook look = look_in_heap(address_of(obj));
+  if (look.known) return look.known->type();
+  return ask_further(obj, look, true).type;
 }
 
 ALLOCS_EXPORT const void* alloc_get_site(const void* obj) {
-  if (const auto known = known_block(address_of(obj))) return pointer(known->facts->return_address);
-  const Answer answer = ask(obj, SelfProcess::Mode::wait, false);
+  const HeapLook look = look_in_heap(address_of(obj));
+  if (look.known) return pointer(look.known->facts->return_address);
+  const Answer answer = ask_further(obj, look);
   return answer.error == ALLOC_OK ? pointer(answer.site) : nullptr;
 }
 

@@ -54,18 +54,10 @@ inline bool is_untold_part_of_loader(const Answer& answer, const Object& object)
   return answer.allocator == Allocator::static_file && object.is_loader;
 }
 
+// For an address that is in no block of malloc.
 template <Process P>
-Answer query(const P& process, Address at) {
+Answer query_beyond_heap(const P& process, Address at) {
   if (at >= kEndOfUserAddresses) return {};
-  Answer heap = query_heap(process, at);
-  if (heap.error == ALLOC_OK) {
-    // The loader takes the blocks of thread-locals from malloc.
-    if (!heap.is_by_loader) return heap;
-    Answer tls = query_tls(process, at);
-    return tls.error == ALLOC_OK ? tls : heap;
-  }
-  if (heap.error != ALLOC_E_NOTHING_THERE) return heap;
-
   if (const Object* object = process.find_object(at)) {
     Answer answer = query_static(process.types(), *object, at);
     if (is_untold_part_of_loader(answer, *object)) answer.allocator = Allocator::ld_so_malloc;
@@ -82,6 +74,16 @@ Answer query(const P& process, Address at) {
   if (stack.error != ALLOC_E_NOTHING_THERE) return stack;
   if (Answer own = process.query_own(at); own.error == ALLOC_OK) return own;
   return query_mapping(process, at);
+}
+
+template <Process P>
+Answer query(const P& process, Address at) {
+  const Answer heap = query_heap(process, at);
+  if (heap.error == ALLOC_E_NOTHING_THERE) return query_beyond_heap(process, at);
+  if (heap.error != ALLOC_OK || !heap.is_by_loader) return heap;
+  // The loader takes the blocks of thread-locals from malloc.
+  const Answer tls = query_tls(process, at);
+  return tls.error == ALLOC_OK ? tls : heap;
 }
 
 }  // namespace allocs::query

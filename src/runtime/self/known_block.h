@@ -18,13 +18,20 @@ struct KnownBlock {
   uniqtype* type() const { return query::fits(*facts, block.size) ? facts->type : nullptr; }
 };
 
+// What the index says of an address: `is_in_heap` false means that no block is there, so that nobody need ask it again.
+struct HeapLook {
+  bool is_in_heap = false;
+  std::optional<KnownBlock> known{};
+};
+
 // Context: signal.
-inline std::optional<KnownBlock> known_block(Address at) {
+inline HeapLook look_in_heap(Address at) {
   const auto block = index::find_block(TrustedMemory{}, allocators::g_root, at);
-  if (!block || block->state != index::BlockState::known) return std::nullopt;
+  if (!block) return {};
+  if (block->state != index::BlockState::known) return {.is_in_heap = true};
   const query::SiteFacts* facts = g_site_facts.find(block->site);
-  if (facts == nullptr || facts->is_in_loader) return std::nullopt;
-  return KnownBlock{*block, facts};
+  if (facts == nullptr || facts->is_in_loader) return {.is_in_heap = true};
+  return {.is_in_heap = true, .known = KnownBlock{*block, facts}};
 }
 
 }  // namespace allocs::self
