@@ -6,7 +6,7 @@
 
 // System calls without the C library: no errno, no cancellation point, no lock. The result is the kernel's own: a value
 // in [-4095, -1] is a negated error number.
-// Context: hook, signal. A seccomp filter of the host may kill; whoever calls in its name asks first.
+// Context: hook, signal. A seccomp filter of the host may kill.
 namespace allocs {
 
 struct SyscallResult {

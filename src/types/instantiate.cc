@@ -18,7 +18,7 @@
 // middle leaves records that are claimed and not complete; the next one fills them again.
 //
 // Example: struct node { struct node *next; int value; }. Claimed: node, node*, int. Filled: node -> {node*, int},
-// node* -> {node, node}. Then all three are complete. 70 ns a type, once per process.
+// node* -> {node, node}. Then all three are complete.
 namespace allocs::types {
 
 namespace {

@@ -10,7 +10,7 @@
 namespace allocs::self {
 
 // The short road for what is asked most: a settled heap block whose site has been looked into before. It gives what
-// query::query_heap() would, in a third of the instructions; where it gives nothing, ask query::query().
+// query::query_heap() would, in fewer instructions; where it gives nothing, ask query::query().
 struct KnownBlock {
   index::Block block;
   const query::SiteFacts* facts;
