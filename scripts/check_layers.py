@@ -31,7 +31,7 @@ MAY_INCLUDE = {
     "meta": ["base", "elf", "types", "types/write", "include"],
     "toolchain/toolsub": BASE,
     "toolchain/allocscc": ["base", "toolchain/toolsub"],
-    "toolchain/plugin": ["types/site_id.h"],
+    "toolchain/plugin": ["types/site_id.h", "types/site_list.h"],
     "clients": ["base", "include"],
     "tools": ["base", "elf", "types", "types/write", "meta", "toolchain/toolsub", "clients",
               "runtime/index", "runtime/query", "runtime/metadata", "runt", "runt/remote",
