@@ -250,6 +250,9 @@ class Scanner {
 
   void call_indirect() {
     const auto slot = rip_place();
+    if (!slot || !linkage_.callee_in_slot(*slot).known()) {
+      result_.indirect_calls.push_back({at_, at_ + raw_.length});
+    }
     if (slot && holds_[kRawSi] != kNoReference &&
         is_copy_function(linkage_.callee_in_slot(*slot).name)) {
       copies(constants_[kRawDx].value_or(kUnknownCopied));

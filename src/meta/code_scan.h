@@ -24,6 +24,12 @@ struct SlotUse {
   std::uint64_t slot = 0;
 };
 
+// A call through a register or through memory that is no such word.
+struct IndirectCall {
+  std::uint64_t at = 0;
+  std::uint64_t return_address = 0;
+};
+
 // How much the code that takes an address copies from there.
 inline constexpr std::uint64_t kNothingCopied = 0;
 inline constexpr std::uint64_t kUnknownCopied = ~std::uint64_t{0};
@@ -40,6 +46,7 @@ struct AddressTaken {
 struct CodeScan {
   std::vector<CodeCall> calls;           // by address
   std::vector<SlotUse> slot_uses;        // by address
+  std::vector<IndirectCall> indirect_calls;  // by address
   std::vector<AddressTaken> references;  // by address of the instruction; of data only
   std::uint64_t instructions = 0;
 };

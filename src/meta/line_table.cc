@@ -32,6 +32,8 @@ class LineFinder {
     std::uint64_t address = 0;
     std::uint64_t file = 1;
     std::int64_t line = 1;
+    std::uint64_t column = 0;
+    std::uint64_t discriminator = 0;
   };
 
   void start_sequence() {
@@ -64,6 +66,9 @@ class LineFinder {
       case DW_LNS_set_file:
         row_.file = reader.read_uleb();
         return;
+      case DW_LNS_set_column:
+        row_.column = reader.read_uleb();
+        return;
       case DW_LNS_const_add_pc:
         row_.address +=
             (255u - header_->opcode_base) / header_->line_range * header_->minimum_length;
@@ -91,6 +96,9 @@ class LineFinder {
       case DW_LNE_set_address:
         row_.address = operand.read<std::uint64_t>();
         return;
+      case DW_LNE_set_discriminator:
+        row_.discriminator = operand.read_uleb();
+        return;
       default:
         return;
     }
@@ -103,11 +111,13 @@ class LineFinder {
       for (; at != wanted_.end() && *at < row_.address; ++at) {
         SourceLine& line = found_[static_cast<std::size_t>(at - wanted_.begin())];
         if (line.line != 0) continue;
-        line = {file_name(previous_.file), static_cast<std::uint32_t>(previous_.line)};
+        line = {file_name(previous_.file), static_cast<std::uint32_t>(previous_.line),
+                static_cast<std::uint32_t>(previous_.column), previous_.discriminator};
       }
     }
     previous_ = row_;
     has_previous_ = true;
+    row_.discriminator = 0;  // it is said for each row anew
   }
 
   types::StringRef file_name(std::uint64_t number) {

@@ -13,7 +13,9 @@ namespace allocs::meta {
 struct SourceLine {
   types::StringRef file =
       0;  // as the line table has it: relative to the unit's directory, or absolute
-  std::uint32_t line = 0;  // 0: not known
+  std::uint32_t line = 0;           // 0: not known
+  std::uint32_t column = 0;         // from 1; 0: not known
+  std::uint64_t discriminator = 0;  // 0: none
 };
 
 // The source lines of `addresses`, which must be sorted. Runs the line programs once, whatever the number of
