@@ -44,10 +44,10 @@ struct AddressTaken {
 };
 
 struct CodeScan {
-  std::vector<CodeCall> calls;           // by address
-  std::vector<SlotUse> slot_uses;        // by address
+  std::vector<CodeCall> calls;               // by address
+  std::vector<SlotUse> slot_uses;            // by address
   std::vector<IndirectCall> indirect_calls;  // by address
-  std::vector<AddressTaken> references;  // by address of the instruction; of data only
+  std::vector<AddressTaken> references;      // by address of the instruction; of data only
   std::uint64_t instructions = 0;
 };
 

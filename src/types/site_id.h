@@ -40,9 +40,10 @@ enum class SiteOrigin : char {
 enum class SiteTargetSays : char { agrees = 'a', disagrees = 'd', nothing = 'u' };
 
 enum class SiteShape : char {
-  one = 'o',       // a T
-  array = 'a',     // any number of T
-  flexible = 'f',  // a T, then any number of U; if no U is given, T's own last member is what goes on
+  one = 'o',    // a T
+  array = 'a',  // any number of T
+  flexible =
+      'f',  // a T, then any number of U; if no U is given, T's own last member is what goes on
   at_least = 'l',  // a T, then bytes of which nothing is known
 };
 
@@ -72,7 +73,7 @@ constexpr std::optional<SiteKind> parse_site_kind(std::string_view text) {
     return false;
   };
   if (text.size() != kSiteKindLength) return std::nullopt;
-  const char *const at = text.data();
+  const char* const at = text.data();
   if (!is_one_of(kOrigins, at[0]) || !is_one_of(kTargets, at[1]) || !is_one_of(kShapes, at[2]))
     return std::nullopt;
   return SiteKind{static_cast<SiteOrigin>(at[0]), static_cast<SiteTargetSays>(at[1]),

@@ -12,9 +12,8 @@ std::string name_of(const SiteMarker& marker) {
 }
 
 TEST(SiteMarker, IsPrefixIdAndKind) {
-  EXPECT_EQ(
-      name_of({0x80a3f1, {SiteOrigin::size, SiteTargetSays::agrees, SiteShape::array}}),
-      "__allocs_site$80a3f1$saa");
+  EXPECT_EQ(name_of({0x80a3f1, {SiteOrigin::size, SiteTargetSays::agrees, SiteShape::array}}),
+            "__allocs_site$80a3f1$saa");
   EXPECT_EQ(name_of({kLastSiteId, {SiteOrigin::wrapper, SiteTargetSays::nothing, SiteShape::one}}),
             "__allocs_site$ffffff$wuo");
 }
@@ -36,13 +35,13 @@ TEST(SiteMarker, OfEveryKindIsReadBackAsItWas) {
 }
 
 TEST(SiteMarker, NothingElseIsOne) {
-  for (const char* name : {
-           "", "size_t", "__allocs_site$", "__allocs_site$80a3f1$sa", "__allocs_site$80a3f1$saaa",
-           "__allocs_site$80a3f1.saa",
-           "__allocs_site$80A3f1$saa",  // upper case
-           "__allocs_site$7fffff$saa",  // no site id
-           "__allocs_site$80a3f1$xaa", "__allocs_site$80a3f1$sxa", "__allocs_site$80a3f1$sax",
-           "__allocs_site$80a3f1$SAA", "x__allocs_site$80a3f1$saa"}) {
+  for (const char* name :
+       {"", "size_t", "__allocs_site$", "__allocs_site$80a3f1$sa", "__allocs_site$80a3f1$saaa",
+        "__allocs_site$80a3f1.saa",
+        "__allocs_site$80A3f1$saa",  // upper case
+        "__allocs_site$7fffff$saa",  // no site id
+        "__allocs_site$80a3f1$xaa", "__allocs_site$80a3f1$sxa", "__allocs_site$80a3f1$sax",
+        "__allocs_site$80a3f1$SAA", "x__allocs_site$80a3f1$saa"}) {
     EXPECT_EQ(parse_site_marker(name), std::nullopt) << name;
   }
 }

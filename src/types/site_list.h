@@ -12,7 +12,7 @@
 // A chunk is lines; a line is fields with a tab between them and a newline behind the last:
 //
 //     allocs-sites  1  UNIT  DIRECTORY
-//     site  FUNCTION  FILE  LINE  COLUMN  CALLEE  KIND  TYPE  SIZE  FILE  LINE  TYPE  SIZE  FILE  LINE
+//     site  FUNCTION  FILE  LINE  COLUMN  CALLEE  KIND  TYPE  SIZE  FILE  LINE  TYPE  SIZE  FILE  LINE  BYTES
 //     end  NUMBER-OF-SITES
 namespace allocs::types {
 
@@ -42,6 +42,7 @@ enum class SiteListField : std::uint8_t {
   tail_size,
   tail_file,
   tail_line,
+  bytes,
   count_
 };
 
