@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/operators.h"
 
-#include <sys/mman.h>
-#include <sys/syscall.h>
-
-#include <algorithm>
 #include <utility>
 
-#include "base/raw_syscall.h"
 #include "runtime/allocators/heap_events.h"
 #include "runtime/allocators/link_map_order.h"
 #include "runtime/allocators/malloc_family.h"
+#include "runtime/allocators/own_symbols.h"
 #include "runtime/index/word.h"
 
 namespace allocs::allocators {
@@ -18,8 +14,6 @@ namespace allocs::allocators {
 using namespace index;
 
 namespace {
-
-constexpr std::uint64_t kPageSize = 4096;
 
 #define ALLOCS_OPERATOR_TEXT(number, name) SymbolName(#name),
 constexpr SymbolName kOperatorNames[kOperatorCount] = {
@@ -79,28 +73,6 @@ void set_operator(int number, AnyOperator next, AnyOperator jump) {
 
 constinit std::uint32_t g_withdrawn = 0;
 
-// To the loader, a symbol whose value is 0 defines nothing.
-void withdraw_operators(const link_map& self) {
-  const DynamicSymbols symbols(self);
-  const auto* const first = symbols.find(kOperatorNames[0]);
-  if (first == nullptr) return;
-  std::uint64_t low = raw(address_of(first));
-  std::uint64_t high = low;
-  for (const SymbolName& name : kOperatorNames) {
-    const auto* const symbol = symbols.find(name);
-    if (symbol == nullptr) return;
-    low = std::min(low, raw(address_of(symbol)));
-    high = std::max(high, raw(address_of(symbol + 1)));
-  }
-  low &= ~(kPageSize - 1);
-  if (!raw_syscall(SYS_mprotect, low, high - low, PROT_READ | PROT_WRITE).ok()) return;
-  for (const SymbolName& name : kOperatorNames) {
-    if (auto* const symbol = const_cast<ElfW(Sym)*>(symbols.find(name)); symbol != nullptr)
-      symbol->st_value = 0;
-  }
-  raw_syscall(SYS_mprotect, low, high - low, PROT_READ);
-}
-
 }  // namespace
 
 constinit OperatorFamily g_operators = at_first(std::make_integer_sequence<int, kOperatorCount>());
@@ -133,7 +105,10 @@ void find_operators(const link_map* from, const link_map* recorded) {
 void withdraw_unused_operators() {
   std::uint32_t not_yet = 0;
   if (g_operators.next[0] != nullptr || !compare_exchange(g_withdrawn, not_yet, 1u)) return;
-  if (const link_map* const self = our_object(); self != nullptr) withdraw_operators(*self);
+  SymbolPlace nowhere[kOperatorCount];
+  for (int number = 0; number < kOperatorCount; ++number)
+    nowhere[number] = {&kOperatorNames[number], 0};
+  move_own_symbols(nowhere);
 }
 
 }  // namespace allocs::allocators

@@ -35,7 +35,6 @@ asm(R"(
 0:.quad _ZN6allocs10allocators6g_rootE - 0b
   .popsection
 )");
-static_assert(sizeof(index::kNoteOwner) == 10 && sizeof(index::NoteDescriptor) == 8 &&
-              index::kNoteType == 1);
+static_assert(sizeof(kNoteOwner) == 10 && sizeof(index::NoteDescriptor) == 8 && kRootNote == 1);
 
 }  // namespace allocs::allocators

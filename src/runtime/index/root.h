@@ -6,9 +6,10 @@
 #include <cstdint>
 
 #include "base/address.h"
+#include "base/note_types.h"
 
 // The one struct by which a reader, inside or outside, finds everything that the run time knows. It is exported as
-// `__allocs_root`; an ELF note (owner "liballocs", type 1) in the section .note.allocs holds the distance from the note's
+// `__allocs_root`; an ELF note (base/note_types.h: kRootNote) holds the distance from the note's
 // descriptor to it. Addresses are of the process that owns it. All zero until the first hook ran: then every look-up
 // answers "nothing".
 //
@@ -18,8 +19,6 @@ namespace allocs::index {
 inline constexpr std::array<char, 8> kRootMagic{'A', 'L', 'L', 'O', 'C', 'R', 'T', '\0'};
 inline constexpr std::uint32_t kRootVersion =
     1;  // bump when anything that a reader follows changes
-inline constexpr char kNoteOwner[] = "liballocs";
-inline constexpr std::uint32_t kNoteType = 1;
 
 inline constexpr unsigned kRegionShift = 26;  // address space is indexed in regions of 64 MiB
 inline constexpr std::uint64_t kRegionCount = std::uint64_t{1} << (47 - kRegionShift);

@@ -2,38 +2,31 @@
 #include "runtime/preload/allocator_objects.h"
 
 #include "base/export.h"
+#include "base/public_names.h"
+#include "elf/notes.h"
 #include "runtime/allocators/link_map_order.h"
+#include "runtime/allocators/own_symbols.h"
+#include "runtime/allocators/state.h"
+#include "runtime/index/tables.h"
 #include "runtime/index/word.h"
 #include "runtime/query/allocator_names.h"
 
-// The objects by which a program knows the allocators. A program that was linked to the symbols may hold copies of them (copy
-// relocations): then those are the ones to give out, since it compares addresses. The loader would find out at start-up, at
+// The objects by which a program knows the allocators. It compares addresses, so where the program has objects of its own,
+// those are the ones to give out.
+//
+// A program that was linked to liballocs.so may hold copies of ours (copy relocations). The loader would find out at start-up, at
 // the price of a symbol look-up each, in every process; so nothing here refers to the symbols, and the copies are looked for
 // when they are asked for.
+//
+// A program that was linked with liballocs_link.a has the objects, and a note that says where (kAllocatorObjectsNote). A library
+// that it loads later knows nothing of them, and would find ours: so at start-up our own symbols are moved to the
+// program's. (Libraries that the program is linked to need no such help: for them, the linker lists the objects.)
 
 using allocs::query::Allocator;
 using allocs::query::row_of;
 
-// In the order of `Allocator`.
-#define ALLOCS_ALLOCATOR_OBJECTS(X)             \
-  X(mmap, __mmap_allocator)                     \
-  X(brk, __brk_allocator)                       \
-  X(static_file, __static_file_allocator)       \
-  X(static_segment, __static_segment_allocator) \
-  X(static_section, __static_section_allocator) \
-  X(static_symbol, __static_symbol_allocator)   \
-  X(tls_block, __tls_block_allocator)           \
-  X(tls_symbol, __tls_symbol_allocator)         \
-  X(auxv, __auxv_allocator)                     \
-  X(stack, __stack_allocator)                   \
-  X(stackframe, __stackframe_allocator)         \
-  X(lib_malloc, __default_lib_malloc_allocator) \
-  X(program_malloc, __program_malloc_allocator) \
-  X(ld_so_malloc, __ld_so_malloc_allocator)     \
-  X(own, __liballocs_own_allocator)
-
 extern "C" {
-#define ALLOCS_ALLOCATOR_OBJECT(which, symbol)                             \
+#define ALLOCS_ALLOCATOR_OBJECT(which, symbol, text)                       \
   ALLOCS_EXPORT constinit allocator symbol{row_of(Allocator::which).name}; \
   extern allocator own##symbol __attribute__((visibility("hidden"), alias(#symbol)));
 ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_ALLOCATOR_OBJECT)
@@ -50,7 +43,8 @@ struct Row {
   SymbolName name;
   allocator* own;
 };
-#define ALLOCS_ALLOCATOR_ROW(which, symbol) {Allocator::which, SymbolName(#symbol), &own##symbol},
+#define ALLOCS_ALLOCATOR_ROW(which, symbol, text) \
+  {Allocator::which, SymbolName(#symbol), &own##symbol},
 constexpr Row kRows[] = {ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_ALLOCATOR_ROW)};
 constexpr std::size_t kCount = sizeof(kRows) / sizeof(kRows[0]);
 static_assert(kCount + 1 == static_cast<std::size_t>(Allocator::count_));
@@ -60,6 +54,9 @@ static_assert([] {
   }
   return true;
 }());
+#define ALLOCS_SAME_TEXT(which, symbol, text) \
+  &&std::string_view(row_of(Allocator::which).name) == text
+static_assert(true ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_SAME_TEXT));
 
 constinit allocator* g_found[kCount + 1] = {};
 
@@ -71,7 +68,52 @@ constinit allocator* g_found[kCount + 1] = {};
   return static_cast<allocator*>(allocators::DynamicSymbols(*holder).address_of(row.name));
 }
 
+// The objects that the note in a segment of the executable tells of, or nullptr.
+allocator* objects_in_notes(const index::ModuleRecord& program, const elf::ProgramHeader& segment) {
+  allocator* objects = nullptr;
+  const Address begin{program.bias + segment.p_vaddr};
+  elf::find_note(TrustedMemory{}, {begin, begin + segment.p_filesz}, segment.p_align,
+                 [&](const elf::Note& note) {
+                   std::int64_t distance;
+                   if (note.type != kAllocatorObjectsNote || note.size < sizeof(distance) ||
+                       note.name != kNoteOwner) {
+                     return false;
+                   }
+                   std::memcpy(&distance, note.content, sizeof(distance));
+                   const Address at = note.at + static_cast<std::uint64_t>(distance);
+                   if (at < program.begin || at >= program.end) return false;
+                   objects = reinterpret_cast<allocator*>(raw(at));
+                   return true;
+                 });
+  return objects;
+}
+
+allocator* objects_of_program() {
+  allocator* objects = nullptr;
+  index::for_each_module(
+      TrustedMemory{}, allocators::g_root, [&](const index::ModuleRecord& module) {
+        if (module.is_executable == 0) return true;
+        const auto* const headers = reinterpret_cast<const elf::ProgramHeader*>(raw(module.phdrs));
+        for (std::uint32_t i = 0; i < module.phdr_count && objects == nullptr; ++i) {
+          if (headers[i].p_type == PT_NOTE) objects = objects_in_notes(module, headers[i]);
+        }
+        return false;
+      });
+  return objects;
+}
+
 }  // namespace
+
+void adopt_objects_of_program() {
+  allocator* const objects = objects_of_program();
+  if (objects == nullptr) return;
+  allocators::SymbolPlace places[kCount];
+  for (std::size_t i = 0; i < kCount; ++i) {
+    index::store_relaxed(g_found[i + 1], objects + i);
+    places[i] = {&kRows[i].name, raw(address_of(objects + i))};
+  }
+  allocators::move_own_symbols(places);
+}
 
 allocator* object_of(Allocator which) {
   const auto number = static_cast<std::size_t>(which);

@@ -9,4 +9,7 @@ namespace allocs::preload {
 // The public object of an allocator; nullptr for Allocator::none. Context: signal.
 allocator* object_of(query::Allocator allocator);
 
+// From here on the objects are the program's, if it was linked to have its own. Context: init.
+void adopt_objects_of_program();
+
 }  // namespace allocs::preload

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/export.h"
+#include "base/public_names.h"
 #include "runtime/preload/allocator_objects.h"
 #include "runtime/query/describe.h"
 #include "runtime/query/path.h"
@@ -62,11 +63,6 @@ void put_info(const Answer& answer, alloc_info& out) {
   out.type_grade = answer.type_grade;
   out.depth = allocs::query::row_of(answer.allocator).depth;
   out.thread = answer.thread;
-}
-
-// After the hooks have been opened (priority 101): the tables that queries read are there.
-[[gnu::constructor(102)]] void open_queries(int, char**, char** environment) {
-  allocs::self::open(environment);
 }
 
 int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
@@ -184,5 +180,7 @@ ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_p
                                     });
   return static_cast<int>(count);
 }
+
+ALLOCS_QUERY_FUNCTIONS(ALLOCS_EXPORT_SECOND_NAME)
 
 }  // extern "C"

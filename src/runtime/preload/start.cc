@@ -7,6 +7,7 @@
 #include "runtime/allocators/operators.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/thread_recorder.h"
+#include "runtime/preload/allocator_objects.h"
 #include "runtime/self/self_process.h"
 
 // The order in which the run time starts. Hooks came by before, and were served: the loader's own mallocs, and the constructors
@@ -44,6 +45,7 @@ void find_other_functions() {
   // The tables are true from here on.
 
   self::open(environment);
+  adopt_objects_of_program();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/export.h"
+#include "base/public_names.h"
 #include "runtime/self/self_process.h"
 #include "runtime/self/types_by_name.h"
 #include "types/derive.h"
@@ -73,5 +74,7 @@ ALLOCS_EXPORT struct uniqtype* uniqtype_array_of(struct uniqtype* u, size_t coun
   return allocs::types::array_of(allocs::self::interner(), u,
                                  count == SIZE_MAX ? allocs::types::kUnbounded : count);
 }
+
+ALLOCS_UNIQTYPE_FUNCTIONS(ALLOCS_EXPORT_SECOND_NAME)
 
 }  // extern "C"

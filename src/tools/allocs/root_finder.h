@@ -22,8 +22,7 @@ std::unique_ptr<index::Root> find_root(const M& memory, const runt::remote::Obje
       Address root{};
       elf::find_note(memory, {begin, begin + header->p_filesz}, header->p_align,
                      [&](const elf::Note& note) {
-                       if (note.type != index::kNoteType || note.name != index::kNoteOwner)
-                         return false;
+                       if (note.type != kRootNote || note.name != kNoteOwner) return false;
                        index::NoteDescriptor descriptor;
                        if (note.size < sizeof(descriptor)) return false;
                        std::memcpy(&descriptor, note.content, sizeof(descriptor));

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Every function and object that the public headers declare, once. From these lists come the functions of the stand-in and of
+// the link archive (runtime/stand_in), and the second names under which the preload library exports its own: a program that
+// carries forwarders has definitions of the first names itself, and those come first in the loader's search.
+
+#define ALLOCS_QUERY_FUNCTIONS(X) \
+  X(alloc_get_allocator)          \
+  X(alloc_get_base)               \
+  X(alloc_get_size)               \
+  X(alloc_get_type)               \
+  X(alloc_get_site)               \
+  X(alloc_query)                  \
+  X(alloc_error_message)          \
+  X(alloc_get_path)               \
+  X(alloc_format_path)            \
+  X(alloc_describe)               \
+  X(alloc_describe_wait)
+
+#define ALLOCS_UNIQTYPE_FUNCTIONS(X) \
+  X(uniqtype_name)                   \
+  X(uniqtype_size)                   \
+  X(uniqtype_describe)               \
+  X(uniqtype_symbol_name)            \
+  X(uniqtype_member_name)            \
+  X(uniqtype_member_alias)           \
+  X(uniqtype_enumerator_name)        \
+  X(uniqtype_declaration)            \
+  X(uniqtype_by_name)                \
+  X(uniqtype_pointer_to)             \
+  X(uniqtype_array_of)
+
+#define ALLOCS_API_FUNCTIONS(X) ALLOCS_QUERY_FUNCTIONS(X) ALLOCS_UNIQTYPE_FUNCTIONS(X)
+
+// In the order of query::Allocator: X(enumerator, object, text of its name).
+#define ALLOCS_ALLOCATOR_OBJECTS(X)                                     \
+  X(mmap, __mmap_allocator, "mmap")                                     \
+  X(brk, __brk_allocator, "brk")                                        \
+  X(static_file, __static_file_allocator, "static-file")                \
+  X(static_segment, __static_segment_allocator, "static-segment")       \
+  X(static_section, __static_section_allocator, "static-section")       \
+  X(static_symbol, __static_symbol_allocator, "static")                 \
+  X(tls_block, __tls_block_allocator, "tls-block")                      \
+  X(tls_symbol, __tls_symbol_allocator, "tls-symbol")                   \
+  X(auxv, __auxv_allocator, "auxv")                                     \
+  X(stack, __stack_allocator, "stack")                                  \
+  X(stackframe, __stackframe_allocator, "stackframe")                   \
+  X(lib_malloc, __default_lib_malloc_allocator, "__default_lib_malloc") \
+  X(program_malloc, __program_malloc_allocator, "__program_malloc")     \
+  X(ld_so_malloc, __ld_so_malloc_allocator, "ld.so malloc")             \
+  X(own, __liballocs_own_allocator, "liballocs")
+
+// The second name of a function. The number grows when a function changes its meaning or its arguments: forwarders that were
+// linked before then find nothing, and answer "cannot tell".
+#define ALLOCS_SECOND_NAME(name) __allocs_1_##name
+#define ALLOCS_SECOND_NAME_TEXT(name) "__allocs_1_" #name
+// Behind the definitions, in extern "C".
+#define ALLOCS_EXPORT_SECOND_NAME(name) \
+  __attribute__((visibility("default"), alias(#name))) decltype(name) ALLOCS_SECOND_NAME(name);

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+
+#include "runtime/stand_in/alone.h"
+
+// Type names and the like are given for NULL only, since nobody can hand out a uniqtype here.
+
+namespace {
+
+constexpr char kMessage[] = "the run time is not loaded: preload liballocs_preload.so";
+
+// A program may print alloc_get_allocator(p)->name without asking first: there must be something to print.
+constinit allocator g_nobody{"(cannot tell)"};
+
+int put_text(const char* text, char* buf, size_t len) {
+  const size_t length = std::strlen(text);
+  if (len != 0) {
+    const size_t fitting = length < len ? length : len - 1;
+    std::memcpy(buf, text, fitting);
+    buf[fitting] = '\0';
+  }
+  return static_cast<int>(length);
+}
+
+}  // namespace
+
+extern "C" {
+
+struct allocator* ALLOCS_ALONE(alloc_get_allocator)(const void*) {
+  return &g_nobody;
+}
+void* ALLOCS_ALONE(alloc_get_base)(const void*) { return nullptr; }
+size_t ALLOCS_ALONE(alloc_get_size)(const void*) { return 0; }
+struct uniqtype* ALLOCS_ALONE(alloc_get_type)(const void*) {
+  return nullptr;
+}
+const void* ALLOCS_ALONE(alloc_get_site)(const void*) { return nullptr; }
+
+int ALLOCS_ALONE(alloc_query)(const void*, unsigned, struct alloc_info* out) {
+  if (out == nullptr) return ALLOC_E_INVALID;
+  std::memset(out, 0, sizeof(*out));
+  out->error = out->type_error = ALLOC_E_NO_RUNTIME;
+  return ALLOC_E_NO_RUNTIME;
+}
+const char* ALLOCS_ALONE(alloc_error_message)(int error) {
+  return error == ALLOC_OK ? "success" : error == ALLOC_E_INVALID ? "invalid argument" : kMessage;
+}
+int ALLOCS_ALONE(alloc_get_path)(const void*, unsigned, struct alloc_path_entry*, size_t) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_format_path)(const void*, unsigned, char*, size_t) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_describe)(const void*, char* buf, size_t len) {
+  return put_text(kMessage, buf, len);
+}
+int ALLOCS_ALONE(alloc_describe_wait)(const void*, char* buf, size_t len) {
+  return put_text(kMessage, buf, len);
+}
+
+const char* ALLOCS_ALONE(uniqtype_name)(const struct uniqtype*) { return "(no type)"; }
+size_t ALLOCS_ALONE(uniqtype_size)(const struct uniqtype*) { return SIZE_MAX; }
+int ALLOCS_ALONE(uniqtype_describe)(const struct uniqtype*, char* buf, size_t len) {
+  return put_text("(no type)", buf, len);
+}
+int ALLOCS_ALONE(uniqtype_symbol_name)(const struct uniqtype*, char* buf, size_t len) {
+  return put_text("", buf, len);
+}
+const char* ALLOCS_ALONE(uniqtype_member_name)(const struct uniqtype*, unsigned) { return nullptr; }
+const char* ALLOCS_ALONE(uniqtype_member_alias)(const struct uniqtype*, unsigned) {
+  return nullptr;
+}
+const char* ALLOCS_ALONE(uniqtype_enumerator_name)(const struct uniqtype*, unsigned) {
+  return nullptr;
+}
+const char* ALLOCS_ALONE(uniqtype_declaration)(const struct uniqtype*, unsigned* line) {
+  if (line != nullptr) *line = 0;
+  return nullptr;
+}
+struct uniqtype* ALLOCS_ALONE(uniqtype_by_name)(const char*) {
+  return nullptr;
+}
+struct uniqtype* ALLOCS_ALONE(uniqtype_pointer_to)(struct uniqtype*) {
+  return nullptr;
+}
+struct uniqtype* ALLOCS_ALONE(uniqtype_array_of)(struct uniqtype*, size_t) {
+  return nullptr;
+}
+
+}  // extern "C"
