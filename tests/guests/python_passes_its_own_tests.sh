@@ -8,7 +8,7 @@ python3 -c 'import test.regrtest' 2> /dev/null || skip "python's own test suite 
 mkdir input
 cat > input/slice.py << 'END'
 import io, sys, unittest
-names = ['list', 'json', 'struct', 'memoryview', 'thread']
+names = ['list', 'json', 'struct', 'memoryview', 'deque']
 for name in names:
     out = io.StringIO()
     suite = unittest.defaultTestLoader.loadTestsFromName('test.test_' + name)
