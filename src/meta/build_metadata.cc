@@ -70,7 +70,7 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   DwarfFacts facts = read_debug_information(files, frames, model.strings, diag);
   if (!facts.entities.empty() || facts.types.types.size() > 1)
     model.flags |= types::kImageHasDebugInformation;
-  // The entries of the debug information are not consulted below this line.
+  // The entries of the debug information are not read below this line.
 
   types::MergedTypes merged = types::merge_equal_types(facts.types, model.strings);
   model.types =
@@ -83,7 +83,7 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
 
   const Linkage linkage{files};
   const CodeScan scan = scan_code(*files.object, linkage, function_starts(model));
-  read_allocation_sites(files, linkage, scan, frames, model, diag);
+  read_allocation_sites(files, linkage, scan, frames, facts, model, diag);
   read_string_literals(files, linkage, scan, model);
 
   return types::encode_image(model);

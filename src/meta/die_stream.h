@@ -69,6 +69,9 @@ enum class At : std::uint8_t {
   dwo_name,
   byte_stride,
   containing_type,
+  call_file,
+  call_line,
+  call_column,
   count_
 };
 static_assert(static_cast<int>(At::count_) <= 64);

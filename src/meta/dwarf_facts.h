@@ -59,6 +59,19 @@ struct FunctionDraft {
   std::uint32_t variable_count = 0;
 };
 
+// The code of a function, or of one call of it that was inlined.
+struct CodeScope {
+  EntityIndex function = kNoEntity;
+  std::uint32_t parent = types::kNoRecord;  // the scope that it was inlined into; else kNoRecord
+  types::StringRef unit = 0;                // DW_AT_name of the compile unit ...
+  types::StringRef directory = 0;           // ... and its DW_AT_comp_dir
+  types::StringRef call_file = 0;           // where the call was that was inlined
+  std::uint32_t call_line = 0;
+  std::uint32_t call_column = 0;
+  std::uint32_t first_range = 0;
+  std::uint32_t range_count = 0;
+};
+
 // What the debug information of one object says.
 struct DwarfFacts {
   types::SourceTypes types;
@@ -69,6 +82,9 @@ struct DwarfFacts {
   std::vector<PcRange> ranges;
   std::vector<VariableDraft> variables;
   std::vector<types::LocationPiece> pieces;
+  // Parents before what is inlined in them. Kept only if the object has a site list, which is what they are for.
+  std::vector<CodeScope> scopes;
+  std::vector<PcRange> scope_ranges;
 };
 
 // Reads all of it in one pass, then gives each entity what its origin says. Entities have no `origin` after that.

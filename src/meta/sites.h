@@ -4,14 +4,17 @@
 #include "meta/call_frames.h"
 #include "meta/code_scan.h"
 #include "meta/diagnostics.h"
+#include "meta/dwarf_facts.h"
 #include "meta/linkage.h"
 #include "types/write/object_model.h"
 
 namespace allocs::meta {
 
-// Adds to model.sites every call of an allocation function in the object's code, typed where the code and the debug information
-// leave no doubt. Needs the types, statics and functions of `model` to be complete; adds array types.
+// Adds to model.sites every call of an allocation function in the object's code, typed by the site lists that the object carries, else
+// where the code and the debug information leave no doubt. Needs the types, statics and functions of `model` to be complete; adds
+// array and pointer types.
 void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
-                           CallFrames& frames, types::ObjectModel& model, Diagnostics& diag);
+                           CallFrames& frames, const DwarfFacts& facts, types::ObjectModel& model,
+                           Diagnostics& diag);
 
 }  // namespace allocs::meta

@@ -97,6 +97,12 @@ At at_of(std::uint64_t name) {
       return At::dwo_name;
     case DW_AT_byte_stride:
       return At::byte_stride;
+    case DW_AT_call_file:
+      return At::call_file;
+    case DW_AT_call_line:
+      return At::call_line;
+    case DW_AT_call_column:
+      return At::call_column;
     case DW_AT_containing_type:
       return At::containing_type;
     default:

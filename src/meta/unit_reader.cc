@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "meta/site_lists.h"
+
 namespace allocs::meta {
 
 using types::kNoType;
@@ -39,7 +41,8 @@ UnitReader::UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::Strin
       facts_(facts),
       strings_(strings),
       frames_(frames),
-      types_(facts.types, strings) {}
+      types_(facts.types, strings),
+      keeps_code_scopes_(site_list_section(files) != nullptr) {}
 
 bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   DieStream stream{unit, signatures};
@@ -48,6 +51,7 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   const UnitContext context{unit, files,
                             is_c(unit.language != 0 ? unit.language : default_language_)};
   unit_name_ = strings_.add(unit.name);
+  unit_directory_ = strings_.add(unit.directory);
   scopes_.assign(1, Scope{});
   functions_.clear();
   scope_ranges_.clear();
@@ -73,6 +77,7 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
     scope.inlined = around.inlined;
     scope.first_range = around.first_range;
     scope.range_count = around.range_count;
+    scope.code_scope = around.code_scope;
     enter(die, context, scope);
     scopes_.push_back(scope);
     if (!die.has_children) leave();
@@ -284,6 +289,8 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
   }
   function.depth = scopes_.size() + 1;
   functions_.push_back(std::move(function));
+  scope.code_scope = types::kNoRecord;
+  keep_code_scope(die, context, scope);
 }
 
 void UnitReader::close_function() {
@@ -301,6 +308,25 @@ void UnitReader::open_inlined(const Die& die, const UnitContext& context, Scope&
   scope.function = scope.inlined = add_entity(die, context, 0, false);
   if (!functions_.empty()) functions_.back().draft.is_optimised = true;
   read_scope_ranges(die, context, scope);
+  if (!functions_.empty()) keep_code_scope(die, context, scope);
+}
+
+void UnitReader::keep_code_scope(const Die& die, const UnitContext& context, Scope& scope) {
+  if (!keeps_code_scopes_) return;
+  CodeScope kept;
+  kept.function = scope.function;
+  kept.parent = scope.code_scope;
+  kept.unit = unit_name_;
+  kept.directory = unit_directory_;
+  if (die.has(At::call_file)) kept.call_file = context.files[die[At::call_file].number];
+  kept.call_line = static_cast<std::uint32_t>(die.constant(At::call_line).value_or(0));
+  kept.call_column = static_cast<std::uint32_t>(die.constant(At::call_column).value_or(0));
+  kept.first_range = static_cast<std::uint32_t>(facts_.scope_ranges.size());
+  kept.range_count = scope.range_count;
+  const auto first = scope_ranges_.begin() + scope.first_range;
+  facts_.scope_ranges.insert(facts_.scope_ranges.end(), first, first + scope.range_count);
+  scope.code_scope = static_cast<std::uint32_t>(facts_.scopes.size());
+  facts_.scopes.push_back(kept);
 }
 
 void UnitReader::open_block(const Die& die, const UnitContext& context, Scope& scope) {

@@ -45,6 +45,7 @@ class UnitReader {
     EntityIndex inlined = kNoEntity;   // the same if that is an inlined one
     std::uint32_t first_range = 0;     // its code, in scope_ranges_
     std::uint32_t range_count = 0;
+    std::uint32_t code_scope = types::kNoRecord;  // the innermost around, in facts_.scopes
   };
   // A function with code whose entries are being read; they nest in some languages.
   struct OpenFunction {
@@ -63,6 +64,7 @@ class UnitReader {
   void open_inlined(const Die& die, const UnitContext& context, Scope& scope);
   void open_block(const Die& die, const UnitContext& context, Scope& scope);
   void read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope);
+  void keep_code_scope(const Die& die, const UnitContext& context, Scope& scope);
   void read_variable(const Die& die, const UnitContext& context);
   void read_location(const Die& die, const UnitContext& context, EntityIndex entity);
   bool file_static(const Place& place, EntityIndex entity);
@@ -88,6 +90,8 @@ class UnitReader {
   std::vector<LocationEntry> entries_;
   std::vector<types::LocationPiece> pieces_;
   types::StringRef unit_name_ = 0;
+  types::StringRef unit_directory_ = 0;
+  bool keeps_code_scopes_ = false;
   std::uint64_t default_language_ = 0;
 };
 

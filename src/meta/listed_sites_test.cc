@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/listed_sites.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "meta/compiled_subject.h"
+
+// Subjects say themselves what a site list would say: an @ stands where gcc places an allocating call, and behind "//=" each
+// @ of the line has its words
+//
+//     FUNCTION CALLEE KIND TYPE SIZE
+//
+// with "-" for an empty field, "~" for a blank in a type's name, and "." for the line's first FUNCTION; "|" comes between two @. The list is made of that, the source is
+// compiled without it. An answer is right if it is what one of the line's @ says.
+namespace allocs::meta {
+namespace {
+
+struct Listed {
+  std::string function, callee, kind, type;
+  std::uint64_t size = 0;
+  std::size_t column = 0;
+
+  std::string answer() const {
+    if (kind == "-") return "none";
+    if (kind[0] == 'w') return "wrapper";
+    return (kind[2] == 'a' ? "__ARR0_" : "") + type;
+  }
+};
+
+struct Subject {
+  std::string source;
+  std::map<std::uint32_t, std::vector<Listed>> lines;
+
+  explicit Subject(std::string_view text) {
+    std::istringstream in{std::string{text}};
+    std::uint32_t number = 0;
+    for (std::string line; std::getline(in, line);) {
+      ++number;
+      const std::size_t mark = line.find("//= ");
+      std::istringstream words{mark == line.npos ? "" : line.substr(mark + 4)};
+      line.resize(std::min(mark, line.size()));
+      std::vector<Listed>& here = lines[number];
+      for (std::size_t at = line.find('@'); at != line.npos; at = line.find('@')) {
+        line.erase(at, 1);
+        Listed listed;
+        words >> listed.function >> listed.callee >> listed.kind >> listed.type >> listed.size;
+        std::replace(listed.type.begin(), listed.type.end(), '~', ' ');
+        std::string bar;
+        words >> bar;
+        listed.column = at + 1;
+        if (listed.function == "." && !here.empty()) listed.function = here.front().function;
+        here.push_back(listed);
+      }
+      source += line + "\n";
+    }
+  }
+
+  std::string list(const std::string& unit) const {
+    std::string text;
+    const auto add = [&](std::string_view field, char end = '\t') {
+      if (field != "-") types::append_site_list_field(text, field);
+      text += end;
+    };
+    std::size_t count = 0;
+    text = "allocs-sites\t1\t" + unit + "\t/\n";
+    for (const auto& [number, sites] : lines) {
+      for (const Listed& one : sites) {
+        ++count;
+        text += "site\t";
+        add(one.function);
+        add(unit);
+        add(std::to_string(number));
+        add(std::to_string(one.column));
+        add(one.callee);
+        add(one.kind);
+        add(one.type);
+        add(std::to_string(one.size));
+        text += "\t0\t\t0\t\t0\t\n";
+      }
+    }
+    return text + "end\t" + std::to_string(count) + "\n";
+  }
+};
+
+// Compiles with gcc, puts the list into the object file, links.
+class ListedProgram {
+ public:
+  ListedProgram(const std::string& flags, const Subject& subject, bool is_cxx) {
+    char folder[] = "/tmp/allocs_listed_XXXXXX";
+    folder_ = mkdtemp(folder);
+    const std::string base = (folder_ / "subject").string();
+    const std::string name = base + (is_cxx ? ".cc" : ".c");
+    std::ofstream{name} << subject.source;
+    std::ofstream{base + ".list"} << subject.list(name);
+    const std::string compiler = (is_cxx ? "g++ " : "gcc ") + flags + " -w ";
+    const std::string command = compiler + "-c -o " + base + ".o " + name +
+                                " && objcopy --add-section .allocs.sites=" + base + ".list " + base +
+                                ".o && " + compiler + "-o " + base + " " + base + ".o";
+    is_built_ = std::system(command.c_str()) == 0;
+  }
+  ~ListedProgram() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  ListedProgram(const ListedProgram&) = delete;
+  ListedProgram& operator=(const ListedProgram&) = delete;
+
+  bool is_built() const { return is_built_; }
+  std::optional<types::Image> image() {
+    Diagnostics diag;
+    bytes_ = build_image({folder_ / "subject", {}}, diag);
+    EXPECT_TRUE(diag.messages().empty());
+    return types::Image::open(bytes_.data(), bytes_.size());
+  }
+
+ private:
+  std::filesystem::path folder_;
+  std::vector<std::byte> bytes_;
+  bool is_built_ = false;
+};
+
+std::string answer_of(const types::Image& image, const types::SiteRecord& site) {
+  if ((site.flags & types::kSiteWrapper) != 0) return "wrapper";
+  const types::TypeRecord* type = image.type(site.type);
+  return type == nullptr ? "none" : std::string{image.text(type->name)};
+}
+
+// What may be said at a place: of a wrapper that was inlined, what its callers say.
+std::set<std::string> right_answers(const Subject& subject, const Listed& one, int depth = 0) {
+  std::set<std::string> answers{one.answer()};
+  if (one.answer() != "wrapper" || depth > 3) return answers;
+  for (const auto& [number, sites] : subject.lines) {
+    for (const Listed& caller : sites) {
+      if (caller.callee == one.function) answers.merge(right_answers(subject, caller, depth + 1));
+    }
+  }
+  return answers;
+}
+
+Tally compare(const types::Image& image, const Subject& subject, const std::string& flags) {
+  Tally tally;
+  std::map<std::uint32_t, std::set<std::string>> seen;
+  const auto cannot_tell = [&](std::uint32_t line, const std::string& expected) {
+    ++tally.cannot_tell;
+    if (std::getenv("ALLOCS_TEST_VERBOSE") != nullptr)
+      printf("  cannot tell: %s: line %u: %s\n", flags.c_str(), line, expected.c_str());
+  };
+  for (const types::SiteRecord& site : image.table<types::SiteRecord>(types::Table::sites)) {
+    const auto line = subject.lines.find(site.line);
+    const bool is_subject =
+        std::string_view{image.text(site.file)}.find("subject.c") != std::string_view::npos;
+    if (!is_subject || line == subject.lines.end() || line->second.empty()) continue;
+    const std::string answer = answer_of(image, site);
+    std::set<std::string> right;
+    for (const Listed& one : line->second) right.merge(right_answers(subject, one));
+    seen[site.line].insert(answer);
+    if (right.contains(answer)) {
+      ++tally.right;
+    } else if (answer == "none") {
+      cannot_tell(site.line, *right.begin());
+    } else {
+      ++tally.wrong;
+      ADD_FAILURE() << flags << ": line " << site.line << ": " << answer << " instead of "
+                    << *right.begin();
+    }
+  }
+  if (!flags.starts_with("-O0")) return tally;
+  // Every call has an instruction of its own.
+  for (const auto& [number, sites] : subject.lines) {
+    for (const Listed& one : sites) {
+      const bool is_answered = std::ranges::any_of(
+          right_answers(subject, one),
+          [&](const std::string& answer) { return seen[number].contains(answer); });
+      const bool is_elsewhere = std::ranges::any_of(subject.lines, [&](const auto& line) {
+        return std::ranges::any_of(line.second, [&](const Listed& other) {
+          return other.function == one.callee && seen[line.first].contains(one.answer());
+        });
+      });
+      if (!is_answered && !is_elsewhere && !seen[number].contains("none"))
+        cannot_tell(number, one.answer());
+    }
+  }
+  return tally;
+}
+
+// At -O2 gcc puts calls of different types together, of which these subjects are full, unless it is told not to.
+constexpr const char* kNoMerging = "-g -fno-ipa-icf -fno-crossjumping";
+
+void check_all(std::string_view text, bool is_cxx) {
+  const Subject subject{text};
+  Tally all;
+  for (const char* level : {"-O0", "-O1", "-O2", "-O3", "-Os", "-Og"}) {
+    for (const char* kind : {"-g -fPIE -pie", "-gdwarf-4 -fno-PIE -no-pie",
+                             "-g -fPIC -shared -fno-plt", kNoMerging}) {
+      const std::string flags = std::string{level} + " " + kind;
+      ListedProgram program{flags, subject, is_cxx};
+      ASSERT_TRUE(program.is_built()) << flags;
+      const auto image = program.image();
+      ASSERT_TRUE(image) << flags;
+      const Tally tally = compare(*image, subject, flags);
+      printf("%-45s %3d right %3d wrong %3d cannot tell\n", flags.c_str(), tally.right, tally.wrong,
+             tally.cannot_tell);
+      all.right += tally.right;
+      all.wrong += tally.wrong;
+      all.cannot_tell += tally.cannot_tell;
+      if (kind == kNoMerging) {
+        EXPECT_LE(tally.cannot_tell, 1) << flags;
+      }
+    }
+  }
+  const int total = all.right + all.wrong + all.cannot_tell;
+  printf("all: %d right, %d wrong, %d cannot tell\n", all.right, all.wrong, all.cannot_tell);
+  EXPECT_EQ(all.wrong, 0);
+  EXPECT_GE(all.right * 100, total * 85);
+}
+
+constexpr std::string_view kC = R"(#include <stdlib.h>
+#include <string.h>
+struct a { long x, y; struct a *next; };
+struct b { double d, e; char *name; };
+struct c { long x[5]; };
+struct packet { int size; char data[]; };
+typedef void *allocate(size_t);
+struct ops { allocate *alloc; struct ops *(*get)(void); };
+struct a *as; struct b *bs; void *volatile hidden; void *kept, *kept_too;
+int use(void *p) { hidden = p; return 0; }
+#define NEW(T) ((T *)xmalloc(sizeof(T)))
+#define BOTH(p, q) do { p = malloc(sizeof *p); q = malloc(sizeof *q); } while (0)
+__attribute__((noinline)) void *xmalloc(size_t n) { void *p = @malloc(n); if (!p) abort(); return p; } //= xmalloc malloc wuo - 0
+static inline __attribute__((always_inline)) void *inlined(size_t n) { return @malloc(n + 16); } //= inlined malloc wuo - 0
+static void *split(size_t n) { if (n > 1000) { use(0); use(hidden); use(kept); abort(); } return @malloc(n); } //= split malloc wuo - 0
+void one(void) { struct a *p = @malloc(sizeof *p); hidden = p; } //= one malloc sao a 24
+void cast(void) { struct a *p = (struct a *)@malloc(sizeof *p); hidden = p; } //= cast malloc sao a 24
+void parentheses(void) { struct a *p = @(malloc)(sizeof *p); hidden = p; } //= parentheses malloc sao a 24
+void many(int k) { struct a *p = @malloc(k * sizeof *p); hidden = p; } //= many malloc saa a 24
+void untyped(void) { void *p = @malloc(sizeof(struct c)); hidden = p; } //= untyped malloc suo c 40
+void through(struct ops *o) { struct b *p = @o->alloc(sizeof *p); hidden = p; } //= through - sao b 24
+void element(struct ops *o, int k) { struct b *p = @o[k].alloc(sizeof *p); hidden = p; } //= element - sao b 24
+void got(struct ops *o) { struct b *p = @o->get()->alloc(sizeof *p); hidden = p; } //= got - sao b 24
+void macro(void) { struct a *p = @NEW(struct a); hidden = p; } //= macro xmalloc sao a 24
+void two_macros(void) { struct a *p = @NEW(struct a); struct c *q = @NEW(struct c); hidden = p; hidden = q; } //= two_macros xmalloc sao a 24 | . xmalloc sao c 40
+void in_one_macro(void) { struct a *p; struct c *q; @@BOTH(p, q); hidden = p; hidden = q; } //= in_one_macro malloc sao a 24 | . malloc sao c 40
+void in_one_macro_alike(void) { struct a *p; struct b *q; @@BOTH(p, q); kept = p; kept_too = q; } //= in_one_macro_alike malloc sao a 24 | . malloc sao b 24
+void two(void) { struct a *p = @malloc(sizeof *p); struct b *q = @malloc(sizeof *q); hidden = p; hidden = q; } //= two malloc sao a 24 | . malloc sao b 24
+void on_lines(int k)
+{
+  hidden =
+    @malloc //= on_lines malloc sua b 24
+    (
+      k *
+      sizeof(struct b)
+    );
+}
+void by_inlined(void) { struct a *p = @inlined(sizeof *p); hidden = p; } //= by_inlined inlined sao a 24
+void by_inlined_twice(int k) { as = @inlined(sizeof *as); bs = @inlined(sizeof *bs); } //= by_inlined_twice inlined sao a 24 | . inlined sao b 24
+void by_split(void) { struct a *p = @split(sizeof *p); hidden = p; } //= by_split split sao a 24
+void by_split_too(int k) { struct b *p = @split(k * sizeof *p); hidden = p; } //= by_split_too split saa b 24
+struct a *at_the_end(void) { return @malloc(sizeof(struct a)); } //= at_the_end malloc sao a 24
+void zeroed(void) { struct a *p = @malloc(sizeof *p); memset(p, 0, sizeof *p); hidden = p; } //= zeroed malloc sao a 24
+void grown(int k) { as = @realloc(as, k * sizeof *as); } //= grown realloc saa a 24
+void fresh(int k) { as = @realloc(0, k * sizeof *as); } //= fresh realloc saa a 24
+void either(int k) { hidden = k ? @malloc(sizeof(struct a)) : @calloc(k, sizeof(struct b)); } //= either malloc suo a 24 | . calloc sua b 24
+void nested(void) { hidden = @@realloc(malloc(sizeof(struct a)), sizeof(struct c)); } //= nested realloc suo c 40 | . malloc suo a 24
+void looped(int k) { while (k--) { struct a *p = @malloc(sizeof *p); p->next = as; as = p; } } //= looped malloc sao a 24
+void flexible(int k) { struct packet *p = @malloc(sizeof *p + k); p->size = k; hidden = p; } //= flexible malloc saf packet 4
+void pointers(int k) { hidden = @malloc(k * sizeof(struct a *)); } //= pointers malloc sua __PTR_a 8
+void numbers(int k) { hidden = @malloc(k * sizeof(float)); } //= numbers malloc sua float$32 4
+void rows(int k) { hidden = @malloc(k * sizeof(float[4])); } //= rows malloc sua __ARR4_float$32 16
+void unknown(int k) { hidden = @malloc(k); } //= unknown malloc - - 0
+void joined(int k) { void *p; if (k) p = @malloc(sizeof(struct a)); else p = @malloc(sizeof(struct b)); hidden = p; } //= joined malloc suo a 24 | . malloc suo b 24
+static __attribute__((noinline)) void same(void) { hidden = @malloc(sizeof(struct a)); } //= same malloc suo a 24
+static __attribute__((noinline)) void same_code(void) { hidden = @malloc(sizeof(struct b)); } //= same_code malloc suo b 24
+static struct a *new_a(int k) { struct a *p = @malloc(sizeof *p); if (!p) abort(); p->x = k; return p; } //= new_a malloc sao a 24
+static struct b *new_b(int k) { struct b *p = @malloc(sizeof *p); if (!p) abort(); p->d = k; return p; } //= new_b malloc sao b 24
+void both(int k) { as = new_a(k); bs = new_b(k); }
+void again(int k) { if (k) use(new_a(k)); else use(new_b(k)); same(); same_code(); }
+int main(int argc, char **argv) { one(); both(argc); again(argc); return 0; }
+)";
+
+constexpr std::string_view kCxx = R"(#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+struct t { int x, y; };
+struct s { s(int = 0); ~s(); int a; s *n; };
+struct own { static void *operator new(std::size_t n); static void operator delete(void *); own(); int x[5]; };
+struct pool { void *alloc(std::size_t n); virtual void *valloc(std::size_t); template <class T> T *make() { return static_cast<T *>(alloc@(sizeof(T))); } }; //= _ZN4pool4makeI1tEEPT_v _ZN4pool5allocEm sao t 8
+void *volatile hidden;
+s::s(int) {} s::~s() {} own::own() {}
+void *own::operator new(std::size_t n) { return std::malloc@(n); } //= _ZN3ownnwEm malloc wuo - 0
+void own::operator delete(void *) {}
+__attribute__((noinline)) void *pool::alloc(std::size_t n) { return malloc@(n); } //= _ZN4pool5allocEm malloc wuo - 0
+void *pool::valloc(std::size_t n) { return malloc@(n); } //= _ZN4pool6vallocEm malloc wuo - 0
+s *global = new s(3@); //= - _Znwm nuo s 16
+static t *quiet = static_cast<t *>(std::malloc@(sizeof(t))); //= - malloc sao t 8
+void plain() { hidden = new @s; } //= _Z5plainv _Znwm nuo s 16
+void with_arguments() { hidden = new s(5@); } //= _Z14with_argumentsv _Znwm nuo s 16
+void braces() { hidden = new t{1, 2@}; } //= _Z6bracesv _Znwm nuo t 8
+void array(int k) { hidden = new t[k@]; } //= _Z5arrayi _Znam nua t 8
+void constructed(int k) { hidden = new s[k@]; } //= _Z11constructedi _Znam nua s 16
+void quietly() { hidden = new (std::nothrow) @t; } //= _Z7quietlyv _ZnwmRKSt9nothrow_t nuo t 8
+void global_new() { hidden = ::new @t; } //= _Z10global_newv _Znwm nuo t 8
+void own_new() { hidden = new @own; } //= _Z7own_newv _ZN3ownnwEm nuo own 20
+void member(pool *p) { hidden = p->alloc@(sizeof(t)); } //= _Z6memberP4pool _ZN4pool5allocEm suo t 8
+void templated(pool &p) { hidden = p.make<t>(); }
+void virtually(pool *p) { hidden = p->valloc@(sizeof(t)); } //= _Z9virtuallyP4pool _ZN4pool6vallocEm suo t 8
+template <class T> T *made() { return @@new T; } //= _Z4madeI1tEPT_v _Znwm nuo t 8 | _Z4madeI1sEPT_v _Znwm nuo s 16
+void instances() { hidden = made<t>(); hidden = made<s>(); }
+template <class T> static T *hidden_made() { return @@new T; } //= _ZL11hidden_madeI1tEPT_v _Znwm nuo t 8 | _ZL11hidden_madeI1sEPT_v _Znwm nuo s 16
+void hidden_instances() { hidden = hidden_made<t>(); hidden = hidden_made<s>(); }
+void lambda() { auto f = [](int k) { return new t[k@]; }; hidden = f(3); } //= _ZZ6lambdavENKUliE_clEi _Znam nua t 8
+namespace { struct secret { long x[3]; }; void inside() { hidden = new @secret; } } //= _ZN12_GLOBAL__N_16insideEv _Znwm nuo (anonymous~namespace)::secret 24
+void outside() { inside(); }
+void directly() { hidden = operator new@(sizeof(t)); } //= _Z8directlyv _Znwm suo t 8
+struct with_member { t *p; with_member() : p(new @t) {} }; //= _ZN11with_memberC1Ev _Znwm nuo t 8
+void member_initialiser() { with_member m; hidden = m.p; }
+void local_static() { static t *p = new @t; hidden = p; } //= _Z12local_staticv _Znwm nuo t 8
+#define MAKE(T) new T
+void macros() { hidden = @MAKE(t); hidden = @MAKE(s); } //= _Z6macrosv _Znwm nuo t 8 | . _Znwm nuo s 16
+int main() { plain(); hidden = quiet; return 0; }
+)";
+
+TEST(ListedSites, OfCAreJoinedAtEveryLevel) { check_all(kC, false); }
+TEST(ListedSites, OfCxxAreJoinedAtEveryLevel) { check_all(kCxx, true); }
+
+}  // namespace
+}  // namespace allocs::meta
