@@ -403,6 +403,11 @@ bool is_loaded(std::uint32_t instance) {
   return load_acquire(record_at(instance)->state) == ModuleState::loaded;
 }
 
+bool loader_may_know(Address a) {
+  LoaderObject found{};
+  return g_find_object == nullptr || loader_finds(a, found);
+}
+
 bool refresh_modules() {
   const TableLock lock;
   if (!lock) return false;

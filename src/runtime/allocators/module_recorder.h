@@ -35,6 +35,9 @@ bool is_loaded(std::uint32_t instance);
 // Context: query, but not with ALLOC_NOWAIT.
 bool refresh_modules();
 
+// Does the loader know an object there? Without its lock-free look-up nobody can tell cheaply: then yes. Context: signal.
+bool loader_may_know(Address a);
+
 // The object that contains `handle` runs its finalisers. Context: hook.
 void module_is_closing(const void* handle);
 

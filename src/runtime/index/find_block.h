@@ -39,6 +39,9 @@ struct Block {
 // Context: signal. The answer was true at some moment during the call.
 template <Memory M>
 std::optional<Block> find_block(const M& memory, const Root& root, Address a);
+// The same for a caller that counts instructions: inlined, and `out` is filled in place.
+template <Memory M>
+bool find_block(const M& memory, const Root& root, Address a, Block& out);
 
 // ---- the rest is how ----
 
@@ -50,11 +53,38 @@ class ShadowReader {
   ShadowReader(const M& memory, Address directory, unsigned highest_level)
       : memory_(memory), directory_(directory), highest_level_(highest_level) {}
 
-  bool find(Address a, Block& out) const {
+  // The blocks that most questions are about: those that start in the cell of `a`, or in the line of cells around it. To be
+  // inlined; where it gives nothing, find() looks further, and not again in a line of no starts.
+  [[gnu::always_inline]] bool find_near(Address a, Block& out, bool& no_start_in_line) const {
+    const std::uint64_t word = word_of(region_of(raw(a)));
+    if (word == 0) return false;
+    const std::uint64_t index = raw(a) >> kG.cell_shift;
+    Cell start = cell(word, index);
+    std::uint64_t at = index;
+    if (!is_start(start) || start_of(index, start) > raw(a)) {
+      const std::uint64_t line = index & ~(kLine - 1);
+      const unsigned starts = starts_in_line(word, line) & ((1u << (index % kLine)) - 1);
+      no_start_in_line = starts == 0;
+      if (starts == 0) return false;
+      at = line + 31 - static_cast<unsigned>(__builtin_clz(starts));
+      start = cell(word, at);
+    }
+    const std::uint32_t code = size_code_of(start);
+    if (!is_start(start) || code == kSizeInTwoCells) return false;
+    out.size = code;
+    if (code > kMaximumShortSize) {
+      out.size = cell(word, at + 1) & kPayload;
+      if (cell(word, at) != start) return false;
+    }
+    describe(at, start, out);
+    return out.contains(a);
+  }
+
+  bool find(Address a, bool no_start_in_line, Block& out) const {
     const std::uint64_t word = word_of(region_of(raw(a)));
     if (word == 0) {
       if (highest_level_ < kRegionShift) return false;
-    } else if (scan_back(a, word, out)) {
+    } else if (scan_back(a, word, no_start_in_line, out)) {
       return true;
     }
     if (highest_level_ == 0) return false;
@@ -80,7 +110,8 @@ class ShadowReader {
   }
 
   // The block that starts in cell `index`, if one does and stays there while it is read.
-  bool read_block(std::uint64_t word, std::uint64_t index, Cell start, Block& out) const {
+  [[gnu::always_inline]] bool read_block(std::uint64_t word, std::uint64_t index, Cell start,
+                                         Block& out) const {
     std::uint64_t size = size_code_of(start);
     if (size > kMaximumShortSize) {
       const Cell low = cell(word, index + 1);
@@ -89,71 +120,97 @@ class ShadowReader {
       if (cell(word, index) != start) return false;
       size = (low & kPayload) | std::uint64_t{high & kPayload} << kPayloadBits;
     }
-    out.base = Address{start_of(index, start)};
     out.size = size;
+    describe(index, start, out);
+    return true;
+  }
+  // All but the size.
+  static void describe(std::uint64_t index, Cell start, Block& out) {
+    out.base = Address{start_of(index, start)};
     out.site = site_of(start);
     out.state = BlockState::known;
     out.alignment = std::uint8_t{1} << kG.unit_shift;
-    return true;
   }
 
   // Any block that starts less than 1024 bytes below `a`, and some that start a little lower.
-  bool scan_back(Address a, std::uint64_t word, Block& out) const {
+  bool scan_back(Address a, std::uint64_t word, bool no_start_in_line, Block& out) const {
     const std::uint64_t index = raw(a) >> kG.cell_shift;
-    const Cell own = cell(word, index);
-    if (is_start(own) && start_of(index, own) <= raw(a) && read_block(word, index, own, out)) {
-      return out.contains(a);
+    std::uint64_t line = index & ~(kLine - 1);
+    // Cells of the line that may hold the start.
+    unsigned eligible = no_start_in_line ? 0 : (2u << (index % kLine)) - 1;
+    if (eligible != 0) {
+      const Cell own = cell(word, index);
+      if (is_start(own) && start_of(index, own) > raw(a)) eligible >>= 1;
     }
     constexpr std::uint64_t kReach = kBigBlock >> kG.cell_shift;
     const std::uint64_t lowest = index > kReach ? index - kReach : 0;
-    unsigned below = static_cast<unsigned>(index & 3);  // cells of the group that lie below `index`
-    for (std::uint64_t group = index & ~std::uint64_t{3};; group -= 4, below = 4) {
-      unsigned starts = starts_in_group(word, group) & ((1u << below) - 1);
+    for (;; line -= kLine, eligible = (1u << kLine) - 1) {
+      unsigned starts = eligible == 0 ? 0 : starts_in_line(word, line) & eligible;
       for (; starts != 0; starts &= ~(1u << (31 - __builtin_clz(starts)))) {
-        const std::uint64_t at = group + 31 - static_cast<unsigned>(__builtin_clz(starts));
+        const std::uint64_t at = line + 31 - static_cast<unsigned>(__builtin_clz(starts));
         const Cell start = cell(word, at);
         if (is_start(start) && read_block(word, at, start, out)) return out.contains(a);
       }
-      if (group <= lowest) return false;
-      if ((group & (leaf_cells(kG) - 1)) == 0) {
-        word = word_of(region_of((group - 1) << kG.cell_shift));
+      if (line <= lowest) return false;
+      if ((line & (leaf_cells(kG) - 1)) == 0) {
+        word = word_of(region_of((line - 1) << kG.cell_shift));
         if (word == 0) return false;
       }
     }
   }
 
-  // Bit i: a block starts in cell group + i. Start cells are the positive ones.
-  unsigned starts_in_group(std::uint64_t word, std::uint64_t group) const {
-    const std::byte* cells = memory_.view(cell_address(word, group), 4 * sizeof(Cell));
+  // The cells of one cache line are looked at together.
+  static constexpr std::uint64_t kLine = 16;
+
+  // Bit i: a block starts in cell line + i. Start cells are the positive ones.
+  unsigned starts_in_line(std::uint64_t word, std::uint64_t line) const {
+    const std::byte* cells = memory_.view(cell_address(word, line), kLine * sizeof(Cell));
     if (cells == nullptr) return 0;
-    const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(cells));
-    const __m128i positive = _mm_cmpgt_epi32(four, _mm_setzero_si128());
-    return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(positive)));
+    const auto* quarters = reinterpret_cast<const __m128i*>(cells);
+    const __m128i low = _mm_packs_epi32(_mm_loadu_si128(quarters), _mm_loadu_si128(quarters + 1));
+    const __m128i high =
+        _mm_packs_epi32(_mm_loadu_si128(quarters + 2), _mm_loadu_si128(quarters + 3));
+    const __m128i positive = _mm_cmpgt_epi8(_mm_packs_epi16(low, high), _mm_setzero_si128());
+    return static_cast<unsigned>(_mm_movemask_epi8(positive));
   }
 
   // Through the boundaries at or below `from`, a block that contains `a`.
   bool probe_boundaries(Address from, Address a, Block& out) const {
-    for (std::uint64_t b = raw(from) & ~(kBigBlock - 1); b != 0 && level_of(b) <= highest_level_;
-         b &= b - 1) {
+    constexpr std::uint64_t kInRegion = (std::uint64_t{1} << kRegionShift) - 1;
+    const std::uint64_t levels = (std::uint64_t{2} << highest_level_) - 1;
+    std::uint64_t b = raw(from) & ~(kBigBlock - 1);
+    // Nearly all of them lie in one leaf, and hold nothing.
+    if (const std::uint64_t word = word_of(region_of(b)); word == 0) {
+      b &= ~kInRegion;
+    } else {
+      for (; (b & kInRegion & levels) != 0; b &= b - 1) {
+        const Cell record = cell(word, b >> kG.cell_shift);
+        if ((record & kNotStart) == 0) continue;
+        if (read_record(word, b, record, true, out) && out.contains(a)) return true;
+      }
+    }
+    for (; b != 0 && (b & levels) != 0; b &= b - 1) {
       if (probe(b, true, out) && out.contains(a)) return true;
     }
     return false;
   }
 
   // The block that the record at boundary b stands for, if there is one.
-  bool probe(std::uint64_t b, bool may_be_far, Block& out) const {
+  [[gnu::noinline]] bool probe(std::uint64_t b, bool may_be_far, Block& out) const {
     const std::uint64_t word = word_of(region_of(b));
     if (word == 0) return false;
-    const std::uint64_t index = b >> kG.cell_shift;
-    const Cell record = cell(word, index);
-    if (is_size(record)) return read_block_before(word, index, out);
+    return read_record(word, b, cell(word, b >> kG.cell_shift), may_be_far, out);
+  }
+  [[gnu::always_inline]] bool read_record(std::uint64_t word, std::uint64_t b, Cell record,
+                                          bool may_be_far, Block& out) const {
+    if (is_size(record)) return read_block_before(word, b >> kG.cell_shift, out);
     if (!is_boundary(record)) return false;
     if ((record & kFarBoundary) == 0) return read_block_of_record(b, record, out);
     const std::uint64_t back = std::uint64_t{record & kDistance} << kFarUnitShift;
     return may_be_far && back != 0 && back < b && probe(b - back, false, out);
   }
 
-  bool read_block_of_record(std::uint64_t b, Cell record, Block& out) const {
+  [[gnu::always_inline]] bool read_block_of_record(std::uint64_t b, Cell record, Block& out) const {
     const std::uint64_t distance = std::uint64_t{record & kDistance} << kG.unit_shift;
     if (distance > b) return false;
     const std::uint64_t expected = b - distance;
@@ -167,7 +224,8 @@ class ShadowReader {
 
   // A size cell at `index`: its start is in the cell before, or in the one before that. (A start in another region has its
   // size cells behind its own leaf.)
-  bool read_block_before(std::uint64_t word, std::uint64_t index, Block& out) const {
+  [[gnu::noinline]] bool read_block_before(std::uint64_t word, std::uint64_t index,
+                                           Block& out) const {
     for (std::uint64_t back = 1; back <= 2; ++back) {
       const std::uint64_t at = index - back;
       if (((index ^ at) & ~(leaf_cells(kG) - 1)) != 0) return false;
@@ -183,13 +241,25 @@ class ShadowReader {
 };
 
 template <Memory M>
-inline bool find_settled_block(const M& memory, const Root& root, Address a, Block& out) {
+[[gnu::noinline]] bool find_far_block(const M& memory, const Root& root, Address a,
+                                      bool no_start_in_line, Block& out) {
   const unsigned highest = load_relaxed(root.highest_level);
   const Address coarse = load_relaxed(root.directory);
-  if (coarse != Address{} && ShadowReader<kCoarse, M>(memory, coarse, highest).find(a, out))
+  if (coarse != Address{} &&
+      ShadowReader<kCoarse, M>(memory, coarse, highest).find(a, no_start_in_line, out))
     return true;
   const Address fine = load_relaxed(root.fine_directory);
-  return fine != Address{} && ShadowReader<kFine, M>(memory, fine, highest).find(a, out);
+  return fine != Address{} && ShadowReader<kFine, M>(memory, fine, highest).find(a, false, out);
+}
+template <Memory M>
+[[gnu::always_inline]] inline bool find_settled_block(const M& memory, const Root& root, Address a,
+                                                      Block& out) {
+  const Address coarse = load_relaxed(root.directory);
+  bool no_start_in_line = false;
+  if (coarse != Address{} &&
+      ShadowReader<kCoarse, M>(memory, coarse, 0).find_near(a, out, no_start_in_line))
+    return true;
+  return find_far_block(memory, root, a, no_start_in_line, out);
 }
 
 // Nothing was found: is it so, or was a block on its way from one cell to another?
@@ -213,12 +283,21 @@ template <Memory M>
 inline constexpr Address kLowestHeapAddress{0x10000};
 
 template <Memory M>
+[[gnu::always_inline]] inline bool find_block(const M& memory, const Root& root, Address a,
+                                              Block& out) {
+  if (raw(a) - raw(kLowestHeapAddress) >= kEndOfUserAddresses - kLowestHeapAddress) return false;
+  if (find_settled_block(memory, root, a, out)) return true;
+  if (load_acquire(root.flux_used) == 0) return false;
+  const std::optional<Block> found = find_unsettled_block(memory, root, a);
+  if (found) out = *found;
+  return found.has_value();
+}
+
+template <Memory M>
 std::optional<Block> find_block(const M& memory, const Root& root, Address a) {
-  if (a < kLowestHeapAddress || a >= kEndOfUserAddresses) return std::nullopt;
   std::optional<Block> found(std::in_place);
-  if (find_settled_block(memory, root, a, *found)) return found;
-  if (load_acquire(root.flux_used) == 0) return std::nullopt;
-  return find_unsettled_block(memory, root, a);
+  if (!find_block(memory, root, a, *found)) found.reset();
+  return found;
 }
 
 }  // namespace allocs::index

@@ -10,6 +10,7 @@
 #include "runtime/query/path.h"
 #include "runtime/query/query.h"
 #include "runtime/self/known_block.h"
+#include "runtime/self/known_static.h"
 #include "runtime/self/self_process.h"
 
 // The public functions of <allocs.h>, and what opens them: each takes its caller's registers, asks the engine, and puts the answer in C's terms.
@@ -21,7 +22,8 @@ using allocs::address_of;
 using allocs::TextWriter;
 using allocs::query::Answer;
 using allocs::self::HeapLook;
-using allocs::self::look_in_heap;
+using allocs::self::KnownBlock;
+using allocs::self::KnownStatic;
 using allocs::self::SelfProcess;
 
 const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
@@ -33,12 +35,32 @@ const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
 }
 
 // For the getters, which have looked in the heap already.
-[[gnu::always_inline]] inline Answer ask_further(const void* obj, const HeapLook& look,
-                                                 bool wants_types = false) {
-  const auto here = allocs::runt::current_registers();
+[[gnu::noinline]] Answer ask_further(const void* obj, bool is_in_heap, bool wants_types,
+                                     const allocs::runt::Registers& here) {
   const SelfProcess process(SelfProcess::Mode::wait, here, wants_types);
-  return look.is_in_heap ? allocs::query::query(process, address_of(obj))
-                         : allocs::query::query_beyond_heap(process, address_of(obj));
+  return is_in_heap ? allocs::query::query(process, address_of(obj))
+                    : allocs::query::query_beyond_heap(process, address_of(obj));
+}
+
+// A getter: the short roads, then the long one. `block` and `object` make the result of a KnownBlock and a KnownStatic, or nothing;
+// `answer` makes it of an Answer.
+template <bool kWantsTypes = false, typename OfBlock, typename OfStatic, typename OfAnswer>
+[[gnu::always_inline]] inline auto get(const void* obj, OfBlock of_block, OfStatic of_static,
+                                       OfAnswer of_answer) {
+  const Address at = address_of(obj);
+  if (const auto known = allocs::self::look_in_executable(at)) {
+    if (const auto result = of_static(*known)) return *result;
+  }
+  KnownBlock block;
+  const HeapLook look = allocs::self::look_in_heap(at, block);
+  if (look == HeapLook::known_block) return of_block(block);
+  if (look == HeapLook::nothing_there) {
+    if (const auto known = allocs::self::look_in_objects(at)) {
+      if (const auto result = of_static(*known)) return *result;
+    }
+  }
+  const auto here = allocs::runt::current_registers();
+  return of_answer(ask_further(obj, look != HeapLook::nothing_there, kWantsTypes, here));
 }
 
 SelfProcess::Mode mode_of(unsigned flags) {
@@ -79,40 +101,54 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
 extern "C" {
 
 ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
-  const HeapLook look = look_in_heap(address_of(obj));
-  if (look.known) {
-    const bool is_libc = allocs::allocators::g_root.malloc_kind == allocs::index::MallocKind::libc;
-    return allocs::preload::object_of(is_libc ? allocs::query::Allocator::lib_malloc
-                                              : allocs::query::Allocator::program_malloc);
-  }
-  return allocs::preload::object_of(ask_further(obj, look).allocator);
+  using allocs::query::Allocator;
+  const Allocator who = get(
+      obj,
+      [](const KnownBlock&) {
+        const auto kind = allocs::allocators::g_root.malloc_kind;
+        return kind == allocs::index::MallocKind::libc ? Allocator::lib_malloc
+                                                       : Allocator::program_malloc;
+      },
+      [](const KnownStatic&) { return std::optional(Allocator::static_symbol); },
+      [](const Answer& answer) { return answer.allocator; });
+  return allocs::preload::object_of(who);
 }
 
 ALLOCS_EXPORT void* alloc_get_base(const void* obj) {
-  const HeapLook look = look_in_heap(address_of(obj));
-  if (look.known) return const_cast<void*>(pointer(look.known->block.base));
-  const Answer answer = ask_further(obj, look);
-  return answer.error == ALLOC_OK ? const_cast<void*>(pointer(answer.range.begin)) : nullptr;
+  const Address base = get(
+      obj, [](const KnownBlock& known) { return known.block.base; },
+      [](const KnownStatic& known) { return std::optional(known.base()); },
+      [](const Answer& answer) {
+        return answer.error == ALLOC_OK ? answer.range.begin : Address{};
+      });
+  return const_cast<void*>(pointer(base));
 }
 
 ALLOCS_EXPORT size_t alloc_get_size(const void* obj) {
-  const HeapLook look = look_in_heap(address_of(obj));
-  if (look.known) return look.known->block.size;
-  const Answer answer = ask_further(obj, look);
-  return answer.error != ALLOC_OK || answer.is_function ? 0 : size_of(answer);
+  return get(
+      obj, [](const KnownBlock& known) { return known.block.size; },
+      [](const KnownStatic& known) { return std::optional(known.size()); },
+      [](const Answer& answer) {
+        return answer.error != ALLOC_OK || answer.is_function ? 0 : size_of(answer);
+      });
 }
 
 ALLOCS_EXPORT struct uniqtype* alloc_get_type(const void* obj) {
-  const HeapLook look = look_in_heap(address_of(obj));
-  if (look.known) return look.known->type();
-  return ask_further(obj, look, true).type;
+  return get<true>(
+      obj, [](const KnownBlock& known) { return known.type(); },
+      [](const KnownStatic& known) {
+        uniqtype* const type = known.type();
+        return type != nullptr ? std::optional(type) : std::nullopt;
+      },
+      [](const Answer& answer) { return answer.type; });
 }
 
 ALLOCS_EXPORT const void* alloc_get_site(const void* obj) {
-  const HeapLook look = look_in_heap(address_of(obj));
-  if (look.known) return pointer(look.known->facts->return_address);
-  const Answer answer = ask_further(obj, look);
-  return answer.error == ALLOC_OK ? pointer(answer.site) : nullptr;
+  const Address site = get(
+      obj, [](const KnownBlock& known) { return known.facts->return_address; },
+      [](const KnownStatic&) { return std::optional(Address{}); },
+      [](const Answer& answer) { return answer.error == ALLOC_OK ? answer.site : Address{}; });
+  return pointer(site);
 }
 
 ALLOCS_EXPORT int alloc_query(const void* obj, unsigned flags, struct alloc_info* out) {

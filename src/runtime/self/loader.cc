@@ -11,11 +11,13 @@
 #include "base/raw_syscall.h"
 #include "base/text.h"
 #include "base/text_writer.h"
+#include "runt/self.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/tables.h"
 #include "runtime/metadata/find_image.h"
 #include "runtime/metadata/make_image.h"
 #include "runtime/self/bare_object.h"
+#include "runtime/self/known_objects.h"
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
 
@@ -58,6 +60,13 @@ bool find_tool(char* path, std::size_t size) {
     if (text.fits() && raw_syscall(SYS_faccessat, AT_FDCWD, path, X_OK).ok()) return true;
   }
   return false;
+}
+
+// No block of malloc can lie in a segment: glibc takes its memory from the kernel alone. (Another malloc may hand out a static array;
+// so could a program to glibc's before 2.34, and those also lack what is asked here.)
+bool has_memory_of_its_own() {
+  return allocators::g_root.malloc_kind == index::MallocKind::libc &&
+         runt::self::LoaderEhFrames::is_available();
 }
 
 void attach_slots(query::Object& object, const types::Image& image) {
@@ -151,7 +160,11 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
   } else if (file) {
     metadata::unmap(*file);
   }
-  return objects_.put(instance, &object) ? &object : &bare;
+  if (!objects_.put(instance, &object)) return &bare;
+  if (object.image && module->is_executable != 0 && has_memory_of_its_own()) {
+    g_known_objects.put_executable(&object);
+  }
+  return &object;
 }
 
 }  // namespace allocs::self

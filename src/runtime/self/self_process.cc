@@ -5,6 +5,7 @@
 #include "runtime/index/find_block.h"
 #include "runtime/query/initial_stack.h"
 #include "runtime/self/fact_caches.h"
+#include "runtime/self/known_objects.h"
 #include "runtime/self/loader.h"
 #include "runtime/self/memory.h"
 
@@ -47,12 +48,6 @@ class CallerWalk {
   AddressRange own_code_;
 };
 
-// Changes whenever the set of loaded objects does, or is about to.
-std::uint64_t object_generation() {
-  return index::load_acquire(allocators::g_root.module_generation) +
-         index::load_acquire(allocators::g_root.modules_changed);
-}
-
 // Cached unwind rules hold as long as the set of loaded objects does. Only one thread empties the cache for a change.
 void forget_rules_of_gone_modules() {
   const std::uint64_t now = object_generation();
@@ -90,23 +85,19 @@ SelfProcess::SelfProcess(Mode mode, const runt::Registers& caller, bool wants_ty
              .may_make = mode == Mode::wait,
              .are_wanted = wants_types} {}
 
-namespace {
-
-// Does the loader know an object there? Without its lock-free look-up, nobody can tell cheaply: then yes.
-bool is_in_unknown_module(Address at) {
-  const runt::self::LoaderEhFrames frames;
-  return !runt::self::LoaderEhFrames::is_available() || frames.eh_frame_of(at).has_value();
-}
-
-}  // namespace
-
 const query::Object* SelfProcess::find_object(Address at) const {
+  if (const query::Object* known = g_known_objects.find(at)) return known;
+  const std::uint64_t generation = object_generation();
+  // The table lags behind the loader: what it has there may be gone, and what is there it may not have yet.
+  const bool is_known_to_loader = allocators::loader_may_know(at);
   std::uint32_t instance = index::module_instance_at(tables(), *root(), at);
-  if (instance == 0) {
-    if (!may_wait() || !is_in_unknown_module(at) || !allocators::refresh_modules()) return nullptr;
+  if (is_known_to_loader == (instance == 0) && may_wait() && allocators::refresh_modules()) {
     instance = index::module_instance_at(tables(), *root(), at);
   }
-  return instance == 0 ? nullptr : find_instance(instance);
+  if (instance == 0 || !is_known_to_loader) return nullptr;
+  const query::Object* object = find_instance(instance);
+  if (may_wait() && object != nullptr && object->image) g_known_objects.put(at, object, generation);
+  return object;
 }
 
 const query::Object* SelfProcess::find_instance(std::uint32_t instance) const {
