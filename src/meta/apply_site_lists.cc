@@ -45,8 +45,7 @@ std::vector<Call> calls_of(const Linkage& linkage, const CodeScan& scan, ObjectM
   for (const CodeCall& call : scan.calls)
     add(call.at, call.return_address, linkage.callee_at(call.target));
   for (const SlotUse& use : scan.slot_uses) {
-    if (use.return_address != 0)
-      add(use.at, use.return_address, linkage.callee_in_slot(use.slot));
+    if (use.return_address != 0) add(use.at, use.return_address, linkage.callee_in_slot(use.slot));
   }
   for (const IndirectCall& call : scan.indirect_calls) add(call.at, call.return_address, {});
   std::sort(calls.begin(), calls.end(),
@@ -57,8 +56,8 @@ std::vector<Call> calls_of(const Linkage& linkage, const CodeScan& scan, ObjectM
 // The list was made from the source; inference looked at the code. They may differ where the list only knows the pointer that receives
 // the block, and the size that the code asks for speaks for another type: then nobody can tell.
 bool is_refuted(const SiteRecord& inferred, const ListedAnswer& listed) {
-  const bool is_sure = (inferred.evidence &
-                        (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0;
+  const bool is_sure =
+      (inferred.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0;
   return listed.provenance == types::Provenance::target && inferred.type != types::kNoType &&
          inferred.type != listed.type && is_sure;
 }

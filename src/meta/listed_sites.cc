@@ -221,9 +221,8 @@ class SiteJoin {
     std::erase_if(lines, [&](LineRef line) { return is_contradicted(site(line), size); });
     if (lines.empty()) return nullptr;
     const ListedSite& first = site(lines.front());
-    const bool agree = std::all_of(lines.begin(), lines.end(), [&](LineRef line) {
-      return site(line).says_the_same(first);
-    });
+    const bool agree = std::all_of(lines.begin(), lines.end(),
+                                   [&](LineRef line) { return site(line).says_the_same(first); });
     return agree ? &first : nullptr;
   }
 
@@ -285,7 +284,8 @@ class SiteJoin {
   // Whether another call of the function may have ended up in the same instruction.
   bool is_merged_with_another(const Found& found, std::uint64_t size) const {
     const auto seen = seen_.find(found.scope);
-    const auto same_function = by_function_.find(function_in_list(found.list, found.site->function));
+    const auto same_function =
+        by_function_.find(function_in_list(found.list, found.site->function));
     if (seen == seen_.end() || same_function == by_function_.end()) return false;
     return std::any_of(
         same_function->second.begin(), same_function->second.end(), [&](LineRef line) {
@@ -315,8 +315,7 @@ class SiteJoin {
 
   void find_vanished_functions() {
     for (const auto& [name, lines] : by_function_) {
-      if (!has_code(site(lines.front()).function))
-        vanished_[outline(lines)].push_back(&lines);
+      if (!has_code(site(lines.front()).function)) vanished_[outline(lines)].push_back(&lines);
     }
   }
 
@@ -327,9 +326,8 @@ class SiteJoin {
     const auto alike = vanished_.find(outline(own->second));
     if (alike == vanished_.end()) return false;
     return std::any_of(alike->second.begin(), alike->second.end(), [&](const auto* lines) {
-      return std::any_of(lines->begin(), lines->end(), [&](LineRef line) {
-        return !site(line).says_the_same(*found.site);
-      });
+      return std::any_of(lines->begin(), lines->end(),
+                         [&](LineRef line) { return !site(line).says_the_same(*found.site); });
     });
   }
 
@@ -400,8 +398,8 @@ class SiteJoin {
 
 std::vector<ListedAnswer> join_site_lists(std::span<const SiteList> lists,
                                           std::span<const CallInstruction> calls,
-                                          std::span<const SourceLine> lines, const DwarfFacts& facts,
-                                          types::ObjectModel& model) {
+                                          std::span<const SourceLine> lines,
+                                          const DwarfFacts& facts, types::ObjectModel& model) {
   return SiteJoin{lists, facts, model}.join(calls, lines);
 }
 

@@ -99,8 +99,8 @@ class ListedProgram {
     std::ofstream{base + ".list"} << subject.list(name);
     const std::string compiler = (is_cxx ? "g++ " : "gcc ") + flags + " -w ";
     const std::string command = compiler + "-c -o " + base + ".o " + name +
-                                " && objcopy --add-section .allocs.sites=" + base + ".list " + base +
-                                ".o && " + compiler + "-o " + base + " " + base + ".o";
+                                " && objcopy --add-section .allocs.sites=" + base + ".list " +
+                                base + ".o && " + compiler + "-o " + base + " " + base + ".o";
     is_built_ = std::system(command.c_str()) == 0;
   }
   ~ListedProgram() {
@@ -195,8 +195,8 @@ void check_all(std::string_view text, bool is_cxx) {
   const Subject subject{text};
   Tally all;
   for (const char* level : {"-O0", "-O1", "-O2", "-O3", "-Os", "-Og"}) {
-    for (const char* kind : {"-g -fPIE -pie", "-gdwarf-4 -fno-PIE -no-pie",
-                             "-g -fPIC -shared -fno-plt", kNoMerging}) {
+    for (const char* kind :
+         {"-g -fPIE -pie", "-gdwarf-4 -fno-PIE -no-pie", "-g -fPIC -shared -fno-plt", kNoMerging}) {
       const std::string flags = std::string{level} + " " + kind;
       ListedProgram program{flags, subject, is_cxx};
       ASSERT_TRUE(program.is_built()) << flags;

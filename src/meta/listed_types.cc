@@ -38,10 +38,14 @@ struct BaseStem {
   std::uint8_t encoding;
 };
 constexpr BaseStem kBaseStems[] = {
-    {"int", DW_ATE_signed},           {"uint", DW_ATE_unsigned},
-    {"signed_char", DW_ATE_signed_char}, {"unsigned_char", DW_ATE_unsigned_char},
-    {"float", DW_ATE_float},          {"boolean", DW_ATE_boolean},
-    {"complex_float", DW_ATE_complex_float}, {"utf", DW_ATE_UTF},
+    {"int", DW_ATE_signed},
+    {"uint", DW_ATE_unsigned},
+    {"signed_char", DW_ATE_signed_char},
+    {"unsigned_char", DW_ATE_unsigned_char},
+    {"float", DW_ATE_float},
+    {"boolean", DW_ATE_boolean},
+    {"complex_float", DW_ATE_complex_float},
+    {"utf", DW_ATE_UTF},
 };
 
 }  // namespace

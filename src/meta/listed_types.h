@@ -27,7 +27,7 @@ class ListedTypes {
   bool is_declared_there(const types::TypeRecord& record, const ListedType& type) const;
 
   types::ObjectModel& model_;
-  std::unordered_map<std::string, std::vector<types::TypeIndex>> by_name_;  // tagged types
+  std::unordered_map<std::string, std::vector<types::TypeIndex>> by_name_;    // tagged types
   std::unordered_map<std::string_view, types::TypeIndex> by_canonical_name_;  // functions and such
 };
 

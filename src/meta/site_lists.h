@@ -25,10 +25,10 @@ struct ListedSite {
   std::string file;
   std::uint32_t line = 0;
   std::uint32_t column = 0;
-  std::string callee;  // linkage name; empty: called through a pointer
+  std::string callee;                   // linkage name; empty: called through a pointer
   std::optional<types::SiteKind> kind;  // nothing: the call's type is not known
   ListedType type;
-  ListedType tail;  // of a flexible one
+  ListedType tail;                     // of a flexible one
   std::optional<std::uint64_t> bytes;  // what is asked for, if that is a constant
 
   bool is_wrapper() const { return kind && kind->origin == types::SiteOrigin::wrapper; }

@@ -74,8 +74,7 @@ TEST(SiteLists, WithALineThatMeansNothingAreLeftOut) {
                            "site\tf\ta.c\t1\t1\tmalloc\tzzz", "site",
                            "site\tf\ta.c\t1\t1\tmalloc\tsao\tt\t99999999999999999999999",
                            "site\tf\ta.c\t99999999999\t1\tmalloc\t"}) {
-    const Reading reading =
-        read("allocs-sites\t1\ta.c\t/src\n" + std::string{line} + "\nend\t1\n");
+    const Reading reading = read("allocs-sites\t1\ta.c\t/src\n" + std::string{line} + "\nend\t1\n");
     EXPECT_TRUE(reading.lists.empty()) << line;
     EXPECT_EQ(reading.warnings, 1u) << line;
   }

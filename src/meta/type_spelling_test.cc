@@ -40,13 +40,12 @@ TEST(TypeSpelling, OfGccAndClangComesToTheSame) {
 }
 
 TEST(TypeSpelling, OfDifferentTypesStaysDifferent) {
-  const char* const all[] = {"a<int>",          "a<unsigned int>", "a<long>",      "a<const int>",
-                             "a<int, long>",    "a<long, int>",    "a<const char *>",
-                             "a<char *const>",  "a<char *>",       "b::a<int>",    "a<b<int>, c>",
-                             "a<b<int, c>>",    "a<1>",            "a<-1>",        "a<0>",
-                             "a<int &>",        "a<int &&>",       "a<b>::c",      "a<b::c>",
-                             "a<signed char>",  "a<char>",         "a<double>",    "a<long double>",
-                             "a<void (int)>",   "a<void (*)(int)>"};
+  const char* const all[] = {
+      "a<int>",       "a<unsigned int>", "a<long>",        "a<const int>",  "a<int, long>",
+      "a<long, int>", "a<const char *>", "a<char *const>", "a<char *>",     "b::a<int>",
+      "a<b<int>, c>", "a<b<int, c>>",    "a<1>",           "a<-1>",         "a<0>",
+      "a<int &>",     "a<int &&>",       "a<b>::c",        "a<b::c>",       "a<signed char>",
+      "a<char>",      "a<double>",       "a<long double>", "a<void (int)>", "a<void (*)(int)>"};
   for (const char* one : all) {
     for (const char* other : all) {
       if (one != other) {
@@ -57,8 +56,9 @@ TEST(TypeSpelling, OfDifferentTypesStaysDifferent) {
 }
 
 TEST(TypeSpelling, OfNonsenseEnds) {
-  for (const char* text : {"", "<", ">", ">>>", "a<", "a<(", "'", "''", "a<'", "::", ",", "a)b", "const",
-                           "a<const>", "(int)", "(int)-", "operator<", "operator()<int>"}) {
+  for (const char* text :
+       {"", "<", ">", ">>>", "a<", "a<(", "'", "''", "a<'", "::", ",", "a)b", "const", "a<const>",
+        "(int)", "(int)-", "operator<", "operator()<int>"}) {
     comparable_spelling(text);
   }
   comparable_spelling(std::string(100000, '<'));

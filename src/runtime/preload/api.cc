@@ -12,6 +12,7 @@
 #include "runtime/self/known_block.h"
 #include "runtime/self/known_static.h"
 #include "runtime/self/self_process.h"
+#include "runtime/self/statistics.h"
 
 // The public functions of <allocs.h>, and what opens them: each takes its caller's registers, asks the engine, and puts the answer in C's terms.
 
@@ -21,46 +22,47 @@ using allocs::Address;
 using allocs::address_of;
 using allocs::TextWriter;
 using allocs::query::Answer;
+using allocs::self::g_statistics;
 using allocs::self::HeapLook;
 using allocs::self::KnownBlock;
 using allocs::self::KnownStatic;
+using allocs::self::Question;
 using allocs::self::SelfProcess;
 
 const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
 
-[[gnu::always_inline]] inline Answer ask(const void* obj, SelfProcess::Mode mode) {
-  const auto here = allocs::runt::current_registers();
-  const SelfProcess process(mode, here);
-  return allocs::query::query(process, address_of(obj));
-}
-
 // For the getters, which have looked in the heap already.
-[[gnu::noinline]] Answer ask_further(const void* obj, bool is_in_heap, bool wants_types,
+[[gnu::noinline]] Answer ask_further(Question question, const void* obj, bool is_in_heap,
                                      const allocs::runt::Registers& here) {
-  const SelfProcess process(SelfProcess::Mode::wait, here, wants_types);
-  return is_in_heap ? allocs::query::query(process, address_of(obj))
-                    : allocs::query::query_beyond_heap(process, address_of(obj));
+  const SelfProcess process(SelfProcess::Mode::wait, here, question == Question::type);
+  Answer answer = is_in_heap ? allocs::query::query(process, address_of(obj))
+                             : allocs::query::query_beyond_heap(process, address_of(obj));
+  g_statistics.count(question, answer);
+  return answer;
 }
 
 // A getter: the short roads, then the long one. `block` and `object` make the result of a KnownBlock and a KnownStatic, or nothing;
-// `answer` makes it of an Answer.
-template <bool kWantsTypes = false, typename OfBlock, typename OfStatic, typename OfAnswer>
+// `answer` makes it of an Answer. Where questions are counted, all take the long one.
+template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAnswer>
 [[gnu::always_inline]] inline auto get(const void* obj, OfBlock of_block, OfStatic of_static,
                                        OfAnswer of_answer) {
   const Address at = address_of(obj);
-  if (const auto known = allocs::self::look_in_executable(at)) {
-    if (const auto result = of_static(*known)) return *result;
-  }
-  KnownBlock block;
-  const HeapLook look = allocs::self::look_in_heap(at, block);
-  if (look == HeapLook::known_block) return of_block(block);
-  if (look == HeapLook::nothing_there) {
-    if (const auto known = allocs::self::look_in_objects(at)) {
+  HeapLook look = HeapLook::block;  // not looked for: the long road does
+  if (!g_statistics.is_on()) [[likely]] {
+    if (const auto known = allocs::self::look_in_executable(at)) {
       if (const auto result = of_static(*known)) return *result;
+    }
+    KnownBlock block;
+    look = allocs::self::look_in_heap(at, block);
+    if (look == HeapLook::known_block) return of_block(block);
+    if (look == HeapLook::nothing_there) {
+      if (const auto known = allocs::self::look_in_objects(at)) {
+        if (const auto result = of_static(*known)) return *result;
+      }
     }
   }
   const auto here = allocs::runt::current_registers();
-  return of_answer(ask_further(obj, look != HeapLook::nothing_there, kWantsTypes, here));
+  return of_answer(ask_further(kQuestion, obj, look != HeapLook::nothing_there, here));
 }
 
 SelfProcess::Mode mode_of(unsigned flags) {
@@ -91,6 +93,7 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
              const allocs::runt::Registers& here) {
   const SelfProcess process(mode, here);
   const Answer answer = allocs::query::query(process, address_of(obj));
+  g_statistics.count(Question::description, answer);
   TextWriter out(buf, len);
   allocs::query::put_description(out, answer, address_of(obj));
   return static_cast<int>(out.length());
@@ -102,7 +105,7 @@ extern "C" {
 
 ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
   using allocs::query::Allocator;
-  const Allocator who = get(
+  const Allocator who = get<Question::allocator>(
       obj,
       [](const KnownBlock&) {
         const auto kind = allocs::allocators::g_root.malloc_kind;
@@ -115,7 +118,7 @@ ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
 }
 
 ALLOCS_EXPORT void* alloc_get_base(const void* obj) {
-  const Address base = get(
+  const Address base = get<Question::base>(
       obj, [](const KnownBlock& known) { return known.block.base; },
       [](const KnownStatic& known) { return std::optional(known.base()); },
       [](const Answer& answer) {
@@ -125,7 +128,7 @@ ALLOCS_EXPORT void* alloc_get_base(const void* obj) {
 }
 
 ALLOCS_EXPORT size_t alloc_get_size(const void* obj) {
-  return get(
+  return get<Question::size>(
       obj, [](const KnownBlock& known) { return known.block.size; },
       [](const KnownStatic& known) { return std::optional(known.size()); },
       [](const Answer& answer) {
@@ -134,7 +137,7 @@ ALLOCS_EXPORT size_t alloc_get_size(const void* obj) {
 }
 
 ALLOCS_EXPORT struct uniqtype* alloc_get_type(const void* obj) {
-  return get<true>(
+  return get<Question::type>(
       obj, [](const KnownBlock& known) { return known.type(); },
       [](const KnownStatic& known) {
         uniqtype* const type = known.type();
@@ -144,7 +147,7 @@ ALLOCS_EXPORT struct uniqtype* alloc_get_type(const void* obj) {
 }
 
 ALLOCS_EXPORT const void* alloc_get_site(const void* obj) {
-  const Address site = get(
+  const Address site = get<Question::site>(
       obj, [](const KnownBlock& known) { return known.facts->return_address; },
       [](const KnownStatic&) { return std::optional(Address{}); },
       [](const Answer& answer) { return answer.error == ALLOC_OK ? answer.site : Address{}; });
@@ -153,7 +156,12 @@ ALLOCS_EXPORT const void* alloc_get_site(const void* obj) {
 
 ALLOCS_EXPORT int alloc_query(const void* obj, unsigned flags, struct alloc_info* out) {
   if (out == nullptr) return ALLOC_E_INVALID;
-  put_info(ask(obj, mode_of(flags)), *out);
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(mode_of(flags), here);
+  const Answer answer = allocs::query::query(process, address_of(obj));
+  const bool is_nowait = (flags & ALLOC_NOWAIT) != 0;
+  g_statistics.count(is_nowait ? Question::everything_nowait : Question::everything, answer);
+  put_info(answer, *out);
   return out->error;
 }
 
@@ -175,6 +183,7 @@ ALLOCS_EXPORT int alloc_format_path(const void* obj, unsigned flags, char* buf, 
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(mode_of(flags), here);
   const Answer answer = allocs::query::query(process, address_of(obj));
+  g_statistics.count(Question::path, answer);
   TextWriter out(buf, len);
   if (answer.error != ALLOC_OK) return answer.error;
   allocs::query::put_path(out, answer, address_of(obj));
@@ -188,6 +197,7 @@ ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_p
   const SelfProcess process(mode_of(flags), here);
   const Address at = address_of(obj);
   const Answer leaf = allocs::query::query(process, at);
+  g_statistics.count(Question::path, leaf);
   if (leaf.error != ALLOC_OK) return leaf.error;
   size_t count = 0;
   const auto add = [&](const alloc_path_entry& entry) {

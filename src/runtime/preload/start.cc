@@ -9,6 +9,7 @@
 #include "runtime/allocators/thread_recorder.h"
 #include "runtime/preload/allocator_objects.h"
 #include "runtime/self/self_process.h"
+#include "runtime/self/statistics.h"
 
 // The order in which the run time starts. Hooks came by before, and were served: the loader's own mallocs, and the constructors
 // of objects that are initialised earlier.
@@ -45,8 +46,12 @@ void find_other_functions() {
   // The tables are true from here on.
 
   self::open(environment);
+  self::g_statistics.open(environment);
   adopt_objects_of_program();
 }
+
+// After the finalisers of all that was initialised later.
+[[gnu::destructor(101)]] void stop() { self::g_statistics.close(); }
 
 }  // namespace
 

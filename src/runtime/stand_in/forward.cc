@@ -15,7 +15,7 @@
 // The reference to the second name is weak and goes through the global offset table. So the dynamic linker fills it in when it
 // loads the program, the linker writes 0 in a static one, and nothing is NEEDED. A reference to the first name would find this
 // very definition again. (The linkers may turn the load into an immediate 0, so nothing else may be done with the GOT entry.)
-#define ALLOCS_FORWARD(name)                                             \
+#define ALLOCS_FORWARD(name) \
   asm(".pushsection .text." #name                                        \
       ",\"ax\",@progbits\n"                                              \
       ".p2align 4\n"                                                     \
