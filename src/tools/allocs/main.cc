@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 
+#include "tools/allocs/doctor_command.h"
 #include "tools/allocs/meta_command.h"
 #include "tools/allocs/run_command.h"
 #include "tools/allocs/what_command.h"
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
   allocs::tool::add_run_command(app, status);
   allocs::tool::add_what_command(app, status);
   allocs::tool::add_meta_commands(app, status);
+  allocs::tool::add_doctor_command(app, status);
 
   try {
     app.parse(argc, argv);

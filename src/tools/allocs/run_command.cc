@@ -12,6 +12,7 @@
 
 #include "tools/allocs/image_provider.h"
 #include "tools/allocs/objects_of_program.h"
+#include "tools/allocs/preload_library.h"
 #include "tools/allocs/progress.h"
 
 namespace allocs::tool {
@@ -25,41 +26,6 @@ struct RunOptions {
   bool no_metadata = false;
   bool quiet = false;
 };
-
-constexpr const char* kLibrary = "liballocs_preload.so";
-
-// <prefix>/bin/allocs -> <prefix>/lib/liballocs_preload.so, or one folder deeper on systems that divide lib by architecture.
-fs::path find_preload_library() {
-  std::error_code error;
-  const fs::path tool = fs::read_symlink("/proc/self/exe", error);
-  const fs::path lib = tool.parent_path().parent_path() / "lib";
-  if (fs::exists(lib / kLibrary, error)) return lib / kLibrary;
-  for (const auto& entry : fs::directory_iterator(lib, error)) {
-    if (fs::exists(entry.path() / kLibrary, error)) return entry.path() / kLibrary;
-  }
-  return {};
-}
-
-void prepend(const char* variable, const std::string& value, char separator) {
-  const char* before = std::getenv(variable);
-  const std::string after =
-      before == nullptr || *before == '\0' ? value : value + separator + before;
-  setenv(variable, after.c_str(), 1);
-}
-
-// LD_PRELOAD separates paths by blanks and colons, so a folder with one in its name goes into LD_LIBRARY_PATH, which knows colons only.
-bool preload(const fs::path& library) {
-  const std::string path = library.string();
-  if (path.find_first_of(" :;") == std::string::npos) {
-    prepend("LD_PRELOAD", path, ' ');
-    return true;
-  }
-  const std::string folder = library.parent_path().string();
-  if (folder.find_first_of(":;") != std::string::npos) return false;
-  prepend("LD_LIBRARY_PATH", folder, ':');
-  prepend("LD_PRELOAD", kLibrary, ' ');
-  return true;
-}
 
 void prepare_metadata(const fs::path& program, bool quiet) {
   ImageProvider images;
@@ -83,7 +49,7 @@ int run(const RunOptions& options) {
     fmt::print(
         stderr,
         "allocs: {} is not in lib/ beside this tool's bin/; build or install all of liballocs\n",
-        kLibrary);
+        kPreloadLibrary);
     return 126;
   }
   if (!options.no_metadata) prepare_metadata(program, options.quiet);
