@@ -48,7 +48,8 @@ enum alloc_error {
   ALLOC_E_CONFLICT = -9,        /* the evidence contradicts itself */
   ALLOC_E_NO_RUNTIME = -10,     /* liballocs_preload.so is not loaded */
   ALLOC_E_NO_MEMORY = -11,
-  ALLOC_E_INVALID = -12         /* an argument is not valid */
+  ALLOC_E_INVALID = -12,        /* an argument is not valid */
+  ALLOC_E_IN_WRAPPER = -13      /* allocated in a wrapper, whose caller decides the type and could not be told */
 };
 const char *alloc_error_message(int error); /* never NULL; static text */
 

@@ -18,18 +18,24 @@ struct BuildId {
   friend bool operator==(const BuildId&, const BuildId&) = default;
 };
 
-// The build-id in one note segment. Ids longer than kMaxSize do not exist; a note that claims one is skipped.
+// The build-id that a note holds. Ids longer than kMaxSize do not exist; a note that claims one holds none.
+inline std::optional<BuildId> build_id_in(const Note& note) {
+  if (note.type != NT_GNU_BUILD_ID || note.name != "GNU") return std::nullopt;
+  if (note.size == 0 || note.size > BuildId::kMaxSize) return std::nullopt;
+  BuildId id;
+  id.size = static_cast<std::uint8_t>(note.size);
+  std::memcpy(id.bytes, note.content, note.size);
+  return id;
+}
+
+// The build-id in one note segment.
 template <Memory M>
 std::optional<BuildId> find_build_id(const M& memory, AddressRange segment,
                                      std::uint64_t alignment = 4) {
   std::optional<BuildId> found;
   find_note(memory, segment, alignment, [&](const Note& note) {
-    if (note.type != NT_GNU_BUILD_ID || note.name != "GNU") return false;
-    if (note.size == 0 || note.size > BuildId::kMaxSize) return false;
-    found.emplace();
-    found->size = static_cast<std::uint8_t>(note.size);
-    std::memcpy(found->bytes, note.content, note.size);
-    return true;
+    found = build_id_in(note);
+    return found.has_value();
   });
   return found;
 }

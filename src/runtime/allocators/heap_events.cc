@@ -7,6 +7,7 @@
 #include "base/raw_syscall.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/site_recorder.h"
 #include "runtime/allocators/table_lock.h"
 #include "runtime/index/flux_table.h"
@@ -26,7 +27,7 @@ struct LeafMaker {
   std::uint64_t operator()(std::uint64_t region) const {
     void* const leaf = map_own_pages(leaf_size(kG));
     if (leaf == nullptr) return 0;
-    raw_syscall(SYS_madvise, leaf, leaf_size(kG), MADV_NOHUGEPAGE);
+    if (!is_sandboxed()) raw_syscall(SYS_madvise, leaf, leaf_size(kG), MADV_NOHUGEPAGE);
     const std::uint64_t word = biased(raw(address_of(leaf)), region, kG);
     std::uint64_t published = 0;
     if (word != 0 && compare_exchange(directory[region], published, word)) return word;

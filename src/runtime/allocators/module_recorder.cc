@@ -12,6 +12,7 @@
 #include "base/raw_syscall.h"
 #include "elf/build_id.h"
 #include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/site_recorder.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/table_lock.h"
@@ -42,14 +43,9 @@ constinit std::uint64_t g_pass = 0;               // number of the current walk
 constinit std::uint64_t g_loads_seen = 0;         // dl_iterate_phdr's counters at the last walk
 constinit std::uint64_t g_unloads_seen = 0;
 
-// Fields of a record that only the recorder uses.
 ModuleRecord* next_new(const ModuleRecord& record) {
-  return reinterpret_cast<ModuleRecord*>(record.unused[0]);
+  return reinterpret_cast<ModuleRecord*>(raw(record.next_new));
 }
-void set_next_new(ModuleRecord& record, ModuleRecord* next) {
-  record.unused[0] = raw(address_of(next));
-}
-std::uint64_t& pass_of(ModuleRecord& record) { return record.unused[1]; }
 
 // What is known of an object when it is noted.
 struct LoadedObject {
@@ -176,16 +172,26 @@ bool is_loaded_part(const LoadedObject& object, const ElfW(Phdr) & part) {
   return false;
 }
 
-elf::BuildId build_id_of(const LoadedObject& object) {
+struct Notes {
+  elf::BuildId build_id{};
+  bool has_marker = false;
+};
+
+Notes notes_of(const LoadedObject& object) {
+  Notes notes;
   for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
     const ElfW(Phdr)& header = object.phdrs[i];
     if (header.p_type != PT_NOTE || !is_loaded_part(object, header)) continue;
     const Address begin{object.bias + header.p_vaddr};
-    const auto id = elf::find_build_id(
-        TrustedMemory{}, AddressRange{begin, begin + header.p_filesz}, header.p_align);
-    if (id) return *id;
+    const AddressRange segment{begin, begin + header.p_filesz};
+    elf::find_note(TrustedMemory{}, segment, header.p_align, [&](const elf::Note& note) {
+      if (const auto id = elf::build_id_in(note); id && notes.build_id.size == 0)
+        notes.build_id = *id;
+      notes.has_marker |= note.type == kMarkerNote && note.name == kNoteOwner;
+      return false;
+    });
   }
-  return {};
+  return notes;
 }
 
 bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::BuildId& id,
@@ -197,12 +203,13 @@ bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::B
 }
 
 void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range,
-          const elf::BuildId& id) {
+          const Notes& notes) {
   record.bias = object.bias;
   record.begin = range.begin;
   record.end = range.end;
-  record.build_id_size = id.size;
-  std::memcpy(record.build_id.data(), id.bytes, id.size);
+  record.build_id_size = notes.build_id.size;
+  std::memcpy(record.build_id.data(), notes.build_id.bytes, notes.build_id.size);
+  record.has_marker = notes.has_marker ? 1 : 0;
   const char* const path = copy_text(object.path);
   record.path = address_of(path != nullptr ? path : "");
   const std::size_t phdrs_size = object.phdr_count * sizeof(ElfW(Phdr));
@@ -237,13 +244,13 @@ void fill_late(ModuleRecord& record, const LoadedObject& object) {
 ModuleRecord* note(const LoadedObject& object) {
   const AddressRange range = range_of(object);
   if (range.size() == 0) return nullptr;
-  const elf::BuildId id = build_id_of(object);
+  const Notes notes = notes_of(object);
   ModuleRecord* found = nullptr;
   for (std::uint32_t instance = 1; instance <= g_root.module_count; ++instance) {
     ModuleRecord& record = *record_at(instance);
     const bool overlaps = record.begin < range.end && range.begin < record.end;
     if (!overlaps) continue;
-    if (is_same_object(record, range, id, object.path)) {
+    if (is_same_object(record, range, notes.build_id, object.path)) {
       found = &record;
     } else if (is_present(record)) {
       retire(record);
@@ -259,16 +266,16 @@ ModuleRecord* note(const LoadedObject& object) {
         fetch_add(g_root.counters.modules_full, std::uint64_t{1});
         return nullptr;
       }
-      fill(*found, object, range, id);
+      fill(*found, object, range, notes);
     }
     retire_moduleless_sites(range);
     set_state(*found, ModuleState::loaded);
     if (comes_back) revive_sites(*found);
-    set_next_new(*found, g_new_records);
+    found->next_new = address_of(g_new_records);
     g_new_records = found;
   }
   fill_late(*found, object);
-  pass_of(*found) = g_pass;
+  found->pass = g_pass;
   return found;
 }
 
@@ -305,11 +312,18 @@ void note_other_namespaces() {
   }
 }
 
-const char* executable_path(char* buffer, std::size_t size) {
-  const SyscallResult length = raw_syscall(SYS_readlink, "/proc/self/exe", buffer, size - 1);
+// Asked for once: later there may be a sandbox, or another root directory.
+const char* executable_path() {
+  static constinit const char* path = nullptr;
+  if (path != nullptr) return path;
+  char buffer[1024];
+  const SyscallResult length =
+      is_sandboxed() ? SyscallResult{-1}
+                     : raw_syscall(SYS_readlink, "/proc/self/exe", buffer, sizeof buffer - 1);
   if (!length.ok()) return "";
   buffer[length.value] = '\0';
-  return buffer;
+  path = copy_text(buffer);
+  return path != nullptr ? path : "";
 }
 
 const link_map* object_with_dynamic(const dl_phdr_info& object) {
@@ -332,7 +346,6 @@ struct Walk {
 
 int visit(dl_phdr_info* object, std::size_t, void* argument) {
   auto& walk = *static_cast<Walk*>(argument);
-  char buffer[1024];
   const char* path = object->dlpi_name != nullptr ? object->dlpi_name : "";
   if (walk.is_first) {
     walk.is_first = false;
@@ -343,7 +356,7 @@ int visit(dl_phdr_info* object, std::size_t, void* argument) {
     g_loads_seen = object->dlpi_adds;
     g_unloads_seen = object->dlpi_subs;
     note_other_namespaces();
-    if (path[0] == '\0') path = executable_path(buffer, sizeof buffer);
+    if (path[0] == '\0') path = executable_path();
   }
   note({object->dlpi_addr, path, object->dlpi_phdr, object->dlpi_phnum,
         object_with_dynamic(*object), object->dlpi_tls_modid});
@@ -353,7 +366,7 @@ int visit(dl_phdr_info* object, std::size_t, void* argument) {
 void retire_what_was_not_seen() {
   for (const ModuleSpan& span : spans_of(current_snapshot())) {
     ModuleRecord& record = *record_at(span.instance);
-    if (!is_present(record) || pass_of(record) == g_pass) continue;
+    if (!is_present(record) || record.pass == g_pass) continue;
     LoaderObject found{};
     if (loader_finds(record.begin, found) && address_of(found.object) == record.link_map) continue;
     retire(record);
@@ -406,6 +419,11 @@ bool is_loaded(std::uint32_t instance) {
 bool loader_may_know(Address a) {
   LoaderObject found{};
   return g_find_object == nullptr || loader_finds(a, found);
+}
+
+ModuleRecord* module_record(std::uint32_t instance) {
+  const bool is_known = instance != 0 && instance <= load_acquire(g_root.module_count);
+  return is_known ? record_at(instance) : nullptr;
 }
 
 bool refresh_modules() {

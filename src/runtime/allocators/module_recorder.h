@@ -30,6 +30,9 @@ ModuleOfCode module_of_code(Address a);
 
 bool is_loaded(std::uint32_t instance);
 
+// The record itself, which stays for ever; nullptr if the number was never given out. Context: signal.
+index::ModuleRecord* module_record(std::uint32_t instance);
+
 // Brings the table up to date with the loader. False: refused, because the table is being written. Cheap when nothing
 // changed. Takes the loader's lock for a moment.
 // Context: query, but not with ALLOC_NOWAIT.

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "base/raw_syscall.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/doubling.h"
 #include "runtime/index/records.h"
@@ -42,6 +43,7 @@ constinit Block g_first_bytes{};
 constinit Block* g_block = nullptr;
 
 void* map_pages(std::size_t size) {
+  if (!may_map_memory()) return nullptr;
   const SyscallResult at = raw_syscall(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return at.ok() ? reinterpret_cast<void*>(at.value) : nullptr;
@@ -149,7 +151,8 @@ void give_back_chunk(void* chunk, std::size_t size) {
 }
 
 void open_fork_page() {
-  raw_syscall(SYS_madvise, &g_fork_pages, kPageSize, kMadviseWipeOnFork);
+  // A child inherits the advice with the mapping.
+  if (!is_sandboxed()) raw_syscall(SYS_madvise, &g_fork_pages, kPageSize, kMadviseWipeOnFork);
   store_release(g_fork_page.token, std::uint64_t{1});
   g_root.process_token = address_of(&g_fork_page.token);
 }

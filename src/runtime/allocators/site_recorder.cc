@@ -133,6 +133,13 @@ void forget(std::uint64_t return_address) {
   store_release(slot.cells, std::uint64_t{0});
 }
 
+// Leaves the slot claimed for ever: its cells stay what they were for a hook that has compared the address already.
+void supersede(std::uint64_t return_address) {
+  SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
+  if (load_acquire(slot.return_address) == return_address)
+    store_release(slot.return_address, std::uint64_t{0});
+}
+
 // Calls act(record) for each site of the chain.
 template <typename Act>
 void for_each_site(std::uint32_t head, Act act) {
@@ -194,6 +201,16 @@ void retire_sites(ModuleRecord& module) { for_each_site(load_acquire(module.firs
 void revive_sites(ModuleRecord& module) {
   for_each_site(load_acquire(module.first_site), [](SiteRecord& record) {
     store_release(record.flags, record.flags & ~std::uint32_t{kSiteRetired});
+  });
+}
+
+void reconsider_sites(ModuleRecord& module) {
+  for_each_site(load_acquire(module.first_site), [&](SiteRecord& record) {
+    if (!is_live(record) || way_out_of(record).bits != 0) return;
+    const std::uint32_t flags = flags_for(record.return_address, &module);
+    if (flags == 0) return;
+    fetch_or(record.flags, flags);
+    supersede(raw(record.return_address));
   });
 }
 

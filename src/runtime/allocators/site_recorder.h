@@ -30,6 +30,12 @@ void forget_cached_sites(index::ModuleRecord& module);
 void retire_sites(index::ModuleRecord& module);
 void revive_sites(index::ModuleRecord& module);
 
+// Metadata of the module has arrived: is any of its sites in a wrapper, without our having known? From now on blocks get the site of the
+// caller; those that were allocated before keep theirs. The slots of such sites in the cache are given up rather than changed,
+// because a hook may be reading them: each later allocation through such a site takes the slow road.
+// Context: query. Once at a time for a module.
+void reconsider_sites(index::ModuleRecord& module);
+
 // Sites of code that belonged to no module, in a range where there is a module now. Context: hook.
 void retire_moduleless_sites(AddressRange range);
 

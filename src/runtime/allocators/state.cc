@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/state.h"
 
+#include "runtime/allocators/sandbox.h"
 #include "runtime/index/records.h"
 #include "runtime/index/word.h"
 
@@ -8,6 +9,7 @@ namespace allocs::allocators {
 
 ALLOCS_LARGE constinit HotTables g_hot{};
 constinit index::Root g_root{};
+constinit Sandbox g_sandbox = Sandbox::none;
 
 extern "C" __attribute__((visibility("default"), alias("_ZN6allocs10allocators6g_rootE")))
 index::Root __allocs_root;

@@ -5,6 +5,7 @@
 
 #include "base/raw_syscall.h"
 #include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/index/word.h"
 
 namespace allocs::allocators {
@@ -35,7 +36,7 @@ class TableLock {
       if (holder == thread_pointer()) return;
       if (attempt < kSpins) {
         __builtin_ia32_pause();
-      } else {
+      } else if (!is_sandboxed()) {
         raw_syscall(SYS_sched_yield);
       }
     }

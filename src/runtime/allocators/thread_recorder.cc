@@ -10,6 +10,7 @@
 #include "base/raw_syscall.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/table_lock.h"
 #include "runtime/index/doubling.h"
@@ -65,6 +66,7 @@ void for_each_record(Act act) {
 
 // Marks the records of threads that the kernel does not know.
 void sweep() {
+  if (is_sandboxed()) return;
   const std::int64_t process = raw_syscall(SYS_getpid).value;
   std::uint32_t live = 0;
   for_each_record([&](ThreadRecord& record) {
@@ -116,7 +118,8 @@ void supersede(const ThreadRecord& mine) {
   for_each_record([&](ThreadRecord& record) {
     ThreadState state = load_acquire(record.state);
     if (&record != &mine && state == ThreadState::running &&
-        (record.thread_pointer == mine.thread_pointer || record.tid == mine.tid)) {
+        (record.thread_pointer == mine.thread_pointer ||
+         (mine.tid != 0 && record.tid == mine.tid))) {
       compare_exchange(record.state, state, ThreadState::exited);
     }
     return true;
@@ -124,7 +127,7 @@ void supersede(const ThreadRecord& mine) {
 }
 
 void start_running(ThreadRecord& record, Address stack_pointer) {
-  record.tid = static_cast<std::uint32_t>(raw_syscall(SYS_gettid).value);
+  record.tid = is_sandboxed() ? 0 : static_cast<std::uint32_t>(raw_syscall(SYS_gettid).value);
   record.thread_pointer = thread_pointer();
   record.first_stack_pointer = stack_pointer;
   record.generation = fetch_add(g_generation, std::uint64_t{1}) + 1;

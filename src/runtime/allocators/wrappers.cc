@@ -4,6 +4,7 @@
 #include "elf/eh_frame.h"
 #include "runtime/allocators/dynamic_symbols.h"
 #include "runtime/allocators/operators.h"
+#include "runtime/index/word.h"
 
 namespace allocs::allocators {
 
@@ -16,17 +17,13 @@ namespace {
 constexpr SymbolName kWrappers[] = {ALLOCS_NEW_OPERATORS(ALLOCS_WRAPPER_NAME) SymbolName("strdup"),
                                     SymbolName("strndup"), SymbolName("wcsdup")};
 
-// A field of a module's record that only this file uses.
-enum class HasWrappers : std::uint64_t { unknown = 0, no, yes };
-HasWrappers has_wrappers(const ModuleRecord& module) {
-  return static_cast<HasWrappers>(module.unused[2]);
-}
-void set_has_wrappers(ModuleRecord& module, HasWrappers value) {
-  __atomic_store_n(&module.unused[2], static_cast<std::uint64_t>(value), __ATOMIC_RELAXED);
-}
+// ModuleRecord::has_wrappers.
+enum class HasWrappers : std::uint32_t { unknown = 0, no, yes };
 
-bool is_in_wrapper(Address call, ModuleRecord& module) {
-  if (module.dynamic == Address{} || has_wrappers(module) == HasWrappers::no) return false;
+bool is_in_known_function(Address call, ModuleRecord& module) {
+  if (module.dynamic == Address{} ||
+      load_relaxed(module.has_wrappers) == static_cast<std::uint32_t>(HasWrappers::no))
+    return false;
   const DynamicSymbols symbols(module.bias,
                                reinterpret_cast<const ElfW(Dyn)*>(raw(module.dynamic)));
   HasWrappers has = HasWrappers::no;
@@ -36,7 +33,7 @@ bool is_in_wrapper(Address call, ModuleRecord& module) {
     has = HasWrappers::yes;
     if (raw(call) - module.bias - symbol->st_value < symbol->st_size) return true;
   }
-  set_has_wrappers(module, has);
+  store_relaxed(module.has_wrappers, static_cast<std::uint32_t>(has));
   return false;
 }
 
@@ -56,7 +53,10 @@ elf::EhFrame eh_frame_of(const ModuleRecord& module) {
 
 std::optional<runt::PackedRule> wrapper_rule_at(Address return_address, ModuleRecord& module) {
   const Address call = return_address - 1;
-  if (!is_in_wrapper(call, module)) return std::nullopt;
+  if (!is_in_known_function(call, module) &&
+      !is_wrapper_site(module, raw(return_address) - module.bias)) {
+    return std::nullopt;
+  }
   const auto rule = elf::find_unwind_rule(TrustedMemory{}, eh_frame_of(module), call);
   const auto packed = rule ? runt::PackedRule::pack(*rule) : std::nullopt;
   return packed && !packed->is_outermost() ? packed : std::nullopt;

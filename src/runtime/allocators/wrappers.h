@@ -14,9 +14,12 @@
 // is the return address in the first caller that is not a wrapper.
 //
 // Whether a place is in a wrapper is found out once, when its site is recorded: the place must lie in one of the known functions,
-// and its unwind rule must have the common form (PackedRule). The site's slot in the cache then holds the rule instead of
+// or the object's metadata must say so of the site (xmalloc and the like of the program), and the place's unwind rule must have the
+// common form (PackedRule). The site's slot in the cache then holds the rule instead of
 // cells, under an address that no caller has (kInWrapper). So a hook that finds its caller in the cache pays nothing for this; one
 // that does not tries again with the bit, and reads the next return address from the stack.
+//
+// Metadata may arrive later than the site (reconsider_sites in site_recorder.h).
 //
 // A hook that steps out needs to know where its own frame is, and what rbp was: it has a frame pointer, or was jumped to
 // by a function that has neither moved the stack pointer nor touched rbp (Call).
@@ -29,12 +32,16 @@ namespace allocs::allocators {
 // In SiteSlot::return_address: `cells` is a PackedRule.
 inline constexpr std::uint64_t kInWrapper = std::uint64_t{1} << 63;
 inline constexpr int kMaximumWrappers =
-    4;  // operator new[](nothrow), operator new[], operator new; and one of the program's
+    8;  // operator new[](nothrow), operator new[], operator new, and some of the program's
 
 // The rule by which to leave the wrapper that `return_address` lies in. Absent: it is not in one, or the rule is of another form.
 // Context: hook.
 std::optional<runt::PackedRule> wrapper_rule_at(Address return_address,
                                                 index::ModuleRecord& module);
+
+// What the metadata of `module` says of the site at link address `offset`, as far as it may be had inside a hook. Not defined in this part,
+// which knows nothing of metadata: the library that is linked has it. Context: hook.
+bool is_wrapper_site(index::ModuleRecord& module, std::uint64_t offset);
 
 // A call of a hook: where it returns to, and the state of the stack from which outer calls can be found.
 struct Call {

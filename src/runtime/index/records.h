@@ -73,7 +73,12 @@ struct ModuleRecord {
   std::uint64_t tls_align = 0;
   std::uint32_t first_site = 0;  // head of the chain through SiteRecord::next_in_module
   std::uint32_t is_executable = 0;
-  std::uint64_t unused[4] = {};
+  // The rest is the writing half's own.
+  Address next_new{};              // noted since the snapshot was written
+  std::uint64_t pass = 0;          // number of the last walk that saw it
+  std::uint32_t has_wrappers = 0;  // allocators/wrappers.cc
+  std::uint32_t has_marker = 0;    // it has the note kMarkerNote
+  Address site_image{};            // self/wrapper_sites.cc
 };
 static_assert(sizeof(ModuleRecord) == 192);
 

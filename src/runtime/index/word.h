@@ -42,6 +42,11 @@ inline T fetch_add(T& word, T value) {
   return __atomic_fetch_add(&word, value, __ATOMIC_ACQ_REL);
 }
 
+template <typename T>
+inline T fetch_or(T& word, T value) {
+  return __atomic_fetch_or(&word, value, __ATOMIC_ACQ_REL);
+}
+
 // One naturally aligned word of the process that is looked at, in one access.
 template <typename T, Memory M>
 inline std::optional<T> load_word(const M& memory, Address at) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/metadata/find_image.h"
 
+#include <sys/syscall.h>
+
 #include <algorithm>
 
+#include "base/raw_syscall.h"
 #include "elf/file.h"
 
 namespace allocs::metadata {
@@ -11,15 +14,63 @@ namespace {
 
 constexpr std::size_t kLongestPath = 2048;
 
-std::optional<types::Image> open_image_at(const char* path, const types::ObjectIdentity& identity) {
+constexpr std::uint64_t kPageSize = 4096;
+
+enum class Check : std::uint8_t { header, content };
+
+std::optional<types::Image> open_image(const std::byte* bytes, std::uint64_t size,
+                                       const types::ObjectIdentity& identity, Check check) {
+  auto image = types::Image::open(bytes, size);
+  if (image && is_image_of(*image, identity) &&
+      (check == Check::header || image->content_is_intact())) {
+    return image;
+  }
+  return std::nullopt;
+}
+
+std::optional<types::Image> open_image_at(const char* path, const types::ObjectIdentity& identity,
+                                          Check check) {
   const auto file = map_file(path);
   if (!file) return std::nullopt;
   if (is_trustworthy(*file)) {
-    auto image = types::Image::open(file->bytes, file->size);
-    if (image && is_image_of(*image, identity) && image->content_is_intact()) return image;
+    if (auto image = open_image(file->bytes, file->size, identity, check)) return image;
   }
   unmap(*file);
   return std::nullopt;
+}
+
+std::optional<types::Image> find_in_directories(const Places& places,
+                                                const types::ObjectIdentity& identity,
+                                                Check check) {
+  std::optional<types::Image> found;
+  places.for_each_directory([&](std::string_view directory) {
+    char path[kLongestPath];
+    TextWriter text(path, sizeof(path));
+    types::put_image_path(text, directory, identity);
+    if (text.fits()) found = open_image_at(path, identity, check);
+    return found.has_value();
+  });
+  return found;
+}
+
+std::optional<types::Image> open_embedded_image(const MappedFile& file,
+                                                const types::ObjectIdentity& identity,
+                                                Check check) {
+  const elf::File object(file.bytes, file.size);
+  const auto section = object.find_section(".allocs");
+  const std::byte* content = section ? object.content(*section) : nullptr;
+  if (content == nullptr) return std::nullopt;
+  return open_image(content, section->sh_size, identity, check);
+}
+
+// The pages that hold any of the bytes.
+AddressRange pages_of(const void* bytes, std::uint64_t size) {
+  const std::uint64_t begin = raw(address_of(bytes));
+  return {Address{begin & ~(kPageSize - 1)},
+          Address{(begin + size + kPageSize - 1) & ~(kPageSize - 1)}};
+}
+void unmap(AddressRange pages) {
+  if (pages.size() != 0) raw_syscall(SYS_munmap, raw(pages.begin), pages.size());
 }
 
 }  // namespace
@@ -47,26 +98,34 @@ bool is_image_of(const types::Image& image, const types::ObjectIdentity& identit
 
 std::optional<types::Image> find_image(const Places& places,
                                        const types::ObjectIdentity& identity) {
-  std::optional<types::Image> found;
-  places.for_each_directory([&](std::string_view directory) {
-    char path[kLongestPath];
-    TextWriter text(path, sizeof(path));
-    types::put_image_path(text, directory, identity);
-    if (text.fits()) found = open_image_at(path, identity);
-    return found.has_value();
-  });
-  return found;
+  return find_in_directories(places, identity, Check::content);
 }
 
 std::optional<types::Image> find_embedded_image(const MappedFile& file,
                                                 const types::ObjectIdentity& identity) {
-  const elf::File object(file.bytes, file.size);
-  const auto section = object.find_section(".allocs");
-  const std::byte* content = section ? object.content(*section) : nullptr;
-  if (content == nullptr) return std::nullopt;
-  auto image = types::Image::open(content, section->sh_size);
-  if (image && is_image_of(*image, identity) && image->content_is_intact()) return image;
-  return std::nullopt;
+  return open_embedded_image(file, identity, Check::content);
 }
+
+std::optional<types::Image> find_image_unread(const Places& places,
+                                              const types::ObjectIdentity& identity) {
+  return find_in_directories(places, identity, Check::header);
+}
+
+std::optional<types::Image> find_embedded_image_unread(const char* path,
+                                                       types::ObjectIdentity identity) {
+  const auto file = map_file(path);
+  if (!file) return std::nullopt;
+  identity.file_size = file->size;
+  identity.file_mtime_ns = file->mtime_ns;
+  const auto image = open_embedded_image(*file, identity, Check::header);
+  const AddressRange all = pages_of(file->bytes, file->size);
+  const AddressRange kept =
+      image ? pages_of(&image->header(), image->header().size) : AddressRange{all.begin, all.begin};
+  unmap(AddressRange{all.begin, kept.begin});
+  unmap(AddressRange{kept.end, all.end});
+  return image;
+}
+
+void unmap(const types::Image& image) { unmap(pages_of(&image.header(), image.header().size)); }
 
 }  // namespace allocs::metadata

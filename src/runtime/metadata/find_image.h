@@ -19,6 +19,14 @@ std::optional<types::Image> find_image(const Places& places, const types::Object
 std::optional<types::Image> find_embedded_image(const MappedFile& file,
                                                 const types::ObjectIdentity& identity);
 
+// For who looks up single records inside a hook, and cannot read a whole image first: the same, but for the checksum of the
+// content. Only the image stays mapped, until unmap(). `path` is of the object that may carry one. Context: hook.
+std::optional<types::Image> find_image_unread(const Places& places,
+                                              const types::ObjectIdentity& identity);
+std::optional<types::Image> find_embedded_image_unread(const char* path,
+                                                       types::ObjectIdentity identity);
+void unmap(const types::Image& image);
+
 // The build-id of an ELF file; size 0 if it has none.
 elf::BuildId build_id_of(const MappedFile& file);
 

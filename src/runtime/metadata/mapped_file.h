@@ -16,11 +16,11 @@ struct MappedFile {
   std::uint32_t mode = 0;   // permission bits
 };
 
-// Only regular, non-empty files. Raw system calls: no errno, no descriptor left open. Context: query.
+// Only regular, non-empty files. Raw system calls: no errno, no descriptor left open. Context: hook, where the host allows system calls.
 std::optional<MappedFile> map_file(const char* path);
 void unmap(const MappedFile& file);
 
-// May its content be believed? Only if nobody but this user and root can have written it. Context: query.
+// May its content be believed? Only if nobody but this user and root can have written it. Context: as map_file().
 bool is_trustworthy(const MappedFile& file);
 
 }  // namespace allocs::metadata

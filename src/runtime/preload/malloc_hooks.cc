@@ -28,14 +28,39 @@ void* allocated_rarely(void* block, std::size_t size, Call call) {
   return allocated(g_next.calloc(count, size), count * size, this_call(caller));
 }
 
-// For a caller that the cache does not hold: one of the usual wrappers, or it goes the slow road.
+// For wrappers in wrappers, and those with a frame pointer.
+[[gnu::noinline]] void* malloc_for_wrappers(std::size_t size, const void* caller) {
+  Call call = this_call(caller);
+  const SiteSlot& slot = slot_outside_wrappers(call);
+  if (!holds(slot, call.return_address) || size >= kBigBlock) [[unlikely]]
+    return malloc_slowly(size, caller);
+  if (size <= kMaximumShortSize)
+    return allocate_short(size, slot, [=] { return g_next.malloc(size); });
+  return allocate_longer(size, slot, [=] { return g_next.malloc(size); });
+}
+
+// For a caller that the cache does not hold: one of the usual wrappers, or it goes a slower road.
 [[gnu::noinline]] void* malloc_for_wrapper(std::size_t size, const void* caller) {
   const SiteSlot* const slot = slot_outside_wrapper(this_call(caller));
-  if (slot == nullptr || size >= kBigBlock) [[unlikely]]
+  if (slot == nullptr) [[unlikely]]
+    return malloc_for_wrappers(size, caller);
+  if (size >= kBigBlock) [[unlikely]]
     return malloc_slowly(size, caller);
   if (size <= kMaximumShortSize)
     return allocate_short(size, *slot, [=] { return g_next.malloc(size); });
   return allocate_longer(size, *slot, [=] { return g_next.malloc(size); });
+}
+
+[[gnu::noinline]] void* calloc_for_wrapper(std::size_t count, std::size_t size,
+                                           const void* caller) {
+  Call call = this_call(caller);
+  const SiteSlot& slot = slot_outside_wrappers(call);
+  const std::size_t bytes = count * size;
+  if (!holds(slot, call.return_address) || bytes >= kBigBlock) [[unlikely]]
+    return calloc_slowly(count, size, caller);
+  if (bytes <= kMaximumShortSize)
+    return allocate_short(bytes, slot, [=] { return g_next.calloc(count, size); });
+  return allocate_longer(bytes, slot, [=] { return g_next.calloc(count, size); });
 }
 
 }  // namespace
@@ -62,7 +87,7 @@ ALLOCS_EXPORT void* calloc(std::size_t count, std::size_t size) {
   const void* const caller = __builtin_return_address(0);
   const SiteSlot& slot = slot_of(caller);
   if (!holds(slot, caller)) [[unlikely]]
-    return calloc_slowly(count, size, caller);
+    return calloc_for_wrapper(count, size, caller);
   const std::size_t bytes = count * size;  // if that overflows, there is no block
   if (bytes <= kMaximumShortSize)
     return allocate_short(bytes, slot, [=] { return g_next.calloc(count, size); });

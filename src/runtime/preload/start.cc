@@ -5,6 +5,7 @@
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/thread_recorder.h"
 #include "runtime/preload/allocator_objects.h"
@@ -21,6 +22,10 @@ namespace {
 
 using Finalize = void (*)(void*);
 constinit Finalize g_next_cxa_finalize = nullptr;
+constinit PrctlFunction g_next_prctl = nullptr;
+extern "C" {
+__attribute__((visibility("hidden"))) constinit SyscallFunction allocs_next_syscall = nullptr;
+}
 
 template <typename Function>
 void find(Function& function, const SymbolName& name) {
@@ -29,6 +34,8 @@ void find(Function& function, const SymbolName& name) {
 
 void find_other_functions() {
   find(g_next_cxa_finalize, "__cxa_finalize");
+  find(g_next_prctl, "prctl");
+  find(allocs_next_syscall, "syscall");
   find(g_pthread.create, "pthread_create");
   find(g_pthread.attr_getstack, "pthread_attr_getstack");
   find(g_pthread.getattr_default, "pthread_getattr_default_np");
@@ -51,13 +58,25 @@ void find_other_functions() {
 }
 
 // After the finalisers of all that was initialised later.
-[[gnu::destructor(101)]] void stop() { self::g_statistics.close(); }
+[[gnu::destructor(101)]] void stop() {
+  if (!is_sandboxed()) self::g_statistics.close();
+}
 
 }  // namespace
 
 void next_cxa_finalize(void* handle) {
   if (g_next_cxa_finalize == nullptr) find(g_next_cxa_finalize, "__cxa_finalize");
   if (g_next_cxa_finalize != nullptr) g_next_cxa_finalize(handle);
+}
+
+PrctlFunction next_prctl() {
+  if (g_next_prctl == nullptr) find(g_next_prctl, "prctl");
+  return g_next_prctl;
+}
+
+SyscallFunction next_syscall() {
+  if (allocs_next_syscall == nullptr) find(allocs_next_syscall, "syscall");
+  return allocs_next_syscall;
 }
 
 }  // namespace allocs::preload

@@ -31,6 +31,8 @@ const char* error_message(int error) {
       return "out of memory";
     case ALLOC_E_INVALID:
       return "invalid argument";
+    case ALLOC_E_IN_WRAPPER:
+      return "allocated in a wrapper, whose caller could not be told";
     default:
       return "unknown error";
   }

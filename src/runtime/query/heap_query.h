@@ -81,6 +81,9 @@ SiteFacts read_site_facts(const P& process, const index::SiteRecord& where) {
   if (site == nullptr) return facts;
   facts.function = object->image->text(site->function);
   if ((site->flags & types::kSiteConflict) != 0) facts.type_error = ALLOC_E_CONFLICT;
+  // The hook stepped out of wrappers as far as it could.
+  if ((site->flags & types::kSiteWrapper) != 0 && site->type == types::kNoType)
+    facts.type_error = ALLOC_E_IN_WRAPPER;
   if (site->type == types::kNoType || (site->flags & types::kSiteConflict) != 0) return facts;
   facts.type = process.types().type(*object, site->type);
   facts.type_error = facts.type != nullptr      ? ALLOC_OK

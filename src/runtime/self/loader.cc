@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/text_writer.h"
 #include "runt/self.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/tables.h"
 #include "runtime/metadata/find_image.h"
@@ -20,6 +21,8 @@
 #include "runtime/self/known_objects.h"
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
+#include "runtime/self/object_file.h"
+#include "runtime/self/wrapper_sites.h"
 
 namespace allocs::self {
 
@@ -29,17 +32,6 @@ constexpr unsigned kLongestWaitMs = 2000;
 constexpr std::size_t kLongestPath = 4096;
 
 constinit ProcessLock g_loading;
-
-const char* path_text(const index::ModuleRecord& module) {
-  const auto* path = reinterpret_cast<const char*>(raw(module.path));
-  return path == nullptr ? "" : path;
-}
-
-// What can be opened: the loader knows the executable by an empty name.
-const char* file_to_open(const index::ModuleRecord& module) {
-  const char* path = path_text(module);
-  return module.is_executable != 0 || path[0] == '\0' ? "/proc/self/exe" : path;
-}
 
 bool has_build_id(const metadata::MappedFile& file, std::span<const std::uint8_t> expected) {
   const elf::BuildId own = metadata::build_id_of(file);
@@ -85,7 +77,8 @@ const query::Object* Loader::object(std::uint32_t instance, bool may_wait) {
   const query::Object* object = objects_.find(instance);
   if (!may_wait) return object;
   if (object == nullptr) object = make_bare(instance);
-  if (object == nullptr || object->image || object->is_settled) return object;
+  if (object == nullptr || object->image || object->is_settled || allocators::is_sandboxed())
+    return object;
   return load(instance, *object);
 }
 
@@ -154,7 +147,10 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
     object.is_settled = false;  // it is still being made
     object.image_error = ALLOC_E_NOT_YET;
   }
-  if (image) attach_slots(object, *image);
+  if (image) {
+    attach_slots(object, *image);
+    site_image_arrived(instance, *image);
+  }
   if (file && (!image || is_embedded)) {
     object.file = elf::File(file->bytes, file->size);  // stays mapped
   } else if (file) {

@@ -14,6 +14,7 @@ class Loader {
 
   // Context: init.
   void open(const char* const* environment) { places_.read_environment(environment); }
+  const metadata::Places& places() const { return places_; }
 
   // The object of that module instance as far as it is known now; with `may_wait`, its metadata is found, or made, first. nullptr
   // if there is no such instance, or no memory. Context: signal without `may_wait`, else query.

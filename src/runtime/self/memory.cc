@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/raw_syscall.h"
 #include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/sandbox.h"
 
 namespace allocs::self {
 
@@ -33,6 +34,7 @@ KeptText* find_text(std::uint32_t hash, const char* text) {
 }
 
 void* take_scratch(std::size_t size) {
+  if (!allocators::may_map_memory()) return nullptr;
   const auto mapped =
       raw_syscall(SYS_mmap, 0L, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
   return mapped.ok() ? reinterpret_cast<void*>(mapped.value) : nullptr;

@@ -8,6 +8,7 @@
 #include "runtime/self/known_objects.h"
 #include "runtime/self/loader.h"
 #include "runtime/self/memory.h"
+#include "runtime/self/wrapper_sites.h"
 
 namespace allocs::self {
 
@@ -74,6 +75,7 @@ types::Interner& interner() { return g_interner; }
 void open(const char* const* environment) {
   g_interner.open(type_memory());
   g_loader.open(environment);
+  open_wrapper_sites(g_loader.places());
   read_initial_stack();
 }
 
@@ -195,7 +197,7 @@ query::Answer SelfProcess::query_own(Address at) const {
 }
 
 std::optional<query::MappingView> SelfProcess::mapping_of(Address at) const {
-  if (!may_wait()) return std::nullopt;
+  if (!may_ask_kernel()) return std::nullopt;
   const runt::MappingAnswer answer = runt::self::mapping_of(at);
   if (answer.certainty != Certainty::known) return std::nullopt;
   return query::MappingView{.range = answer.mapping.range, .name = keep_text(answer.mapping.name)};

@@ -5,6 +5,7 @@
 #include "runt/cached_walk.h"
 #include "runt/registers.h"
 #include "runt/self.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/tables.h"
 #include "runtime/query/heap_query.h"
@@ -38,7 +39,7 @@ class SelfProcess {
   query::Answer query_stacks(Address at) const;
   query::Answer query_own(Address at) const;
   std::optional<query::MappingView> mapping_of(Address at) const;
-  bool knows_mappings() const { return may_wait(); }
+  bool knows_mappings() const { return may_ask_kernel(); }
   bool is_ld_so_pool(const query::MappingView& mapping) const;
 
   template <typename Visit>
@@ -54,6 +55,7 @@ class SelfProcess {
 
  private:
   bool may_wait() const { return mode_ == Mode::wait; }
+  bool may_ask_kernel() const { return may_wait() && !allocators::is_sandboxed(); }
   AddressRange stack_of_caller() const;
   int id_of_caller() const;  // from the thread table; 0 if it is not in it
 
@@ -85,7 +87,7 @@ template <typename Visit>
 void SelfProcess::for_each_thread(Visit&& visit) const {
   const Address own = runt::self::thread_pointer();
   if (!visit(query::ThreadView{.id = id_of_caller(), .thread_pointer = own}, tables())) return;
-  if (!may_wait()) return;
+  if (!may_ask_kernel()) return;
   const CheckedMemory checked;
   index::for_each_thread(tables(), *root(), [&](const index::ThreadRecord& thread) {
     if (thread.thread_pointer == raw(own) || thread.thread_pointer == 0) return true;
