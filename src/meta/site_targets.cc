@@ -46,30 +46,35 @@ void add(std::vector<SiteTarget>& targets, TypeIndex type, std::uint8_t evidence
 
 }  // namespace
 
-UseIndex::UseIndex(const FunctionFlow& flow) : flow_(flow) {
+UseIndex::UseIndex(const FunctionFlow& flow) : flow_(flow), is_returned_(flow.atoms.size()) {
   for (AtomId id = 0; id < flow.atoms.size(); ++id) {
     if (flow.atoms[id].kind != AtomKind::choice) continue;
     for (const Value& source : flow.atoms[id].sources) {
-      if (source.is_atom()) choices_[source.atom].push_back(id);
+      if (source.is_atom()) choices_.add(source.atom, id);
     }
   }
-  for (const HoldFact& hold : flow.holds) facts_[hold.value.atom].holds.push_back(&hold);
+  for (const HoldFact& hold : flow.holds) holds_.add(hold.value.atom, &hold);
   for (const StoreFact& store : flow.stores) {
-    if (store.value.is_atom()) facts_[store.value.atom].stores.push_back(&store);
+    if (store.value.is_atom()) stores_.add(store.value.atom, &store);
     const MemoryPlace& place = store.access.place;
     if (place.displacement == 0 && place.index == Register::none && store.access.base.is_atom()) {
-      facts_[store.access.base.atom].stores_through.push_back(&store);
+      stores_through_.add(store.access.base.atom, &store);
     }
   }
   for (const CallFact& call : flow.calls) {
     for (int n = 0; n < 6; ++n) {
       const Value& value = call.arguments[static_cast<std::size_t>(n)];
-      if (value.is_atom()) facts_[value.atom].arguments.push_back({&call, n});
+      if (value.is_atom()) arguments_.add(value.atom, {&call, n});
     }
   }
   for (const Value& value : flow.returns) {
-    if (value.is_atom()) facts_[value.atom].is_returned = true;
+    if (value.is_atom()) is_returned_[value.atom] = true;
   }
+  choices_.sort(flow.atoms.size());
+  holds_.sort(flow.atoms.size());
+  stores_.sort(flow.atoms.size());
+  stores_through_.sort(flow.atoms.size());
+  arguments_.sort(flow.atoms.size());
 }
 
 const ResultUses& UseIndex::uses_of(AtomId result) const {
@@ -83,18 +88,16 @@ const ResultUses& UseIndex::uses_of(AtomId result) const {
     const AtomId id = todo.back();
     todo.pop_back();
     const bool is_direct = id == result;
-    if (const auto found = facts_.find(id); found != facts_.end()) {
-      const Facts& facts = found->second;
-      for (const HoldFact* hold : facts.holds) uses.holds.push_back({hold, is_direct});
-      for (const StoreFact* store : facts.stores) uses.stores.push_back({store, is_direct});
-      for (const auto& [call, n] : facts.arguments) uses.arguments.push_back({call, n, is_direct});
-      if (is_direct) uses.initial_words = facts.stores_through;
-      uses.is_returned = uses.is_returned || facts.is_returned;
-      uses.is_returned_always = uses.is_returned_always || (facts.is_returned && is_direct);
+    for (const HoldFact* hold : holds_.of(id)) uses.holds.push_back({hold, is_direct});
+    for (const StoreFact* store : stores_.of(id)) uses.stores.push_back({store, is_direct});
+    for (const auto& [call, n] : arguments_.of(id)) uses.arguments.push_back({call, n, is_direct});
+    if (is_direct) {
+      const auto words = stores_through_.of(id);
+      uses.initial_words.assign(words.begin(), words.end());
     }
-    const auto choices = choices_.find(id);
-    if (choices == choices_.end()) continue;
-    for (const AtomId choice : choices->second) {
+    uses.is_returned = uses.is_returned || is_returned_[id];
+    uses.is_returned_always = uses.is_returned_always || (is_returned_[id] && is_direct);
+    for (const AtomId choice : choices_.of(id)) {
       if (!seen[choice]) todo.push_back(choice);
       seen[choice] = true;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -37,6 +38,31 @@ struct ResultUses {
   bool is_returned_always = false;  // where it is returned, nothing else may be
 };
 
+// Items by the atom that they are about, those of one atom in the order in which they were added.
+template <typename Item>
+class ByAtom {
+ public:
+  void add(AtomId atom, const Item& item) { added_.emplace_back(atom, item); }
+  // `atoms`: their number. Nothing can be added any more.
+  void sort(AtomId atoms) {
+    first_.assign(atoms + 1, 0);
+    for (const auto& [atom, item] : added_) ++first_[atom + 1];
+    for (AtomId atom = 0; atom < atoms; ++atom) first_[atom + 1] += first_[atom];
+    items_.resize(added_.size());
+    std::vector<std::uint32_t> next(first_.begin(), first_.end() - 1);
+    for (const auto& [atom, item] : added_) items_[next[atom]++] = item;
+    added_ = {};
+  }
+  std::span<const Item> of(AtomId atom) const {
+    return std::span{items_}.subspan(first_[atom], first_[atom + 1] - first_[atom]);
+  }
+
+ private:
+  std::vector<std::pair<AtomId, Item>> added_;
+  std::vector<std::uint32_t> first_;  // those of atom a: [first_[a], first_[a + 1])
+  std::vector<Item> items_;
+};
+
 // Finds them. The facts are indexed by value once; a result then costs no more than the choices that it is part of.
 class UseIndex {
  public:
@@ -45,16 +71,13 @@ class UseIndex {
   const ResultUses& uses_of(AtomId result) const;
 
  private:
-  struct Facts {
-    std::vector<const HoldFact*> holds;
-    std::vector<const StoreFact*> stores;
-    std::vector<const StoreFact*> stores_through;
-    std::vector<std::pair<const CallFact*, int>> arguments;
-    bool is_returned = false;
-  };
   const FunctionFlow& flow_;
-  std::unordered_map<AtomId, Facts> facts_;                  // by the value that they are about
-  std::unordered_map<AtomId, std::vector<AtomId>> choices_;  // that may be the value
+  ByAtom<const HoldFact*> holds_;
+  ByAtom<const StoreFact*> stores_;
+  ByAtom<const StoreFact*> stores_through_;
+  ByAtom<std::pair<const CallFact*, int>> arguments_;
+  ByAtom<AtomId> choices_;  // that may be the value
+  std::vector<bool> is_returned_;
   mutable std::unordered_map<AtomId, ResultUses> uses_;
 };
 

@@ -21,7 +21,8 @@
 //
 // Where ways meet, a register keeps its value if all of them agree; else it becomes a *choice*, a value named after the place and the
 // register, that remembers what it may be. The code is evaluated in address order, again and again, until no state at a
-// meeting point changes. A choice never changes back, so this ends; two or three rounds are usual. The ways are the direct
+// meeting point changes. (A stretch that is entered with the state of last time has the effect of last time: it is left out.) A choice
+// never changes back, so this ends; two or three rounds are usual. The ways are the direct
 // jumps, the entries of jump tables, and, for code that nothing was seen to jump to (landing pads), a start from nothing but
 // the frame rule of the unwind information. One last round writes down what is asked for.
 //
@@ -54,7 +55,7 @@ class Evaluation {
 
   FunctionFlow run() {
     if (code_.empty()) return std::move(flow_);
-    starts_[0] = first_state();
+    starts_[0].state = first_state();
     paths_.add_target(0);
     settle();
     if (start_unreached_code()) settle();
@@ -66,6 +67,16 @@ class Evaluation {
   }
 
  private:
+  // Where ways meet, and how the code from there to the next such place was last evaluated.
+  struct Start {
+    MachineState state;
+    bool is_new = true;  // it was not yet evaluated from this state
+    std::int64_t escaped_from = kNothingEscapes;
+
+    Start() = default;
+    explicit Start(const MachineState& first) : state(first) {}
+  };
+
   // --- states
 
   MachineState unknown_state(std::uint64_t pc) {
@@ -94,21 +105,24 @@ class Evaluation {
       changed_ = true;
       return;
     }
-    MachineState& there = at->second;
+    Start& there = at->second;
     const std::uint64_t pc = code_[target].address;
-    changed_ |= there.join(*state_, [&](std::int64_t where, const Value& a, const Value& b) {
+    const bool has_changed = there.state.join(*state_, [&](std::int64_t where, const Value& a,
+                                                           const Value& b) {
       if (where == static_cast<int>(Register::rsp) || where == static_cast<int>(Register::rbp)) {
         const auto rule = frame_rule_(pc);
         if (rule && where == static_cast<int>(rule->base)) return Value::in_frame(-rule->offset);
       }
       return choose(pc, where, a, b);
     });
+    if (has_changed) there.is_new = changed_ = true;
   }
 
   Value choose(std::uint64_t pc, std::int64_t where, const Value& a, const Value& b) {
     const AtomId id = flow_.atoms.intern(AtomKind::choice, pc, where);
     for (const Value& value : {a, b}) {
       std::vector<Value>& sources = flow_.atoms[id].sources;
+      if (sources.empty()) sources.reserve(4);
       if (value == Value::of(id) || sources.size() >= kMostSources) continue;
       if (std::find(sources.begin(), sources.end(), value) == sources.end()) {
         sources.push_back(value);
@@ -132,7 +146,7 @@ class Evaluation {
     for (std::size_t i = 0; i < code_.size(); ++i) {
       if (after_stop && !starts_.contains(i) && code_[i].operation != Operation::look &&
           code_[i].operation != Operation::stop) {
-        starts_[i] = unknown_state(code_[i].address);
+        starts_[i].state = unknown_state(code_[i].address);
         paths_.add_target(i);
         any = true;
       }
@@ -147,14 +161,22 @@ class Evaluation {
     for (std::size_t i = 0; i < code_.size(); ++i) {
       if (paths_.is_target(i)) {
         if (state_) flow_to(i);
-        const auto start = starts_.find(i);
-        state_ = start == starts_.end() ? std::nullopt : std::optional{start->second};
+        state_.reset();
+        if (const auto start = starts_.find(i); start != starts_.end()) enter(start->second);
       }
       if (!state_) continue;
       now_ = &code_[i];
       if (recording_) record_holds();
       step();
     }
+  }
+
+  void enter(Start& start) {
+    const bool is_as_before = !start.is_new && start.escaped_from == escaped_from_;
+    if (is_as_before && !recording_) return;
+    start.is_new = false;
+    start.escaped_from = escaped_from_;
+    state_ = start.state;
   }
 
   // --- values
@@ -542,7 +564,7 @@ class Evaluation {
   FunctionFlow flow_;
   CodePaths paths_;
   const std::vector<Instruction>& code_;
-  std::unordered_map<std::size_t, MachineState> starts_;  // of the instructions that are jumped to
+  std::unordered_map<std::size_t, Start> starts_;  // of the instructions that are jumped to
   std::optional<MachineState> state_;  // before `now_`; none where control does not come
   const Instruction* now_ = nullptr;
   std::int64_t escaped_from_ = kNothingEscapes;

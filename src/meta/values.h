@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "meta/machine_code.h"
@@ -96,7 +95,7 @@ class AtomTable {
   void set_access(AtomId load, const Access& access);
   // After this nothing can be interned.
   void freeze() {
-    ids_ = {};
+    slots_ = {};
     atoms_.shrink_to_fit();
     accesses_.shrink_to_fit();
   }
@@ -108,28 +107,42 @@ class AtomTable {
   std::vector<AtomId> ingredients(const Value& value) const;
 
  private:
-  struct Key {
-    std::uint64_t pc;
-    std::int64_t where;
-    AtomKind kind;
-    friend bool operator==(const Key&, const Key&) = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& key) const {
-      return (key.pc * 0x9E3779B97F4A7C15u) ^
-             (static_cast<std::uint64_t>(key.where) * 0xD6E8FEB86659FD93u) ^
-             static_cast<std::size_t>(key.kind);
-    }
-  };
+  static std::size_t hash(AtomKind kind, std::uint64_t pc, std::int64_t where) {
+    const std::uint64_t mixed = (pc * 0x9E3779B97F4A7C15u) ^
+                                (static_cast<std::uint64_t>(where) * 0xD6E8FEB86659FD93u) ^
+                                (static_cast<std::uint64_t>(kind) * 0xA0761D6478BD642Fu);
+    return static_cast<std::size_t>(mixed >> 32);
+  }
+  void grow();
+
   std::vector<Atom> atoms_;
   std::vector<Access> accesses_{1};
-  std::unordered_map<Key, AtomId, KeyHash> ids_;
+  // Open addressing by (kind, pc, where), a power of two of slots, at most half of them in use; 0 is a free one (the constant atom
+  // is never interned).
+  std::vector<AtomId> slots_ = std::vector<AtomId>(64);
 };
 
 inline AtomId AtomTable::intern(AtomKind kind, std::uint64_t pc, std::int64_t where) {
-  const auto [at, is_new] = ids_.try_emplace(Key{pc, where, kind}, size());
-  if (is_new) atoms_.push_back({kind, pc, where, 0, {}});
-  return at->second;
+  std::size_t at = hash(kind, pc, where) & (slots_.size() - 1);
+  for (; slots_[at] != 0; at = (at + 1) & (slots_.size() - 1)) {
+    const Atom& atom = atoms_[slots_[at]];
+    if (atom.pc == pc && atom.where == where && atom.kind == kind) return slots_[at];
+  }
+  const AtomId id = size();
+  slots_[at] = id;
+  atoms_.push_back({kind, pc, where, 0, {}});
+  if (atoms_.size() * 2 > slots_.size()) grow();
+  return id;
+}
+
+inline void AtomTable::grow() {
+  slots_.assign(slots_.size() * 4, 0);
+  for (AtomId id = kAnything + 1; id < size(); ++id) {
+    const Atom& atom = atoms_[id];
+    std::size_t at = hash(atom.kind, atom.pc, atom.where) & (slots_.size() - 1);
+    while (slots_[at] != 0) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = id;
+  }
 }
 
 inline void AtomTable::set_access(AtomId load, const Access& access) {

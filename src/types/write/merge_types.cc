@@ -16,6 +16,7 @@
 #include "types/write/merge_types.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -76,6 +77,21 @@ TypeTables keep_first_of_each(const TypeTables& from, std::span<const Hash128> k
     kept.types.push_back(type);
   }
   return kept;
+}
+
+std::size_t count_distinct(std::span<const Hash128> keys) {
+  std::vector<std::uint32_t> slots(
+      std::bit_ceil(keys.size() * 2 + 1));  // index + 1, by the hash's low bits
+  std::size_t distinct = 0;
+  for (std::uint32_t index = 0; index < keys.size(); ++index) {
+    std::size_t at = keys[index].low & (slots.size() - 1);
+    while (slots[at] != 0 && !(keys[slots[at] - 1] == keys[index]))
+      at = (at + 1) & (slots.size() - 1);
+    if (slots[at] != 0) continue;
+    slots[at] = index + 1;
+    ++distinct;
+  }
+  return distinct;
 }
 
 // Step 2. See the essay on top.
@@ -156,10 +172,9 @@ class DeclarationResolver {
         next[index] = hasher.finish();
       }
       classes.swap(next);
-      std::unordered_set<Hash128, HashFirstWord> seen(classes.begin(), classes.end(),
-                                                      classes.size());
-      if (seen.size() <= distinct) return classes;
-      distinct = seen.size();
+      const std::size_t now = count_distinct(classes);
+      if (now <= distinct) return classes;
+      distinct = now;
     }
   }
 
