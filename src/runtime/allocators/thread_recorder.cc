@@ -29,6 +29,11 @@ constinit std::uint64_t g_generation = 0;
 constinit std::uint32_t g_next_sweep = 64;
 constinit thread_local ThreadRecord* t_record = nullptr;
 
+template <typename Function>
+void find_pthread_function(Function& function, const SymbolName& name) {
+  function = reinterpret_cast<Function>(next_definition_of(name));
+}
+
 ThreadRecord* record_at(std::uint32_t number) {
   const Place place = place_of<kThreadFirstShift>(number);
   const Address chunk = load_acquire(g_root.thread_chunks[place.chunk]);
@@ -148,6 +153,36 @@ AddressRange stack_below_control_block(std::uint64_t size) {
   return {Address{low}, Address{top}};
 }
 
+// ---- the end of a thread: it returned, called pthread_exit, or was cancelled ----
+
+enum class KeyState : std::uint32_t { unknown = 0, being_made, ready, none };
+constinit KeyState g_key_state = KeyState::unknown;
+constinit pthread_key_t g_key = 0;
+
+// A destructor that runs later and asks a question registers the thread again, with what follows still its own stack.
+void thread_ends(void* argument) {
+  auto* const record = static_cast<ThreadRecord*>(argument);
+  if (t_record != record) return;
+  t_record = nullptr;
+  store_release(record->state, ThreadState::exited);
+}
+
+// Before the first thread is created. (The C library keeps the values of the first 32 keys where it needs no memory for them.)
+void make_key() {
+  KeyState unknown = KeyState::unknown;
+  if (!compare_exchange(g_key_state, unknown, KeyState::being_made)) return;
+  find_pthread_function(g_pthread.key_create, "pthread_key_create");
+  find_pthread_function(g_pthread.setspecific, "pthread_setspecific");
+  constexpr pthread_key_t kNoMemoryBelow = 32;
+  const bool made = g_pthread.key_create != nullptr && g_pthread.setspecific != nullptr &&
+                    g_pthread.key_create(&g_key, thread_ends) == 0 && g_key < kNoMemoryBelow;
+  store_release(g_key_state, made ? KeyState::ready : KeyState::none);
+}
+
+bool will_hear_of_end(ThreadRecord& record) {
+  return load_acquire(g_key_state) == KeyState::ready && g_pthread.setspecific(g_key, &record) == 0;
+}
+
 void* run_thread(void* argument) {
   auto* const record = static_cast<ThreadRecord*>(argument);
   // The creator left the stack's range, or [0, size) when the C library was to map one.
@@ -159,10 +194,9 @@ void* run_thread(void* argument) {
   auto* const start = reinterpret_cast<void* (*)(void*)>(raw(record->start_routine));
   void* const start_argument = reinterpret_cast<void*>(raw(record->argument));
   start_running(*record, stack_pointer());
+  const bool hears = will_hear_of_end(*record);
   void* const result = start(start_argument);
-  // A destructor of the thread that asks a question registers again, with what follows still its own stack.
-  t_record = nullptr;
-  store_release(record->state, ThreadState::exited);
+  if (!hears) thread_ends(record);
   return result;
 }
 
@@ -202,11 +236,9 @@ AddressRange planned_stack(const pthread_attr_t* attributes) {
 
 int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
                   void* argument) {
-  if (g_pthread.create == nullptr) {
-    g_pthread.create =
-        reinterpret_cast<decltype(g_pthread.create)>(next_definition_of("pthread_create"));
-    if (g_pthread.create == nullptr) return EAGAIN;
-  }
+  if (g_pthread.create == nullptr) find_pthread_function(g_pthread.create, "pthread_create");
+  if (g_pthread.create == nullptr) return EAGAIN;
+  if (load_relaxed(g_key_state) == KeyState::unknown) make_key();
   if (load_relaxed(g_fork_page.token) == 0) current_thread();
   ThreadRecord* const record = claim_record();
   if (record == nullptr) return g_pthread.create(thread, attributes, start, argument);

@@ -12,7 +12,7 @@
 //
 // A thread made by pthread_create gets its record from its creator and completes it when it starts; the main thread is
 // registered at start-up; any other thread (clone, SIGEV_THREAD, thrd_create) registers when it asks its first question. A
-// thread that returns marks its record. One that leaves by pthread_exit or is cancelled does not: its record goes
+// thread of ours that ends, in whatever way, marks its record when the destructors of its thread-specific data run. The record of another goes
 // when another thread has its thread pointer, or when the kernel, asked before the table grows, does not know it.
 namespace allocs::allocators {
 
@@ -22,6 +22,8 @@ struct PthreadFunctions {
   int (*attr_getstack)(const pthread_attr_t*, void**, std::size_t*);
   int (*getattr_default)(pthread_attr_t*);
   int (*attr_destroy)(pthread_attr_t*);
+  int (*key_create)(pthread_key_t*, void (*)(void*));
+  int (*setspecific)(pthread_key_t, const void*);
 };
 extern ALLOCS_OWN PthreadFunctions g_pthread;
 

@@ -24,7 +24,9 @@
 //
 // The go-between never execs. It waits for the tool, stores its status in the shared memory and exits; the kernel then clears a word and
 // wakes whoever waits on it (CLONE_CHILD_CLEARTID). The host's thread waits on that word with a time limit, then reaps the
-// go-between with __WCLONE. After a time-out both go on; the go-between's stack is then left to it.
+// go-between with __WCLONE. After a time-out both go on; the go-between's stack is then left to it, and when it has ended it stays a
+// zombie until a later query buries it (bury_ended_helpers). (A helper that init inherits would not be ours to bury; but the host may
+// be init, as in most containers.)
 // All signals are blocked from before the first clone, so the go-between runs no handler of the host's in the host's memory. It makes raw
 // system calls only: it shares the host thread's errno and thread pointer.
 namespace allocs::metadata {
@@ -149,6 +151,50 @@ bool runs_under_valgrind() {
 
 }  // namespace
 
+namespace {
+
+// Helpers that nobody waits for. One that finds no slot stays a zombie as long as the host lives.
+struct Helper {
+  int process;  // 0: none; -1: being looked at
+  char* stack;
+};
+constinit Helper g_left_alone[16] = {};
+constinit unsigned g_left_alone_count = 0;
+
+void leave_alone(int process, char* stack) {
+  for (Helper& slot : g_left_alone) {
+    int none = 0;
+    if (!__atomic_compare_exchange_n(&slot.process, &none, -1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+      continue;
+    slot.stack = stack;
+    __atomic_store_n(&slot.process, process, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&g_left_alone_count, 1, __ATOMIC_RELEASE);
+    return;
+  }
+}
+
+}  // namespace
+
+void bury_ended_helpers() {
+  if (__atomic_load_n(&g_left_alone_count, __ATOMIC_ACQUIRE) == 0) return;
+  for (Helper& slot : g_left_alone) {
+    int process = __atomic_load_n(&slot.process, __ATOMIC_ACQUIRE);
+    if (process <= 0 || !__atomic_compare_exchange_n(&slot.process, &process, -1, false,
+                                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+      continue;
+    // An error means that it is no child of ours any more: a host that waits for everything has buried it, or we are a fork.
+    const auto waited = raw_syscall(SYS_wait4, process, 0L, __WCLONE | WNOHANG, 0L);
+    if (waited.value == 0) {
+      __atomic_store_n(&slot.process, process, __ATOMIC_RELEASE);
+      continue;
+    }
+    raw_syscall(SYS_munmap, slot.stack, kStackSize);
+    __atomic_sub_fetch(&g_left_alone_count, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot.process, 0, __ATOMIC_RELEASE);
+  }
+}
+
 MakeResult make_image(const char* tool, const char* object, const Places& places,
                       unsigned timeout_ms) {
   if (runs_under_valgrind()) return MakeResult::failed;
@@ -179,7 +225,10 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
     raw_syscall(SYS_munmap, stack, kStackSize);
     return MakeResult::failed;
   }
-  if (!wait_until_gone(job.alive, timeout_ms)) return MakeResult::unfinished;
+  if (!wait_until_gone(job.alive, timeout_ms)) {
+    leave_alone(child, stack);
+    return MakeResult::unfinished;
+  }
   raw_syscall(SYS_wait4, child, 0L, __WCLONE, 0L);
   const int status = __atomic_load_n(&job.status, __ATOMIC_ACQUIRE);
   raw_syscall(SYS_munmap, stack, kStackSize);

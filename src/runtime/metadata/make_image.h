@@ -18,4 +18,8 @@ enum class MakeResult : unsigned char {
 MakeResult make_image(const char* tool, const char* object, const Places& places,
                       unsigned timeout_ms);
 
+// Buries the helper processes that ended after they were no longer waited for. To be called now and then; cheap when there are none.
+// Context: query, where the host allows system calls.
+void bury_ended_helpers();
+
 }  // namespace allocs::metadata

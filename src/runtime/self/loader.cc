@@ -76,6 +76,7 @@ void attach_slots(query::Object& object, const types::Image& image) {
 const query::Object* Loader::object(std::uint32_t instance, bool may_wait) {
   const query::Object* object = objects_.find(instance);
   if (!may_wait) return object;
+  if (!allocators::is_sandboxed()) metadata::bury_ended_helpers();
   if (object == nullptr) object = make_bare(instance);
   if (object == nullptr || object->image || object->is_settled || allocators::is_sandboxed())
     return object;

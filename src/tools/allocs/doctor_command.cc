@@ -53,21 +53,19 @@ void print_text(const std::vector<Diagnosis>& diagnoses) {
 void print_json(const std::vector<Diagnosis>& diagnoses) {
   nlohmann::json all = nlohmann::json::array();
   for (const Diagnosis& one : diagnoses) {
-    nlohmann::json entry{{"subject", one.subject},
-                         {"health", word_of(one.health)},
-                         {"finding", one.finding}};
+    nlohmann::json entry{
+        {"subject", one.subject}, {"health", word_of(one.health)}, {"finding", one.finding}};
     if (!one.advice.empty()) entry["advice"] = one.advice;
     all.push_back(std::move(entry));
   }
-  fmt::print("{}\n",
-             all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace
 
 void add_doctor_command(CLI::App& app, int& status) {
-  auto* command =
-      app.add_subcommand("doctor", "Check the installation, the cache and the system, and say what to do");
+  auto* command = app.add_subcommand(
+      "doctor", "Check the installation, the cache and the system, and say what to do");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "JSON instead of text");
   command->callback([json, &status] {

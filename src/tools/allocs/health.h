@@ -21,9 +21,11 @@ struct Diagnosis {
 };
 
 // Read-only but for a temporary file and, where it is missing and can be made, the user's cache directory.
-std::vector<Diagnosis> examine_installation();  // the library, and that programs can be run under it
-std::vector<Diagnosis> examine_metadata();      // the cache, the images in it, debug information of the C library
-std::vector<Diagnosis> examine_system();        // kernel, C library, limits
-std::vector<Diagnosis> examine_toolchain();     // compiler wrappers and their plugin
+std::vector<Diagnosis>
+examine_installation();  // the library, and that programs can be run under it
+std::vector<Diagnosis>
+examine_metadata();  // the cache, the images in it, debug information of the C library
+std::vector<Diagnosis> examine_system();     // kernel, C library, limits
+std::vector<Diagnosis> examine_toolchain();  // compiler wrappers and their plugin
 
 }  // namespace allocs::tool

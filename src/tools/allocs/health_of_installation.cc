@@ -99,7 +99,8 @@ Diagnosis try_a_guest(const fs::path& library) {
   } else if (!others.empty()) {
     result.health = Health::limited;
     result.finding = "programs run under the library, beside LD_PRELOAD=" + others;
-    result.advice = "a malloc that stands before ours in LD_PRELOAD hides its blocks: put ours first";
+    result.advice =
+        "a malloc that stands before ours in LD_PRELOAD hides its blocks: put ours first";
   } else {
     result.health = Health::good;
     result.finding = "programs run under the library";
@@ -115,7 +116,8 @@ std::vector<Diagnosis> examine_installation() {
     return {{.subject = "library",
              .health = Health::broken,
              .finding = fmt::format("{} is not in lib/ beside this tool's bin/", kPreloadLibrary),
-             .advice = "build or install all of liballocs; the tree may be moved, but only as a whole"}};
+             .advice =
+                 "build or install all of liballocs; the tree may be moved, but only as a whole"}};
   }
   if (access(library.c_str(), R_OK) != 0) {
     return {{.subject = "library",

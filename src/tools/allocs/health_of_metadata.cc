@@ -77,7 +77,8 @@ Diagnosis examine_cache(const fs::path& cache) {
   } else if (census.unusable != 0) {
     result.health = Health::good;
     result.finding += fmt::format(", {} of another version of liballocs", census.unusable);
-    result.advice = "they are made anew when they are needed; the directory may be emptied at any time";
+    result.advice =
+        "they are made anew when they are needed; the directory may be emptied at any time";
   } else {
     result.health = Health::good;
   }
@@ -86,7 +87,8 @@ Diagnosis examine_cache(const fs::path& cache) {
 
 // The C library is in every process, so it stands for how well the system's libraries are known.
 Diagnosis examine_c_library() {
-  Diagnosis result{.subject = "debug information", .health = Health::limited, .finding = {}, .advice = {}};
+  Diagnosis result{
+      .subject = "debug information", .health = Health::limited, .finding = {}, .advice = {}};
   fs::path library;
   for (const fs::path& object : objects_of_program("/proc/self/exe")) {
     if (object.filename().string().starts_with("libc.so")) library = object;
@@ -102,12 +104,14 @@ Diagnosis examine_c_library() {
     result.finding = provided.problem;
     result.advice = "try: allocs meta build -o /dev/null " + library.string();
   } else if ((provided.image->header().flags & types::kImageHasDebugInformation) == 0) {
-    result.finding = "the C library has none here: its functions and variables have names, but no types";
+    result.finding =
+        "the C library has none here: its functions and variables have names, but no types";
     result.advice = "install it, for instance: apt-get install libc6-dbg";
   } else {
     result.health = Health::good;
-    result.finding = fmt::format("found for the C library: {} types, {} functions",
-                                 provided.image->types().size(), provided.image->table<types::FunctionRecord>(types::Table::functions).size());
+    result.finding = fmt::format(
+        "found for the C library: {} types, {} functions", provided.image->types().size(),
+        provided.image->table<types::FunctionRecord>(types::Table::functions).size());
   }
   return result;
 }

@@ -49,16 +49,18 @@ Diagnosis examine_checked_reads() {
   static const std::uint64_t kWord = 42;
   std::byte copy[sizeof(kWord)];
   const bool works = runt::self::read_memory(address_of(&kWord), copy, sizeof(copy));
-  return {.subject = "checked reads",
-          .health = works ? Health::good : Health::limited,
-          .finding = works ? "a process may read its own memory through the kernel"
-                           : "process_vm_readv is refused: other threads' thread-locals cannot be told",
-          .advice = works ? "" : "allow process_vm_readv in this sandbox"};
+  return {
+      .subject = "checked reads",
+      .health = works ? Health::good : Health::limited,
+      .finding = works ? "a process may read its own memory through the kernel"
+                       : "process_vm_readv is refused: other threads' thread-locals cannot be told",
+      .advice = works ? "" : "allow process_vm_readv in this sandbox"};
 }
 
 Diagnosis examine_tracing() {
   const auto scope = number_in("/proc/sys/kernel/yama/ptrace_scope");
-  Diagnosis result{.subject = "allocs what PID", .health = Health::good, .finding = {}, .advice = {}};
+  Diagnosis result{
+      .subject = "allocs what PID", .health = Health::good, .finding = {}, .advice = {}};
   if (!scope || *scope == 0 || geteuid() == 0) {
     result.finding = scope && *scope >= 3 ? "" : "processes of this user can be asked";
   } else if (*scope < 3) {
@@ -83,7 +85,9 @@ Diagnosis examine_cores() {
   Diagnosis result{.subject = "core files", .health = Health::good, .finding = {}, .advice = {}};
   if (pattern.starts_with("|")) {
     result.finding = "the kernel gives them to " + pattern.substr(1);
-    result.advice = "get one back with that program's tool (coredumpctl dump, ...), then: allocs what CORE ADDRESS";
+    result.advice =
+        "get one back with that program's tool (coredumpctl dump, ...), then: allocs what CORE "
+        "ADDRESS";
   } else if (limit.rlim_cur == 0) {
     result.health = Health::limited;
     result.finding = "a crash leaves none: the limit is 0";
@@ -102,24 +106,31 @@ Diagnosis examine_address_space() {
   Diagnosis result{.subject = "address space", .health = Health::good, .finding = {}, .advice = {}};
   if (limit.rlim_cur < kRoom) {
     result.health = Health::limited;
-    result.finding = fmt::format("limited to {} MiB: the index takes 8 MiB of it for each 64 MiB of heap",
-                                 limit.rlim_cur >> 20);
-    result.advice = "blocks that find no room in the index are answered \"cannot tell\"; ulimit -v raises the limit";
+    result.finding =
+        fmt::format("limited to {} MiB: the index takes 8 MiB of it for each 64 MiB of heap",
+                    limit.rlim_cur >> 20);
+    result.advice =
+        "blocks that find no room in the index are answered \"cannot tell\"; ulimit -v raises the "
+        "limit";
   } else {
-    result.finding = overcommit == 2
-                         ? "the kernel does not overcommit: 8 MiB are set aside for each 64 MiB of heap"
-                         : "not limited";
+    result.finding =
+        overcommit == 2
+            ? "the kernel does not overcommit: 8 MiB are set aside for each 64 MiB of heap"
+            : "not limited";
   }
   return result;
 }
 
 Diagnosis examine_loader() {
   const bool has_find_object = dlsym(RTLD_DEFAULT, "_dl_find_object") != nullptr;
-  return {.subject = "C library",
-          .health = Health::good,
-          .finding = fmt::format("glibc {}{}", gnu_get_libc_version(),
-                                 has_find_object ? "" : ", without _dl_find_object: the list of objects is kept by us alone"),
-          .advice = {}};
+  return {
+      .subject = "C library",
+      .health = Health::good,
+      .finding = fmt::format(
+          "glibc {}{}", gnu_get_libc_version(),
+          has_find_object ? ""
+                          : ", without _dl_find_object: the list of objects is kept by us alone"),
+      .advice = {}};
 }
 
 }  // namespace

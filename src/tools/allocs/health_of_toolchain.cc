@@ -23,20 +23,25 @@ std::vector<Diagnosis> examine_toolchain() {
   const fs::path wrapper = tool.parent_path() / "allocscc";
   Diagnosis result{.subject = "compilers", .health = Health::limited, .finding = {}, .advice = {}};
   if (!fs::exists(wrapper, error)) {
-    result.finding = "allocscc is not beside this tool: programs cannot be compiled with types for void * blocks";
+    result.finding =
+        "allocscc is not beside this tool: programs cannot be compiled with types for void * "
+        "blocks";
     result.advice = "build or install all of liballocs";
     return {result};
   }
   const fs::path plugin = find_preload_library().parent_path() / kPlugin;
   if (!fs::exists(plugin, error)) {
-    result.finding = fmt::format("{}, without its plugin: it compiles as the bare compiler does, with -g", wrapper.string());
+    result.finding = fmt::format(
+        "{}, without its plugin: it compiles as the bare compiler does, with -g", wrapper.string());
     result.advice = "install LLVM's and clang's development files before building liballocs";
   } else if (find_program(ALLOCS_CLANG).empty()) {
-    result.finding = fmt::format("{}: the clang that its plugin is for, {}, is not in PATH", wrapper.string(), ALLOCS_CLANG);
+    result.finding = fmt::format("{}: the clang that its plugin is for, {}, is not in PATH",
+                                 wrapper.string(), ALLOCS_CLANG);
     result.advice = fmt::format("apt-get install {}", ALLOCS_CLANG);
   } else {
     result.health = Health::good;
-    result.finding = fmt::format("{}, allocsc++, over {}", wrapper.string(), find_program(ALLOCS_CLANG).string());
+    result.finding = fmt::format("{}, allocsc++, over {}", wrapper.string(),
+                                 find_program(ALLOCS_CLANG).string());
   }
   return {result};
 }
