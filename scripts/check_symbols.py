@@ -6,6 +6,7 @@ usage: check_symbols.py BUILD_DIR
 
 For liballocs_preload.so and liballocs.so:
   - every undefined symbol is glibc's, or weak, and listed in allowed_symbols.txt (beside this script);
+  - no version of glibc newer than the oldest that is supported is asked for: the loader would refuse the guest;
   - every defined dynamic symbol matches a pattern of exported_symbols.txt;
   - only libc and the dynamic linker are NEEDED: no libstdc++, no libgcc_s;
   - thread-local storage fits in the little that dlopen can still place.
@@ -21,6 +22,7 @@ from repository import SKIPPED
 LIBRARIES = ["liballocs_preload.so", "liballocs.so"]
 NEEDED = re.compile(r"(libc\.so\.\d+|ld-linux.*\.so\.\d+)$")
 MAX_TLS_BYTES = 64
+OLDEST_GLIBC = (2, 31)
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -48,6 +50,9 @@ def problems_of(library, allowed, exported):
     for name in re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-dW", library)):
         if not NEEDED.match(name) and name != "liballocs.so":
             yield f"needs the library {name}"
+    for version in sorted(set(re.findall(r"Name: GLIBC_(\d[\d.]*)", output("readelf", "-VW", library)))):
+        if tuple(map(int, version.split("."))) > OLDEST_GLIBC:
+            yield f"needs glibc {version}, and must run with {'.'.join(map(str, OLDEST_GLIBC))}"
     for line in output("readelf", "-lW", library).splitlines():
         fields = line.split()
         if fields[:1] == ["TLS"] and int(fields[5], 16) > MAX_TLS_BYTES:

@@ -7,9 +7,11 @@
 
 #include "base/raw_syscall.h"
 
-// glibc 2.35 and later: the object that contains a pc, found without a lock. Declared here because the headers of an
-// older glibc lack it, weak because the library of one does. (<dlfcn.h>, struct dl_find_object.)
-extern "C" {
+namespace allocs::runt::self {
+
+namespace {
+
+// struct dl_find_object of <dlfcn.h>, which the headers of an older glibc lack.
 struct LoaderObject {
   unsigned long long flags;
   void* begin;
@@ -18,10 +20,10 @@ struct LoaderObject {
   void* eh_frame_header;
   unsigned long long reserved[7];
 };
-[[gnu::weak]] int _dl_find_object(void* pc, LoaderObject* result) noexcept;
-}
+using FindObject = int (*)(void* pc, LoaderObject* result);
+constinit FindObject g_find_object = nullptr;
 
-namespace allocs::runt::self {
+}  // namespace
 
 int process_id() { return static_cast<int>(raw_syscall(SYS_getpid).value); }
 int thread_id() { return static_cast<int>(raw_syscall(SYS_gettid).value); }
@@ -53,12 +55,16 @@ MappingAnswer mapping_of(Address address) {
   return table.mapping_of(address);
 }
 
-bool LoaderEhFrames::is_available() { return &_dl_find_object != nullptr; }
+void set_loader_lookup(void* dl_find_object) {
+  g_find_object = reinterpret_cast<FindObject>(dl_find_object);
+}
+
+bool LoaderEhFrames::is_available() { return g_find_object != nullptr; }
 
 std::optional<elf::EhFrame> LoaderEhFrames::eh_frame_of(Address pc) const {
   if (!is_available()) return std::nullopt;
   LoaderObject object;
-  if (_dl_find_object(reinterpret_cast<void*>(raw(pc)), &object) != 0) return std::nullopt;
+  if (g_find_object(reinterpret_cast<void*>(raw(pc)), &object) != 0) return std::nullopt;
   if (object.eh_frame_header == nullptr) return std::nullopt;
   return elf::EhFrame{.header = address_of(object.eh_frame_header),
                       .bounds = {address_of(object.begin), address_of(object.end)}};

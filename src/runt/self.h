@@ -33,8 +33,12 @@ bool read_memory(Address from, void* into, std::size_t size);
 // The mapping around one address, through a descriptor of its own that is closed again. Context: signal.
 MappingAnswer mapping_of(Address address);
 
-// Finds the frame information of a pc through the loader's `_dl_find_object`: 5 ns, without a lock.
-// glibc before 2.35 has none, there every answer is absent: use a table of modules.
+// The address of the C library's `_dl_find_object`, if it has one. Not a reference of ours, not even a weak one: the version that it
+// would carry keeps the library from being loaded by an older glibc. Context: init.
+void set_loader_lookup(void* dl_find_object);
+
+// Finds the frame information of a pc through that function: 5 ns, without a lock. glibc before 2.35 has none; there, and until it is
+// set, every answer is absent: use a table of modules.
 // Context: signal.
 struct LoaderEhFrames {
   static bool is_available();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <benchmark/benchmark.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <unwind.h>
 
@@ -11,6 +12,10 @@ namespace allocs::runt {
 namespace {
 
 constinit RuleCache g_cache;
+
+[[gnu::constructor]] void find_loader_lookup() {
+  self::set_loader_lookup(dlsym(RTLD_DEFAULT, "_dl_find_object"));
+}
 
 AddressRange own_stack() {
   pthread_attr_t attributes;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -267,6 +268,7 @@ void run_thread() {
 }  // namespace
 
 int main() {
+  self::set_loader_lookup(dlsym(RTLD_DEFAULT, "_dl_find_object"));
   handle(SIGUSR1, on_signal, 0);
   handle(SIGUSR2, on_nested_signal, SA_ONSTACK | SA_NODEFER);
   handle(SIGSEGV, on_fault, SA_NODEFER);

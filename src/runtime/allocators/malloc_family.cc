@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <link.h>
 
+#include "runt/self.h"
 #include "runtime/allocators/link_map_order.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
@@ -168,7 +169,11 @@ void find_malloc_family() {
   store_release(g_root.malloc_kind, kind);
   const link_map* const libc =
       kind == MallocKind::libc ? definer : definer_of("gnu_get_libc_version", _r_debug.r_map);
-  if (libc != nullptr) set_loader_lookup(DynamicSymbols(*libc).address_of("_dl_find_object"));
+  if (libc != nullptr) {
+    void* const lookup = DynamicSymbols(*libc).address_of("_dl_find_object");
+    set_loader_lookup(lookup);
+    runt::self::set_loader_lookup(lookup);
+  }
 }
 
 bool records_rare_functions() { return load_relaxed(g_records_rare_functions); }
