@@ -53,6 +53,12 @@ class DynamicSymbols {
     return sysv_hash_ != nullptr ? find_sysv(name.text) : nullptr;
   }
 
+  // Of the symbol with that number; nullptr if there are none.
+  const char* name_of(std::uint32_t number) const {
+    return symbols_ == nullptr || strings_ == nullptr ? nullptr
+                                                      : strings_ + symbols_[number].st_name;
+  }
+
   // Its address, with an indirect function already resolved; nullptr if there is none.
   void* address_of(const SymbolName& name) const {
     const ElfW(Sym)* const symbol = find(name);

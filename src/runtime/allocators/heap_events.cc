@@ -116,24 +116,31 @@ template <Granularity kG>
   return word == 0 ? old_fine_block(start) : old_block<kCoarse>(word, start);
 }
 
-[[gnu::noinline]] void* reallocate_for(void* block, std::size_t size, std::uint32_t site_bits) {
+// `resize()` is the allocator's own reallocation.
+template <typename Resize>
+[[gnu::always_inline]] inline void* reallocate_with(void* block, std::size_t size,
+                                                    std::uint32_t site_bits, Resize resize) {
   const std::uint64_t start = raw(address_of(block));
   const OldBlock old = old_block(start);
   if (old.cell == nullptr) [[unlikely]] {
-    void* const made = g_next.realloc(block, size);
+    void* const made = resize();
     if (made != nullptr) insert(made, size, site_bits);
     return made;
   }
   const Cell old_cell = *old.cell;
   const FluxClaim claim(g_root, thread_pointer(), start, start + old.size);
   store_release(*old.cell, Cell{0});
-  void* const moved = g_next.realloc(block, size);
+  void* const moved = resize();
   if (moved != nullptr) [[likely]] {
     insert_again(moved, size, site_bits);
   } else if (size != 0) {
     store_release(*old.cell, old_cell);  // it failed, and nothing else of the record was touched
   }
   return moved;
+}
+
+[[gnu::noinline]] void* reallocate_for(void* block, std::size_t size, std::uint32_t site_bits) {
+  return reallocate_with(block, size, site_bits, [=] { return g_next.realloc(block, size); });
 }
 
 [[gnu::noinline]] void* reallocate_slowly(void* block, std::size_t size, const void* caller) {
@@ -166,6 +173,15 @@ void* reallocate(void* block, std::size_t size, const void* caller) {
   if (!holds(slot, caller)) [[unlikely]]
     return reallocate_slowly(block, size, caller);
   return reallocate_for(block, size, site_bits_of(load_acquire(slot.cells)));
+}
+
+std::uint64_t reallocate_by(OtherFunction resize, const std::array<std::uint64_t, 4>& arguments,
+                            std::size_t size, Call call) {
+  const auto [block, b, c, d] = arguments;
+  void* const old = reinterpret_cast<void*>(block);
+  return raw(address_of(reallocate_with(old, size, site_bits_for(call), [=] {
+    return reinterpret_cast<void*>(resize(block, b, c, d));
+  })));
 }
 
 }  // namespace allocs::allocators

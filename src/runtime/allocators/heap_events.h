@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,6 +27,11 @@ void freed_without_leaf(void* block);
 
 // The whole of realloc. To be jumped to.
 void* reallocate(void* block, std::size_t size, const void* caller);
+
+// The same for a function of another name: `resize(arguments...)` has the block as its first argument, and returns where it is then.
+using OtherFunction = std::uint64_t (*)(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t);
+std::uint64_t reallocate_by(OtherFunction resize, const std::array<std::uint64_t, 4>& arguments,
+                            std::size_t size, Call call);
 
 // The cache's slot for a call site; it may hold another's.
 [[gnu::always_inline]] inline const SiteSlot& slot_of(const void* caller) {

@@ -21,7 +21,8 @@ namespace allocs::index {
 // Context: hook.
 class FluxClaim {
  public:
-  FluxClaim(Root& root, std::uint64_t thread_pointer, std::uint64_t begin, std::uint64_t end)
+  [[gnu::always_inline]] FluxClaim(Root& root, std::uint64_t thread_pointer, std::uint64_t begin,
+                                   std::uint64_t end)
       : root_(root), slot_(claim(thread_pointer)) {
     if (slot_ == nullptr) {
       fetch_add(root_.flux_homeless, std::uint64_t{1});
@@ -32,7 +33,7 @@ class FluxClaim {
     store_release(slot_->begin, begin);
     step();
   }
-  ~FluxClaim() {
+  [[gnu::always_inline]] ~FluxClaim() {
     if (slot_ == nullptr) {
       fetch_add(root_.flux_homeless, ~std::uint64_t{0});
       return;
@@ -45,7 +46,7 @@ class FluxClaim {
   FluxClaim& operator=(const FluxClaim&) = delete;
 
  private:
-  FluxSlot* claim(std::uint64_t thread_pointer) {
+  [[gnu::always_inline]] FluxSlot* claim(std::uint64_t thread_pointer) {
     const auto first = static_cast<unsigned>((thread_pointer >> 12) * 0x9E3779B97F4A7C15u >> 58);
     if (take(first, thread_pointer)) [[likely]]
       return &root_.flux[first];
@@ -55,7 +56,7 @@ class FluxClaim {
     }
     return nullptr;
   }
-  bool take(unsigned number, std::uint64_t thread_pointer) {
+  [[gnu::always_inline]] bool take(unsigned number, std::uint64_t thread_pointer) {
     std::uint64_t free = 0;
     if (!compare_exchange(root_.flux[number].owner, free, thread_pointer)) return false;
     const std::uint64_t bit = std::uint64_t{1} << number;
@@ -64,7 +65,9 @@ class FluxClaim {
     }
     return true;
   }
-  void step() { store_release(slot_->sequence, load_relaxed(slot_->sequence) + 1); }
+  [[gnu::always_inline]] void step() {
+    store_release(slot_->sequence, load_relaxed(slot_->sequence) + 1);
+  }
 
   Root& root_;
   FluxSlot* slot_;

@@ -5,6 +5,7 @@
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
+#include "runtime/allocators/other_names.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/thread_recorder.h"
@@ -50,6 +51,7 @@ void find_other_functions() {
   g_root.initial_stack = address_of(arguments - 1);
   register_main_thread(arguments);
   refresh_modules();
+  watch_other_names();
   // The tables are true from here on.
 
   self::open(environment);

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/allocators/other_names.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "base/raw_syscall.h"
+#include "runtime/allocators/heap_events.h"
+#include "runtime/allocators/link_map_order.h"
+#include "runtime/index/tables.h"
+
+namespace allocs::allocators {
+
+namespace {
+
+// X(kind, name): how its arguments tell what it does.
+#define ALLOCS_OTHER_NAMES(X)    \
+  X(releases, dallocx)           \
+  X(releases, sdallocx)          \
+  X(allocates, mallocx)          \
+  X(resizes, rallocx)            \
+  X(releases, mi_free)           \
+  X(releases, mi_cfree)          \
+  X(releases, mi_free_size)      \
+  X(releases, mi_free_aligned)   \
+  X(releases, mi_free_size_aligned) \
+  X(allocates, mi_malloc)        \
+  X(allocates, mi_malloc_small)  \
+  X(allocates, mi_malloc_aligned) \
+  X(allocates, mi_zalloc)        \
+  X(allocates, mi_zalloc_small)  \
+  X(allocates, mi_zalloc_aligned) \
+  X(allocates, mi_new)           \
+  X(allocates, mi_new_nothrow)   \
+  X(allocates, mi_new_aligned)   \
+  X(allocates_several, mi_calloc) \
+  X(allocates_several, mi_mallocn) \
+  X(allocates_several, mi_calloc_aligned) \
+  X(resizes, mi_realloc)         \
+  X(resizes_or_releases, mi_reallocf) \
+  X(resizes, mi_rezalloc)        \
+  X(resizes, mi_realloc_aligned) \
+  X(resizes_to_several, mi_reallocn) \
+  X(resizes_to_several, mi_reallocarray) \
+  X(resizes_to_several, mi_recalloc) \
+  X(releases, tc_free)           \
+  X(releases, tc_cfree)          \
+  X(releases, tc_free_sized)     \
+  X(releases, tc_delete)         \
+  X(releases, tc_delete_sized)   \
+  X(releases, tc_deletearray)    \
+  X(releases, tc_deletearray_sized) \
+  X(allocates, tc_malloc)        \
+  X(allocates, tc_new)           \
+  X(allocates, tc_newarray)      \
+  X(allocates_several, tc_calloc) \
+  X(resizes, tc_realloc)
+
+enum Number : int {
+#define ALLOCS_OTHER_NUMBER(kind, name) k_##name,
+  ALLOCS_OTHER_NAMES(ALLOCS_OTHER_NUMBER) kCount
+};
+
+using Function = OtherFunction;
+constinit Function g_next_other[kCount] = {};
+
+template <int kNumber>
+std::uint64_t releases(std::uint64_t block, std::uint64_t b, std::uint64_t c, std::uint64_t d) {
+  freed(reinterpret_cast<void*>(block));
+  return g_next_other[kNumber](block, b, c, d);
+}
+template <int kNumber>
+std::uint64_t allocates(std::uint64_t size, std::uint64_t b, std::uint64_t c, std::uint64_t d) {
+  const std::uint64_t block = g_next_other[kNumber](size, b, c, d);
+  return raw(address_of(allocated(reinterpret_cast<void*>(block), size, this_call())));
+}
+template <int kNumber>
+std::uint64_t allocates_several(std::uint64_t count, std::uint64_t size, std::uint64_t c,
+                                std::uint64_t d) {
+  const std::uint64_t block = g_next_other[kNumber](count, size, c, d);
+  return raw(address_of(allocated(reinterpret_cast<void*>(block), count * size, this_call())));
+}
+template <int kNumber>
+std::uint64_t resizes(std::uint64_t block, std::uint64_t size, std::uint64_t c, std::uint64_t d) {
+  return reallocate_by(g_next_other[kNumber], {block, size, c, d}, size, this_call());
+}
+template <int kNumber>
+std::uint64_t resizes_or_releases(std::uint64_t block, std::uint64_t size, std::uint64_t c,
+                                  std::uint64_t d) {
+  const std::uint64_t moved = resizes<kNumber>(block, size, c, d);
+  if (moved == 0) freed(reinterpret_cast<void*>(block));
+  return moved;
+}
+template <int kNumber>
+std::uint64_t resizes_to_several(std::uint64_t block, std::uint64_t count, std::uint64_t size,
+                                 std::uint64_t d) {
+  return reallocate_by(g_next_other[kNumber], {block, count, size, d}, count * size, this_call());
+}
+
+struct Row {
+  SymbolName name;
+  Function own;
+};
+#define ALLOCS_OTHER_ROW(kind, name) {SymbolName(#name), kind<k_##name>},
+constexpr Row kRows[] = {ALLOCS_OTHER_NAMES(ALLOCS_OTHER_ROW)};
+
+// Where an object's relocations are, and what the loader has made read-only since.
+struct Relocations {
+  const ElfW(Rela) * begin = nullptr;
+  std::uint64_t size = 0;
+};
+struct Tables {
+  Relocations data{};
+  Relocations calls{};
+};
+
+template <typename T>
+const T* pointer_in(const link_map& object, std::uint64_t value) {
+  return reinterpret_cast<const T*>(value < object.l_addr ? value + object.l_addr : value);
+}
+
+Tables tables_of(const link_map& object) {
+  Tables tables;
+  for (const ElfW(Dyn)* entry = object.l_ld; entry->d_tag != DT_NULL; ++entry) {
+    switch (entry->d_tag) {
+      case DT_RELA:
+        tables.data.begin = pointer_in<ElfW(Rela)>(object, entry->d_un.d_ptr);
+        break;
+      case DT_RELASZ:
+        tables.data.size = entry->d_un.d_val;
+        break;
+      case DT_JMPREL:
+        tables.calls.begin = pointer_in<ElfW(Rela)>(object, entry->d_un.d_ptr);
+        break;
+      case DT_PLTRELSZ:
+        tables.calls.size = entry->d_un.d_val;
+        break;
+      default:
+        break;
+    }
+  }
+  return tables;
+}
+
+const Row* row_named(const DynamicSymbols& symbols, std::uint32_t symbol) {
+  const char* const name = symbols.name_of(symbol);
+  for (const Row& row : kRows) {
+    if (name != nullptr && row.name.text == name && g_next_other[&row - kRows] != nullptr)
+      return &row;
+  }
+  return nullptr;
+}
+
+// The object's segment of relocated data that is read-only now.
+AddressRange read_only_after_relocation(const link_map& object) {
+  const auto module =
+      index::module_at(TrustedMemory{}, g_root, address_of(static_cast<const void*>(object.l_ld)));
+  if (!module) return {};
+  const auto* const headers = reinterpret_cast<const ElfW(Phdr)*>(raw(module->phdrs));
+  for (std::uint32_t i = 0; i < module->phdr_count; ++i) {
+    if (headers[i].p_type != PT_GNU_RELRO) continue;
+    constexpr std::uint64_t kPage = 4096;
+    const std::uint64_t begin = object.l_addr + headers[i].p_vaddr;
+    return {Address{begin & ~(kPage - 1)}, Address{(begin + headers[i].p_memsz) & ~(kPage - 1)}};
+  }
+  return {};
+}
+
+void change_references(const link_map& object, Relocations relocations) {
+  const DynamicSymbols symbols(object);
+  const AddressRange read_only = read_only_after_relocation(object);
+  for (std::uint64_t i = 0; i < relocations.size / sizeof(ElfW(Rela)); ++i) {
+    const ElfW(Rela)& each = relocations.begin[i];
+    const std::uint64_t type = ELF64_R_TYPE(each.r_info);
+    const bool is_reference =
+        type == R_X86_64_GLOB_DAT || type == R_X86_64_JUMP_SLOT || type == R_X86_64_64;
+    if (!is_reference || each.r_addend != 0) continue;
+    const Row* const row = row_named(symbols, static_cast<std::uint32_t>(ELF64_R_SYM(each.r_info)));
+    if (row == nullptr) continue;
+    const std::uint64_t place = object.l_addr + each.r_offset;
+    const bool is_read_only = read_only.contains(Address{place});
+    const std::uint64_t pages = place & ~std::uint64_t{4095};
+    constexpr std::uint64_t kSize = 4096;
+    if (is_read_only &&
+        !raw_syscall(SYS_mprotect, pages, kSize, PROT_READ | PROT_WRITE).ok())
+      continue;
+    index::store_release(*reinterpret_cast<Function*>(place), row->own);
+    if (is_read_only) raw_syscall(SYS_mprotect, pages, kSize, PROT_READ);
+  }
+}
+
+}  // namespace
+
+void watch_other_names() {
+  const link_map* const self = our_object();
+  if (self == nullptr || g_root.malloc_kind != index::MallocKind::foreign) return;
+  const link_map* const owner = definer_of("malloc", self->l_next);
+  if (owner == nullptr) return;
+  const DynamicSymbols offered(*owner);
+  bool has_any = false;
+  for (const Row& row : kRows) {
+    g_next_other[&row - kRows] = reinterpret_cast<Function>(offered.address_of(row.name));
+    has_any |= g_next_other[&row - kRows] != nullptr;
+  }
+  if (!has_any) return;
+  for (const link_map* object = _r_debug.r_map; object != nullptr; object = object->l_next) {
+    if (object == self || object == owner) continue;
+    const Tables tables = tables_of(*object);
+    change_references(*object, tables.data);
+    change_references(*object, tables.calls);
+  }
+}
+
+}  // namespace allocs::allocators
