@@ -17,6 +17,7 @@ OBSERVE = QUERY + ["runtime/query"]
 MAY_INCLUDE = {
     "base": [],
     "elf": BASE,
+    "elf/write": ["base", "elf"],
     "types": ["base", "include"],
     "types/write": ["base", "types", "include"],
     "runt": ["base", "elf"],
@@ -30,10 +31,10 @@ MAY_INCLUDE = {
     "runtime/stand_in": ["base", "include"],
     "meta": ["base", "elf", "types", "types/write", "include"],
     "toolchain/toolsub": BASE,
-    "toolchain/allocscc": ["base", "toolchain/toolsub"],
+    "toolchain/allocscc": ["base", "elf/write", "toolchain/toolsub"],
     "toolchain/plugin": ["types/site_id.h", "types/site_list.h"],
     "clients": ["base", "include"],
-    "tools": ["base", "elf", "types", "types/write", "meta", "toolchain/toolsub", "clients",
+    "tools": ["base", "elf", "elf/write", "types", "types/write", "meta", "toolchain/toolsub", "clients",
               "runtime/index", "runtime/query", "runtime/metadata", "runt", "runt/remote",
               "include"],
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "elf/content_hash.h"
 #include "meta/call_frames.h"
 #include "meta/code_scan.h"
 #include "meta/dwarf_facts.h"
@@ -19,7 +20,19 @@ namespace allocs::meta {
 
 namespace {
 
-void identify(const ObjectFiles& files, types::ObjectModel& model) {
+// Embedding changes size and time, and so does strip. What is loaded stays.
+void identify_by_content(const ElfFile& object, types::ObjectModel& model) {
+  std::size_t size = 0;
+  const char* bytes = elf_rawfile(object.elf(), &size);
+  const elf::File file(reinterpret_cast<const std::byte*>(bytes), bytes == nullptr ? 0 : size);
+  if (const auto hash = elf::hash_of_loaded_content(file)) {
+    model.file_size = hash->low;
+    model.file_mtime_ns = hash->high;
+    model.flags |= types::kImageKnownByContent;
+  }
+}
+
+void identify(const ObjectFiles& files, const Options& options, types::ObjectModel& model) {
   std::error_code error;
   const std::filesystem::path real = std::filesystem::canonical(files.object->path(), error);
   model.object_path = error ? files.object->path() : real.string();
@@ -27,6 +40,7 @@ void identify(const ObjectFiles& files, types::ObjectModel& model) {
   model.build_id.assign(files.object->build_id().begin(), files.object->build_id().end());
   model.file_size = files.object->file_size();
   model.file_mtime_ns = files.object->file_mtime_ns();
+  if (options.for_embedding && model.build_id.empty()) identify_by_content(*files.object, model);
   if (files.has_symtab) model.flags |= types::kImageHasSymbolTable;
 }
 
@@ -63,7 +77,7 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   const ObjectFiles files = open_object_files(options.object, diag);
   if (files.object == nullptr) return {};
   types::ObjectModel model;
-  identify(files, model);
+  identify(files, options, model);
   lay_out(*files.object, model);
 
   CallFrames frames{files};

@@ -12,6 +12,8 @@ namespace allocs::meta {
 struct Options {
   std::filesystem::path object;
   std::filesystem::path output;  // the image
+  bool for_embedding =
+      false;  // it goes into the object itself, whose size and time it therefore does not know
 };
 
 inline constexpr int kExitOk = 0;

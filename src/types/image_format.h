@@ -58,6 +58,7 @@ struct TableEntry {
 enum ImageFlag : std::uint32_t {
   kImageHasDebugInformation = 1,  // DWARF was found and read
   kImageHasSymbolTable = 2,  // .symtab (of the object or its debug file) was read, not just .dynsym
+  kImageKnownByContent = 4,  // embedded in an object without a build-id: see file_size
 };
 
 struct ImageHeader {
@@ -70,10 +71,11 @@ struct ImageHeader {
   std::uint32_t build_id_size =
       0;  // 0: the object has none, and identity is file_size and file_mtime_ns
   std::array<std::uint8_t, 32> build_id{};
-  std::uint64_t file_size = 0;      // of the object
-  std::uint64_t file_mtime_ns = 0;  // of the object
-  StringRef object_path = 0;        // as it was when the image was made
-  StringRef debug_path = 0;         // the separate debug file that was used, if any
+  std::uint64_t file_size = 0;  // of the object; with kImageKnownByContent the low half of
+  std::uint64_t file_mtime_ns =
+      0;                      // elf::hash_of_loaded_content() of the object, and here the high half
+  StringRef object_path = 0;  // as it was when the image was made
+  StringRef debug_path = 0;   // the separate debug file that was used, if any
   std::array<TableEntry, kTableCount> tables{};
 };
 static_assert(sizeof(TableEntry) == 16);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/raw_syscall.h"
+#include "elf/content_hash.h"
 #include "elf/file.h"
 
 namespace allocs::metadata {
@@ -53,6 +54,13 @@ std::optional<types::Image> find_in_directories(const Places& places,
   return found;
 }
 
+bool has_content_of(const types::Image& image, const elf::File& object) {
+  const types::ImageHeader& header = image.header();
+  if (header.build_id_size != 0 || (header.flags & types::kImageKnownByContent) == 0) return false;
+  const auto hash = elf::hash_of_loaded_content(object);
+  return hash && header.file_size == hash->low && header.file_mtime_ns == hash->high;
+}
+
 std::optional<types::Image> open_embedded_image(const MappedFile& file,
                                                 const types::ObjectIdentity& identity,
                                                 Check check) {
@@ -60,7 +68,12 @@ std::optional<types::Image> open_embedded_image(const MappedFile& file,
   const auto section = object.find_section(".allocs");
   const std::byte* content = section ? object.content(*section) : nullptr;
   if (content == nullptr) return std::nullopt;
-  return open_image(content, section->sh_size, identity, check);
+  auto image = types::Image::open(content, section->sh_size);
+  if (!image) return std::nullopt;
+  const bool is_ours =
+      identity.build_id.empty() ? has_content_of(*image, object) : is_image_of(*image, identity);
+  if (is_ours && (check == Check::header || image->content_is_intact())) return image;
+  return std::nullopt;
 }
 
 // The pages that hold any of the bytes.
@@ -92,8 +105,8 @@ elf::BuildId build_id_of(const MappedFile& file) {
 bool is_image_of(const types::Image& image, const types::ObjectIdentity& identity) {
   if (!identity.build_id.empty()) return std::ranges::equal(image.build_id(), identity.build_id);
   const types::ImageHeader& header = image.header();
-  return header.build_id_size == 0 && header.file_size == identity.file_size &&
-         header.file_mtime_ns == identity.file_mtime_ns;
+  return header.build_id_size == 0 && (header.flags & types::kImageKnownByContent) == 0 &&
+         header.file_size == identity.file_size && header.file_mtime_ns == identity.file_mtime_ns;
 }
 
 std::optional<types::Image> find_image(const Places& places,

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "elf/write/put_section.h"
 #include "meta/build_metadata.h"
 #include "meta/object_file.h"
 #include "runtime/metadata/find_image.h"
@@ -77,7 +78,26 @@ void dump(const types::Image& image, bool json) {
 
 }  // namespace
 
+namespace {
+
+int embed(const MetaBuildOptions& options) {
+  meta::Diagnostics diag;
+  const std::vector<std::byte> image =
+      meta::build_image({.object = options.object, .output = {}, .for_embedding = true}, diag);
+  if (!image.empty()) {
+    const std::string problem =
+        elf::write::put_section(options.object, {.name = ".allocs", .content = image});
+    if (!problem.empty()) diag.error(problem, "name a file for the image with -o instead");
+  }
+  const bool failed = image.empty() || diag.has_errors();
+  if (!options.quiet || failed) print(diag);
+  return failed ? meta::kExitBadInput : meta::kExitOk;
+}
+
+}  // namespace
+
 int run_meta_build(const MetaBuildOptions& options) {
+  if (options.embed) return embed(options);
   meta::Diagnostics diag;
   const auto object = meta::ElfFile::open(options.object, diag);
   if (object == nullptr) {
@@ -139,8 +159,12 @@ void add_meta_commands(CLI::App& app, int& status) {
   CLI::App* build =
       group->add_subcommand("build", "Make the metadata image of a program or library");
   build->add_option("object", build_options->object, "The program or library")->required();
-  build->add_option("-o,--output", build_options->output,
-                    "The file to write, instead of one in the user's cache");
+  CLI::Option* output = build->add_option("-o,--output", build_options->output,
+                                          "The file to write, instead of one in the user's cache");
+  build
+      ->add_flag("--embed", build_options->embed,
+                 "Put it into the object itself, as section .allocs, which strip keeps")
+      ->excludes(output);
   build->add_flag("--no-cache", build_options->no_cache, "Make it even if the cache has it");
   build->add_flag("-q,--quiet", build_options->quiet, "Say nothing but errors");
   build->callback([build_options, &status] { status = run_meta_build(*build_options); });

@@ -11,6 +11,7 @@ struct MetaBuildOptions {
   std::filesystem::path object;
   std::filesystem::path output;  // empty: where the run time looks for it, in the user's cache
   bool no_cache = false;         // make it even if there is one already
+  bool embed = false;            // put it into the object, as section .allocs, and nowhere else
   bool quiet = false;
 };
 int run_meta_build(const MetaBuildOptions& options);

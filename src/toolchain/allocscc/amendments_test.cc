@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolchain/allocscc/amendments.h"
+
+#include <gtest/gtest.h>
+
+#include "toolchain/toolsub/response_file.h"
+
+namespace allocs::allocscc {
+namespace {
+
+using toolsub::CommandLine;
+
+CommandLine cc(std::string_view words) { return {toolsub::words_of_response_file(words), false}; }
+
+const Installation kInstalled{"/p/plugin.so", "/p/link.a", "/p/marker.o", "/p/allocs"};
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+std::string compiling(std::string_view words, bool is_clang) {
+  Compiler compiler;
+  compiler.is_clang = compiler.takes_plugin = is_clang;
+  return joined(words_for_compiling(cc(words), compiler, kInstalled));
+}
+
+std::string linking(std::string_view words) {
+  return joined(words_for_linking(amendment_of_link(cc(words), Compiler{}), kInstalled));
+}
+
+bool embeds(std::string_view words) { return amendment_of_link(cc(words), Compiler{}).embed; }
+
+constexpr const char* kPlugin = "-fplugin=/p/plugin.so -fpass-plugin=/p/plugin.so";
+
+TEST(Compiling, TypesAreDescribedAndThePluginRuns) {
+  EXPECT_EQ(compiling("-c a.c", true), std::string("-g ") + kPlugin);
+  EXPECT_EQ(compiling("-c -g3 a.c", true), kPlugin);
+  EXPECT_EQ(compiling("-c -g -g1 a.c", true), std::string("-g ") + kPlugin);
+  EXPECT_EQ(compiling("-c a.c", false), "-g -fno-optimize-sibling-calls");
+  EXPECT_EQ(compiling("-c -ggdb a.c", false), "-fno-optimize-sibling-calls");
+}
+
+TEST(Compiling, ThePluginStaysAwayFromHeadersAndProfiles) {
+  EXPECT_EQ(compiling("-x c-header a.h", true), "-g");
+  EXPECT_EQ(compiling("-g -c a.c -fprofile-sample-use=p", true), "");
+  EXPECT_EQ(compiling("-g -c a.c -fpseudo-probe-for-profiling", true), "");
+}
+
+TEST(Compiling, NothingIsAddedWhereNothingIsCompiled) {
+  EXPECT_EQ(compiling("-c a.s", true), "");
+  EXPECT_EQ(compiling("a.o -o p", true), "");
+}
+
+TEST(Linking, GetsABuildIdTheMarkAndTheQueryFunctions) {
+  EXPECT_EQ(linking("a.o"), "-Wl,--build-id -Xlinker /p/marker.o -Xlinker /p/link.a");
+  EXPECT_EQ(linking("-shared a.o -Wl,--build-id=none"), "-Xlinker /p/marker.o -Xlinker /p/link.a");
+}
+
+TEST(Linking, WithoutItsUsualLibrariesOrForAnotherMachineGetsNoFunctions) {
+  for (const char* words :
+       {"-static a.o", "-static-pie a.o", "-nostdlib a.o", "-nodefaultlibs a.o", "-m32 a.o",
+        "--target=aarch64-linux-gnu a.o", "-target arm a.o", "-ffreestanding a.c"}) {
+    EXPECT_EQ(linking(words), "-Wl,--build-id") << words;
+    EXPECT_TRUE(embeds(words)) << words;
+  }
+}
+
+TEST(Linking, IsLeftAloneWhereTheResultIsNoProgram) {
+  for (const char* words : {"-r a.o", "-Wl,-r a.o", "-T s.ld a.o", "-Wl,-T,s.ld a.o",
+                            "-Wl,--oformat=binary a.o", "-Ttext 0 a.o", "-c a.c"}) {
+    EXPECT_EQ(linking(words), "") << words;
+    EXPECT_FALSE(embeds(words)) << words;
+  }
+}
+
+}  // namespace
+}  // namespace allocs::allocscc

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolchain/allocscc/analysis.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+
+#include "elf/write/put_section.h"
+
+namespace allocs::allocscc {
+
+namespace {
+
+using toolsub::Argument;
+using toolsub::CommandLine;
+using toolsub::Language;
+using toolsub::Purpose;
+
+// Of the options that are not about the preprocessor, those that change what the source means to a front end, and that clang
+// has too. A name that ends in '=' begins a word; others are whole words.
+constexpr std::string_view kKept[] = {"-std=",
+                                      "--std=",
+                                      "-ansi",
+                                      "-pthread",
+                                      "-fopenmp",
+                                      "-O0",
+                                      "-O1",
+                                      "-O2",
+                                      "-O3",
+                                      "-Os",
+                                      "-Og",
+                                      "-O",
+                                      "-Ofast",
+                                      "-m32",
+                                      "-m64",
+                                      "-mx32",
+                                      "-march=",
+                                      "-mcmodel=",
+                                      "-mlong-double-64",
+                                      "-mlong-double-80",
+                                      "-mlong-double-128",
+                                      "-fPIC",
+                                      "-fpic",
+                                      "-fPIE",
+                                      "-fpie",
+                                      "-fno-pic",
+                                      "-fno-pie",
+                                      "-fsigned-char",
+                                      "-funsigned-char",
+                                      "-fno-signed-char",
+                                      "-fno-unsigned-char",
+                                      "-fshort-enums",
+                                      "-fshort-wchar",
+                                      "-fms-extensions",
+                                      "-fgnu89-inline",
+                                      "-fno-gnu89-inline",
+                                      "-fpermissive",
+                                      "-fchar8_t",
+                                      "-fno-char8_t",
+                                      "-ffreestanding",
+                                      "-fhosted",
+                                      "-fno-builtin",
+                                      "-fasm",
+                                      "-fno-asm",
+                                      "-fexceptions",
+                                      "-fno-exceptions",
+                                      "-frtti",
+                                      "-fno-rtti",
+                                      "-fsized-deallocation",
+                                      "-fno-sized-deallocation",
+                                      "-faligned-new",
+                                      "-fno-aligned-new",
+                                      "-fcoroutines",
+                                      "-fpack-struct",
+                                      "-fpack-struct=",
+                                      "-ftemplate-depth=",
+                                      "-fconstexpr-depth=",
+                                      "-fno-operator-names",
+                                      "-ffast-math",
+                                      "-ftrapping-math",
+                                      "-fno-trapping-math",
+                                      "-fdollars-in-identifiers"};
+
+// Instruction sets decide which intrinsics are declared.
+constexpr std::string_view kInstructionSets[] = {
+    "mmx",        "sse",      "ssse3", "avx",   "aes",    "pclmul",     "popcnt", "bmi",
+    "lzcnt",      "fma",      "f16c",  "movbe", "adx",    "sha",        "rdrnd",  "rdseed",
+    "xsave",      "fsgsbase", "cx16",  "sahf",  "vaes",   "vpclmulqdq", "gfni",   "prfchw",
+    "clflushopt", "clwb",     "crc32", "rtm",   "waitpkg"};
+
+bool names_instruction_set(std::string_view word) {
+  if (!word.starts_with("-m")) return false;
+  word.remove_prefix(2);
+  if (word.starts_with("no-")) word.remove_prefix(3);
+  return std::ranges::any_of(kInstructionSets,
+                             [&](std::string_view set) { return word.starts_with(set); });
+}
+
+bool is_kept(const Argument& option) {
+  const std::string_view word = option.words[0];
+  if (option.rule != nullptr && option.rule->purpose == Purpose::preprocess) return true;
+  if (option.rule != nullptr && option.rule->name == "--sysroot") return true;
+  if (names_instruction_set(word)) return true;
+  return std::ranges::any_of(kKept, [&](std::string_view name) {
+    return name.ends_with('=') ? word.starts_with(name) : word == name;
+  });
+}
+
+// -Wp,-DX,-U,Y: what the preprocessor is told that way. Options to make dependencies are not passed on.
+void keep_preprocessor_words(const std::string& list, std::vector<std::string>& words) {
+  std::size_t from = 0;
+  while (from <= list.size()) {
+    const std::size_t comma = std::min(list.find(',', from), list.size());
+    const std::string word = list.substr(from, comma - from);
+    if ((word.starts_with("-D") || word.starts_with("-U") || word.starts_with("-I")) &&
+        word.size() > 2)
+      words.push_back(word);
+    from = comma + 1;
+  }
+}
+
+bool is_slim_lto(const CommandLine& line) {
+  bool is_lto = false;
+  bool is_fat = false;
+  for (const Argument& argument : line.arguments()) {
+    const std::string_view word = argument.words[0];
+    if (argument.is_input) continue;
+    if (word == "-flto" || word.starts_with("-flto=")) is_lto = true;
+    if (word == "-fno-lto") is_lto = false;
+    if (word == "-ffat-lto-objects") is_fat = true;
+    if (word == "-fno-fat-lto-objects") is_fat = false;
+  }
+  return is_lto && !is_fat;
+}
+
+}  // namespace
+
+bool can_be_analysed(const CommandLine& line, const Argument& input) {
+  const bool has_types = input.language == Language::c || input.language == Language::cxx ||
+                         input.language == Language::preprocessed_c ||
+                         input.language == Language::preprocessed_cxx;
+  return has_types && input.value != "-" && !is_slim_lto(line);
+}
+
+std::vector<std::string> words_to_analyse(const CommandLine& line, const Argument& input,
+                                          const Installation& installation,
+                                          const std::string& list) {
+  std::vector<std::string> words{"-fsyntax-only", "-w", "-Qunused-arguments"};
+  for (const Argument& option : line.arguments()) {
+    if (option.is_input) continue;
+    if (is_kept(option)) {
+      words.insert(words.end(), option.words.begin(), option.words.end());
+    } else if (option.rule != nullptr && option.rule->name == "-Wp,") {
+      keep_preprocessor_words(option.value, words);
+    }
+  }
+  for (const std::string& word :
+       {"-fplugin=" + installation.plugin, std::string("-Xclang"),
+        std::string("-plugin-arg-allocs"), std::string("-Xclang"), "list=" + list,
+        std::string("-x"), std::string(toolsub::name_of(input.language))})
+    words.push_back(word);
+  words.push_back(input.value.starts_with('-') ? "./" + input.value : input.value);
+  return words;
+}
+
+Analysis::Analysis(const std::string& clang, const CommandLine& line, const Argument& input,
+                   const Installation& installation, ScratchFiles& scratch)
+    : list_(scratch.create(".sites")) {
+  if (list_.empty()) return;
+  toolsub::Command command{clang, {clang}};
+  const std::vector<std::string> words = words_to_analyse(line, input, installation, list_);
+  command.words.insert(command.words.end(), words.begin(), words.end());
+  int error = 0;
+  process_ = toolsub::Process::start(command, toolsub::Output::discarded, error);
+}
+
+std::string Analysis::finish(const std::string& object) {
+  if (!process_.is_started())
+    return object + ": clang could not be started, so its sites are not known";
+  if (!process_.wait().is_success())
+    return object + ": clang does not understand the source, so its sites are not known";
+  std::ifstream file(list_, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (text.empty()) return {};
+  return elf::write::put_section(
+      object, {.name = ".allocs.sites", .content = std::as_bytes(std::span(text)), .alignment = 1});
+}
+
+}  // namespace allocs::allocscc
