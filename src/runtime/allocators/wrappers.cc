@@ -3,6 +3,7 @@
 
 #include "elf/eh_frame.h"
 #include "runtime/allocators/dynamic_symbols.h"
+#include "runtime/allocators/module_frames.h"
 #include "runtime/allocators/operators.h"
 #include "runtime/index/word.h"
 
@@ -35,18 +36,6 @@ bool is_in_known_function(Address call, ModuleRecord& module) {
   }
   store_relaxed(module.has_wrappers, static_cast<std::uint32_t>(has));
   return false;
-}
-
-elf::EhFrame eh_frame_of(const ModuleRecord& module) {
-  const auto* const headers = reinterpret_cast<const ElfW(Phdr)*>(raw(module.phdrs));
-  for (std::uint32_t i = 0; i < module.phdr_count; ++i) {
-    const Address begin{module.bias + headers[i].p_vaddr};
-    const AddressRange segment{begin, begin + headers[i].p_filesz};
-    if (headers[i].p_type == PT_LOAD && segment.contains(module.eh_frame_hdr)) {
-      return {.header = module.eh_frame_hdr, .bounds = segment};
-    }
-  }
-  return {};
 }
 
 }  // namespace

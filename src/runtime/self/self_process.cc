@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/self/self_process.h"
 
+#include "runtime/allocators/module_frames.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/index/find_block.h"
 #include "runtime/query/initial_stack.h"
@@ -29,7 +30,7 @@ constexpr std::uint64_t kUsualStackLimit = 8u << 20;
 class CallerWalk {
  public:
   CallerWalk(const runt::StackMemory& stack, const runt::Registers& start, AddressRange own_code)
-      : rules_(trusted_, loader_frames_),
+      : rules_(trusted_, known_frames_),
         walk_(stack, rules_, g_rules, start),
         own_code_(own_code) {}
 
@@ -42,9 +43,9 @@ class CallerWalk {
 
  private:
   TrustedMemory trusted_;
-  runt::self::LoaderEhFrames loader_frames_;
-  runt::MemoryRules<TrustedMemory, runt::self::LoaderEhFrames> rules_;
-  runt::CachedWalk<runt::StackMemory, runt::MemoryRules<TrustedMemory, runt::self::LoaderEhFrames>>
+  allocators::KnownEhFrames known_frames_;
+  runt::MemoryRules<TrustedMemory, allocators::KnownEhFrames> rules_;
+  runt::CachedWalk<runt::StackMemory, runt::MemoryRules<TrustedMemory, allocators::KnownEhFrames>>
       walk_;
   AddressRange own_code_;
 };
