@@ -22,7 +22,8 @@ elf::EhFrame eh_frame_of(const index::ModuleRecord& module) {
 }
 
 std::optional<elf::EhFrame> KnownEhFrames::eh_frame_of(Address pc) const {
-  if (runt::self::LoaderEhFrames::is_available()) return runt::self::LoaderEhFrames{}.eh_frame_of(pc);
+  if (runt::self::LoaderEhFrames::is_available())
+    return runt::self::LoaderEhFrames{}.eh_frame_of(pc);
   const auto module = index::module_at(TrustedMemory{}, g_root, pc);
   if (!module || module->eh_frame_hdr == Address{}) return std::nullopt;
   const elf::EhFrame found = allocators::eh_frame_of(*module);

@@ -14,46 +14,46 @@ namespace allocs::allocators {
 namespace {
 
 // X(kind, name): how its arguments tell what it does.
-#define ALLOCS_OTHER_NAMES(X)    \
-  X(releases, dallocx)           \
-  X(releases, sdallocx)          \
-  X(allocates, mallocx)          \
-  X(resizes, rallocx)            \
-  X(releases, mi_free)           \
-  X(releases, mi_cfree)          \
-  X(releases, mi_free_size)      \
-  X(releases, mi_free_aligned)   \
-  X(releases, mi_free_size_aligned) \
-  X(allocates, mi_malloc)        \
-  X(allocates, mi_malloc_small)  \
-  X(allocates, mi_malloc_aligned) \
-  X(allocates, mi_zalloc)        \
-  X(allocates, mi_zalloc_small)  \
-  X(allocates, mi_zalloc_aligned) \
-  X(allocates, mi_new)           \
-  X(allocates, mi_new_nothrow)   \
-  X(allocates, mi_new_aligned)   \
-  X(allocates_several, mi_calloc) \
-  X(allocates_several, mi_mallocn) \
+#define ALLOCS_OTHER_NAMES(X)             \
+  X(releases, dallocx)                    \
+  X(releases, sdallocx)                   \
+  X(allocates, mallocx)                   \
+  X(resizes, rallocx)                     \
+  X(releases, mi_free)                    \
+  X(releases, mi_cfree)                   \
+  X(releases, mi_free_size)               \
+  X(releases, mi_free_aligned)            \
+  X(releases, mi_free_size_aligned)       \
+  X(allocates, mi_malloc)                 \
+  X(allocates, mi_malloc_small)           \
+  X(allocates, mi_malloc_aligned)         \
+  X(allocates, mi_zalloc)                 \
+  X(allocates, mi_zalloc_small)           \
+  X(allocates, mi_zalloc_aligned)         \
+  X(allocates, mi_new)                    \
+  X(allocates, mi_new_nothrow)            \
+  X(allocates, mi_new_aligned)            \
+  X(allocates_several, mi_calloc)         \
+  X(allocates_several, mi_mallocn)        \
   X(allocates_several, mi_calloc_aligned) \
-  X(resizes, mi_realloc)         \
-  X(resizes_or_releases, mi_reallocf) \
-  X(resizes, mi_rezalloc)        \
-  X(resizes, mi_realloc_aligned) \
-  X(resizes_to_several, mi_reallocn) \
-  X(resizes_to_several, mi_reallocarray) \
-  X(resizes_to_several, mi_recalloc) \
-  X(releases, tc_free)           \
-  X(releases, tc_cfree)          \
-  X(releases, tc_free_sized)     \
-  X(releases, tc_delete)         \
-  X(releases, tc_delete_sized)   \
-  X(releases, tc_deletearray)    \
-  X(releases, tc_deletearray_sized) \
-  X(allocates, tc_malloc)        \
-  X(allocates, tc_new)           \
-  X(allocates, tc_newarray)      \
-  X(allocates_several, tc_calloc) \
+  X(resizes, mi_realloc)                  \
+  X(resizes_or_releases, mi_reallocf)     \
+  X(resizes, mi_rezalloc)                 \
+  X(resizes, mi_realloc_aligned)          \
+  X(resizes_to_several, mi_reallocn)      \
+  X(resizes_to_several, mi_reallocarray)  \
+  X(resizes_to_several, mi_recalloc)      \
+  X(releases, tc_free)                    \
+  X(releases, tc_cfree)                   \
+  X(releases, tc_free_sized)              \
+  X(releases, tc_delete)                  \
+  X(releases, tc_delete_sized)            \
+  X(releases, tc_deletearray)             \
+  X(releases, tc_deletearray_sized)       \
+  X(allocates, tc_malloc)                 \
+  X(allocates, tc_new)                    \
+  X(allocates, tc_newarray)               \
+  X(allocates_several, tc_calloc)         \
   X(resizes, tc_realloc)
 
 enum Number : int {
@@ -181,8 +181,7 @@ void change_references(const link_map& object, Relocations relocations) {
     const bool is_read_only = read_only.contains(Address{place});
     const std::uint64_t pages = place & ~std::uint64_t{4095};
     constexpr std::uint64_t kSize = 4096;
-    if (is_read_only &&
-        !raw_syscall(SYS_mprotect, pages, kSize, PROT_READ | PROT_WRITE).ok())
+    if (is_read_only && !raw_syscall(SYS_mprotect, pages, kSize, PROT_READ | PROT_WRITE).ok())
       continue;
     index::store_release(*reinterpret_cast<Function*>(place), row->own);
     if (is_read_only) raw_syscall(SYS_mprotect, pages, kSize, PROT_READ);

@@ -15,6 +15,7 @@
 #include "meta/object_file.h"
 #include "runtime/metadata/find_image.h"
 #include "tools/allocs/image_provider.h"
+#include "tools/allocs/meta_all_command.h"
 #include "tools/allocs/meta_dump.h"
 #include "types/image_path.h"
 #include "types/write/image_writer.h"
@@ -168,6 +169,8 @@ void add_meta_commands(CLI::App& app, int& status) {
   build->add_flag("--no-cache", build_options->no_cache, "Make it even if the cache has it");
   build->add_flag("-q,--quiet", build_options->quiet, "Say nothing but errors");
   build->callback([build_options, &status] { status = run_meta_build(*build_options); });
+
+  add_meta_all_command(*group, status);
 
   auto dump_options = std::make_shared<MetaDumpOptions>();
   CLI::App* dump = group->add_subcommand("dump", "Print what an image says");
