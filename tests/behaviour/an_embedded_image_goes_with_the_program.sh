@@ -20,6 +20,9 @@ for compiler in $(each_compiler); do
     answers ./typed
     objcopy typed copied && answers ./copied
     strip typed && answers ./typed
+    allocscc --allocs-cc="$compiler" -s -I"$ALLOCS_PREFIX/include" -o typed "$SEED/typed.c" -Wl,--build-id=$id
+    answers ./typed
+    [ -z "$(readelf -SW typed | grep -e '\.debug_' -e '\.symtab')" ] || fail "-s leaves something over"
     strip --strip-all copied && answers ./copied
   done
 done

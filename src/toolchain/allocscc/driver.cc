@@ -16,6 +16,8 @@
 #include "toolchain/allocscc/amendments.h"
 #include "toolchain/allocscc/analysis.h"
 #include "toolchain/allocscc/scratch_files.h"
+#include "toolchain/allocscc/stripping.h"
+#include "toolchain/toolsub/find_program.h"
 #include "toolchain/toolsub/phases.h"
 #include "toolchain/toolsub/response_file.h"
 
@@ -83,11 +85,13 @@ bool is_interrupted(Ending& ending) {
   return true;
 }
 
-void embed_image(const Job& job, const std::string& output) {
+bool is_regular_file(const std::string& path) {
   struct stat status;
-  if (job.installation.tool.empty() || ::stat(output.c_str(), &status) != 0 ||
-      !S_ISREG(status.st_mode))
-    return;
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+void embed_image(const Job& job, const std::string& output) {
+  if (job.installation.tool.empty() || !is_regular_file(output)) return;
   const std::string path = output.starts_with('-') ? "./" + output : output;
   const toolsub::Command command{job.installation.tool,
                                  {"allocs", "meta", "build", "--embed", "--quiet", path}};
@@ -96,6 +100,16 @@ void embed_image(const Job& job, const std::string& output) {
   const Ending ending =
       toolsub::run(command, job.settings.is_verbose ? Output::shared : Output::discarded, error);
   if (!ending.is_success()) say(job, output + ": has no image");
+}
+
+void strip_output(const Job& job, const std::string& strip, const std::string& option,
+                  const std::string& output) {
+  const std::string path = output.starts_with('-') ? "./" + output : output;
+  const toolsub::Command command{strip, {"strip", option, path}};
+  say(job, text_of(command));
+  int error = 0;
+  if (!toolsub::run(command, Output::discarded, error).is_success())
+    say(job, output + ": is not stripped");
 }
 
 Words fitting(Words words, ScratchFiles& scratch) {
@@ -177,6 +191,31 @@ bool lacks_inputs(const CommandLine& line) {
   });
 }
 
+Ending link(const Job& job, const LinkAmendment& amendment, const Words& to_compile,
+            const std::string& clang) {
+  const Words to_link = words_for_linking(amendment, job.installation);
+  const std::string output = job.line.products()[0].path;
+  const bool is_split = wants_analysis(job, clang) && toolsub::can_be_split(job.line);
+  Ending ending = is_split ? compile_apart_and_link(job, clang, to_compile, to_link)
+                           : run_compiler(job, with(job.line, to_compile, to_link));
+  if (ending.is_success() && !is_interrupted(ending) && amendment.embed) embed_image(job, output);
+  return ending;
+}
+
+// The same with the options to strip taken out of the command line, and then stripped.
+Ending link_and_strip(const Job& job, const LinkAmendment& amendment, const Words& to_compile,
+                      const std::string& clang, const DeferredStrip& deferred,
+                      const std::string& strip) {
+  const CommandLine line(deferred.words, job.line.is_cxx_driver());
+  Ending ending =
+      link({job.settings, job.compiler, job.installation, line}, amendment, to_compile, clang);
+  if (ending.is_success() && !is_interrupted(ending)) {
+    const std::string output = line.products()[0].path;
+    if (is_regular_file(output)) strip_output(job, strip, deferred.option, output);
+  }
+  return ending;
+}
+
 }  // namespace
 
 Ending drive(const Job& job) {
@@ -186,24 +225,22 @@ Ending drive(const Job& job) {
 
   const Words to_compile = words_for_compiling(job.line, job.compiler, job.installation);
   const LinkAmendment amendment = amendment_of_link(job.line, job.compiler);
-  const Words to_link = words_for_linking(amendment, job.installation);
-  const std::vector<Product> products = job.line.products();
   const std::string clang = job.compiler.is_clang ? "" : find_analyser();
-  const bool analyses = wants_analysis(job, clang) && !job.line.only_shows_commands();
   // Nothing has been run so far, and what is to be run is known.
 
   const toolsub::SignalGuard guard;
-  if (work == Work::objects && analyses)
-    return compile_and_analyse(job, clang, with(job.line, to_compile), products);
-  if (work != Work::link || job.line.only_shows_commands())
-    return become_compiler(job, with(job.line, to_compile, to_link));
+  if (job.line.only_shows_commands())
+    return become_compiler(
+        job, with(job.line, to_compile, words_for_linking(amendment, job.installation)));
+  if (work == Work::objects && wants_analysis(job, clang))
+    return compile_and_analyse(job, clang, with(job.line, to_compile), job.line.products());
+  if (work != Work::link) return become_compiler(job, with(job.line, to_compile));
 
-  Ending ending = analyses && toolsub::can_be_split(job.line)
-                      ? compile_apart_and_link(job, clang, to_compile, to_link)
-                      : run_compiler(job, with(job.line, to_compile, to_link));
-  if (ending.is_success() && !is_interrupted(ending) && amendment.embed)
-    embed_image(job, products[0].path);
-  return ending;
+  const auto deferred = defer_strip(job.line);
+  const std::string strip = deferred ? toolsub::find_program("strip") : "";
+  if (strip.empty() || !amendment.embed || job.installation.tool.empty())
+    return link(job, amendment, to_compile, clang);
+  return link_and_strip(job, amendment, to_compile, clang, *deferred, strip);
 }
 
 }  // namespace allocs::allocscc

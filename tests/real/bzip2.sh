@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+build() {
+  make -j2 bzip2 bzip2recover CC="$CC" 2>&1
+}
+own_tests() {
+  make test CC="$CC" 2>&1
+}
+workload() {
+  for level in 1 9; do
+    guest ./bzip2 -k -c -$level huffman.c > a.bz2 && guest ./bzip2 -d -c a.bz2 > a.c && cmp a.c huffman.c || return 1
+  done
+}
