@@ -19,7 +19,7 @@ struct share {
 static struct share all, left;
 static atomic_int is_over;
 
-static void add(struct share *to, const struct alloc_info *block) {
+static void add(struct share* to, const struct alloc_info* block) {
   const int typed = block->type != NULL;
   atomic_fetch_add(&to->blocks, 1);
   atomic_fetch_add(&to->bytes, block->size);
@@ -29,50 +29,52 @@ static void add(struct share *to, const struct alloc_info *block) {
   }
 }
 
-static void count(const void *block) {
+static void count(const void* block) {
   static __thread int is_counting;
   struct alloc_info info;
   if (block == NULL || is_over || is_counting) return;
   is_counting = 1;
-  if (alloc_query(block, 0, &info) == ALLOC_OK && info.allocator == &__default_lib_malloc_allocator &&
-      info.base == block)
+  if (alloc_query(block, 0, &info) == ALLOC_OK &&
+      info.allocator == &__default_lib_malloc_allocator && info.base == block)
     add(&all, &info);
   is_counting = 0;
 }
 
 // The call that follows must be a jump: liballocs takes the return address for the site.
-#define NEXT(name) ((__typeof__(&name))(next_##name ? next_##name : (next_##name = dlsym(RTLD_NEXT, #name))))
+#define NEXT(name) \
+  ((__typeof__(&name))(next_##name ? next_##name : (next_##name = dlsym(RTLD_NEXT, #name))))
 static void *next_free, *next_realloc;
 
-void free(void *block) {
+void free(void* block) {
   count(block);
   NEXT(free)(block);
 }
-void *realloc(void *block, size_t size) {
+void* realloc(void* block, size_t size) {
   count(block);
   return NEXT(realloc)(block, size);
 }
 
 // C++: all forms of delete, by their mangled names.
-#define DELETE(name, parameters, arguments)                         \
-  void name parameters;                                             \
-  static void *next_##name;                                         \
-  void name parameters {                                            \
-    count(block);                                                   \
-    NEXT(name) arguments;                                           \
+#define DELETE(name, parameters, arguments) \
+  void name parameters;                     \
+  static void* next_##name;                 \
+  void name parameters {                    \
+    count(block);                           \
+    NEXT(name) arguments;                   \
   }
-DELETE(_ZdlPv, (void *block), (block))
-DELETE(_ZdaPv, (void *block), (block))
-DELETE(_ZdlPvm, (void *block, size_t size), (block, size))
-DELETE(_ZdaPvm, (void *block, size_t size), (block, size))
+DELETE(_ZdlPv, (void* block), (block))
+DELETE(_ZdaPv, (void* block), (block))
+DELETE(_ZdlPvm, (void* block, size_t size), (block, size))
+DELETE(_ZdaPvm, (void* block, size_t size), (block, size))
 
-static void count_left(char *from, char *end) {
+static void count_left(char* from, char* end) {
   struct alloc_info info;
   while (from < end) {
-    if (alloc_query(from, 0, &info) == ALLOC_OK && info.allocator == &__default_lib_malloc_allocator) {
+    if (alloc_query(from, 0, &info) == ALLOC_OK &&
+        info.allocator == &__default_lib_malloc_allocator) {
       add(&left, &info);
       add(&all, &info);
-      const char *next = (const char *)info.base + info.size;
+      const char* next = (const char*)info.base + info.size;
       if (next > from) from += (next - from) & ~15L;
     }
     from += 16;
@@ -81,17 +83,17 @@ static void count_left(char *from, char *end) {
 
 __attribute__((destructor)) static void report(void) {
   is_over = 1;
-  const char *file = getenv("TYPED_SHARE");
+  const char* file = getenv("TYPED_SHARE");
   char line[512];
-  FILE *maps = fopen("/proc/self/maps", "re");
+  FILE* maps = fopen("/proc/self/maps", "re");
   while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
     unsigned long from, end;
     char mode[5], name[256] = "";
-    if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %255s", &from, &end, mode, name) >= 3 && mode[0] == 'r' && mode[1] == 'w' &&
-        (name[0] == '\0' || strcmp(name, "[heap]") == 0))
-      count_left((char *)from, (char *)end);
+    if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %255s", &from, &end, mode, name) >= 3 &&
+        mode[0] == 'r' && mode[1] == 'w' && (name[0] == '\0' || strcmp(name, "[heap]") == 0))
+      count_left((char*)from, (char*)end);
   }
   const int fd = file == NULL ? -1 : open(file, O_WRONLY | O_APPEND | O_CREAT, 0666);
-  dprintf(fd, "%lu %lu %lu %lu %lu %lu %lu %lu\n", all.blocks, all.typed_blocks, all.bytes, all.typed_bytes, left.blocks,
-          left.typed_blocks, left.bytes, left.typed_bytes);
+  dprintf(fd, "%lu %lu %lu %lu %lu %lu %lu %lu\n", all.blocks, all.typed_blocks, all.bytes,
+          all.typed_bytes, left.blocks, left.typed_blocks, left.bytes, left.typed_bytes);
 }

@@ -10,4 +10,15 @@
 	.asciz	"liballocs"
 	.balign	4
 	.long	1
+	/* The linker gives a program only those properties that all its objects have: this one has no code to break IBT and SHSTK. */
+	.section .note.gnu.property, "a", @note
+	.balign	8
+	.long	4	/* bytes of the owner */
+	.long	16	/* bytes of the descriptor */
+	.long	5	/* NT_GNU_PROPERTY_TYPE_0 */
+	.asciz	"GNU"
+	.long	0xc0000002	/* GNU_PROPERTY_X86_FEATURE_1_AND */
+	.long	4
+	.long	3
+	.long	0
 	.section .note.GNU-stack, "", @progbits

@@ -145,6 +145,12 @@ Ending compile_and_analyse(const Job& job, const std::string& clang, const Words
   return ending;
 }
 
+Words with(const CommandLine& line, const Words& first, const Words& second = {}) {
+  Words words = first;
+  words.insert(words.end(), second.begin(), second.end());
+  return toolsub::with_words_at_end(line.words(), words);
+}
+
 Ending compile_apart_and_link(const Job& job, const std::string& clang, const Words& to_compile,
                               const Words& to_link) {
   ScratchFiles objects;
@@ -154,6 +160,7 @@ Ending compile_apart_and_link(const Job& job, const std::string& clang, const Wo
     const Argument& argument = job.line.arguments()[i];
     if (!argument.is_input || !toolsub::is_compiled(argument.language)) continue;
     const std::string object = objects.create(".o");
+    if (object.empty()) return run_compiler(job, with(job.line, to_compile, to_link));
     object_of[i] = object;
     Words words = toolsub::words_to_compile(job.line, i, object);
     words.insert(words.end(), to_compile.begin(), to_compile.end());
@@ -175,12 +182,6 @@ bool wants_analysis(const Job& job, const std::string& clang) {
     if (argument.is_input && can_be_analysed(job.line, argument)) return true;
   }
   return false;
-}
-
-Words with(const CommandLine& line, const Words& first, const Words& second = {}) {
-  Words words = first;
-  words.insert(words.end(), second.begin(), second.end());
-  return toolsub::with_words_at_end(line.words(), words);
 }
 
 // Then the compiler fails; with words of ours it might say other things on the way.

@@ -80,8 +80,7 @@ class Builders {
     char tool[] = "allocs", meta[] = "meta", build[] = "build", quiet[] = "-q", end[] = "--";
     char* arguments[] = {tool, meta, build, quiet, end, name.data(), nullptr};
     pid_t child = 0;
-    const int error =
-        posix_spawn(&child, "/proc/self/exe", &actions, nullptr, arguments, environ);
+    const int error = posix_spawn(&child, "/proc/self/exe", &actions, nullptr, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) {
       outcome_.failed.push_back(object);
@@ -147,7 +146,10 @@ int make_all(const AllOptions& options) {
   std::vector<fs::path> objects;
   for (const std::string& name : options.what) {
     if (add_objects(name, objects)) continue;
-    fmt::print(stderr, "allocs: {}: no process, program, library or directory with objects that can be read\n", name);
+    fmt::print(
+        stderr,
+        "allocs: {}: no process, program, library or directory with objects that can be read\n",
+        name);
     return 2;
   }
   if (options.system) objects = objects_below(system_directories());
@@ -156,12 +158,15 @@ int make_all(const AllOptions& options) {
     return 2;
   }
   if (options.shared && !use_shared_directory()) {
-    fmt::print(stderr, "allocs: {}: cannot be written; --shared is for root\n", types::kSystemImages);
+    fmt::print(stderr, "allocs: {}: cannot be written; --shared is for root\n",
+               types::kSystemImages);
     return 2;
   }
   std::ranges::sort(objects);
   objects.erase(std::unique(objects.begin(), objects.end()), objects.end());
-  const auto middle = objects.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(getpid()) * 7919 % objects.size());
+  const auto middle =
+      objects.begin() +
+      static_cast<std::ptrdiff_t>(static_cast<std::size_t>(getpid()) * 7919 % objects.size());
   std::rotate(objects.begin(), middle, objects.end());
 
   Builders builders(options, objects.size());
@@ -171,7 +176,8 @@ int make_all(const AllOptions& options) {
   if (options.shared) let_everybody_read(types::kSystemImages);
   if (!options.quiet) fmt::print("{} of {} objects have metadata\n", outcome.made, objects.size());
   for (const fs::path& object : outcome.failed)
-    fmt::print(stderr, "{}: no metadata could be made; allocs meta build {} says why\n", object.string(), object.string());
+    fmt::print(stderr, "{}: no metadata could be made; allocs meta build {} says why\n",
+               object.string(), object.string());
   return outcome.failed.empty() ? 0 : 1;
 }
 
@@ -179,11 +185,14 @@ int make_all(const AllOptions& options) {
 
 void add_meta_all_command(CLI::App& group, int& status) {
   auto options = std::make_shared<AllOptions>();
-  CLI::App* all = group.add_subcommand("all", "Make the metadata of all objects of processes, programs, directories or the system");
+  CLI::App* all = group.add_subcommand(
+      "all", "Make the metadata of all objects of processes, programs, directories or the system");
   all->add_option("what", options->what, "Process ids, programs, libraries, directories");
-  all->add_flag("--system", options->system, "All programs and libraries in the system's directories");
+  all->add_flag("--system", options->system,
+                "All programs and libraries in the system's directories");
   all->add_flag("--shared", options->shared, "Keep the images for all users (as root)");
-  all->add_option("-j,--jobs", options->jobs, "Objects at a time; default: as many as processors")->check(CLI::Range(1u, 1024u));
+  all->add_option("-j,--jobs", options->jobs, "Objects at a time; default: as many as processors")
+      ->check(CLI::Range(1u, 1024u));
   all->add_flag("-q,--quiet", options->quiet, "Say nothing but errors");
   all->callback([options, &status] { status = make_all(*options); });
 }
