@@ -6,6 +6,7 @@
 
 #include "meta/call_frames.h"
 #include "meta/die_stream.h"
+#include "meta/locations.h"
 #include "meta/range_lists.h"
 #include "types/write/object_model.h"
 #include "types/write/source_types.h"
@@ -45,12 +46,22 @@ struct VariableDraft {
   // no such.
   std::uint32_t first_whole_piece = 0;
   std::uint32_t whole_piece_count = 0;
+  // Of an array whose length is known at run time only: what gives the counts, in DwarfFacts::counts.
+  std::uint32_t first_count = 0;
+  std::uint32_t count_count = 0;
+};
+
+// One element count of such an array, as pieces of kind `value`.
+struct CountDraft {
+  std::uint32_t first_piece = 0;
+  std::uint32_t piece_count = 0;
 };
 
 struct FunctionDraft {
   EntityIndex entity = kNoEntity;
   types::StringRef unit = 0;
   std::uint64_t entry = 0;
+  Place frame_base;
   // Variables move about, live in registers or are inlined: a slot of the frame may then serve others out of its scope.
   bool is_optimised = false;
   std::uint32_t first_range = 0;
@@ -81,7 +92,10 @@ struct DwarfFacts {
   std::vector<FunctionDraft> functions;
   std::vector<PcRange> ranges;
   std::vector<VariableDraft> variables;
-  std::vector<types::LocationPiece> pieces;
+  std::vector<types::LocationPiece>
+      pieces;  // of `computed` and `value` ones the value is an offset in `expressions`
+  std::vector<CountDraft> counts;
+  ExpressionPool expressions;
   // Parents before what is inlined in them. Kept only if the object has a site list, which is what they are for.
   std::vector<CodeScope> scopes;
   std::vector<PcRange> scope_ranges;

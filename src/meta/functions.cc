@@ -5,6 +5,7 @@
 
 namespace allocs::meta {
 
+using types::LocationKind;
 using types::StringRef;
 
 namespace {
@@ -47,6 +48,7 @@ class SlotUse {
  public:
   void add(std::uint32_t variable, std::span<const types::LocationPiece> pieces,
            std::uint64_t size) {
+    if (size == types::kUnknownSize) return;
     for (const types::LocationPiece& piece : pieces) {
       if (piece.kind != types::LocationKind::memory) continue;
       const FrameExtent extent{variable, piece.value,
@@ -105,7 +107,21 @@ void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex
     }
     return slots;
   };
+  // Pieces refer to expressions by where these are in the image.
+  const auto first_expression = static_cast<std::int64_t>(model.locations.size());
+  const std::vector<std::byte>& expressions = facts.expressions.bytes();
+  model.locations.insert(model.locations.end(), expressions.begin(), expressions.end());
   std::vector<types::LocationPiece> inside;
+  const auto put_inside = [&](std::span<const types::LocationPiece> pieces, PcRange range) {
+    inside.clear();
+    for (types::LocationPiece at : pieces) {
+      at.low = std::max(at.low, range.low);
+      at.high = std::min(at.high, range.high);
+      if (at.kind == LocationKind::computed || at.kind == LocationKind::value)
+        at.value += first_expression;
+      if (at.low < at.high) inside.push_back(at);
+    }
+  };
   for (const CodePiece& piece : code_pieces(facts)) {
     const FunctionDraft& draft = facts.functions[piece.function];
     const Entity& entity = facts.entities[draft.entity];
@@ -124,12 +140,7 @@ void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex
       const std::span pieces = std::span{facts.pieces}.subspan(
           is_whole ? variable.first_whole_piece : variable.first_piece,
           is_whole ? variable.whole_piece_count : variable.piece_count);
-      inside.clear();
-      for (types::LocationPiece at : pieces) {
-        at.low = std::max(at.low, piece.range.low);
-        at.high = std::min(at.high, piece.range.high);
-        if (at.low < at.high) inside.push_back(at);
-      }
+      put_inside(pieces, piece.range);
       const Entity& named = facts.entities[variable.entity];
       if (inside.empty() || named.name == 0) continue;
       types::VariableRecord local;
@@ -143,6 +154,17 @@ void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex
       if (variable.is_formal) local.flags |= types::kVariableFormal;
       local.type = type_of(named.type);
       local.locations = types::append_locations(model.locations, record.low, inside);
+      const std::span counts =
+          std::span{facts.counts}.subspan(variable.first_count, variable.count_count);
+      if (!counts.empty()) {
+        local.flags |= types::kVariableSized;
+        types::append_uleb(model.locations, counts.size());
+        for (const CountDraft& count : counts) {
+          put_inside(std::span{facts.pieces}.subspan(count.first_piece, count.piece_count),
+                     piece.range);
+          types::append_locations(model.locations, record.low, inside);
+        }
+      }
       model.variables.push_back(local);
     }
     record.variable_count =

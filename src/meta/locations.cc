@@ -10,10 +10,26 @@ namespace allocs::meta {
 using types::LocationKind;
 using types::LocationPiece;
 
-constexpr std::uint32_t kFramePointer = 6;  // rbp, as DWARF numbers it
-constexpr std::uint32_t kStackPointer = 7;  // rsp
+namespace {
 
-Place place_of(const Unit& unit, std::span<const std::byte> expression) {
+Place computed_place(std::span<const std::byte> expression) {
+  Place place;
+  place.expression = expression;
+  switch (result_of(expression)) {
+    case ExpressionResult::address:
+      place.kind = Place::Kind::computed;
+      return place;
+    case ExpressionResult::value:
+      place.kind = Place::Kind::value;
+      return place;
+    case ExpressionResult::unusable:
+      break;
+  }
+  return {};
+}
+
+// The forms that need no computing.
+Place plain_place(const Unit& unit, std::span<const std::byte> expression) {
   using Kind = Place::Kind;
   if (expression.empty()) return {};
   ByteReader reader{expression.data(), expression.size()};
@@ -96,8 +112,16 @@ Place place_of(const Unit& unit, std::span<const std::byte> expression) {
   return reader.ok() && reader.at_end() && !is_number ? place : Place{};
 }
 
-FrameConverter::FrameConverter(CallFrames& frames, Place frame_base, PcRange function)
-    : frames_(frames), base_(frame_base), function_(function) {
+}  // namespace
+
+Place place_of(const Unit& unit, std::span<const std::byte> expression) {
+  const Place place = plain_place(unit, expression);
+  return place.kind == Place::Kind::unknown ? computed_place(expression) : place;
+}
+
+FrameConverter::FrameConverter(CallFrames& frames, ExpressionPool& expressions, Place frame_base,
+                               PcRange function)
+    : frames_(frames), expressions_(expressions), base_(frame_base), function_(function) {
   if (base_.kind == Place::Kind::in_register) base_.kind = Place::Kind::register_offset;
 }
 
@@ -105,46 +129,86 @@ void FrameConverter::convert(const Place& place, PcRange range,
                              std::vector<LocationPiece>& pieces) const {
   using Kind = Place::Kind;
   Place at = place;
-  if (at.kind == Kind::frame_offset) {
+  const bool is_from_base = at.kind == Kind::frame_offset;
+  if (is_from_base) {
     at = base_;
     at.value += place.value;
-    if (at.kind != Kind::cfa_offset && at.kind != Kind::register_offset) return;
   }
   switch (at.kind) {
-    case Kind::cfa_offset:
-      pieces.push_back({range.low, range.high, LocationKind::memory, at.value});
-      return;
     case Kind::in_register:
       pieces.push_back(
           {range.low, range.high, LocationKind::in_register, static_cast<std::int64_t>(at.reg)});
       return;
+    case Kind::computed:
+    case Kind::value:
+      if (!is_from_base) convert_expression(at, range, pieces);
+      return;
+    case Kind::cfa_offset:
     case Kind::register_offset:
       break;
     default:
       return;
   }
-  // In a realigned frame the register's distance from the canonical frame address is known at run time only.
-  const auto by_register = [&](std::uint64_t low, std::uint64_t high) {
-    if (low >= high) return;
-    if (at.reg == kStackPointer)
-      pieces.push_back({low, high, LocationKind::memory_at_sp, at.value});
-    if (at.reg == kFramePointer)
-      pieces.push_back({low, high, LocationKind::memory_at_fp, at.value});
-  };
+  for_each_stretch(at, is_from_base, range,
+                   [&](std::uint64_t low, std::uint64_t high, const Place& stretch, bool has_row) {
+                     LocationPiece piece{low, high, LocationKind::memory, stretch.value};
+                     if (stretch.kind == Kind::register_offset) {
+                       if (stretch.reg == kStackPointer) {
+                         piece.kind = LocationKind::memory_at_sp;
+                       } else if (stretch.reg == kFramePointer && !has_row) {
+                         piece.kind = LocationKind::memory_at_fp;
+                       } else {
+                         piece.kind = LocationKind::computed;
+                         piece.value = expressions_.add(register_plus(stretch.reg, stretch.value));
+                       }
+                     }
+                     pieces.push_back(piece);
+                   });
+}
+
+template <typename Visit>
+void FrameConverter::for_each_stretch(const Place& at, bool is_frame_base, PcRange range,
+                                      Visit&& visit) const {
+  using Kind = Place::Kind;
+  if (at.kind == Kind::cfa_offset) {
+    visit(range.low, range.high, at, true);
+    return;
+  }
+  if (at.kind != Kind::register_offset) return;
+  // In a realigned frame the register's distance from the canonical frame address is known at run time only. A compiler
+  // that counts from the frame pointer everywhere means it from the end of the prologue on: before, it is the caller's.
+  const bool is_early = is_frame_base && at.reg == kFramePointer;
   std::uint64_t told = range.low;  // no row up to here: a canonical frame address that is computed
   for (const CallFrameRow& row : frames_.rows(function_.low, function_.high)) {
     const std::uint64_t low = std::max(row.low, range.low);
     const std::uint64_t high = std::min(row.high, range.high);
     if (low >= high) continue;
-    by_register(told, low);
+    if (told < low) visit(told, low, at, false);
     told = high;
     if (row.cfa_register == at.reg) {
-      pieces.push_back({low, high, LocationKind::memory, at.value - row.cfa_offset});
-    } else if (at.reg == kStackPointer) {
-      by_register(low, high);
-    }  // else: the prologue, where the frame pointer is still the caller's
+      visit(low, high, Place{Kind::cfa_offset, 0, at.value - row.cfa_offset}, true);
+    } else if (!is_early) {
+      visit(low, high, at, true);
+    }
   }
-  by_register(told, range.high);
+  if (told < range.high) visit(told, range.high, at, false);
+}
+
+void FrameConverter::convert_expression(const Place& place, PcRange range,
+                                        std::vector<LocationPiece>& pieces) const {
+  const LocationKind kind =
+      place.kind == Place::Kind::value ? LocationKind::value : LocationKind::computed;
+  const auto push = [&](std::uint64_t low, std::uint64_t high, const FrameBase& base) {
+    pieces.push_back({low, high, kind, expressions_.add(rebased(place.expression, base))});
+  };
+  if (!uses_frame_base(place.expression)) return push(range.low, range.high, {});
+  for_each_stretch(base_, true, range,
+                   [&](std::uint64_t low, std::uint64_t high, const Place& base, bool) {
+                     push(low, high,
+                          {.is_cfa = base.kind == Place::Kind::cfa_offset,
+                           .reg = base.reg,
+                           .offset = base.value});
+                   });
 }
 
 void tidy(std::vector<LocationPiece>& pieces) {

@@ -36,14 +36,19 @@ TEST(PlaceOf, KnowsThreadLocals) {
   EXPECT_EQ(place({DW_OP_const4u, 4, 0, 0, 0, DW_OP_form_tls_address}).kind, Kind::thread_local_);
 }
 
+TEST(PlaceOf, LeavesComputingToTheReader) {
+  EXPECT_EQ(place({DW_OP_fbreg, 0x68, DW_OP_deref}).kind, Kind::computed) << "by reference";
+  EXPECT_EQ(place({DW_OP_breg0, 0, DW_OP_stack_value}).kind, Kind::value)
+      << "a value without a place";
+}
+
 TEST(PlaceOf, LeavesAllElseUnknown) {
   EXPECT_EQ(place({}).kind, Kind::unknown);
-  EXPECT_EQ(place({DW_OP_fbreg, 0x68, DW_OP_deref}).kind, Kind::unknown) << "by reference";
-  EXPECT_EQ(place({DW_OP_breg0, 0, DW_OP_stack_value}).kind, Kind::unknown)
-      << "a value without a place";
   EXPECT_EQ(place({DW_OP_reg0, DW_OP_piece, 8}).kind, Kind::unknown) << "in pieces";
   EXPECT_EQ(place({DW_OP_entry_value, 1, DW_OP_reg5, DW_OP_stack_value}).kind, Kind::unknown);
   EXPECT_EQ(place({DW_OP_const4u, 4, 0, 0, 0}).kind, Kind::unknown) << "a number";
+  EXPECT_EQ(place({DW_OP_addr, 1, 0, 0, 0, 0, 0, 0, 0, DW_OP_deref}).kind, Kind::unknown)
+      << "an address needs the load bias";
   EXPECT_EQ(place({DW_OP_addr, 1, 2}).kind, Kind::unknown) << "cut short";
   EXPECT_EQ(place({DW_OP_fbreg}).kind, Kind::unknown) << "cut short";
 }

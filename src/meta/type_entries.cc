@@ -70,6 +70,24 @@ std::uint64_t element_count(const Die& die) {
   return count > 0 ? static_cast<std::uint64_t>(count) : kUnbounded;
 }
 
+// How a dimension is found at run time, if it is.
+std::optional<TypeEntries::RunTimeCount> run_time_count(const Die& die) {
+  const bool has_count = die.has(At::count);
+  if (!has_count && !die.has(At::upper_bound)) return std::nullopt;
+  const AttributeValue& value = die[has_count ? At::count : At::upper_bound];
+  TypeEntries::RunTimeCount found;
+  if (!has_count)
+    found.more = 1 - static_cast<std::int64_t>(die.constant(At::lower_bound).value_or(0));
+  if (value.kind == ValueClass::block) {
+    found.expression = {value.bytes, value.number};
+  } else if (value.kind == ValueClass::reference) {
+    found.variable = value.number;
+  } else {
+    return std::nullopt;
+  }
+  return found;
+}
+
 }  // namespace
 
 TypeIndex TypeEntries::node_of(DieKey key) {
@@ -333,9 +351,10 @@ TypeEntries::Open TypeEntries::open_array(const Die& die) {
 }
 
 void TypeEntries::add_dimension(const Die& die) {
-  const std::uint64_t count = element_count(die);
-  dimensions_.push_back(count == 0 ? kUnbounded
-                                   : count);  // both are called __ARR0_, and are used alike
+  Dimension dimension{.count = element_count(die), .run_time = run_time_count(die)};
+  if (dimension.count == 0)
+    dimension.count = kUnbounded;  // both are called __ARR0_, and are used alike
+  dimensions_.push_back(dimension);
 }
 
 // The first dimension is the outermost.
@@ -344,15 +363,21 @@ void TypeEntries::close_array(const Open& open) {
   while (dimensions_.size() > open.first + 1) {
     TypeRecord inner;
     inner.kind = Kind::array;
-    inner.count = dimensions_.back();
+    inner.count = dimensions_.back().count;
     inner.target = element;
     element = types_.add(inner);
+    if (dimensions_.back().run_time)
+      run_time_counts_.emplace(element, *dimensions_.back().run_time);
     dimensions_.pop_back();
   }
   TypeRecord& type = types_.types[open.node];
   if (type.kind != Kind::array) return dimensions_.resize(open.first);
   type.target = element;
-  if (dimensions_.size() > open.first) type.count = dimensions_.back();
+  if (dimensions_.size() > open.first) {
+    type.count = dimensions_.back().count;
+    if (dimensions_.back().run_time)
+      run_time_counts_.emplace(open.node, *dimensions_.back().run_time);
+  }
   dimensions_.resize(open.first);
 }
 

@@ -54,6 +54,17 @@ class TypeEntries {
   void add_dimension(const Die& die);
   void close_array(const Open& open);
 
+  // What tells, at run time, how many elements an array type has: an expression, or a variable of the function.
+  struct RunTimeCount {
+    std::span<const std::byte> expression{};  // that gives a value
+    DieKey variable = kNoDie;
+    std::int64_t more = 0;  // to be added: an upper bound is the last index
+  };
+  // By the array type's node; one for each dimension of it that is so.
+  const std::map<types::TypeIndex, RunTimeCount>& run_time_counts() const {
+    return run_time_counts_;
+  }
+
   // `node`: kNoType to take the one of the entry.
   Open open_signature(const Die& die, const UnitContext& context, types::TypeIndex node);
   void add_argument(const Die& die);
@@ -80,7 +91,12 @@ class TypeEntries {
   std::vector<types::MemberRecord> members_;  // of all open types, innermost last
   std::vector<types::SourceTypes::PendingBitField> bit_fields_;
   std::vector<types::EnumeratorRecord> enumerators_;
-  std::vector<std::uint64_t> dimensions_;
+  struct Dimension {
+    std::uint64_t count = types::kUnbounded;
+    std::optional<RunTimeCount> run_time{};
+  };
+  std::vector<Dimension> dimensions_;
+  std::map<types::TypeIndex, RunTimeCount> run_time_counts_;
   struct Continued {
     types::TypeIndex node;
     types::TypeIndex declaration;

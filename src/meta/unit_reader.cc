@@ -285,7 +285,7 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
                        scope_ranges_.end());
   if (die.has(At::frame_base) && die[At::frame_base].kind == ValueClass::block) {
     const AttributeValue& base = die[At::frame_base];
-    function.frame_base = place_of(context.unit, {base.bytes, base.number});
+    function.draft.frame_base = place_of(context.unit, {base.bytes, base.number});
   }
   function.depth = scopes_.size() + 1;
   functions_.push_back(std::move(function));
@@ -373,13 +373,24 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
     for (const LocationEntry& entry : entries_)
       convert(place_of(context.unit, entry.expression), entry.range);
   }
+  const bool is_artificial = die.flag(At::artificial) && die.tag == DW_TAG_variable;
+  if (!is_artificial) {
+    std::erase_if(pieces_, [](const types::LocationPiece& piece) {
+      return piece.kind == types::LocationKind::value;
+    });
+  }
   if (pieces_.empty()) return;
   VariableDraft draft;
   draft.entity = entity;
   draft.inlined = around.inlined;
   draft.is_formal = die.tag == DW_TAG_formal_parameter;
   draft.piece_count = keep_pieces(draft.first_piece);
-  if (value.kind == ValueClass::block && around.kind == Scope::Kind::block &&
+  if (is_artificial) {
+    artificial_[die.key] = {draft.first_piece, draft.piece_count, facts_.entities[entity].type};
+    if (!die.has(At::name)) return;
+  }
+  const bool has_slot = facts_.pieces[draft.first_piece].kind != types::LocationKind::computed;
+  if (has_slot && value.kind == ValueClass::block && around.kind == Scope::Kind::block &&
       around.inlined == kNoEntity) {
     pieces_.clear();
     convert_for_function(place_of(context.unit, {value.bytes, value.number}));
@@ -400,7 +411,8 @@ void UnitReader::convert_for_function(const Place& place) {
   const OpenFunction& function = functions_.back();
   for (const PcRange& piece :
        std::span{facts_.ranges}.subspan(function.draft.first_range, function.draft.range_count)) {
-    FrameConverter{frames_, function.frame_base, piece}.convert(place, piece, pieces_);
+    FrameConverter{frames_, facts_.expressions, function.draft.frame_base, piece}.convert(
+        place, piece, pieces_);
   }
 }
 
@@ -424,7 +436,8 @@ void UnitReader::convert(const Place& place, PcRange within) {
       const std::uint64_t low = std::max({scope.low, within.low, piece.low});
       const std::uint64_t high = std::min({scope.high, within.high, piece.high});
       if (low < high)
-        FrameConverter{frames_, function.frame_base, piece}.convert(place, {low, high}, pieces_);
+        FrameConverter{frames_, facts_.expressions, function.draft.frame_base, piece}.convert(
+            place, {low, high}, pieces_);
     }
   }
 }
@@ -468,6 +481,11 @@ StringRef UnitReader::tag_name(const Die& die, const UnitContext& context) {
 
 void UnitReader::settle() {
   types_.settle_names();
+  settle_origins();
+  settle_counts();
+}
+
+void UnitReader::settle_origins() {
   constexpr int kMostHops = 8;
   const std::vector<Entity>& all = facts_.entities;
   for (Entity& entity : facts_.entities) {
@@ -496,6 +514,104 @@ void UnitReader::settle() {
       signature.target = entity.return_type;
   }
   for (Entity& entity : facts_.entities) entity.origin = kNoDie;
+}
+
+// Types come behind the variables that have them, and what counts their elements behind them: only now can it be told.
+void UnitReader::settle_counts() {
+  if (types_.run_time_counts().empty()) return;
+  for (const FunctionDraft& function : facts_.functions) {
+    for (VariableDraft& variable :
+         std::span{facts_.variables}.subspan(function.first_variable, function.variable_count)) {
+      find_counts(function, variable);
+    }
+  }
+}
+
+// All of the counts of the variable's type, outermost first, or none.
+void UnitReader::find_counts(const FunctionDraft& function, VariableDraft& variable) {
+  constexpr int kDeepest = 64;
+  variable.first_count = static_cast<std::uint32_t>(facts_.counts.size());
+  types::TypeIndex node = facts_.entities[variable.entity].type;
+  for (int level = 0; level < kDeepest && node != kNoType; ++level) {
+    const types::TypeRecord& type = facts_.types.types[node];
+    const bool is_spelling = type.kind == types::kKindTypedef || type.kind == types::kKindQualifier;
+    if (!is_spelling && type.kind != types::Kind::array) break;
+    if (const auto count = types_.run_time_counts().find(node);
+        count != types_.run_time_counts().end()) {
+      pieces_.clear();
+      put_count(function, count->second);
+      CountDraft draft;
+      draft.piece_count = keep_pieces(draft.first_piece);
+      facts_.counts.push_back(draft);
+      if (draft.piece_count == 0) return facts_.counts.resize(variable.first_count);
+    }
+    node = type.target;
+  }
+  variable.count_count = static_cast<std::uint32_t>(facts_.counts.size()) - variable.first_count;
+}
+
+// Appends where and how the count is found in the function.
+void UnitReader::put_count(const FunctionDraft& function, const TypeEntries::RunTimeCount& count) {
+  if (count.variable != kNoDie) return put_count_from_variable(count);
+  if (result_of(count.expression) == ExpressionResult::unusable) return;
+  Place place;
+  place.kind = Place::Kind::value;
+  place.expression = count.expression;
+  for (const PcRange& range :
+       std::span{facts_.ranges}.subspan(function.first_range, function.range_count)) {
+    FrameConverter{frames_, facts_.expressions, function.frame_base, range}.convert(place, range,
+                                                                                    pieces_);
+  }
+  for (types::LocationPiece& piece : pieces_) {
+    ExpressionBytes expression = facts_.expressions.at(static_cast<std::uint32_t>(piece.value));
+    append_plus(expression, count.more);
+    piece.value = facts_.expressions.add(expression);
+  }
+}
+
+// The value of a variable, wherever it is.
+void UnitReader::put_count_from_variable(const TypeEntries::RunTimeCount& count) {
+  using types::LocationKind;
+  const auto found = artificial_.find(count.variable);
+  if (found == artificial_.end() || found->second.type == kNoType) return;
+  const std::uint64_t size = facts_.types.types[found->second.type].size;
+  for (std::uint32_t i = 0; i < found->second.piece_count; ++i) {
+    types::LocationPiece piece = facts_.pieces[found->second.first_piece + i];
+    ExpressionBytes expression;
+    bool is_in_memory = false;
+    switch (piece.kind) {
+      case LocationKind::memory:
+        expression = cfa_plus(piece.value);
+        is_in_memory = true;
+        break;
+      case LocationKind::memory_at_sp:
+        expression = register_plus(kStackPointer, piece.value);
+        is_in_memory = true;
+        break;
+      case LocationKind::memory_at_fp:
+        expression = register_plus(kFramePointer, piece.value);
+        is_in_memory = true;
+        break;
+      case LocationKind::in_register:
+        expression = register_plus(static_cast<std::uint32_t>(piece.value), 0);
+        break;
+      case LocationKind::computed:
+        expression = facts_.expressions.at(static_cast<std::uint32_t>(piece.value));
+        is_in_memory = true;
+        break;
+      case LocationKind::value:
+        expression = facts_.expressions.at(static_cast<std::uint32_t>(piece.value));
+        break;
+    }
+    if (is_in_memory) {
+      if (size == 0 || size > 8) continue;
+      append_dereference(expression, size);
+    }
+    append_plus(expression, count.more);
+    piece.kind = LocationKind::value;
+    piece.value = facts_.expressions.add(expression);
+    pieces_.push_back(piece);
+  }
 }
 
 }  // namespace allocs::meta

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 
 #include "meta/call_frames.h"
 #include "meta/dwarf_facts.h"
@@ -50,7 +51,6 @@ class UnitReader {
   // A function with code whose entries are being read; they nest in some languages.
   struct OpenFunction {
     FunctionDraft draft;
-    Place frame_base;
     std::vector<VariableDraft> variables;
     std::size_t depth = 0;  // of its scope
   };
@@ -72,6 +72,12 @@ class UnitReader {
   void convert_for_function(const Place& place);
   std::uint32_t keep_pieces(std::uint32_t& first);  // moves pieces_ to the facts; returns how many
 
+  void settle_origins();
+  void settle_counts();
+  void find_counts(const FunctionDraft& function, VariableDraft& variable);
+  void put_count(const FunctionDraft& function, const TypeEntries::RunTimeCount& count);
+  void put_count_from_variable(const TypeEntries::RunTimeCount& count);
+
   EntityIndex add_entity(const Die& die, const UnitContext& context, types::StringRef name,
                          bool may_be_origin);
   types::StringRef name_of(const Die& die, const UnitContext& context);
@@ -89,6 +95,13 @@ class UnitReader {
   std::vector<PcRange> scope_ranges_;
   std::vector<LocationEntry> entries_;
   std::vector<types::LocationPiece> pieces_;
+  // The compiler's own variables, which types may refer to.
+  struct Artificial {
+    std::uint32_t first_piece = 0;
+    std::uint32_t piece_count = 0;
+    types::TypeIndex type = types::kNoType;
+  };
+  std::unordered_map<DieKey, Artificial> artificial_;
   types::StringRef unit_name_ = 0;
   types::StringRef unit_directory_ = 0;
   bool keeps_code_scopes_ = false;

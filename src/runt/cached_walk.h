@@ -64,6 +64,16 @@ class CachedWalk {
   }
   // The registers of the frame that comes next; rip, rsp and rbp at least.
   const Registers& registers() const { return cursor_.registers; }
+  const M& memory() const { return stack_; }
+
+  // All registers that can be known of the frame that came last: walks again, without the cache.
+  std::optional<Registers> registers_of_last() const {
+    UnwindCursor again{.registers = start_, .is_interrupted = starts_interrupted_};
+    for (std::size_t i = 1; i < frames_; ++i) {
+      if (!step(stack_, rules_, again)) return std::nullopt;
+    }
+    return frames_ == 0 ? std::nullopt : std::optional{again.registers};
+  }
 
  private:
   static constexpr std::uint32_t kTracked = 1u << elf::kRip | 1u << elf::kRsp | 1u << elf::kRbp;
@@ -90,6 +100,7 @@ class CachedWalk {
                       .has_fixed_size = !rule.base_is_rbp()};
     if (rule.is_outermost()) {
       cursor_.end = Certainty::nothing_there;
+      ++frames_;
       return frame;
     }
     std::uint64_t caller_pc;

@@ -22,13 +22,14 @@ inline constexpr unsigned kExpressionDepth = 32;
 bool evaluate_pure(std::uint8_t operation, ByteReader& reader, std::uint64_t* stack,
                    unsigned& depth);
 
-// The value of `expression`; `cfa`, if there is one, is on the stack at the start. Absent when a register or memory that it
-// needs is unknown, and for what it does not understand. Context: as the memory's view().
+// The value of `expression`; `cfa`, if there is one, is on the stack at the start. `frame_base` is what DW_OP_fbreg counts from.
+// Absent when a register or memory that it needs is unknown, and for what it does not understand.
+// Context: as the memory's view().
 template <Memory M>
 std::optional<std::uint64_t> evaluate(const M& memory, elf::Expression expression,
-                                      const Registers& registers,
-                                      std::optional<std::uint64_t> cfa) {
-  constexpr std::uint8_t kDeref = 0x06, kBreg0 = 0x70, kBreg31 = 0x8F, kBregx = 0x92,
+                                      const Registers& registers, std::optional<std::uint64_t> cfa,
+                                      std::optional<std::uint64_t> frame_base = std::nullopt) {
+  constexpr std::uint8_t kDeref = 0x06, kBreg0 = 0x70, kBreg31 = 0x8F, kFbreg = 0x91, kBregx = 0x92,
                          kDerefSize = 0x94;
   std::uint64_t stack[kExpressionDepth];
   unsigned depth = 0;
@@ -44,6 +45,10 @@ std::optional<std::uint64_t> evaluate(const M& memory, elf::Expression expressio
         return std::nullopt;
       }
       stack[depth++] = registers.value[which] + offset;
+    } else if (operation == kFbreg) {
+      const auto offset = static_cast<std::uint64_t>(reader.read_sleb());
+      if (!frame_base || depth == kExpressionDepth) return std::nullopt;
+      stack[depth++] = *frame_base + offset;
     } else if (operation == kDeref || operation == kDerefSize) {
       const std::size_t size = operation == kDeref ? 8 : reader.read<std::uint8_t>();
       if (depth == 0 || size == 0 || size > 8) return std::nullopt;

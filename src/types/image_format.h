@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    6;  // bump when anything below changes, or what the writer puts in it
+    7;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -212,6 +212,8 @@ static_assert(sizeof(FunctionRecord) == 32);
 enum VariableFlag : std::uint32_t {
   kVariableFormal = 1,
   kVariableInlined = 2,  // belongs to an inlined function; its name is "callee::name"
+  kVariableSized =
+      4,  // an array whose length is known at run time only: its counts follow its list
 };
 
 enum class LocationKind : std::uint8_t {
@@ -220,11 +222,20 @@ enum class LocationKind : std::uint8_t {
   memory_at_sp =
       2,  // value = byte offset from the stack pointer: in frames that are realigned at run time
   memory_at_fp = 3,  // value = byte offset from the frame pointer (rbp): likewise
+  computed =
+      4,  // in memory; value = byte offset in Table::locations of an expression that gives the address
+  value = 5,  // nowhere; the expression at that offset gives the value
 };
 
 // `locations` is the byte offset of: uleb n, then n times { uleb gap, uleb length, uleb LocationKind, sleb value }. The first gap
 // is counted from FunctionRecord::low, each further one from the end of the entry before. Where no entry covers a pc, the
 // variable is out of scope there, or is nowhere.
+//
+// An expression is: uleb size, then as many bytes of DWARF operations. In them DW_OP_fbreg counts from the canonical frame address;
+// whatever runt/expression.h knows may occur.
+//
+// After the list of a kVariableSized variable follow: uleb m, then m such lists, whose kind is always `value`: the element counts of
+// the levels of its type that are arrays without a length, outermost first.
 struct VariableRecord {
   StringRef name = 0;
   TypeIndex type = kNoType;

@@ -6,11 +6,12 @@ namespace allocs::types {
 namespace {
 
 bool element_at(const uniqtype& array, std::uint64_t extent, std::uint64_t offset,
-                Subobject& found) {
+                std::uint64_t row, Subobject& found) {
   const uniqtype* element = array.related[0].un.t.ptr;
   if (element == nullptr) return false;
-  const std::uint64_t size = size_of(*element);
-  if (size == 0 || size == kUnknownSize) return false;
+  std::uint64_t size = size_of(*element);
+  if (size == kUnknownSize) size = row;
+  if (size == 0) return false;
   const std::uint64_t index = offset / size;
   const std::uint64_t count = record_of(array).count;
   if (count == kUnbounded ? (index + 1) * size > extent : index >= count) return false;
@@ -61,10 +62,11 @@ bool member_at(const uniqtype& composite, std::uint64_t extent, std::uint64_t of
 
 }  // namespace
 
-bool subobject_at(const uniqtype& u, std::uint64_t extent, std::uint64_t offset, Subobject& found) {
+bool subobject_at(const uniqtype& u, std::uint64_t extent, std::uint64_t offset, Subobject& found,
+                  std::uint64_t row) {
   switch (record_of(u).kind) {
     case Kind::array:
-      return element_at(u, extent, offset, found);
+      return element_at(u, extent, offset, row, found);
     case Kind::composite:
       return member_at(u, extent, offset, found);
     default:

@@ -19,8 +19,10 @@ struct Subobject {
 };
 
 // The subobject of `u` that contains byte `offset`, where the whole object has `extent` bytes (which bounds an array without a length
-// and a flexible member); of several the first. False when there is none: a base type, padding, an unknown type.
+// and a flexible member); of several the first. `row` is the size of an array's elements where their type does not tell it, as in arrays of
+// variable-length arrays. False when there is none: a base type, padding, an unknown type.
 // Context: signal.
-bool subobject_at(const uniqtype& u, std::uint64_t extent, std::uint64_t offset, Subobject& found);
+bool subobject_at(const uniqtype& u, std::uint64_t extent, std::uint64_t offset, Subobject& found,
+                  std::uint64_t row = 0);
 
 }  // namespace allocs::types

@@ -100,6 +100,12 @@ TEST_F(UniqtypeTest, SubobjectsAreFoundByOffset) {
   ASSERT_TRUE(subobject_at(*found.type, found.size, 3, found));
   EXPECT_EQ(found.index, 3u);
   EXPECT_FALSE(subobject_at(*array_of(*interner_, int32(), 3), 12, 12, found));
+
+  uniqtype* rows = array_of(*interner_, array_of(*interner_, int32(), kUnbounded), kUnbounded);
+  EXPECT_FALSE(subobject_at(*rows, 32, 20, found)) << "nothing tells how long a row is";
+  ASSERT_TRUE(subobject_at(*rows, 32, 20, found, 16));
+  EXPECT_EQ(found.index, 1u);
+  EXPECT_EQ(found.size, 16u);
 }
 
 TEST_F(UniqtypeTest, AnOverlongArrayIsRefusedNotWrapped) {

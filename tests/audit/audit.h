@@ -64,6 +64,11 @@ void ask_everything(void);
     CLASSIFY(expression)                                                                        \
     parts(expression)                                                                           \
   } while (0);
+/* An array whose length, and so its type and size, is known at run time only. */
+#define SIZED(expression, type, parts)                                                 \
+  note_object("variable-length array", "stackframe", FUNCTION_NAME, #expression, type, \
+              (const void*)(expression), sizeof(expression));                          \
+  parts(expression)
 #define PART_OF_KIND(kind, expression, type)                                           \
   SAME_TYPE(expression, type);                                                         \
   note_part(kind, #expression, #type, (const void*)&(expression), sizeof(expression)); \

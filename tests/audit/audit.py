@@ -29,13 +29,13 @@ REASONS = {
     -1: "nothing there", -2: "no metadata", -3: "not yet", -4: "no type", -5: "unindexed", -6: "being resized",
     -7: "another thread's stack", -8: "no unwind", -9: "conflict", -10: "no run time", -11: "no memory",
 }
-# What the design leaves open, or what is not built yet, with the reasons for which it may be missing although gdb can tell. It is counted
+# What the design leaves open, with the reasons for which it may be missing although gdb can tell. It is counted
 # and printed like everything else; only "wrong" has no exceptions.
 MAY_BE_MISSING = {
     "local of another thread": {"another thread's stack"},
-    "variable-length array": {"no type", "not among the frame's members"},  # its place is computed at run time
 }
 NOT_MADE = (-2, -3)
+SIZED = "variable-length array"
 # An allocation of one of these may surround an object without being it.
 ENCLOSING = {"mmap", "brk", "stack", "stackframe", "static-file", "static-segment", "static-section", "tls-block", ""}
 
@@ -273,10 +273,23 @@ class Subject:
         if not ask.type:
             return kind, REASONS.get(ask.type_error, "no type"), ""
         function = spelling.tight(root.function)
+        if root.kind == SIZED and ask.base == root.base:
+            return self.sized_array(ask, row, root)
         if not any(link.base == root.base and link.size == root.size for link in ask.links):
             alone = "::" not in spelling.tight(ask.path).replace(function, "", 1)
             return kind, "not among the frame's members" if alone else "wrong", f"path {ask.path}, want {self.path_of(row)}"
         return self.check_part(ask, row, root, kind)
+
+    def sized_array(self, ask, row, root):
+        """An array of run-time length is an allocation of its own in its frame, and its type has no length."""
+        if (ask.base, ask.size) != (root.base, root.size):
+            return row.kind, "wrong", f"want {root.base:#x} {root.size}, got {ask.base:#x} {ask.size}"
+        frame = [link for link in ask.links if link.allocator == "stackframe" and link.name == root.function]
+        if not any(link.base <= root.base and root.base + root.size <= link.base + link.size for link in frame):
+            return row.kind, "wrong", f"it is not in the frame: {frame}"
+        if not (ask.type or "").endswith("]"):
+            return row.kind, "wrong", f"type {ask.type}"
+        return self.check_part(ask, row, root, row.kind)
 
     def type_problem(self, want, got, name):
         if spelling.normalise(want) != spelling.normalise(got):
@@ -295,7 +308,7 @@ class Subject:
                 return kind, "wrong", f"no {row.type} at {row.base:#x} in the path {ask.path}: {texts}"
         around = [part for part in self.parts[root.number] if part.contains(ask.address)]
         fields = [part for part in around if not part.is_aggregate and part.count != 0]
-        if root.kind.startswith("heap"):
+        if root.kind.startswith("heap") or root.kind == SIZED:
             fields = [part for part in fields if part is not root]
         if fields:
             wanted = {self.path_of(part): part for part in fields}
@@ -330,16 +343,21 @@ class Subject:
             size = row.count if row.kind == "bit-field" else row.size
             if row.kind == "function":
                 size = self.code_sizes.get(row.base, row.size)
-            if row.kind == "argv":
+            if row.kind == "argv" or self.gdb_has_no_length(row, answer):
                 continue
             if answer["address"] != row.base or answer["size"] not in (size, None):
                 yield row, f"address {answer['address']:#x} size {answer['size']}"
             elif row.type and spelling.normalise(answer["type"]) != spelling.normalise(row.type):
                 yield row, f"type {answer['type']}"
 
+    def gdb_has_no_length(self, row, answer):
+        """Of an array whose typedef has no length in clang's debug information gdb says that it is empty."""
+        return row.kind == SIZED and answer["size"] == 0
+
     def gdb_knows(self, ask):
-        answer = self.gdb.get(self.rows[ask.row].number)
-        return answer is not None and "error" not in answer
+        row = self.rows[ask.row]
+        answer = self.gdb.get(row.number)
+        return answer is not None and "error" not in answer and not self.gdb_has_no_length(row, answer)
 
 
 # ---- building and running ----

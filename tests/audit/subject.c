@@ -221,15 +221,51 @@ NOINLINE int frame_on_stack(int a, long b, char c, short d, unsigned e, int* f, 
          (int)g + (int)tenth[0];
 }
 
-NOINLINE int frame_vla(int n) {
-  int sized[n];
-  memset(sized, 0, sizeof(sized));
-  note_object("variable-length array", "stackframe", __func__, "sized", "int[7]", sized,
-              sizeof(sized));
-  struct outer whole = {.id = n};
+NOINLINE int frame_beyond_vla(int* sixth, struct point (*matrix)[3]) {
+  struct outer whole = {.id = 7};
   double tenth[1] = {10};
-  return frame_on_stack(1, 2, 3, 4, 5, &sized[0], 7, 8, whole, 9, tenth, (struct point){1, 2}) +
-         sized[n - 1];
+  return frame_on_stack(1, 2, 3, 4, 5, sixth, 7, 8, whole, 9, tenth, matrix[0][0]);
+}
+
+#define PARTS_sized(o) ELEMENT(o[0], int) ELEMENT(o[3], int) ELEMENT(o[6], int)
+#define PARTS_grid(o)            \
+  ELEMENT(o[0][0], struct point) \
+  PARTS_point(o[0][0]) ELEMENT(o[2][6], struct point) PARTS_point(o[2][6])
+#define PARTS_cube(o) \
+  ELEMENT(o[0][0][0], short) ELEMENT(o[1][2][1], short) ELEMENT(o[6][2][0], short)
+#define PARTS_rows(o) ELEMENT(o[1][4], long)
+#define PARTS_block(o) ELEMENT(o[11], char)
+
+NOINLINE int frame_vla(int n, int m, struct point matrix[n][m]) {
+  typedef long row_t[n];
+  int sized[n];
+  struct point grid[m][n];
+  short cube[n][m][2];
+  row_t row, rows[2];
+  int(*pointer)[m] = NULL;
+  memset(sized, 0, sizeof(sized));
+  memset(grid, 0, sizeof(grid));
+  memset(cube, 0, sizeof(cube));
+  memset(row, 0, sizeof(row));
+  memset(rows, 0, sizeof(rows));
+  SIZED(sized, "int[7]", PARTS_sized)
+  SIZED(grid, "struct point[3][7]", PARTS_grid)
+  SIZED(cube, "short[7][3][2]", PARTS_cube)
+  SIZED(row, "row_t", NO_PARTS)
+  SIZED(rows, "long[2][7]", PARTS_rows)
+  note_object("local", "stackframe", __func__, "pointer", "", &pointer, sizeof(pointer));
+  FORMAL(n, int, NO_PARTS)
+  int sum = 0;
+  for (int i = 0; i < 2; ++i) {
+    char block[n + m * i + 5];
+    memset(block, 0, sizeof(block));
+    if (i == 0) {
+      SIZED(block, "char[12]", PARTS_block)
+      sum = frame_beyond_vla(sized, matrix);
+    }
+    sum += block[0];
+  }
+  return sum + sized[n - 1] + cube[0][0][0] + (int)row[0] + (int)rows[1][0] + (pointer == NULL);
 }
 
 NOINLINE int frame_restrict(const char* const text, const struct point* restrict where) {
@@ -239,7 +275,8 @@ NOINLINE int frame_restrict(const char* const text, const struct point* restrict
   const int fixed = text[0];
   OBJECT("local", "stackframe", changing, volatile int, NO_PARTS)
   OBJECT("local", "stackframe", fixed, const int, NO_PARTS)
-  return frame_vla(7) + changing + fixed;
+  struct point matrix[7][3] = {{{1, 2}}};
+  return frame_vla(7, 3, matrix) + changing + fixed;
 }
 
 NOINLINE int frame_realigned(const struct point* where) {

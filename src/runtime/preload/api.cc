@@ -86,6 +86,7 @@ void put_info(const Answer& answer, alloc_info& out) {
   out.base_grade = answer.base_grade;
   out.type_grade = answer.type_grade;
   out.depth = allocs::query::row_of(answer.allocator).depth;
+  if (answer.variable != nullptr) ++out.depth;
   out.thread = answer.thread;
 }
 

@@ -29,6 +29,15 @@ enum class Allocator : std::uint8_t {
   count_,
 };
 
+// Of an array whose elements are variable-length arrays: how large the elements are at each level of nesting, outermost first.
+struct RowSizes {
+  static constexpr unsigned kMost = 3;
+  std::uint32_t count = 0;
+  std::uint32_t bytes[kMost] = {};
+
+  std::uint64_t at(unsigned level) const { return level < count ? bytes[level] : 0; }
+};
+
 // What is known about the innermost allocation that contains an address, and why. Value-initialised it says: nothing there.
 struct Answer {
   Allocator allocator = Allocator::none;
@@ -44,6 +53,11 @@ struct Answer {
   const char* site_object = nullptr;
   const char* name = nullptr;  // lives as long as the metadata does
   int thread = 0;
+  // A variable that is an allocation of its own in the frame of function `name`, and how much of the frame lies around it; nullptr: it is
+  // none.
+  const char* variable = nullptr;
+  std::uint32_t frame_below = 0, frame_above = 0;
+  RowSizes rows{};
   bool is_function = false;
   bool is_by_loader = false;  // a block that the dynamic linker allocated
   bool is_empty = false;      // a block of no bytes: the range is the one byte at its address
@@ -62,6 +76,9 @@ struct Answer {
     answer.evidence = evidence;
     answer.base_grade = ALLOC_GRADE_EXACT;
     return answer;
+  }
+  AddressRange frame() const {
+    return {Address{raw(range.begin) - frame_below}, range.end + frame_above};
   }
   void set_type(uniqtype* found, std::uint8_t grade) {
     type = found;

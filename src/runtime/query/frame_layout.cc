@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "base/byte_reader.h"
+#include "runtime/query/location_list.h"
 #include "types/derive.h"
 
 // The type of a frame depends on the pc: variables come into scope and leave it, move between registers and memory. The
@@ -13,38 +13,14 @@
 //
 //   x  [0x10,0x50) at CFA-24        at pc 0x30:  members x, i;  holds for [0x20,0x40)
 //   i  [0x20,0x40) at CFA-28        at pc 0x44:  member x;      holds for [0x40,0x50)
+//
+// A variable whose place or size only the running frame tells, such as a variable-length array, is no member: the type would be
+// another in each activation. computed_variable.h finds it.
 namespace allocs::query {
 
 namespace {
 
 using types::LocationKind;
-
-struct Entry {
-  std::uint64_t begin;
-  std::uint64_t end;
-  LocationKind kind;
-  std::int64_t value;
-};
-
-// Calls visit(Entry) for the variable's location entries.
-template <typename Visit>
-void for_each_entry(const types::Image& image, const types::FunctionRecord& function,
-                    const types::VariableRecord& variable, Visit&& visit) {
-  const auto bytes = image.table<std::byte>(types::Table::locations);
-  if (variable.locations >= bytes.size()) return;
-  ByteReader reader(bytes.data() + variable.locations, bytes.size() - variable.locations);
-  std::uint64_t at = function.low;
-  for (std::uint64_t left = reader.read_uleb(); left > 0 && reader.ok(); --left) {
-    Entry entry;
-    entry.begin = at + reader.read_uleb();
-    entry.end = entry.begin + reader.read_uleb();
-    entry.kind = static_cast<LocationKind>(reader.read_uleb());
-    entry.value = reader.read_sleb();
-    if (!reader.ok()) return;
-    visit(entry);
-    at = entry.end;
-  }
-}
 
 constexpr std::uint64_t kLargestVariable = std::uint64_t{1} << 40;  // a larger one is damage
 
@@ -66,6 +42,8 @@ std::optional<std::int64_t> base_of(LocationKind kind, const RegisterPlaces& reg
     case LocationKind::memory_at_fp:
       return registers.has_fp ? std::optional(registers.fp) : std::nullopt;
     case LocationKind::in_register:
+    case LocationKind::computed:
+    case LocationKind::value:
       return std::nullopt;
   }
   return std::nullopt;
@@ -80,18 +58,18 @@ std::uint64_t size_in_memory(const types::Image& image, types::TypeIndex index) 
 template <typename Visit>
 void for_each_variable_in_memory(const types::Image& image, const types::FunctionRecord& function,
                                  FrameLayout& layout, Visit&& visit) {
-  const auto variables = image.table<types::VariableRecord>(types::Table::variables);
-  if (function.first_variable > variables.size() ||
-      function.variable_count > variables.size() - function.first_variable) {
-    return;
-  }
-  for (const auto& variable : variables.subspan(function.first_variable, function.variable_count)) {
-    for_each_entry(image, function, variable, [&](const Entry& entry) {
+  for (const types::VariableRecord& variable : variables_of(image, function)) {
+    ByteReader reader = reader_of_locations(image, variable);
+    read_location_list(reader, function.low, [&](const LocationEntry& entry) {
+      if (is_found_at_run_time(variable, entry)) {
+        if (entry.covers(layout.pc)) layout.has_computed_variables = true;
+        return;
+      }
       const std::optional<std::int64_t> base = base_of(entry.kind, layout.registers);
       if (!base) return;
       narrow(layout, entry.begin);
       narrow(layout, entry.end);
-      if (layout.pc < entry.begin || layout.pc >= entry.end) return;
+      if (!entry.covers(layout.pc)) return;
       const std::uint64_t size = size_in_memory(image, variable.type);
       if (size == 0 || size > kLargestVariable) return;
       if (entry.kind != LocationKind::memory) layout.depends_on_registers = true;

@@ -20,7 +20,7 @@ void for_each_subobject(const Answer& leaf, Address at, Visit&& visit) {
   std::uint64_t extent = leaf.range.size();
   for (unsigned depth = 0; type != nullptr && depth < kDeepestNesting; ++depth) {
     types::Subobject found;
-    if (!types::subobject_at(*type, extent, at - base, found)) return;
+    if (!types::subobject_at(*type, extent, at - base, found, leaf.rows.at(depth))) return;
     base = base + found.offset;
     visit(found, base);
     type = found.type;
@@ -34,6 +34,7 @@ inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
       leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
   if (!is_block) {
     out.put(leaf.name == nullptr ? "" : leaf.name);
+    if (leaf.variable != nullptr) out.put("::").put(leaf.variable);
     return;
   }
   const uniqtype* type = leaf.type;
@@ -50,16 +51,13 @@ inline void put_path(TextWriter& out, const Answer& leaf, Address at) {
   put_root_of_path(out, leaf);
   const bool is_block =
       leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
+  const bool is_frame = leaf.allocator == Allocator::stackframe && leaf.variable == nullptr;
   bool first = true;
   for_each_subobject(leaf, at, [&](const types::Subobject& step, Address) {
     if (step.member == nullptr) {
       out.put('[').decimal(step.index).put(']');
     } else if (*step.member != '\0') {
-      out.put(!first                                    ? "."
-              : leaf.allocator == Allocator::stackframe ? "::"
-              : is_block                                ? "->"
-                                                        : ".")
-          .put(step.member);
+      out.put(!first ? "." : is_frame ? "::" : is_block ? "->" : ".").put(step.member);
     }
     first = false;
   });
@@ -85,6 +83,11 @@ void for_each_enclosing(const P& process, const Answer& leaf, Address at, Visit&
     if (leaf.allocator > Allocator::static_section && object->image) {
       put(answer_from_region(*object, types::Table::sections, Allocator::static_section, at));
     }
+  }
+  if (leaf.variable != nullptr) {
+    visit(Allocator::stackframe, leaf.frame(), leaf.name, static_cast<uniqtype*>(nullptr));
+    visit(leaf.allocator, leaf.range, leaf.variable, leaf.type);
+    return;
   }
   if (leaf.allocator != Allocator::mmap) put(leaf);
 }

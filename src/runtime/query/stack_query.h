@@ -7,8 +7,10 @@
 
 #include "runt/unwind.h"
 #include "runtime/query/answer.h"
+#include "runtime/query/computed_variable.h"
 #include "runtime/query/frame_layout.h"
 #include "runtime/query/process.h"
+#include "types/subobject.h"
 
 // Addresses inside the frames of one thread whose registers are known.
 //
@@ -21,8 +23,14 @@
 //        caller's temporaries | x y z (arguments on the stack)      <- callee's layout.high > 0
 //        ------ CFA of callee ------
 //        return address, saved registers, locals                    <- [CFA + layout.low, CFA + layout.high)
-//        spills                                                     <- [sp, CFA + layout.low)
+//        spills, variable-length arrays                             <- [sp, CFA + layout.low)
+//
+// A variable whose place or size the frame computes is an allocation of its own in the frame.
 namespace allocs::query {
+
+inline constexpr unsigned kMostFrames = 1 << 20;
+inline constexpr std::uint64_t kLargestFrame = 0xFFFFFFFF;
+inline constexpr std::uint64_t kMostArgumentBytes = 1 << 16;  // passed on the stack
 
 // A whole frame without metadata, or what is below its variables.
 inline Answer answer_from_bare_frame(const runt::Frame& frame, AddressRange range,
@@ -90,13 +98,53 @@ Answer answer_from_frame(const P& process, const runt::Frame& frame, const Frame
   return answer;
 }
 
-inline constexpr unsigned kMostFrames = 1 << 20;
-inline constexpr std::uint64_t kMostArgumentBytes = 1 << 16;  // passed on the stack
+// The variable at `at` whose place or size the frame itself tells. What the frame's type says has precedence.
+template <Process P, typename W>
+std::optional<Answer> answer_from_computed_variable(const P& process, const W& walk,
+                                                    const runt::Frame& frame,
+                                                    const FrameFacts& facts, Address at) {
+  const AddressRange whole{frame.lowest(), frame.cfa};
+  if (whole.size() > kLargestFrame) return std::nullopt;
+  const AddressRange typed{frame.cfa + static_cast<std::uint64_t>(facts.layout.low),
+                           frame.cfa + static_cast<std::uint64_t>(facts.layout.high)};
+  types::Subobject member;
+  if (typed.contains(at)) {
+    if (facts.type == nullptr) return std::nullopt;
+    if (types::subobject_at(*facts.type, typed.size(), at - typed.begin, member))
+      return std::nullopt;
+  }
+  const std::uint64_t pc = raw(facts.object->link_address(frame.lookup_pc()));
+  const std::optional<runt::Registers> registers = walk.registers_of_last();
+  if (!registers) return std::nullopt;
+  const auto& memory = walk.memory();
+  const Activation activation{.memory = memory,
+                              .registers = *registers,
+                              .range = whole,
+                              .lowest_fixed = frame.has_fixed_size ? frame.cfa : typed.begin,
+                              .end_of_arguments = frame.cfa + kMostArgumentBytes};
+  const auto found =
+      computed_variable_at(activation, *facts.object->image, *facts.function, pc, at);
+  if (!found) return std::nullopt;
+  Answer answer = answer_from_bare_frame(frame, found->range, ALLOC_E_NO_TYPE);
+  answer.frame_below = static_cast<std::uint32_t>(found->range.begin - whole.begin);
+  answer.frame_above = static_cast<std::uint32_t>(whole.end - found->range.end);
+  answer.rows = found->rows;
+  answer.name = answer.site_function = facts.object->image->text(facts.function->name);
+  answer.variable = facts.object->image->text(found->variable->name);
+  answer.site_object = facts.object->path;
+  answer.evidence |= ALLOC_EV_DEBUG_INFORMATION;
+  if (!process.types().are_wanted) return answer;
+  answer.set_type(process.types().type(*facts.object, found->variable->type), ALLOC_GRADE_EXACT);
+  if (answer.type == nullptr && !process.types().may_make) answer.set_no_type(ALLOC_E_NOT_YET);
+  return answer;
+}
 
-// Gives the frames of one thread, innermost first.
+// Gives the frames of one thread, innermost first; and of the last one all registers that can be known, which may cost another walk.
 template <typename W>
 concept FrameWalk = requires(W& walk) {
   { walk.next() } -> std::same_as<std::optional<runt::Frame>>;
+  { walk.registers_of_last() } -> std::same_as<std::optional<runt::Registers>>;
+  requires Memory<std::remove_cvref_t<decltype(walk.memory())>>;
 };
 
 // A walk without a cache: over another process, or a core.
@@ -105,12 +153,18 @@ class PlainWalk {
  public:
   PlainWalk(const S& stack, const R& rules, const runt::Registers& start)
       : stack_(stack), rules_(rules), cursor_{.registers = start} {}
-  std::optional<runt::Frame> next() { return runt::step(stack_, rules_, cursor_); }
+  std::optional<runt::Frame> next() {
+    last_ = cursor_.registers;
+    return runt::step(stack_, rules_, cursor_);
+  }
+  std::optional<runt::Registers> registers_of_last() const { return last_; }
+  const S& memory() const { return stack_; }
 
  private:
   const S& stack_;
   const R& rules_;
   runt::UnwindCursor cursor_;
+  runt::Registers last_{};
 };
 
 // The arguments that `callee` got on the stack, if `at` is in one of them.
@@ -136,7 +190,11 @@ Answer query_frames(const P& process, W& walk, Address at) {
       if (callee && !callee->is_signal_frame && at < callee->cfa + kMostArgumentBytes) {
         if (auto argument = answer_from_stack_arguments(process, *callee, at)) return *argument;
       }
-      return answer_from_frame(process, *frame, process.frame_facts(*frame), at);
+      const FrameFacts facts = process.frame_facts(*frame);
+      if (facts.layout.has_computed_variables) {
+        if (auto own = answer_from_computed_variable(process, walk, *frame, facts, at)) return *own;
+      }
+      return answer_from_frame(process, *frame, facts, at);
     }
     callee = frame;
   }

@@ -40,6 +40,8 @@ class CallerWalk {
       if (!frame || !own_code_.contains(frame->pc)) return frame;
     }
   }
+  std::optional<runt::Registers> registers_of_last() const { return walk_.registers_of_last(); }
+  const runt::StackMemory& memory() const { return walk_.memory(); }
 
  private:
   TrustedMemory trusted_;

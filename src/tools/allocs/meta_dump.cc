@@ -65,7 +65,16 @@ std::string hex(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
-std::string location_text(const types::LocationPiece& piece) {
+// The operations as bytes.
+std::string expression_text(const Image& image, std::int64_t at) {
+  std::string text;
+  for (const std::byte byte : types::expression_at(image.table<std::byte>(Table::locations),
+                                                   static_cast<std::uint64_t>(at)))
+    text += fmt::format("{}{:02x}", text.empty() ? "" : " ", static_cast<unsigned>(byte));
+  return text;
+}
+
+std::string location_text(const Image& image, const types::LocationPiece& piece) {
   switch (piece.kind) {
     case types::LocationKind::memory:
       return fmt::format("cfa{:+}", piece.value);
@@ -75,6 +84,10 @@ std::string location_text(const types::LocationPiece& piece) {
       return fmt::format("fp{:+}", piece.value);
     case types::LocationKind::in_register:
       return fmt::format("reg{}", piece.value);
+    case types::LocationKind::computed:
+      return fmt::format("at({})", expression_text(image, piece.value));
+    case types::LocationKind::value:
+      return fmt::format("value({})", expression_text(image, piece.value));
   }
   return "?";
 }
@@ -84,6 +97,14 @@ std::vector<types::LocationPiece> locations(const Image& image,
                                             const types::VariableRecord& variable) {
   return types::read_locations(image.table<std::byte>(Table::locations), variable.locations,
                                function.low);
+}
+
+std::vector<std::vector<types::LocationPiece>> counts(const Image& image,
+                                                      const types::FunctionRecord& function,
+                                                      const types::VariableRecord& variable) {
+  if ((variable.flags & types::kVariableSized) == 0) return {};
+  return types::read_counts(image.table<std::byte>(Table::locations), variable.locations,
+                            function.low);
 }
 
 std::span<const types::VariableRecord> variables_of(const Image& image,
@@ -152,7 +173,12 @@ void dump_functions(const Image& image, std::FILE* out) {
                  (variable.flags & types::kVariableFormal) != 0 ? "formal " : "",
                  image.text(variable.name), type_name(image, variable.type));
       for (const types::LocationPiece& piece : locations(image, function, variable)) {
-        fmt::print(out, " [{:x},{:x}) {}", piece.low, piece.high, location_text(piece));
+        fmt::print(out, " [{:x},{:x}) {}", piece.low, piece.high, location_text(image, piece));
+      }
+      for (const auto& list : counts(image, function, variable)) {
+        fmt::print(out, " count");
+        for (const types::LocationPiece& piece : list)
+          fmt::print(out, " [{:x},{:x}) {}", piece.low, piece.high, location_text(image, piece));
       }
       fmt::print(out, "\n");
     }
@@ -244,7 +270,14 @@ Json json_of_functions(const Image& image) {
           {"name", image.text(variable.name)}, {"type", variable.type}, {"flags", variable.flags}};
       for (const types::LocationPiece& piece : locations(image, function, variable)) {
         local["locations"].push_back(
-            {{"low", piece.low}, {"high", piece.high}, {"at", location_text(piece)}});
+            {{"low", piece.low}, {"high", piece.high}, {"at", location_text(image, piece)}});
+      }
+      for (const auto& list : counts(image, function, variable)) {
+        Json& one_list = local["counts"].emplace_back(Json::array());
+        for (const types::LocationPiece& piece : list) {
+          one_list.push_back(
+              {{"low", piece.low}, {"high", piece.high}, {"at", location_text(image, piece)}});
+        }
       }
       one["variables"].push_back(std::move(local));
     }

@@ -93,6 +93,20 @@ TEST(Locations, ListsSurviveEncoding) {
   EXPECT_EQ(read_locations(bytes, at, 0x1000).size(), 2u) << "cut short";
 }
 
+TEST(Locations, CountsFollowTheListOfTheirVariable) {
+  std::vector<std::byte> bytes;
+  const std::vector<LocationPiece> place = {{0x1000, 0x1010, LocationKind::computed, 7}};
+  const std::vector<LocationPiece> rows = {{0x1000, 0x1004, LocationKind::value, 9},
+                                           {0x1004, 0x1010, LocationKind::value, 12}};
+  const std::vector<LocationPiece> columns = {{0x1002, 0x1010, LocationKind::value, 20}};
+  const std::uint32_t at = append_locations(bytes, 0x1000, place);
+  append_uleb(bytes, 2);
+  append_locations(bytes, 0x1000, rows);
+  append_locations(bytes, 0x1000, columns);
+  EXPECT_EQ(read_locations(bytes, at, 0x1000), place);
+  EXPECT_EQ(read_counts(bytes, at, 0x1000), (std::vector{rows, columns}));
+}
+
 TEST(StoreImage, ReplacesTheFileInOneStepAndForTheUserOnly) {
   char folder[] = "/tmp/allocs_store_XXXXXX";
   ASSERT_NE(mkdtemp(folder), nullptr);

@@ -7,8 +7,6 @@
 
 namespace allocs::types {
 
-namespace {
-
 void append_uleb(std::vector<std::byte>& bytes, std::uint64_t value) {
   do {
     const auto low = static_cast<std::uint8_t>(value & 0x7F);
@@ -27,8 +25,6 @@ void append_sleb(std::vector<std::byte>& bytes, std::int64_t value) {
   }
 }
 
-}  // namespace
-
 std::uint32_t append_locations(std::vector<std::byte>& locations, std::uint64_t function_low,
                                std::span<const LocationPiece> pieces) {
   const auto at = static_cast<std::uint32_t>(locations.size());
@@ -45,7 +41,7 @@ std::uint32_t append_locations(std::vector<std::byte>& locations, std::uint64_t 
 }
 
 std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, std::uint32_t at,
-                                          std::uint64_t function_low) {
+                                          std::uint64_t function_low, std::uint32_t* end_of_list) {
   std::vector<LocationPiece> pieces;
   if (at >= locations.size()) return pieces;
   ByteReader reader{locations.data() + at, locations.size() - at};
@@ -58,7 +54,30 @@ std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, 
     piece.value = reader.read_sleb();
     if (reader.ok()) pieces.push_back(piece);
   }
+  if (end_of_list != nullptr)
+    *end_of_list = static_cast<std::uint32_t>(reader.position() - locations.data());
   return pieces;
+}
+
+std::span<const std::byte> expression_at(std::span<const std::byte> locations, std::uint64_t at) {
+  if (at >= locations.size()) return {};
+  ByteReader reader{locations.data() + at, locations.size() - at};
+  const std::uint64_t size = reader.read_uleb();
+  if (!reader.ok() || size > reader.remaining()) return {};
+  return {reader.position(), size};
+}
+
+std::vector<std::vector<LocationPiece>> read_counts(std::span<const std::byte> locations,
+                                                    std::uint32_t at, std::uint64_t function_low) {
+  std::vector<std::vector<LocationPiece>> counts;
+  read_locations(locations, at, function_low, &at);
+  if (at >= locations.size()) return counts;
+  ByteReader reader{locations.data() + at, locations.size() - at};
+  std::uint64_t left = reader.read_uleb();
+  at = static_cast<std::uint32_t>(reader.position() - locations.data());
+  for (; left > 0 && at < locations.size(); --left)
+    counts.push_back(read_locations(locations, at, function_low, &at));
+  return counts;
 }
 
 const FunctionRecord* function_at(const ObjectModel& model, std::uint64_t pc) {

@@ -45,12 +45,21 @@ struct LocationPiece {
   friend bool operator==(const LocationPiece&, const LocationPiece&) = default;
 };
 
+void append_uleb(std::vector<std::byte>& bytes, std::uint64_t value);
+void append_sleb(std::vector<std::byte>& bytes, std::int64_t value);
+
 // Encoding as in VariableRecord. `pieces` are sorted, disjoint and inside the function that starts at `function_low`.
 // Appends to `locations` and returns the offset at which the list begins.
 std::uint32_t append_locations(std::vector<std::byte>& locations, std::uint64_t function_low,
                                std::span<const LocationPiece> pieces);
+// `end`, if given, becomes the offset behind the list.
 std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, std::uint32_t at,
-                                          std::uint64_t function_low);
+                                          std::uint64_t function_low, std::uint32_t* end = nullptr);
+// The bytes of the expression that begins at `at`; none if that is damaged.
+std::span<const std::byte> expression_at(std::span<const std::byte> locations, std::uint64_t at);
+// The lists of counts that follow the list of a kVariableSized variable at `at`.
+std::vector<std::vector<LocationPiece>> read_counts(std::span<const std::byte> locations,
+                                                    std::uint32_t at, std::uint64_t function_low);
 
 // The function whose code holds `pc`, or nullptr.
 const FunctionRecord* function_at(const ObjectModel& model, std::uint64_t pc);

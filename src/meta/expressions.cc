@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/expressions.h"
+
+#include <dwarf.h>
+
+#include "base/byte_reader.h"
+#include "types/write/object_model.h"
+
+namespace allocs::meta {
+
+namespace {
+
+constexpr std::size_t kLongest = 128;  // a longer one is not worth its place in the image
+
+// Moves past the operands of `operation`. False: an operation that is not for us.
+bool skip_operands(std::uint8_t operation, ByteReader& reader) {
+  if (operation >= DW_OP_lit0 && operation <= DW_OP_lit31) return true;
+  if (operation >= DW_OP_breg0 && operation <= DW_OP_breg31) {
+    reader.read_sleb();
+    return true;
+  }
+  switch (operation) {
+    case DW_OP_const1u:
+    case DW_OP_const1s:
+    case DW_OP_pick:
+    case DW_OP_deref_size:
+      reader.skip(1);
+      return true;
+    case DW_OP_const2u:
+    case DW_OP_const2s:
+      reader.skip(2);
+      return true;
+    case DW_OP_const4u:
+    case DW_OP_const4s:
+      reader.skip(4);
+      return true;
+    case DW_OP_const8u:
+    case DW_OP_const8s:
+      reader.skip(8);
+      return true;
+    case DW_OP_constu:
+    case DW_OP_plus_uconst:
+      reader.read_uleb();
+      return true;
+    case DW_OP_consts:
+    case DW_OP_fbreg:
+      reader.read_sleb();
+      return true;
+    case DW_OP_bregx:
+      reader.read_uleb();
+      reader.read_sleb();
+      return true;
+    case DW_OP_deref:
+    case DW_OP_dup:
+    case DW_OP_drop:
+    case DW_OP_over:
+    case DW_OP_swap:
+    case DW_OP_rot:
+    case DW_OP_abs:
+    case DW_OP_and:
+    case DW_OP_div:
+    case DW_OP_minus:
+    case DW_OP_mod:
+    case DW_OP_mul:
+    case DW_OP_neg:
+    case DW_OP_not:
+    case DW_OP_or:
+    case DW_OP_plus:
+    case DW_OP_shl:
+    case DW_OP_shr:
+    case DW_OP_shra:
+    case DW_OP_xor:
+    case DW_OP_eq:
+    case DW_OP_ge:
+    case DW_OP_gt:
+    case DW_OP_le:
+    case DW_OP_lt:
+    case DW_OP_ne:
+    case DW_OP_nop:
+    case DW_OP_call_frame_cfa:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+ExpressionResult result_of(std::span<const std::byte> expression) {
+  if (expression.empty() || expression.size() > kLongest) return ExpressionResult::unusable;
+  ByteReader reader{expression.data(), expression.size()};
+  bool is_relative = false;  // an address that nothing is added to is in no frame
+  while (!reader.at_end()) {
+    const auto operation = reader.read<std::uint8_t>();
+    if (operation == DW_OP_stack_value)
+      return reader.at_end() ? ExpressionResult::value : ExpressionResult::unusable;
+    is_relative |= (operation >= DW_OP_breg0 && operation <= DW_OP_breg31) ||
+                   operation == DW_OP_bregx || operation == DW_OP_fbreg ||
+                   operation == DW_OP_call_frame_cfa;
+    if (!skip_operands(operation, reader) || !reader.ok()) return ExpressionResult::unusable;
+  }
+  return reader.ok() && is_relative ? ExpressionResult::address : ExpressionResult::unusable;
+}
+
+bool uses_frame_base(std::span<const std::byte> expression) {
+  ByteReader reader{expression.data(), expression.size()};
+  while (!reader.at_end()) {
+    const auto operation = reader.read<std::uint8_t>();
+    if (operation == DW_OP_fbreg) return true;
+    if (!skip_operands(operation, reader)) return false;
+  }
+  return false;
+}
+
+ExpressionBytes rebased(std::span<const std::byte> expression, const FrameBase& base) {
+  ExpressionBytes out;
+  const auto append = [&out](const ExpressionBytes& more) {
+    out.insert(out.end(), more.begin(), more.end());
+  };
+  ByteReader reader{expression.data(), expression.size()};
+  while (!reader.at_end()) {
+    const std::byte* begin = reader.position();
+    const auto operation = reader.read<std::uint8_t>();
+    if (operation == DW_OP_stack_value) break;
+    if (operation == DW_OP_call_frame_cfa) {
+      append(cfa_plus(0));
+    } else if (operation == DW_OP_fbreg) {
+      const std::int64_t offset = base.offset + reader.read_sleb();
+      append(base.is_cfa ? cfa_plus(offset) : register_plus(base.reg, offset));
+    } else {
+      if (!skip_operands(operation, reader) || !reader.ok()) break;
+      out.insert(out.end(), begin, reader.position());
+    }
+  }
+  return out;
+}
+
+ExpressionBytes register_plus(std::uint32_t reg, std::int64_t offset) {
+  ExpressionBytes out;
+  if (reg < 32) {
+    out.push_back(std::byte(DW_OP_breg0 + reg));
+  } else {
+    out.push_back(std::byte{DW_OP_bregx});
+    types::append_uleb(out, reg);
+  }
+  types::append_sleb(out, offset);
+  return out;
+}
+
+ExpressionBytes cfa_plus(std::int64_t offset) {
+  ExpressionBytes out{std::byte{DW_OP_fbreg}};
+  types::append_sleb(out, offset);
+  return out;
+}
+
+void append_dereference(ExpressionBytes& expression, std::uint64_t size) {
+  expression.push_back(std::byte{DW_OP_deref_size});
+  expression.push_back(std::byte(size));
+}
+
+void append_plus(ExpressionBytes& expression, std::int64_t number) {
+  if (number == 0) return;
+  expression.push_back(std::byte{DW_OP_consts});
+  types::append_sleb(expression, number);
+  expression.push_back(std::byte{DW_OP_plus});
+}
+
+std::uint32_t ExpressionPool::add(const ExpressionBytes& expression) {
+  const auto [known, is_new] =
+      known_.try_emplace(expression, static_cast<std::uint32_t>(bytes_.size()));
+  if (is_new) {
+    types::append_uleb(bytes_, expression.size());
+    bytes_.insert(bytes_.end(), expression.begin(), expression.end());
+  }
+  return known->second;
+}
+
+ExpressionBytes ExpressionPool::at(std::uint32_t offset) const {
+  ByteReader reader{bytes_.data() + offset, bytes_.size() - offset};
+  const std::uint64_t size = reader.read_uleb();
+  return {reader.position(), reader.position() + size};
+}
+
+}  // namespace allocs::meta

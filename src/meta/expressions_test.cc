@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/expressions.h"
+
+#include <dwarf.h>
+#include <gtest/gtest.h>
+
+namespace allocs::meta {
+namespace {
+
+ExpressionBytes bytes(std::initializer_list<int> values) {
+  ExpressionBytes out;
+  for (const int value : values) out.push_back(static_cast<std::byte>(value));
+  return out;
+}
+
+TEST(ResultOf, TellsAddressesFromValues) {
+  EXPECT_EQ(result_of(bytes({DW_OP_fbreg, 0x68, DW_OP_deref})), ExpressionResult::address);
+  EXPECT_EQ(result_of(bytes({DW_OP_breg14, 0})), ExpressionResult::address);
+  EXPECT_EQ(result_of(bytes({DW_OP_breg3, 1, DW_OP_const1u, 32, DW_OP_shl, DW_OP_stack_value})),
+            ExpressionResult::value);
+}
+
+TEST(ResultOf, RefusesWhatCannotBeEvaluatedInAFrame) {
+  EXPECT_EQ(result_of({}), ExpressionResult::unusable);
+  EXPECT_EQ(result_of(bytes({DW_OP_addr, 0, 0, 0, 0, 0, 0, 0, 0})), ExpressionResult::unusable);
+  EXPECT_EQ(result_of(bytes({DW_OP_entry_value, 1, DW_OP_reg5, DW_OP_stack_value})),
+            ExpressionResult::unusable);
+  EXPECT_EQ(result_of(bytes({DW_OP_reg0, DW_OP_piece, 8})), ExpressionResult::unusable);
+  EXPECT_EQ(result_of(bytes({DW_OP_fbreg})), ExpressionResult::unusable) << "cut short";
+  EXPECT_EQ(result_of(bytes({DW_OP_stack_value, DW_OP_lit1})), ExpressionResult::unusable);
+  EXPECT_EQ(result_of(ExpressionBytes(1000, std::byte{DW_OP_nop})), ExpressionResult::unusable);
+}
+
+TEST(Rebased, CountsFromTheCanonicalFrameAddress) {
+  const ExpressionBytes slot = bytes({DW_OP_fbreg, 0x70, DW_OP_deref});  // -16
+  EXPECT_EQ(rebased(slot, {.is_cfa = true, .reg = 0, .offset = -8}),
+            bytes({DW_OP_fbreg, 0x68, DW_OP_deref}));
+  EXPECT_EQ(rebased(slot, {.is_cfa = false, .reg = 6, .offset = 0}),
+            bytes({DW_OP_breg6, 0x70, DW_OP_deref}));
+  EXPECT_EQ(rebased(bytes({DW_OP_call_frame_cfa, DW_OP_lit8, DW_OP_minus}), {}),
+            bytes({DW_OP_fbreg, 0, DW_OP_lit8, DW_OP_minus}));
+  EXPECT_EQ(rebased(bytes({DW_OP_breg3, 2, DW_OP_stack_value}), {}), bytes({DW_OP_breg3, 2}));
+}
+
+TEST(ExpressionPool, KeepsEachExpressionOnce) {
+  ExpressionPool pool;
+  const std::uint32_t first = pool.add(cfa_plus(-16));
+  const std::uint32_t second = pool.add(register_plus(14, 0));
+  EXPECT_NE(first, second);
+  EXPECT_EQ(pool.add(cfa_plus(-16)), first);
+  EXPECT_EQ(pool.at(second), bytes({DW_OP_breg14, 0}));
+  EXPECT_EQ(pool.bytes(), bytes({2, DW_OP_fbreg, 0x70, 2, DW_OP_breg14, 0}));
+}
+
+}  // namespace
+}  // namespace allocs::meta
