@@ -7,6 +7,7 @@
 #include "meta/call_frames.h"
 #include "meta/code_scan.h"
 #include "meta/dwarf_facts.h"
+#include "meta/jump_tables.h"
 #include "meta/linkage.h"
 #include "meta/literals.h"
 #include "meta/object_file.h"
@@ -96,8 +97,10 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   // Functions are final, and sorted; passes over the code only add to what is there.
 
   const Linkage linkage{files};
-  const CodeScan scan = scan_code(*files.object, linkage, function_starts(model));
+  const std::vector<std::uint64_t> starts = function_starts(model);
+  const CodeScan scan = scan_code(*files.object, linkage, starts);
   read_allocation_sites(files, linkage, scan, frames, facts, model, diag);
+  add_jump_tables(find_jump_tables(*files.object, linkage, scan, starts), model);
   read_string_literals(files, linkage, scan, model);
 
   return types::encode_image(model);

@@ -146,6 +146,8 @@ class Scanner {
       case kIndirect:
         if (raw_.raw.modrm.reg == 2) {
           call_indirect();
+        } else if (raw_.raw.modrm.reg == 4) {
+          if (!rip_place()) result_.indirect_jumps.push_back(at_);
         } else if (raw_.raw.modrm.mod == 3 && raw_.raw.modrm.reg < 2) {
           forget_one(rm_field());
         }

@@ -47,7 +47,9 @@ struct CodeScan {
   std::vector<CodeCall> calls;               // by address
   std::vector<SlotUse> slot_uses;            // by address
   std::vector<IndirectCall> indirect_calls;  // by address
-  std::vector<AddressTaken> references;      // by address of the instruction; of data only
+  std::vector<std::uint64_t>
+      indirect_jumps;                    // by address; through a register, or a word among several
+  std::vector<AddressTaken> references;  // by address of the instruction; of data only
   std::uint64_t instructions = 0;
 };
 

@@ -125,8 +125,9 @@ Operation operation_of(const ZydisDecodedInstruction& raw) {
     case ZYDIS_MNEMONIC_HLT:
     case ZYDIS_MNEMONIC_INT3:
       return Operation::stop;
-    case ZYDIS_MNEMONIC_TEST:
     case ZYDIS_MNEMONIC_CMP:
+      return Operation::compare;
+    case ZYDIS_MNEMONIC_TEST:
     case ZYDIS_MNEMONIC_NOP:
     case ZYDIS_MNEMONIC_ENDBR64:
       return Operation::look;
@@ -221,6 +222,7 @@ std::vector<Instruction> decode_code(std::span<const std::byte> bytes, std::uint
     instruction.length = raw.length;
     instruction.operation = operation_of(raw);
     instruction.writes = writes_of(raw, operands);
+    if (instruction.operation == Operation::branch) instruction.condition = raw.opcode & 0xF;
     const std::uint64_t next = instruction.end();
     if (raw.operand_count_visible > 0) instruction.first = operand_of(operands[0], next);
     if (raw.operand_count_visible > 1) instruction.second = operand_of(operands[1], next);

@@ -91,9 +91,10 @@ enum class Operation : std::uint8_t {
   jump,    // to first
   branch,  // to first, or not
   return_,
-  stop,   // control does not pass: ud2, hlt, int3
-  look,   // changes no register and no memory: test, cmp, nop
-  other,  // first may be written; see `writes`
+  stop,     // control does not pass: ud2, hlt, int3
+  compare,  // of first with second
+  look,     // changes no register and no memory: test, nop
+  other,    // first may be written; see `writes`
 };
 
 struct Instruction {
@@ -102,6 +103,7 @@ struct Instruction {
   Operation operation = Operation::other;
   std::uint16_t writes =
       0;  // mask of the general registers that it changes, other than a stack pointer's push or pop
+  std::uint8_t condition = 0;  // of a branch: the low four bits of its opcode
   Operand first, second, third;
 
   std::uint64_t end() const { return address + length; }

@@ -373,6 +373,7 @@ class Evaluation {
       case Operation::stop:
         state_.reset();
         return;
+      case Operation::compare:
       case Operation::look:
         return;
       case Operation::other:
