@@ -59,7 +59,9 @@ std::string_view declarator(std::string_view text) {
 }
 
 bool has_lambda(std::string_view linkage_name) {
-  return linkage_name.find("Ul") != linkage_name.npos;
+  // The second is clang's own, for lambdas that no other unit can name.
+  return linkage_name.find("Ul") != linkage_name.npos ||
+         linkage_name.find("$_") != linkage_name.npos;
 }
 
 }  // namespace
@@ -92,7 +94,8 @@ FunctionFit compare_functions(std::string_view listed, const DebugFunction& func
   }
   if (listed == function.name) return FunctionFit::same;
   if (!listed.starts_with("_Z")) return FunctionFit::different;
-  if (has_lambda(listed) && function.name.ends_with("operator()")) return FunctionFit::perhaps;
+  if (has_lambda(listed) && function.name.find("operator()") != function.name.npos)
+    return FunctionFit::perhaps;
   return qualified_name_of(listed) == comparable_spelling(function.name) ? FunctionFit::perhaps
                                                                          : FunctionFit::different;
 }

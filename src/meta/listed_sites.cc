@@ -59,6 +59,7 @@ struct Found {
   const ListedSite* site = nullptr;
   std::uint32_t list = 0;
   std::uint32_t scope = kNoRecord;
+  std::uint32_t innermost = kNoRecord;  // where the instruction is
   bool is_wrapper = false;
 };
 
@@ -80,9 +81,10 @@ class SiteJoin {
         const ListedSite& one = lists[list].sites[site];
         by_line_[line_key(file_name(one.file), one.line)].push_back({list, site});
         by_function_[function_in_list(list, one.function)].push_back({list, site});
+        by_key_[function_in_list(list, function_key(one.function))].push_back({list, site});
       }
     }
-    for (const CodeScope& scope : facts.scopes) note_scope(scope);
+    for (std::uint32_t scope = 0; scope < facts.scopes.size(); ++scope) note_scope(scope);
   }
 
   std::vector<ListedAnswer> join(std::span<const CallInstruction> calls,
@@ -141,7 +143,10 @@ class SiteJoin {
     return {model_.strings[entity.name], model_.strings[entity.linkage_name]};
   }
 
-  void note_scope(const CodeScope& scope) {
+  void note_scope(std::uint32_t index) {
+    const CodeScope& scope = facts_.scopes[index];
+    root_of_.push_back(scope.parent == kNoRecord ? index : root_of_[scope.parent]);
+    scopes_in_[root_of_.back()].push_back(index);
     const DebugFunction function = function_of(scope);
     if (!function.linkage_name.empty()) {
       functions_with_code_.insert(function_key(function.linkage_name));
@@ -232,7 +237,8 @@ class SiteJoin {
     Place place{file_name(model_.strings[line.file]), line.line, line.column};
     std::vector<std::string_view> callees = call.callees;
     std::uint64_t size = call.constant_size;
-    std::uint32_t at = scopes_.innermost_at(call.at);
+    const std::uint32_t innermost = scopes_.innermost_at(call.at);
+    std::uint32_t at = innermost;
     for (int hop = 0; hop < kMostInlined && at != kNoRecord && place.line != 0; ++hop) {
       const CodeScope& scope = facts_.scopes[at];
       const DebugFunction function = function_of(scope);
@@ -241,8 +247,9 @@ class SiteJoin {
         for (const LineRef one : lines) note_seen(at, one);
         const ListedSite* meant = agreement(lines, size);
         if (meant == nullptr || !meant->kind) return {};
-        if (!meant->is_wrapper()) return {meant, lines.front().list, at, false};
-        if (scope.parent == kNoRecord) return {meant, lines.front().list, at, true};
+        const std::uint32_t list = lines.front().list;
+        if (!meant->is_wrapper()) return {meant, list, at, innermost, false};
+        if (scope.parent == kNoRecord) return {meant, list, at, innermost, true};
       }
       // The wrapper may add to the size.
       size = 0;
@@ -266,7 +273,10 @@ class SiteJoin {
 
   // --- calls in the source for which there is no instruction
 
-  void note_seen(std::uint32_t scope, LineRef line) { seen_[scope].insert(line.number()); }
+  void note_seen(std::uint32_t scope, LineRef line) {
+    seen_[scope].insert(line.number());
+    seen_in_root_[root_of_[scope]].insert(line.number());
+  }
 
   void note_inlined_calls() {
     for (const CodeScope& scope : facts_.scopes) {
@@ -281,19 +291,48 @@ class SiteJoin {
     }
   }
 
-  // Whether another call of the function may have ended up in the same instruction.
-  bool is_merged_with_another(const Found& found, std::uint64_t size) const {
-    const auto seen = seen_.find(found.scope);
+  // Whether another call of the function may have ended up in the same instruction; or one of those that are inlined around it.
+  bool is_merged_with_another(const Found& found, const CallInstruction& call) {
     const auto same_function =
         by_function_.find(function_in_list(found.list, found.site->function));
-    if (seen == seen_.end() || same_function == by_function_.end()) return false;
-    return std::any_of(
-        same_function->second.begin(), same_function->second.end(), [&](LineRef line) {
-          const ListedSite& other = site(line);
-          const std::string_view callee = other.callee;
-          return !seen->second.contains(line.number()) && !other.says_the_same(*found.site) &&
-                 !is_contradicted(other, size) && is_callee(*found.site, {&callee, 1});
-        });
+    const std::string_view callee = found.site->callee;
+    if (same_function != by_function_.end() &&
+        has_lost(found, same_function->second, seen_[found.scope], {&callee, 1},
+                 call.constant_size))
+      return true;
+    const auto around = scopes_in_.find(root_of_[found.innermost]);
+    return std::any_of(around->second.begin(), around->second.end(), [&](std::uint32_t scope) {
+      if (scope == found.scope || scope == found.innermost) return false;
+      const CodeScope& other = facts_.scopes[scope];
+      const DebugFunction function = function_of(other);
+      const std::string key =
+          function_key(function.linkage_name.empty() ? function.name : function.linkage_name);
+      for (const std::uint32_t list : lists_of(other.unit, other.directory)) {
+        const auto lines = by_key_.find(function_in_list(list, key));
+        if (lines == by_key_.end()) continue;
+        const auto& seen = seen_in_root_[root_of_[scope]];
+        // Calls in branches that are never taken have no instruction either; then others of the function have.
+        const bool has_any =
+            std::any_of(lines->second.begin(), lines->second.end(),
+                        [&](LineRef line) { return seen.contains(line.number()); });
+        if (!has_any && has_lost(found, lines->second, seen, call.callees, call.constant_size))
+          return true;
+      }
+      return false;
+    });
+  }
+
+  // Whether one of `lines` is not among those that were `seen` to have an instruction, and says something else than what was found.
+  bool has_lost(const Found& found, std::span<const LineRef> lines,
+                const std::unordered_set<std::uint64_t>& seen,
+                std::span<const std::string_view> callees, std::uint64_t size) const {
+    return std::any_of(lines.begin(), lines.end(), [&](LineRef line) {
+      const ListedSite& other = site(line);
+      const bool is_seen = seen.contains(line.number());
+      if (callees.empty() && !other.callee.empty()) return false;
+      return !is_seen && !other.says_the_same(*found.site) && !other.is_wrapper() &&
+             !is_contradicted(other, size) && is_callee(other, callees);
+    });
   }
 
   // How the calls of a function look to somebody who does not care for types.
@@ -339,13 +378,16 @@ class SiteJoin {
       answer.says = ListSays::wrapper;
       return answer;
     }
-    if (is_merged_with_another(found, call.constant_size) ||
-        is_merged_with_another_function(found)) {
+    if (is_merged_with_another(found, call) || is_merged_with_another_function(found)) {
       answer.says = ListSays::several;
       return answer;
     }
     const ListedSite& site = *found.site;
-    const types::TypeIndex type = types_.find(site.type);
+    types::TypeIndex type = types_.find(site.type);
+    if (type != kNoType && !site.tail.name.empty()) {
+      const types::TypeIndex tail = types_.find(site.tail);
+      type = tail == kNoType ? kNoType : types_.flexible(type, tail);
+    }
     if (type == kNoType) return answer;
     answer.says = ListSays::a_type;
     answer.type = type;
@@ -387,10 +429,15 @@ class SiteJoin {
   CodeScopes scopes_;
   ListedTypes types_;
   std::unordered_map<std::string, std::vector<LineRef>> by_line_;
-  std::unordered_map<std::string, std::vector<LineRef>> by_function_;
+  std::unordered_map<std::string, std::vector<LineRef>> by_function_;  // by its name in the list
+  std::unordered_map<std::string, std::vector<LineRef>> by_key_;       // by function_key()
+  std::vector<std::uint32_t> root_of_;  // of each scope the one that is not inlined
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> scopes_in_;  // by root
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> lists_of_unit_;
   std::unordered_set<std::string> functions_with_code_;
   std::unordered_map<std::uint32_t, std::unordered_set<std::uint64_t>> seen_;  // of each scope
+  // An inlined function may be described in several parts, of which one has the call.
+  std::unordered_map<std::uint32_t, std::unordered_set<std::uint64_t>> seen_in_root_;
   std::unordered_map<std::string, std::vector<const std::vector<LineRef>*>> vanished_;
 };
 

@@ -279,6 +279,9 @@ static struct a *new_a(int k) { struct a *p = @malloc(sizeof *p); if (!p) abort(
 static struct b *new_b(int k) { struct b *p = @malloc(sizeof *p); if (!p) abort(); p->d = k; return p; } //= new_b malloc sao b 24
 void both(int k) { as = new_a(k); bs = new_b(k); }
 void again(int k) { if (k) use(new_a(k)); else use(new_b(k)); same(); same_code(); }
+static struct a *set_a(int k) { struct a *p = @malloc(sizeof *p); p->x = k; return p; } //= set_a malloc sao a 24
+static struct b *set_b(int k) { struct b *p = @malloc(sizeof *p); p->d = k; return p; } //= set_b malloc sao b 24
+void branches(int k) { if (k) { use(0); kept = set_a(k); } else { use(hidden); kept = set_b(k); } }
 int main(int argc, char **argv) { one(); both(argc); again(argc); return 0; }
 )";
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "types/write/type_graph.h"
 
+#include <algorithm>
+
 #include "types/write/source_types.h"
+#include "types/write/type_hashing.h"
 #include "types/write/type_names.h"
 
 namespace allocs::types {
@@ -62,6 +65,56 @@ TypeIndex TypeGraph::base_type(std::uint8_t encoding, std::uint64_t size) {
   return add(record);
 }
 
+TypeIndex TypeGraph::structure(StringRef name, std::span<const MemberRecord> members,
+                               std::uint64_t size) {
+  TypeRecord record;
+  record.kind = Kind::composite;
+  record.name = record.human_name = name;
+  record.size = size;
+  record.count = members.size();
+  record.first = static_cast<std::uint32_t>(tables_.members.size());
+  tables_.members.insert(tables_.members.end(), members.begin(), members.end());
+  record.hash = hash_of_one(record, tables_, *strings_);
+  if (const TypeIndex known = find(record.hash); known != kNoType) {
+    tables_.members.resize(record.first);
+    return known;
+  }
+  return add(record);
+}
+
+std::uint64_t TypeGraph::alignment_of(TypeIndex type) const {
+  constexpr int kMostHops = 16;
+  constexpr std::uint64_t kMost = 16;  // of a base type on x86-64
+  std::uint64_t alignment = 1;
+  std::vector<std::pair<TypeIndex, int>> todo{{type, 0}};
+  constexpr std::size_t kMostTypes = 1000;
+  for (std::size_t i = 0; i < todo.size() && i < kMostTypes; ++i) {
+    const auto [at, hops] = todo[i];
+    if (at == kNoType || hops > kMostHops) continue;
+    const TypeRecord& record = tables_.types[at];
+    alignment = std::max(alignment, std::uint64_t{1} << std::min<unsigned>(record.align_log2, 62));
+    switch (record.kind) {
+      case Kind::base:
+      case Kind::enumeration:
+      case Kind::address: {
+        const bool is_power = record.size != 0 && (record.size & (record.size - 1)) == 0;
+        if (is_power) alignment = std::max(alignment, std::min(record.size, kMost));
+        break;
+      }
+      case Kind::array:
+      case Kind::subrange:
+        todo.emplace_back(record.target, hops + 1);
+        break;
+      case Kind::composite:
+        for (const MemberRecord& member : members_of(at)) todo.emplace_back(member.type, hops + 1);
+        break;
+      default:
+        break;
+    }
+  }
+  return alignment;
+}
+
 TypeIndex TypeGraph::find(const Hash128& hash) const {
   const auto found = by_hash_.find(hash);
   return found == by_hash_.end() ? kNoType : found->second;
@@ -72,7 +125,8 @@ TypeIndex TypeGraph::add(TypeRecord record) {
   const auto index = static_cast<TypeIndex>(tables_.types.size());
   tables_.types.push_back(record);
   TypeRecord& added = tables_.types.back();
-  added.name = strings_->add(canonical_name(added, tables_, *strings_));
+  if (added.kind != Kind::composite)
+    added.name = strings_->add(canonical_name(added, tables_, *strings_));
   if (added.human_name == 0) {
     if (added.kind == Kind::base) added.human_name = added.name;
     added.human_name = strings_->add(Speller{tables_, *strings_}.spell(index));

@@ -25,6 +25,8 @@ class TypeGraph {
   std::span<const EnumeratorRecord> enumerators_of(TypeIndex type) const;
   const TypeTables& tables() const { return tables_; }
   const std::vector<AliasRecord>& aliases() const { return aliases_; }
+  // In bytes: what a member of that type is aligned to. 1 if nobody can say.
+  std::uint64_t alignment_of(TypeIndex type) const;
 
   // The type derived from `type`; made, hashed and named if it is not there yet. `count` may be kUnbounded.
   TypeIndex pointer_to(TypeIndex type);
@@ -32,6 +34,9 @@ class TypeGraph {
   TypeIndex unbounded_array_of(TypeIndex type) { return array_of(type, kUnbounded); }
   // A whole base type, e.g. (DW_ATE_signed_char, 1).
   TypeIndex base_type(std::uint8_t encoding, std::uint64_t size);
+
+  // A structure that no source declares. Its members have names and offsets; none may lead back to it.
+  TypeIndex structure(StringRef name, std::span<const MemberRecord> members, std::uint64_t size);
 
   // kNoType if there is none.
   TypeIndex find(const Hash128& hash) const;

@@ -292,6 +292,13 @@ TypeIndex edge_of(const TypeRecord& type, const TypeTables& tables, std::size_t 
   return index == 0 ? type.target : tables.members[type.first + index - 1].type;
 }
 
+Hash128 hash_of_one(const TypeRecord& type, const TypeTables& tables, const StringPool& strings) {
+  return hash_of(type, tables, strings, [&](std::size_t edge) {
+    const TypeIndex part = edge_of(type, tables, edge);
+    return tables.types[part == kNoType ? 0 : part].hash;
+  });
+}
+
 Hash128 own_content_hash(const TypeRecord& type, const TypeTables& tables,
                          const StringPool& strings) {
   return hash_of(type, tables, strings, [](std::size_t) { return kInsideComponent; });

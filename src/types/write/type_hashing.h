@@ -20,6 +20,9 @@ std::vector<Hash128> hash_types(const TypeTables& tables, const StringPool& stri
 Hash128 own_content_hash(const TypeRecord& type, const TypeTables& tables,
                          const StringPool& strings);
 
+// The hash of a type that leads to itself nowhere; what it is made of has its hash in `tables` already.
+Hash128 hash_of_one(const TypeRecord& type, const TypeTables& tables, const StringPool& strings);
+
 // The types that `type` is made of, in order; both may be kNoType. Enumerations are made of none: their base does not
 // count.
 std::size_t edge_count(const TypeRecord& type);
