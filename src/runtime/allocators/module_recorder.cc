@@ -103,6 +103,13 @@ ModuleSnapshot* current_snapshot() {
   return reinterpret_cast<ModuleSnapshot*>(raw(g_root.module_snapshot));
 }
 
+// Noted since the last snapshot: perhaps one that was in it, at another address.
+bool is_new(const ModuleRecord& record) {
+  const ModuleRecord* at = g_new_records;
+  while (at != nullptr && at != &record) at = next_new(*at);
+  return at != nullptr;
+}
+
 // Replaces the snapshot: what is still there of the old one, and what is new. Two buffers take turns; a reader that was
 // overtaken twice sees the generation change and starts again.
 void publish_snapshot() {
@@ -123,7 +130,8 @@ void publish_snapshot() {
   auto* const spans = reinterpret_cast<ModuleSpan*>(next + 1);
   std::uint32_t count = 0;
   for (const ModuleSpan& span : spans_of(old)) {
-    if (is_present(*record_at(span.instance))) spans[count++] = span;
+    const ModuleRecord& record = *record_at(span.instance);
+    if (is_present(record) && !is_new(record)) spans[count++] = span;
   }
   for (ModuleRecord* record = g_new_records; record != nullptr; record = next_new(*record)) {
     if (is_present(*record)) spans[count++] = {record->begin, record->end, record->instance, 0};
@@ -194,19 +202,35 @@ Notes notes_of(const LoadedObject& object) {
   return notes;
 }
 
+// Wherever it is.
 bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::BuildId& id,
                     const char* path) {
-  if (record.begin != range.begin || record.end != range.end || record.build_id_size != id.size)
-    return false;
+  if (record.end - record.begin != range.size() || record.build_id_size != id.size) return false;
   if (std::memcmp(record.build_id.data(), id.bytes, id.size) != 0) return false;
   return std::strcmp(reinterpret_cast<const char*>(raw(record.path)), path) == 0;
 }
 
-void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range,
-          const Notes& notes) {
+// What depends on the address.
+void place(ModuleRecord& record, const LoadedObject& object, AddressRange range) {
   record.bias = object.bias;
   record.begin = range.begin;
   record.end = range.end;
+  record.link_map = Address{};
+  record.tls_module = 0;
+  for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
+    const ElfW(Phdr)& header = object.phdrs[i];
+    const Address at{object.bias + header.p_vaddr};
+    if (header.p_type == PT_GNU_EH_FRAME && is_loaded_part(object, header)) {
+      record.eh_frame_hdr = at;
+    } else if (header.p_type == PT_DYNAMIC) {
+      record.dynamic = at;
+    }
+  }
+}
+
+void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range,
+          const Notes& notes) {
+  place(record, object, range);
   record.build_id_size = notes.build_id.size;
   std::memcpy(record.build_id.data(), notes.build_id.bytes, notes.build_id.size);
   record.has_marker = notes.has_marker ? 1 : 0;
@@ -220,12 +244,8 @@ void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range,
   }
   for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
     const ElfW(Phdr)& header = object.phdrs[i];
-    const Address at{object.bias + header.p_vaddr};
     if (header.p_type == PT_GNU_EH_FRAME && is_loaded_part(object, header)) {
-      record.eh_frame_hdr = at;
       record.eh_frame_hdr_size = header.p_memsz;
-    } else if (header.p_type == PT_DYNAMIC) {
-      record.dynamic = at;
     } else if (header.p_type == PT_TLS) {
       record.tls_size = header.p_memsz;
       record.tls_align = header.p_align;
@@ -240,27 +260,47 @@ void fill_late(ModuleRecord& record, const LoadedObject& object) {
   if (object.tls_module != 0) record.tls_module = object.tls_module;
 }
 
+// The loader's own record of the object at `a`. Lock-free.
+bool loader_finds(Address a, LoaderObject& result) {
+  return g_find_object != nullptr && g_find_object(reinterpret_cast<void*>(raw(a)), &result) == 0;
+}
+
+bool is_gone(const ModuleRecord& record) {
+  LoaderObject found{};
+  if (g_find_object == nullptr) return false;
+  return !loader_finds(record.begin, found) || address_of(found.object) != record.link_map;
+}
+
 // The table lock is held. Nothing is noted twice; whatever else the table has at that place is gone.
 ModuleRecord* note(const LoadedObject& object) {
   const AddressRange range = range_of(object);
   if (range.size() == 0) return nullptr;
   const Notes notes = notes_of(object);
   ModuleRecord* found = nullptr;
+  ModuleRecord* elsewhere = nullptr;
   for (std::uint32_t instance = 1; instance <= g_root.module_count; ++instance) {
     ModuleRecord& record = *record_at(instance);
     const bool overlaps = record.begin < range.end && range.begin < record.end;
-    if (!overlaps) continue;
-    if (is_same_object(record, range, notes.build_id, object.path)) {
+    const bool is_same = is_same_object(record, range, notes.build_id, object.path);
+    if (is_same && record.begin == range.begin) {
       found = &record;
-    } else if (is_present(record)) {
+    } else if (overlaps && is_present(record)) {
       retire(record);
     }
+    // Without a build-id it may be another that took its name.
+    if (!is_same || notes.build_id.size == 0 || &record == found) continue;
+    if (record.state == ModuleState::closing && is_gone(record)) retire(record);
+    if (record.state == ModuleState::retired) elsewhere = &record;
   }
   if (found != nullptr && is_present(*found)) {
     if (found->state == ModuleState::closing) set_state(*found, ModuleState::loaded);
   } else {
-    const bool comes_back = found != nullptr;
-    if (!comes_back) {
+    const bool comes_back = found != nullptr || elsewhere != nullptr;
+    if (found == nullptr && comes_back) {
+      found = elsewhere;
+      place(*found, object, range);
+      move_sites(*found);
+    } else if (!comes_back) {
       found = new_record();
       if (found == nullptr) {
         fetch_add(g_root.counters.modules_full, std::uint64_t{1});
@@ -277,11 +317,6 @@ ModuleRecord* note(const LoadedObject& object) {
   fill_late(*found, object);
   found->pass = g_pass;
   return found;
-}
-
-// The loader's own record of the object at `a`. Lock-free.
-bool loader_finds(Address a, LoaderObject& result) {
-  return g_find_object != nullptr && g_find_object(reinterpret_cast<void*>(raw(a)), &result) == 0;
 }
 
 ModuleRecord* note_loader_object(const LoaderObject& found) {

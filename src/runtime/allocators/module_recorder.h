@@ -14,8 +14,9 @@
 // whatever is loaded at its address next starts with a clean one. Interposing dlopen and dlclose would see less, and would change
 // what they think their caller is.
 //
-// An instance is one object (path, build-id) at one address. When the same object comes back to the same address it gets its
-// old instance, so a program that loads and unloads a plugin for ever has one record for it.
+// An instance is one object (path, build-id), loaded. When the same object comes back it gets its old instance: one at the
+// same address as it is, else one that is moved to the new address with its sites, whose identity is (instance, offset). So a program that loads and
+// unloads a plugin for ever has one record for it. Readers of the record during the move find it retired.
 namespace allocs::allocators {
 
 struct ModuleOfCode {

@@ -160,6 +160,26 @@ Site site_of_record(std::uint32_t id) {
   return {id << kSiteShift, way_out_of(*existing_record(id))};
 }
 
+void take_out_of_bucket(std::uint64_t return_address, SiteRecord& record, std::uint32_t id) {
+  std::uint32_t& bucket = bucket_of(return_address);
+  const std::uint32_t next = load_acquire(record.next_in_bucket);
+  std::uint32_t first = id;
+  if (compare_exchange(bucket, first, next)) return;
+  for (std::uint32_t at = load_acquire(bucket); at != 0;) {
+    SiteRecord& before = *existing_record(at);
+    at = load_acquire(before.next_in_bucket);
+    if (at == id) return store_release(before.next_in_bucket, next);
+  }
+}
+
+void put_in_bucket(std::uint64_t return_address, SiteRecord& record, std::uint32_t id) {
+  std::uint32_t& bucket = bucket_of(return_address);
+  std::uint32_t first = load_acquire(bucket);
+  do {
+    store_relaxed(record.next_in_bucket, first);
+  } while (!compare_exchange(bucket, first, id));
+}
+
 void retire(SiteRecord& record) {
   forget(raw(record.return_address));
   store_release(record.flags, record.flags | kSiteRetired);
@@ -197,6 +217,19 @@ void forget_cached_sites(ModuleRecord& module) {
 }
 
 void retire_sites(ModuleRecord& module) { for_each_site(load_acquire(module.first_site), retire); }
+
+void move_sites(ModuleRecord& module) {
+  for (std::uint32_t id = load_acquire(module.first_site); id != 0;) {
+    SiteRecord& record = *existing_record(id);
+    const Address place{module.bias + record.offset};
+    if ((load_acquire(record.flags) & kSiteDuplicate) == 0 && place != record.return_address) {
+      take_out_of_bucket(raw(record.return_address), record, id);
+      store_release(record.return_address, place);
+      put_in_bucket(raw(place), record, id);
+    }
+    id = load_acquire(record.next_in_module);
+  }
+}
 
 void revive_sites(ModuleRecord& module) {
   for_each_site(load_acquire(module.first_site), [](SiteRecord& record) {

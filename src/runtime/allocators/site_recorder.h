@@ -36,6 +36,12 @@ void revive_sites(index::ModuleRecord& module);
 // Context: query. Once at a time for a module.
 void reconsider_sites(index::ModuleRecord& module);
 
+// The module, which is retired, is at another address now: so are its sites. They stay retired until they are revived. The table lock is held, so
+// that nobody else takes records out of chains. Whoever walks a chain meanwhile may be led into another and find nothing; then it
+// adds a record of its own, at worst a second one for the place.
+// Context: hook.
+void move_sites(index::ModuleRecord& module);
+
 // Sites of code that belonged to no module, in a range where there is a module now. Context: hook.
 void retire_moduleless_sites(AddressRange range);
 

@@ -25,9 +25,10 @@ enum SiteFlag : std::uint32_t {
       4,  // in an allocation wrapper: blocks have the site of its caller, unless that cannot be told
 };
 
-// Where a block was allocated. Written once, before its id is published; only `flags` and the links change later.
+// Where a block was allocated. Written once, before its id is published; only `flags` and the links change later, and the return address
+// if the module comes back elsewhere.
 struct SiteRecord {
-  Address return_address{};  // at the time
+  Address return_address{};  // where the module is, or was last
   std::uint64_t offset =
       0;  // link address: return address minus the module's load bias; the bare address if instance is 0
   std::uint32_t instance = 0;  // module instance; 0: code that belongs to no module
@@ -37,7 +38,7 @@ struct SiteRecord {
 };
 static_assert(sizeof(SiteRecord) == 32);
 
-// ---- modules: an instance is one object at one address; ids start at 1 ----
+// ---- modules: an instance is one loaded object; ids start at 1 ----
 
 inline constexpr unsigned kModuleFirstShift = 3;
 inline constexpr std::size_t kMaximumBuildId = 32;
@@ -50,7 +51,7 @@ enum class ModuleState : std::uint32_t {
 };
 
 // `state` is written last. The other fields of an instance do not change, except those that are 0 until a full refresh filled
-// them (marked "late").
+// them (marked "late"), and those that say where it is while it is retired: it may come back elsewhere.
 struct ModuleRecord {
   std::uint32_t instance = 0;
   ModuleState state = ModuleState::empty;

@@ -149,7 +149,7 @@ ALLOCS_EXPORT struct uniqtype* alloc_get_type(const void* obj) {
 
 ALLOCS_EXPORT const void* alloc_get_site(const void* obj) {
   const Address site = get<Question::site>(
-      obj, [](const KnownBlock& known) { return known.facts->return_address; },
+      obj, [](const KnownBlock& known) { return known.site(); },
       [](const KnownStatic&) { return std::optional(Address{}); },
       [](const Answer& answer) { return answer.error == ALLOC_OK ? answer.site : Address{}; });
   return pointer(site);

@@ -15,6 +15,11 @@ struct KnownBlock {
   index::Block block;
   const query::SiteFacts* facts = nullptr;
 
+  // Not from the facts: the module may have moved since they were found out.
+  Address site() const {
+    const auto record = index::site_record_of(TrustedMemory{}, allocators::g_root, block.site);
+    return record ? record->return_address : Address{};
+  }
   uniqtype* type() const { return query::fits(*facts, block.size) ? facts->type : nullptr; }
 };
 

@@ -12,9 +12,11 @@
 #include "base/text.h"
 #include "base/text_writer.h"
 #include "runt/self.h"
+#include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/tables.h"
+#include "runtime/index/word.h"
 #include "runtime/metadata/find_image.h"
 #include "runtime/metadata/make_image.h"
 #include "runtime/self/bare_object.h"
@@ -61,6 +63,11 @@ bool has_memory_of_its_own() {
          runt::self::LoaderEhFrames::is_available();
 }
 
+bool is_in_place(const query::Object& object) {
+  const index::ModuleRecord* record = allocators::module_record(object.instance);
+  return record == nullptr || index::load_relaxed(record->begin) == object.range.begin;
+}
+
 void attach_slots(query::Object& object, const types::Image& image) {
   const std::size_t count = image.types().size();
   auto* slots =
@@ -75,6 +82,7 @@ void attach_slots(query::Object& object, const types::Image& image) {
 
 const query::Object* Loader::object(std::uint32_t instance, bool may_wait) {
   const query::Object* object = objects_.find(instance);
+  if (object != nullptr && !is_in_place(*object)) object = may_wait ? moved(instance) : nullptr;
   if (!may_wait) return object;
   if (!allocators::is_sandboxed()) metadata::bury_ended_helpers();
   if (object == nullptr) object = make_bare(instance);
@@ -90,6 +98,43 @@ const query::Object* Loader::make_bare(std::uint32_t instance) {
   if (memory == nullptr) return nullptr;
   auto* object = new (memory) query::Object(bare_object(*module));
   return objects_.put(instance, object) ? object : nullptr;
+}
+
+// An object that came back elsewhere. What was made for it at the same place before is taken again. Of those for other places the last
+// few are kept; then they are written over, oldest first. A query that still used one would have been at it while the object was loaded
+// and unloaded so many times.
+const query::Object* Loader::moved(std::uint32_t instance) {
+  const ProcessLock::Guard guard(g_loading, kLongestWaitMs);
+  const auto module = index::module_record_of(TrustedMemory{}, allocators::g_root, instance);
+  if (!guard.is_held() || !module) return nullptr;
+  const query::Object* now = objects_.find(instance);
+  if (now == nullptr || now->range.begin == module->begin) return now;
+  query::Object next = *now;
+  const query::Object bare = bare_object(*module);
+  next.range = bare.range;
+  next.bias = bare.bias;
+  next.tls_module = bare.tls_module;
+
+  query::Object** place = nullptr;
+  for (query::Object*& each : earlier_) {
+    const bool is_free = each == nullptr || objects_.find(each->instance) != each;
+    const bool is_of_same_place =
+        each != nullptr && each->instance == instance && each->range.begin == next.range.begin;
+    if (is_free && is_of_same_place) place = &each;
+  }
+  for (std::size_t tries = 0; place == nullptr && tries < earlier_.size(); ++tries) {
+    query::Object*& each = earlier_[next_earlier_++ % earlier_.size()];
+    if (each == nullptr || objects_.find(each->instance) != each) place = &each;
+  }
+  if (place == nullptr) return nullptr;
+  if (*place == nullptr) {
+    void* memory = allocate(sizeof(query::Object));
+    if (memory == nullptr) return nullptr;
+    *place = new (memory) query::Object(next);
+  } else {
+    **place = next;
+  }
+  return objects_.put(instance, *place) ? *place : nullptr;
 }
 
 const query::Object* Loader::load(std::uint32_t instance, const query::Object& bare) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+
 #include "runtime/metadata/places.h"
 #include "runtime/query/object.h"
 #include "runtime/self/object_table.h"
@@ -22,9 +24,12 @@ class Loader {
 
  private:
   const query::Object* make_bare(std::uint32_t instance);
+  const query::Object* moved(std::uint32_t instance);
   const query::Object* load(std::uint32_t instance, const query::Object& bare);
 
   ObjectTable objects_;
+  std::array<query::Object*, 64> earlier_{};  // of objects that moved
+  std::size_t next_earlier_ = 0;
   metadata::Places places_;
 };
 

@@ -113,9 +113,13 @@ const query::Object* SelfProcess::find_instance(std::uint32_t instance) const {
 }
 
 query::SiteFacts SelfProcess::site_facts(std::uint32_t id) const {
-  if (const query::SiteFacts* known = g_site_facts.find(id)) return *known;
   const auto where = index::site_record_of(tables(), *root(), id);
   if (!where) return {};
+  if (const query::SiteFacts* known = g_site_facts.find(id)) {
+    query::SiteFacts facts = *known;
+    facts.return_address = where->return_address;  // the module may have moved since
+    return facts;
+  }
   const query::SiteFacts facts = query::read_site_facts(*this, *where);
   if (facts.is_final && may_wait()) g_site_facts.put(id, facts);
   return facts;
