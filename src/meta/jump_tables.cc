@@ -59,8 +59,7 @@ class TableFinder {
     return {low, after == starts_.end() ? end : std::min(*after, end)};
   }
 
-  void read_function(std::uint64_t low, std::uint64_t high,
-                     std::span<const std::uint64_t> jumps) {
+  void read_function(std::uint64_t low, std::uint64_t high, std::span<const std::uint64_t> jumps) {
     const CodePaths paths{object_, linkage_, low, high};
     for (const std::uint64_t jump : jumps) {
       const auto index = paths.index_of(jump);
@@ -175,7 +174,7 @@ std::vector<JumpTable> find_jump_tables(const ElfFile& object, const Linkage& li
 }
 
 void add_jump_tables(std::span<const JumpTable> tables, types::ObjectModel& model) {
-  constexpr std::uint8_t kDwarfSigned = 5;  // DW_ATE_signed
+  constexpr std::uint8_t kDwarfSigned = 5;       // DW_ATE_signed
   std::map<std::uint64_t, std::uint64_t> known;  // the end of each static by its start
   std::map<std::uint64_t, types::StringRef> names;
   for (const types::StaticRecord& record : model.statics) {
@@ -195,9 +194,8 @@ void add_jump_tables(std::span<const JumpTable> tables, types::ObjectModel& mode
     record.name = model.strings.add(
         (name == names.end() ? std::string{} : std::string{model.strings[name->second]} + "::") +
         "(jump table)");
-    const types::TypeIndex entry = table.entry_size == 4
-                                       ? model.types.base_type(kDwarfSigned, 4)
-                                       : model.types.pointer_to(0);
+    const types::TypeIndex entry =
+        table.entry_size == 4 ? model.types.base_type(kDwarfSigned, 4) : model.types.pointer_to(0);
     record.type = model.types.array_of(entry, table.count);
     record.kind = types::StaticKind::unnamed;
     record.flags = types::kStaticInferred;

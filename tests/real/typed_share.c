@@ -67,17 +67,19 @@ DELETE(_ZdaPv, (void* block), (block))
 DELETE(_ZdlPvm, (void* block, size_t size), (block, size))
 DELETE(_ZdaPvm, (void* block, size_t size), (block, size))
 
+// A mapping may be an arena of malloc, or a block, or a thread's stack, or memory of liballocs: the latter two are left out as wholes.
 static void count_left(char* from, char* end) {
   struct alloc_info info;
   while (from < end) {
-    if (alloc_query(from, 0, &info) == ALLOC_OK &&
-        info.allocator == &__default_lib_malloc_allocator) {
+    const int error = alloc_query(from, ALLOC_NOWAIT, &info);
+    if (error == ALLOC_E_OTHER_THREAD) return;
+    const int is_block = error == ALLOC_OK && info.allocator == &__default_lib_malloc_allocator;
+    if (is_block && alloc_query(from, 0, &info) == ALLOC_OK) {
       add(&left, &info);
       add(&all, &info);
-      const char* next = (const char*)info.base + info.size;
-      if (next > from) from += (next - from) & ~15L;
     }
-    from += 16;
+    const char* next = error == ALLOC_OK ? (const char*)info.base + info.size : from;
+    from = next > from + 16 ? from + ((next - from + 15) & ~15L) : from + 16;
   }
 }
 
