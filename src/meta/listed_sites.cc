@@ -372,6 +372,12 @@ class SiteJoin {
 
   // --- what is said
 
+  // std::allocator's source asks for any number of elements; where it was inlined, the code shows that a container's node is one.
+  static bool is_one_node(const ListedSite& site, const CallInstruction& call) {
+    const bool is_operator_new = canonical_callee(site.callee) == "_Znwm";
+    return is_operator_new && call.constant_size != 0 && call.constant_size == site.type.size;
+  }
+
   ListedAnswer answer(const Found& found, const CallInstruction& call) {
     ListedAnswer answer;
     if (found.is_wrapper) {
@@ -396,6 +402,11 @@ class SiteJoin {
         answer.shape = types::Shape::one;
         break;
       case types::SiteShape::array:
+        if (is_one_node(site, call)) {
+          answer.shape = types::Shape::one;
+          answer.evidence |= types::kSiteConstantSizeFits;
+          break;
+        }
         answer.shape = types::Shape::array;
         answer.type = model_.types.unbounded_array_of(type);
         break;

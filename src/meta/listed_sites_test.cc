@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <sstream>
@@ -90,13 +91,16 @@ struct Subject {
 // Compiles with gcc, puts the list into the object file, links.
 class ListedProgram {
  public:
-  ListedProgram(const std::string& flags, const Subject& subject, bool is_cxx) {
+  using Change = std::function<std::string(std::string)>;
+  ListedProgram(const std::string& flags, const Subject& subject, bool is_cxx,
+                const Change& change = {}) {
     char folder[] = "/tmp/allocs_listed_XXXXXX";
     folder_ = mkdtemp(folder);
     const std::string base = (folder_ / "subject").string();
     const std::string name = base + (is_cxx ? ".cc" : ".c");
     std::ofstream{name} << subject.source;
-    std::ofstream{base + ".list"} << subject.list(name);
+    const std::string list = subject.list(name);
+    std::ofstream{base + ".list"} << (change ? change(list) : list);
     const std::string compiler = (is_cxx ? "g++ " : "gcc ") + flags + " -w ";
     const std::string command = compiler + "-c -o " + base + ".o " + name +
                                 " && objcopy --add-section .allocs.sites=" + base + ".list " +
@@ -111,6 +115,16 @@ class ListedProgram {
   ListedProgram& operator=(const ListedProgram&) = delete;
 
   bool is_built() const { return is_built_; }
+  // With another list in the place of its own.
+  std::optional<types::Image> image_with(const std::string& list) {
+    const std::string base = (folder_ / "subject").string();
+    std::ofstream{base + ".list"} << list;
+    const std::string command = "objcopy --update-section .allocs.sites=" + base + ".list " + base;
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    Diagnostics diag;
+    bytes_ = build_image({folder_ / "subject", {}}, diag);
+    return types::Image::open(bytes_.data(), bytes_.size());
+  }
   std::optional<types::Image> image() {
     Diagnostics diag;
     bytes_ = build_image({folder_ / "subject", {}}, diag);
@@ -327,6 +341,46 @@ void local_static() { static t *p = new @t; hidden = p; } //= _Z12local_staticv 
 void macros() { hidden = @MAKE(t); hidden = @MAKE(s); } //= _Z6macrosv _Znwm nuo t 8 | . _Znwm nuo s 16
 int main() { plain(); hidden = quiet; return 0; }
 )";
+
+// Lists that lie: whatever they say, a block of one T is as large as T, as far as the code tells.
+TEST(ListedSites, ThatWereDamagedNeverGiveATypeOfAnotherSize) {
+  const Subject subject{kC};
+  std::uint32_t state = 1;
+  const auto random = [&state](std::uint32_t below) {
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) % below;
+  };
+  std::string list;
+  ListedProgram program{"-g -O1", subject, false, [&](std::string whole) {
+                          list = whole;
+                          return whole;
+                        }};
+  ASSERT_TRUE(program.is_built());
+  int answers = 0;
+  for (int round = 0; round < 60; ++round) {
+    std::string damaged = list;
+    for (int i = 0; i < 40; ++i) {
+      const std::size_t at = random(static_cast<std::uint32_t>(damaged.size()));
+      const std::size_t other = random(static_cast<std::uint32_t>(damaged.size()));
+      const bool keeps_lines =
+          std::string_view{"\t\n"}.find(damaged[at]) == std::string_view::npos &&
+          std::string_view{"\t\n"}.find(damaged[other]) == std::string_view::npos;
+      if (keeps_lines || round % 4 == 0) damaged[at] = damaged[other];
+    }
+    const auto image = program.image_with(damaged);
+    ASSERT_TRUE(image);
+    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
+      const types::TypeRecord* type = image->type(site.type);
+      if (type == nullptr) continue;
+      ++answers;
+      if (site.shape == types::Shape::one && site.constant_size != 0 &&
+          site.provenance == types::Provenance::size_arithmetic) {
+        EXPECT_EQ(type->size, site.constant_size) << image->text(site.function);
+      }
+    }
+  }
+  EXPECT_GT(answers, 0);
+}
 
 TEST(ListedSites, OfCAreJoinedAtEveryLevel) { check_all(kC, false); }
 TEST(ListedSites, OfCxxAreJoinedAtEveryLevel) { check_all(kCxx, true); }

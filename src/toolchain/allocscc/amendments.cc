@@ -73,6 +73,8 @@ std::vector<std::string> words_for_compiling(const CommandLine& line, const Comp
   if (!compiler.is_clang) {
     // A call in tail position leaves no return address to know the site by.
     words.emplace_back("-fno-optimize-sibling-calls");
+    // Functions that differ in types only would become one, whose calls then stand for both.
+    words.emplace_back("-fno-ipa-icf");
   } else if (compiler.takes_plugin && !installation.plugin.empty() && !has_headers(line) &&
              !uses_discriminators(line)) {
     words.push_back("-fplugin=" + installation.plugin);

@@ -38,8 +38,8 @@ TEST(Compiling, TypesAreDescribedAndThePluginRuns) {
   EXPECT_EQ(compiling("-c a.c", true), std::string("-g ") + kPlugin);
   EXPECT_EQ(compiling("-c -g3 a.c", true), kPlugin);
   EXPECT_EQ(compiling("-c -g -g1 a.c", true), std::string("-g ") + kPlugin);
-  EXPECT_EQ(compiling("-c a.c", false), "-g -fno-optimize-sibling-calls");
-  EXPECT_EQ(compiling("-c -ggdb a.c", false), "-fno-optimize-sibling-calls");
+  EXPECT_EQ(compiling("-c a.c", false), "-g -fno-optimize-sibling-calls -fno-ipa-icf");
+  EXPECT_EQ(compiling("-c -ggdb a.c", false), "-fno-optimize-sibling-calls -fno-ipa-icf");
 }
 
 TEST(Compiling, ThePluginStaysAwayFromHeadersAndProfiles) {
