@@ -62,7 +62,14 @@ bool is_refuted(const SiteRecord& inferred, const ListedAnswer& listed) {
          inferred.type != listed.type && is_sure;
 }
 
+// The pointer that a wrapper keeps the block in says nothing of what its callers want it for.
+bool is_outweighed(const SiteRecord& inferred, const ListedAnswer& listed) {
+  return listed.says == ListSays::a_type && listed.provenance == types::Provenance::target &&
+         (inferred.flags & types::kSiteWrapper) != 0;
+}
+
 void apply(const ListedAnswer& listed, SiteRecord& site) {
+  if (is_outweighed(site, listed)) return;
   const bool is_open = listed.says == ListSays::several || is_refuted(site, listed);
   site.flags &= static_cast<std::uint8_t>(~(types::kSiteWrapper | types::kSiteConflict));
   site.type = types::kNoType;

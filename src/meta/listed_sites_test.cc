@@ -342,6 +342,24 @@ void macros() { hidden = @MAKE(t); hidden = @MAKE(s); } //= _Z6macrosv _Znwm nuo
 int main() { plain(); hidden = quiet; return 0; }
 )";
 
+TEST(ListedSites, OnTheWordOfAPointerAloneDoNotHideAWrapper) {
+  const Subject subject{R"(#include <stdlib.h>
+__attribute__((noinline)) void *get(size_t n) { long *p = @malloc(n); if (!p) abort(); return p; } //= get malloc tua int$64 8
+int main(int argc, char **argv) { return get(argc) == argv; }
+)"};
+  ListedProgram program{"-g -O2", subject, false};
+  ASSERT_TRUE(program.is_built());
+  const auto image = program.image();
+  ASSERT_TRUE(image);
+  int sites = 0;
+  for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
+    if (site.line != 2) continue;
+    EXPECT_EQ(answer_of(*image, site), "wrapper");
+    ++sites;
+  }
+  EXPECT_EQ(sites, 1);
+}
+
 // Lists that lie: whatever they say, a block of one T is as large as T, as far as the code tells.
 TEST(ListedSites, ThatWereDamagedNeverGiveATypeOfAnotherSize) {
   const Subject subject{kC};
