@@ -6,6 +6,7 @@
 #include "elf/content_hash.h"
 #include "meta/call_frames.h"
 #include "meta/code_scan.h"
+#include "meta/constants.h"
 #include "meta/dwarf_facts.h"
 #include "meta/jump_tables.h"
 #include "meta/linkage.h"
@@ -101,6 +102,7 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   const CodeScan scan = scan_code(*files.object, linkage, starts);
   read_allocation_sites(files, linkage, scan, frames, facts, model, diag);
   add_jump_tables(find_jump_tables(*files.object, linkage, scan, starts), model);
+  add_constants(*files.object, scan, model);
   read_string_literals(files, linkage, scan, model);
 
   return types::encode_image(model);

@@ -106,6 +106,7 @@ class Scanner {
   void step() {
     note_table();
     note_slot();
+    note_read();
     if (raw_.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT) {
       plain_opcode();
     } else if (raw_.opcode_map == ZYDIS_OPCODE_MAP_0F &&
@@ -215,9 +216,12 @@ class Scanner {
     if (absolute && fixed_) take_address(static_cast<std::uint64_t>(raw_.raw.disp.value), to);
   }
 
+  bool is_data(std::uint64_t target) const {
+    return std::ranges::any_of(data_,
+                               [&](const Section* s) { return target - s->address < s->size; });
+  }
   void take_address(std::uint64_t target, unsigned reg) {
-    const auto holds = [&](const Section* s) { return target - s->address < s->size; };
-    if (std::none_of(data_.begin(), data_.end(), holds)) return;
+    if (!is_data(target)) return;
     if (reg < 16) holds_[reg] = result_.references.size();
     result_.references.push_back({at_, target, kNothingCopied, false});
   }
@@ -240,6 +244,73 @@ class Scanner {
     const bool is_call = raw_.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && raw_.opcode == kIndirect &&
                          raw_.raw.modrm.reg == 2;
     result_.slot_uses.push_back({at_, is_call ? at_ + raw_.length : 0, *place});
+  }
+
+  void note_read() {
+    const auto place = rip_place();
+    if (!place || (raw_.opcode == kLea && raw_.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT)) return;
+    if (!is_data(*place)) return;
+    DataRead read{*place};
+    const auto arithmetic = constant_size();
+    read.size = arithmetic.first;
+    read.is_number = arithmetic.second;
+    result_.reads.push_back(read);
+  }
+
+  // How many bytes an instruction of floating-point or vector arithmetic reads, and whether they are one number; 0 for all others. Moves
+  // of whole vectors are not told: they may copy a part of something larger.
+  std::pair<std::uint8_t, bool> constant_size() const {
+    constexpr std::pair<std::uint8_t, bool> kOther{0, false};
+    if (raw_.opcode_map != ZYDIS_OPCODE_MAP_0F) return kOther;
+    enum { kPlain, k66, kF3, kF2 } prefix = kPlain;
+    bool is_wide = false;
+    if (raw_.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
+      prefix = static_cast<decltype(prefix)>(raw_.raw.vex.pp);
+      is_wide = raw_.raw.vex.L != 0;
+    } else if (raw_.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
+      prefix = has_prefix(0xF2) ? kF2 : has_prefix(0xF3) ? kF3 : has_prefix(0x66) ? k66 : kPlain;
+    } else {
+      return kOther;
+    }
+    const std::uint8_t vector = is_wide ? 32 : 16;
+    switch (raw_.opcode) {
+      case 0x10:  // movss, movsd
+      case 0x2C:  // conversions to integers
+      case 0x2D:
+      case 0x51:  // square root
+      case 0x5A:  // float to double and back
+        if (prefix == kF2) return {std::uint8_t{8}, true};
+        if (prefix == kF3) return {std::uint8_t{4}, true};
+        return kOther;
+      case 0x2E:  // comparisons
+      case 0x2F:
+        if (prefix == k66) return {std::uint8_t{8}, true};
+        if (prefix == kPlain) return {std::uint8_t{4}, true};
+        return kOther;
+      case 0x58:  // add, multiply, subtract, minimum, divide, maximum
+      case 0x59:
+      case 0x5C:
+      case 0x5D:
+      case 0x5E:
+      case 0x5F:
+        if (prefix == kF2) return {std::uint8_t{8}, true};
+        if (prefix == kF3) return {std::uint8_t{4}, true};
+        return {vector, false};
+      case 0x54:  // and, and not, or, exclusive or of floating-point vectors
+      case 0x55:
+      case 0x56:
+      case 0x57:
+        return prefix == kPlain || prefix == k66 ? std::pair{vector, false} : kOther;
+      case 0xD4:  // the same and sums of integer vectors
+      case 0xDB:
+      case 0xDF:
+      case 0xEB:
+      case 0xEF:
+      case 0xFE:
+        return prefix == k66 ? std::pair{vector, false} : kOther;
+      default:
+        return kOther;
+    }
   }
 
   void call(std::uint64_t target) {

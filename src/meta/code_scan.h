@@ -43,12 +43,21 @@ struct AddressTaken {
   bool is_table = false;  // the target is indexed in steps of 2, 4 or 8 bytes soon after
 };
 
+// An instruction that reads data at a place of its own, where no register says where.
+struct DataRead {
+  std::uint64_t target = 0;
+  std::uint8_t size =
+      0;  // of what is read, if that is a whole constant of floating-point or vector arithmetic; else 0
+  bool is_number = false;  // one float or double
+};
+
 struct CodeScan {
   std::vector<CodeCall> calls;               // by address
   std::vector<SlotUse> slot_uses;            // by address
   std::vector<IndirectCall> indirect_calls;  // by address
   std::vector<std::uint64_t>
       indirect_jumps;                    // by address; through a register, or a word among several
+  std::vector<DataRead> reads;           // by address of the instruction
   std::vector<AddressTaken> references;  // by address of the instruction; of data only
   std::uint64_t instructions = 0;
 };

@@ -11,7 +11,8 @@
 //   - no object that a symbol or the debug information knows is there;
 //   - text runs from there to a NUL;
 //   - something ends right before it: a NUL, a known object, the section's start. Or it lies in another literal: linkers keep
-//     "world" in the end of "hello world".
+//     "world" in the end of "hello world";
+//   - something that is known begins right behind its NUL, or behind the padding there: else the NUL may be one inside the literal.
 //
 // What else is in .rodata without a name, and is told apart:
 //   - jump tables and tables of numbers: their elements are read at address + index * 2, 4 or 8;
@@ -28,12 +29,16 @@ namespace {
 
 constexpr std::size_t kLongest = std::size_t{1} << 24;
 
+}  // namespace
+
 bool has_literals(const Section& section) {
   constexpr std::uint64_t kRelevant = SHF_ALLOC | SHF_WRITE | SHF_EXECINSTR;
   if (section.type != SHT_PROGBITS || (section.flags & kRelevant) != SHF_ALLOC) return false;
   if ((section.flags & SHF_MERGE) != 0) return (section.flags & SHF_STRINGS) != 0;
   return section.name.starts_with(".rodata") || section.name.starts_with(".lrodata");
 }
+
+namespace {
 
 bool is_continuation(unsigned c) { return (c & 0xC0) == 0x80; }
 
@@ -103,12 +108,15 @@ class LiteralReader {
       std::uint64_t& most = references_[target];
       most = std::max(most, copied);
     };
+    for (const DataRead& read : scan_.reads) starts_.insert(read.target);
     for (const AddressTaken& reference : scan_.references) {
       if (reference.is_table) tables.insert(reference.target);
+      starts_.insert(reference.target);
       add(reference.target, reference.copied);
     }
     for (const DataPointer& pointer : linkage_.data_pointers()) {
       add(pointer.target, kNothingCopied);
+      starts_.insert(pointer.target);
       if (section_of(pointer.at) != nullptr) pointers_.insert(pointer.at);
     }
     for (const std::uint64_t table : tables) references_.erase(table);
@@ -150,7 +158,18 @@ class LiteralReader {
     if (pointer != pointers_.end() && *pointer < at + *length + 1) return;
     const auto object = objects_.lower_bound(at);
     if (object != objects_.end() && object->first < at + *length + 1) return;
+    if (!only_texts && !ends_before_something(section, at + *length + 1)) return;
     literals_[at] = *length + 1;
+  }
+
+  bool ends_before_something(const Section& section, std::uint64_t end) const {
+    constexpr std::uint64_t kMostPadding = 64;
+    const std::uint64_t section_end = section.address + section.bytes.size();
+    for (std::uint64_t at = end; at < end + kMostPadding; ++at) {
+      if (at >= section_end || starts_.contains(at) || objects_.contains(at)) return true;
+      if (section.bytes[at - section.address] != std::byte{0}) return false;
+    }
+    return true;
   }
 
   // Whether text and the NULs behind it fill an aligned 2, 4 or 8 bytes.
@@ -171,6 +190,7 @@ class LiteralReader {
   std::vector<const Section*> sections_;
   std::multimap<std::uint64_t, std::uint64_t> objects_;  // start, end
   std::map<std::uint64_t, std::uint64_t> references_;    // target, bytes copied from there
+  std::set<std::uint64_t> starts_;                       // whatever code or data refers to
   std::set<std::uint64_t> pointers_;                     // places of pointers among the literals
   std::map<std::uint64_t, std::uint64_t> literals_;      // start, size
 };

@@ -15,6 +15,9 @@ namespace allocs::meta {
 void read_string_literals(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
                           types::ObjectModel& model);
 
+// May string literals and other unnamed constants lie in the section?
+bool has_literals(const Section& section);
+
 // The length of the text that starts `bytes`: printable or white space, UTF-8, up to a NUL, which is not counted. Nothing if there is
 // something else before the first NUL, or no NUL.
 std::optional<std::size_t> text_length(std::span<const std::byte> bytes);

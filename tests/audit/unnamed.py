@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the metadata of unnamed read-only data (jump tables, constants, string literals) with the labels in the assembler text.
 
-usage: unnamed.py [--flags "FLAG..."] [--verbose] [--shared] PREFIX COMPILER SOURCE... [-- CFLAG...]
+usage: unnamed.py [--verbose] PREFIX
+       unnamed.py [--verbose] [--link=FLAGS] PREFIX COMPILER SOURCE... [-- CFLAG...]
 
-Each source is compiled to assembler text. The objects that are asked about are assembled from it as it is; for the truth the same text
+The first form asks about switches.c beside this script, built in several ways; the second about any sources. Each source is compiled to assembler text. The objects that are asked about are assembled from it as it is; for the truth the same text
 is assembled once more with a symbol beside each local label in read-only data, which moves nothing. Both are linked in the same way, so
-`nm` of the second tells where the labels of the first lie. Exit status 1: a wrong answer.
+`nm` of the second tells where the labels of the first lie. Exit status 1: a wrong answer, or too few right ones about switches.c.
 """
 import argparse
 import collections
+import itertools
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -122,65 +125,82 @@ def link(compiler, texts, folder, name, flags):
     return out
 
 
+def truth_of(compiler, sources, cflags, linking, folder):
+    """The object that is asked about, and by address the labels in it, each with the labels of its source's code."""
+    texts = [subprocess.run([compiler, "-S", "-w", "-g", *cflags, source, "-o", "-"], check=True,
+                            capture_output=True).stdout.decode("latin-1") for source in sources]
+    assemblies = [Assembly(text, number) for number, text in enumerate(texts)]
+    asked = link(compiler, texts, folder, "asked", linking.split())
+    marked = link(compiler, [one.marked for one in assemblies], folder, "truth", linking.split())
+    labels = {}
+    for line in subprocess.run(["nm", str(marked)], check=True, capture_output=True, text=True).stdout.splitlines():
+        fields = line.split()
+        if len(fields) == 3 and fields[2].startswith(MARK):
+            one = assemblies[int(fields[2][len(MARK):].split("_")[0])]
+            labels.setdefault(int(fields[0], 16), []).append((one.labels[fields[2]], one.code_labels))
+    return asked, labels
+
+
+def answers_about(prefix, asked):
+    image = asked.with_suffix(".image")  # made now, not found in a cache
+    subprocess.run([str(prefix / "bin/allocs"), "meta", "build", "-o", str(image), str(asked)], check=True, stdout=subprocess.DEVNULL)
+    dump = subprocess.run([str(prefix / "bin/allocs"), "meta", "dump", "--json", str(image)], check=True, capture_output=True,
+                          text=True).stdout
+    return {record["address"]: record for record in json.loads(dump)["statics"] if record["kind"] in ("unnamed", "string literal")}
+
+
+def compare(prefix, compiler, sources, cflags, linking, verbose):
+    """Prints the counts and what is wrong; returns the counts by kind."""
+    counts, remarks = collections.defaultdict(collections.Counter), []
+    with tempfile.TemporaryDirectory() as folder:
+        asked, labels = truth_of(compiler, sources, cflags, linking, pathlib.Path(folder))
+        found = answers_about(prefix, asked)
+    for address, here in sorted(labels.items()):
+        sizes = {label.size for label, _ in here}
+        kind = min(label.kind(code) for label, code in here)
+        record = found.pop(address, None)
+        verdict = "cannot tell" if record is None else "right" if record["size"] in sizes else "wrong"
+        counts[kind][verdict] += 1
+        if verdict == "wrong" or verbose and verdict == "cannot tell":
+            remarks.append(f"{verdict}: {kind} {here[0][0].name} at {address:#x} of {sorted(sizes)} bytes: "
+                           f"{record and (record['kind'], record['size'])}")
+    for address, record in found.items():
+        inside = any(start < address < start + here[0][0].size for start, here in labels.items())
+        verdict = "right" if record["kind"] == "string literal" and inside else "wrong"
+        counts["no label"][verdict] += 1
+        if verdict == "wrong":
+            remarks.append(f"wrong: {record['kind']} at {address:#x} of {record['size']} bytes, where there is no label")
+    for kind, verdicts in sorted(counts.items()):
+        print(f"{kind:<12}" + "".join(f"{verdicts[one]:>8} {one}" for one in ("right", "wrong", "cannot tell")))
+    print("\n".join(remarks), end="\n" if remarks else "")
+    return counts
+
+
+def own_subject(prefix, verbose):
+    """False if an answer is wrong, or most jump tables are not found."""
+    good = True
+    for compiler, level, position in itertools.product(("gcc", "clang", "clang-19"), ("-O0", "-O2"), ("-fPIC", "-fno-pic")):
+        if not shutil.which(compiler):
+            continue
+        print(compiler, level, position)
+        counts = compare(prefix, compiler, [str(pathlib.Path(__file__).with_name("switches.c"))], [level, position],
+                         "-shared" if position == "-fPIC" else "-no-pie", verbose)
+        good = good and not any(verdicts["wrong"] for verdicts in counts.values()) and counts["jump table"]["right"] >= 5
+    return good
+
+
 def main():
     split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--verbose", action="store_true")
     arguments.add_argument("--link", default="-shared")
     arguments.add_argument("prefix", type=pathlib.Path)
-    arguments.add_argument("compiler")
-    arguments.add_argument("sources", nargs="+")
+    arguments.add_argument("compiler", nargs="?")
+    arguments.add_argument("sources", nargs="*")
     options = arguments.parse_args(sys.argv[1:split])
-    cflags = sys.argv[split + 1:]
-    counts, failures = collections.defaultdict(collections.Counter), []
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        texts = [subprocess.run([options.compiler, "-S", "-w", "-g", *cflags, source, "-o", "-"], check=True,
-                                capture_output=True).stdout.decode("latin-1") for source in options.sources]
-        assemblies = [Assembly(text, number) for number, text in enumerate(texts)]
-        asked = link(options.compiler, texts, folder, "asked", options.link.split())
-        truth = link(options.compiler, [one.marked for one in assemblies], folder, "truth", options.link.split())
-        dump = subprocess.run([str(options.prefix / "bin/allocs"), "meta", "dump", "--json", str(asked)], check=True,
-                              capture_output=True, text=True).stdout
-        symbols = subprocess.run(["nm", str(truth)], check=True, capture_output=True, text=True).stdout
-        sections = subprocess.run(["objdump", "-h", "-w", str(asked)], capture_output=True, text=True).stdout
-        if sections.splitlines()[4:] != subprocess.run(["objdump", "-h", "-w", str(truth)], capture_output=True,
-                                                       text=True).stdout.splitlines()[4:] and options.verbose:
-            print("the two differ in their section headers (symbol tables apart)")
-    labels = {}
-    for line in symbols.splitlines():
-        fields = line.split()
-        if len(fields) == 3 and fields[2].startswith(MARK):
-            number = int(fields[2][len(MARK):].split("_")[0])
-            labels.setdefault(int(fields[0], 16), []).append((assemblies[number].labels[fields[2]], assemblies[number].code_labels))
-    found = {}
-    for record in json.loads(dump)["statics"]:
-        if record["kind"] in ("unnamed", "string literal"):
-            found[record["address"]] = record
-    for address, here in sorted(labels.items()):
-        sizes = {label.size for label, _ in here}
-        kinds = {label.kind(code) for label, code in here}
-        kind = sorted(kinds)[0]
-        record = found.pop(address, None)
-        if record is None:
-            verdict = "cannot tell"
-        elif record["size"] in sizes:
-            verdict = "right"
-        else:
-            verdict = "wrong"
-        counts[kind][verdict] += 1
-        if verdict == "wrong" or options.verbose and verdict == "cannot tell" and kind in ("jump table", "constant"):
-            failures.append(f"{verdict}: {kind} {here[0][0].name} at {address:#x} of {sorted(sizes)} bytes: "
-                            f"{record and (record['kind'], record['size'])}")
-    for address, record in found.items():
-        inside = any(start < address < start + here[0][0].size for start, here in labels.items())
-        verdict = "right" if record["kind"] == "string literal" and inside else "wrong"
-        counts["no label"][verdict] += 1
-        if verdict == "wrong":
-            failures.append(f"wrong: {record['kind']} at {address:#x} of {record['size']} bytes, where there is no label")
-    for kind, verdicts in sorted(counts.items()):
-        print(f"{kind:<12}" + "".join(f"{verdicts[one]:>8} {one}" for one in ("right", "wrong", "cannot tell")))
-    print("\n".join(failures))
+    if options.compiler is None:
+        return 0 if own_subject(options.prefix, options.verbose) else 1
+    counts = compare(options.prefix, options.compiler, options.sources, sys.argv[split + 1:], options.link, options.verbose)
     return 1 if any(verdicts["wrong"] for verdicts in counts.values()) else 0
 
 
