@@ -40,8 +40,7 @@ const Section* section_of(const ElfFile& object, std::uint64_t address, std::uin
                        size <= section.bytes.size() - (address - section.address);
     const bool is_constant = section.type == SHT_PROGBITS &&
                              (section.flags & (SHF_ALLOC | SHF_WRITE | SHF_EXECINSTR)) == SHF_ALLOC;
-    if (holds && is_constant &&
-        (has_literals(section) || section.name.starts_with(".rodata")))
+    if (holds && is_constant && (has_literals(section) || section.name.starts_with(".rodata")))
       return &section;
   }
   return nullptr;

@@ -139,6 +139,20 @@ struct flexible {
   PARTS_point(o[0]) ELEMENT(o[2], struct point) PARTS_point(o[2]) ELEMENT(o[4], struct point) \
       PARTS_point(o[4])
 
+#define PARTS_fields(o) \
+  ELEMENT(o[0], struct bits) PARTS_bits(o[0]) ELEMENT(o[2], struct bits) PARTS_bits(o[2])
+#define PARTS_numbers(o)                      \
+  ELEMENT(o[0], union number)                 \
+  PART_OF_KIND("union member", o[1].i, int)   \
+  PART_OF_KIND("union member", o[1].p.y, int) \
+  PART_OF_KIND("union member", o[1].d, double)
+#define PARTS_nameless(o)                        \
+  ELEMENT(o[1], struct anonymous)                \
+  PART(o[0].tag, int)                            \
+  PART_OF_KIND("union member", o[1].whole, long) \
+  PART_OF_KIND("union member", o[1].high, int)   \
+  PART(o[1].after, short)
+
 /* X(tag, type, parts) */
 #define EACH_SCALAR(X)                  \
   X(c, char, NO_PARTS)                  \
@@ -176,10 +190,13 @@ struct flexible {
   X(complex, complex_t, PARTS_complex)               \
   X(operations, struct operations, PARTS_operations) \
   X(packed, struct packed, PARTS_packed)
-#define EACH_ARRAY(X)                  \
-  X(matrix, int[3][4], PARTS_matrix)   \
-  X(text, char[13], PARTS_text)        \
-  X(strings, char* [3], PARTS_strings) \
+#define EACH_ARRAY(X)                              \
+  X(matrix, int[3][4], PARTS_matrix)               \
+  X(text, char[13], PARTS_text)                    \
+  X(strings, char* [3], PARTS_strings)             \
+  X(fields, struct bits[3], PARTS_fields)          \
+  X(numbers, union number[2], PARTS_numbers)       \
+  X(nameless, struct anonymous[2], PARTS_nameless) \
   X(points, struct point[5], PARTS_points)
 #define EACH_ALIGNED(X) X(aligned, struct aligned, PARTS_aligned)
 #define EACH_TYPE(X) EACH_SCALAR(X) EACH_POINTER(X) EACH_STRUCT(X) EACH_ARRAY(X) EACH_ALIGNED(X)
