@@ -48,25 +48,6 @@ TEST(ProcessMemory, ALiveProcessIsReadAndUnwound) {
   expect_the_childs_stacks(**memory, *objects, (*stopped)->all(), child.report());
 }
 
-TEST(ProcessMemory, AWarmReadTakesMicrosecondsAtMost) {
-  Child child;
-  const auto memory = ProcessMemory::attach(child.pid());
-  ASSERT_TRUE(memory);
-  expect_the_secret(*memory, child.report());
-  constexpr int kReads = 100'000;
-  std::uint64_t sum = 0;
-  const double spent = milliseconds_of([&] {
-    for (int i = 0; i < kReads; ++i) {
-      const std::uint64_t at =
-          i % 2 == 0 ? child.report().secret_at : child.report().threads[0].frames[0].sp;
-      sum += load<std::uint64_t>(*memory, Address{at}).value_or(0);
-    }
-  });
-  EXPECT_NE(sum, 0u);
-  printf("  a warm read on another page than the last: %.0f ns\n", spent * 1e6 / kReads);
-  EXPECT_LT(spent * 1e3 / kReads, 5.0);
-}
-
 TEST(ProcessMemory, ViewsOverPageEndsAreWholeAndStay) {
   Child child;
   const auto memory = ProcessMemory::attach(child.pid());
