@@ -27,6 +27,11 @@ install_missing() {
   "$source_dir/scripts/install_dependencies" "$@" || exit $?
 }
 
+# install_if_there_is GROUP CONSEQUENCE    for what the build can do without
+install_if_there_is() {
+  "$source_dir/scripts/install_dependencies" "$1" || say "Without these packages $2."
+}
+
 configure() {
   mkdir -p "$build_dir" 2> /dev/null && [ -w "$build_dir" ] ||
     fail "cannot write to $build_dir; set ALLOCS_BUILD_DIR to a directory of yours"

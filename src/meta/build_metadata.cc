@@ -100,7 +100,7 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   const Linkage linkage{files};
   const std::vector<std::uint64_t> starts = function_starts(model);
   const CodeScan scan = scan_code(*files.object, linkage, starts);
-  read_allocation_sites(files, linkage, scan, frames, facts, model, diag);
+  read_allocation_sites(files, linkage, scan, frames, facts, merged.index_of, model, diag);
   add_jump_tables(find_jump_tables(*files.object, linkage, scan, starts), model);
   add_constants(*files.object, scan, model);
   read_string_literals(files, linkage, scan, model);

@@ -72,6 +72,7 @@ enum class At : std::uint8_t {
   call_file,
   call_line,
   call_column,
+  call_discriminator,
   count_
 };
 static_assert(static_cast<int>(At::count_) <= 64);

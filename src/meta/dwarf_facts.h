@@ -8,6 +8,7 @@
 #include "meta/die_stream.h"
 #include "meta/locations.h"
 #include "meta/range_lists.h"
+#include "types/site_id.h"
 #include "types/write/object_model.h"
 #include "types/write/source_types.h"
 
@@ -79,8 +80,17 @@ struct CodeScope {
   types::StringRef call_file = 0;           // where the call was that was inlined
   std::uint32_t call_line = 0;
   std::uint32_t call_column = 0;
+  std::uint32_t call_discriminator = 0;
   std::uint32_t first_range = 0;
   std::uint32_t range_count = 0;
+};
+
+// A marker (types/site_id.h): what a site id of a unit stands for.
+struct SiteMark {
+  types::SiteMarker marker;
+  std::uint64_t line_table = 0;            // of the unit: an offset in .debug_line
+  types::TypeIndex type = types::kNoType;  // T; none of a wrapper's
+  types::TypeIndex tail = types::kNoType;  // U[], where U[] follows T
 };
 
 // What the debug information of one object says.
@@ -96,7 +106,8 @@ struct DwarfFacts {
       pieces;  // of `computed` and `value` ones the value is an offset in `expressions`
   std::vector<CountDraft> counts;
   ExpressionPool expressions;
-  // Parents before what is inlined in them. Kept only if the object has a site list, which is what they are for.
+  std::vector<SiteMark> site_marks;
+  // Parents before what is inlined in them. Kept only if the object has a site list or site marks, which is what they are for.
   std::vector<CodeScope> scopes;
   std::vector<PcRange> scope_ranges;
 };

@@ -17,8 +17,10 @@ class LineFinder {
   LineFinder(std::span<const std::uint64_t> wanted, types::StringPool& strings)
       : wanted_(wanted), strings_(strings), found_(wanted.size()) {}
 
-  void run(const DebugSections& sections, const LineHeader& header) {
+  // `offset` is the header's.
+  void run(const DebugSections& sections, const LineHeader& header, std::uint64_t offset) {
     header_ = &header;
+    table_ = offset;
     names_.assign(header.files.size(), types::kNoRecord);
     ByteReader reader{sections.line.data() + header.program, header.end - header.program};
     start_sequence();
@@ -112,7 +114,7 @@ class LineFinder {
         SourceLine& line = found_[static_cast<std::size_t>(at - wanted_.begin())];
         if (line.line != 0) continue;
         line = {file_name(previous_.file), static_cast<std::uint32_t>(previous_.line),
-                static_cast<std::uint32_t>(previous_.column), previous_.discriminator};
+                static_cast<std::uint32_t>(previous_.column), previous_.discriminator, table_};
       }
     }
     previous_ = row_;
@@ -130,6 +132,7 @@ class LineFinder {
   types::StringPool& strings_;
   std::vector<SourceLine> found_;
   const LineHeader* header_ = nullptr;
+  std::uint64_t table_ = 0;
   std::vector<types::StringRef> names_;
   Row row_;
   Row previous_;
@@ -149,7 +152,7 @@ std::vector<SourceLine> lines_of(const ObjectFiles& files, std::span<const std::
       diag.warning(file.path(), "a line table is damaged; the rest is left out", offset);
       break;
     }
-    finder.run(sections, *header);
+    finder.run(sections, *header, offset);
     offset = header->end;
   }
   return finder.take();

@@ -16,6 +16,7 @@ struct SourceLine {
   std::uint32_t line = 0;           // 0: not known
   std::uint32_t column = 0;         // from 1; 0: not known
   std::uint64_t discriminator = 0;  // 0: none
+  std::uint64_t table = 0;          // offset of the unit's part of .debug_line
 };
 
 // The source lines of `addresses`, which must be sorted. Runs the line programs once, whatever the number of

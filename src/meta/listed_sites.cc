@@ -87,15 +87,15 @@ class SiteJoin {
     for (std::uint32_t scope = 0; scope < facts.scopes.size(); ++scope) note_scope(scope);
   }
 
-  std::vector<ListedAnswer> join(std::span<const CallInstruction> calls,
-                                 std::span<const SourceLine> lines) {
+  std::vector<ToldSite> join(std::span<const CallInstruction> calls,
+                             std::span<const SourceLine> lines) {
     note_inlined_calls();
     std::vector<Found> found(calls.size());
     for (std::size_t i = 0; i < calls.size() && i < lines.size(); ++i)
       found[i] = search(calls[i], lines[i]);
     // Which lines have an instruction is known from here on.
     find_vanished_functions();
-    std::vector<ListedAnswer> answers(calls.size());
+    std::vector<ToldSite> answers(calls.size());
     for (std::size_t i = 0; i < calls.size(); ++i) {
       if (found[i].site != nullptr) answers[i] = answer(found[i], calls[i]);
     }
@@ -378,60 +378,23 @@ class SiteJoin {
     return is_operator_new && call.constant_size != 0 && call.constant_size == site.type.size;
   }
 
-  ListedAnswer answer(const Found& found, const CallInstruction& call) {
-    ListedAnswer answer;
+  ToldSite answer(const Found& found, const CallInstruction& call) {
+    ToldSite answer;
     if (found.is_wrapper) {
-      answer.says = ListSays::wrapper;
+      answer.what = Told::wrapper;
       return answer;
     }
     if (is_merged_with_another(found, call) || is_merged_with_another_function(found)) {
-      answer.says = ListSays::several;
+      answer.what = Told::several;
       return answer;
     }
     const ListedSite& site = *found.site;
-    types::TypeIndex type = types_.find(site.type);
-    if (type != kNoType && !site.tail.name.empty()) {
-      const types::TypeIndex tail = types_.find(site.tail);
-      type = tail == kNoType ? kNoType : types_.flexible(type, tail);
-    }
-    if (type == kNoType) return answer;
-    answer.says = ListSays::a_type;
-    answer.type = type;
-    switch (site.kind->shape) {
-      case types::SiteShape::one:
-        answer.shape = types::Shape::one;
-        break;
-      case types::SiteShape::array:
-        if (is_one_node(site, call)) {
-          answer.shape = types::Shape::one;
-          answer.evidence |= types::kSiteConstantSizeFits;
-          break;
-        }
-        answer.shape = types::Shape::array;
-        answer.type = model_.types.unbounded_array_of(type);
-        break;
-      case types::SiteShape::flexible:
-      case types::SiteShape::at_least:
-        answer.shape = types::Shape::flexible;
-        break;
-    }
-    switch (site.kind->origin) {
-      case types::SiteOrigin::new_expression:
-        answer.provenance = types::Provenance::new_expression;
-        break;
-      case types::SiteOrigin::size:
-        answer.provenance = types::Provenance::size_arithmetic;
-        answer.evidence |= site.bytes ? types::kSiteConstantSizeFits : types::kSiteStrideFits;
-        break;
-      case types::SiteOrigin::target:
-      case types::SiteOrigin::wrapper:
-        answer.provenance = types::Provenance::target;
-        answer.evidence |= types::kSiteTargetVariable;
-        break;
-    }
-    if (site.kind->target == types::SiteTargetSays::agrees)
-      answer.evidence |= types::kSiteTargetVariable;
-    return answer;
+    const bool has_tail = site.kind->shape == types::SiteShape::flexible && !site.tail.name.empty();
+    types::SiteKind kind = *site.kind;
+    if (kind.shape == types::SiteShape::array && is_one_node(site, call))
+      kind.shape = types::SiteShape::one;
+    return told_site(kind, types_.find(site.type), has_tail ? types_.find(site.tail) : kNoType,
+                     model_.types);
   }
 
   std::span<const SiteList> lists_;
@@ -454,10 +417,10 @@ class SiteJoin {
 
 }  // namespace
 
-std::vector<ListedAnswer> join_site_lists(std::span<const SiteList> lists,
-                                          std::span<const CallInstruction> calls,
-                                          std::span<const SourceLine> lines,
-                                          const DwarfFacts& facts, types::ObjectModel& model) {
+std::vector<ToldSite> join_site_lists(std::span<const SiteList> lists,
+                                      std::span<const CallInstruction> calls,
+                                      std::span<const SourceLine> lines, const DwarfFacts& facts,
+                                      types::ObjectModel& model) {
   return SiteJoin{lists, facts, model}.join(calls, lines);
 }
 

@@ -77,20 +77,6 @@ TypeIndex ListedTypes::find(const ListedType& type) {
   return found;
 }
 
-TypeIndex ListedTypes::flexible(TypeIndex head, TypeIndex tail) {
-  types::TypeGraph& graph = model_.types;
-  const std::uint64_t head_size = graph[head].size;
-  const std::uint64_t alignment = std::max(graph.alignment_of(head), graph.alignment_of(tail));
-  if (head_size == types::kUnknownSize || head_size % graph.alignment_of(tail) != 0) return kNoType;
-  const types::MemberRecord members[] = {
-      {0, model_.strings.add("head"), head, 0, 0},
-      {head_size, model_.strings.add("tail"), graph.unbounded_array_of(tail), 0,
-       types::kMemberFlexible},
-  };
-  const std::uint64_t size = (head_size + alignment - 1) / alignment * alignment;
-  return graph.structure(model_.strings.add(types::kFlexibleRecordName), members, size);
-}
-
 TypeIndex ListedTypes::find(std::string_view name, const ListedType& outermost, bool is_sized,
                             int depth) {
   if (depth > kDeepest || name.empty()) return kNoType;

@@ -19,10 +19,6 @@ class ListedTypes {
   // are made where the object has not got them; a structure that it has not got cannot be.
   types::TypeIndex find(const ListedType& type);
 
-  // A structure of a `head` and then any number of `tail`, as the plugin makes one; kNoType where the program, which puts the tail right
-  // behind the head, puts it elsewhere than a structure would.
-  types::TypeIndex flexible(types::TypeIndex head, types::TypeIndex tail);
-
  private:
   types::TypeIndex find(std::string_view name, const ListedType& outermost, bool is_sized,
                         int depth);

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "meta/apply_site_lists.h"
+#include "meta/compiler_sites.h"
 #include "meta/line_table.h"
 #include "meta/request_size.h"
 #include "meta/site_choice.h"
@@ -327,7 +327,8 @@ void fill_in_lines(const ObjectFiles& files, ObjectModel& model, Diagnostics& di
 }  // namespace
 
 void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
-                           CallFrames& frames, const DwarfFacts& facts, ObjectModel& model,
+                           CallFrames& frames, const DwarfFacts& facts,
+                           std::span<const TypeIndex> index_of, ObjectModel& model,
                            Diagnostics& diag) {
   std::vector<Site> sites = SiteReader{files, linkage, scan, frames, model}.read();
   // Types are only added from here on: what was decided above does not change.
@@ -338,7 +339,7 @@ void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, con
   std::sort(model.sites.begin(), model.sites.end(), [](const SiteRecord& a, const SiteRecord& b) {
     return a.return_address < b.return_address;
   });
-  apply_site_lists(files, linkage, scan, facts, model, diag);
+  apply_compiler_sites(files, linkage, scan, facts, index_of, model, diag);
   fill_in_lines(files, model, diag);
 }
 

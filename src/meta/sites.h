@@ -10,11 +10,12 @@
 
 namespace allocs::meta {
 
-// Adds to model.sites every call of an allocation function in the object's code, typed by the site lists that the object carries, else
+// Adds to model.sites every call of an allocation function in the object's code, typed by what compilers told of them, else
 // where the code and the debug information leave no doubt. Needs the types, statics and functions of `model` to be complete; adds
 // array and pointer types.
 void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
-                           CallFrames& frames, const DwarfFacts& facts, types::ObjectModel& model,
+                           CallFrames& frames, const DwarfFacts& facts,
+                           std::span<const types::TypeIndex> index_of, types::ObjectModel& model,
                            Diagnostics& diag);
 
 }  // namespace allocs::meta

@@ -103,6 +103,8 @@ At at_of(std::uint64_t name) {
       return At::call_line;
     case DW_AT_call_column:
       return At::call_column;
+    case 0x2136:  // DW_AT_GNU_discriminator
+      return At::call_discriminator;
     case DW_AT_containing_type:
       return At::containing_type;
     default:

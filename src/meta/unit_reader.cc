@@ -33,6 +33,16 @@ bool is_c(std::uint64_t language) {
   }
 }
 
+// Whether the name of a site mark is among the names that entries refer to.
+bool has_site_marks(const ObjectFiles& files) {
+  const auto has_in = [](const ElfFile& file) {
+    const std::span<const std::byte> names = DebugSections{file}.str;
+    const std::string_view text{reinterpret_cast<const char*>(names.data()), names.size()};
+    return text.find(types::kSiteMarkerPrefix) != text.npos;
+  };
+  return has_in(files.with_debug_information()) || (files.alternate && has_in(*files.alternate));
+}
+
 }  // namespace
 
 UnitReader::UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings,
@@ -42,7 +52,7 @@ UnitReader::UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::Strin
       strings_(strings),
       frames_(frames),
       types_(facts.types, strings),
-      keeps_code_scopes_(site_list_section(files) != nullptr) {}
+      keeps_code_scopes_(site_list_section(files) != nullptr || has_site_marks(files)) {}
 
 bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   DieStream stream{unit, signatures};
@@ -98,6 +108,10 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
     case DW_TAG_union_type:
     case DW_TAG_interface_type: {
       const StringRef name = tag_name(die, context);
+      if (strings_[name] == types::kFlexibleRecordName) {
+        scope.flexible = types_.node_of(die.key);
+        return;
+      }
       scope.kind = Kind::composite;
       scope.type = types_.open_composite(die, context, name);
       if (around.late_prefix != kNoType) types_.qualify_later(scope.type.node, around.late_prefix);
@@ -133,6 +147,7 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
       return;
     }
     case DW_TAG_member:
+      if (around.flexible != kNoType) return read_flexible_member(die, around.flexible);
       if (around.kind != Kind::composite) return;
       if (die.flag(At::declaration) ||
           (die.flag(At::external) && !die.has(At::data_member_location))) {
@@ -192,6 +207,8 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
       read_variable(die, context);
       return;
     default: {
+      if (die.tag == DW_TAG_typedef && types::is_site_marker_name(strings_[name_of(die, context)]))
+        return read_site_mark(die, context, name_of(die, context));
       const bool is_scoped = die.tag == DW_TAG_typedef || die.tag == DW_TAG_template_alias;
       types_.read_simple(die, context, is_scoped ? qualified(die, context) : name_of(die, context));
       return;
@@ -321,12 +338,36 @@ void UnitReader::keep_code_scope(const Die& die, const UnitContext& context, Sco
   if (die.has(At::call_file)) kept.call_file = context.files[die[At::call_file].number];
   kept.call_line = static_cast<std::uint32_t>(die.constant(At::call_line).value_or(0));
   kept.call_column = static_cast<std::uint32_t>(die.constant(At::call_column).value_or(0));
+  kept.call_discriminator =
+      static_cast<std::uint32_t>(die.constant(At::call_discriminator).value_or(0));
   kept.first_range = static_cast<std::uint32_t>(facts_.scope_ranges.size());
   kept.range_count = scope.range_count;
   const auto first = scope_ranges_.begin() + scope.first_range;
   facts_.scope_ranges.insert(facts_.scope_ranges.end(), first, first + scope.range_count);
   scope.code_scope = static_cast<std::uint32_t>(facts_.scopes.size());
   facts_.scopes.push_back(kept);
+}
+
+// A typedef that is none: no type has it as a name.
+void UnitReader::read_site_mark(const Die& die, const UnitContext& context, StringRef name) {
+  const auto marker = types::parse_site_marker(strings_[name]);
+  if (!marker) return;
+  SiteMark mark{*marker, context.unit.line_offset.value_or(0), kNoType, kNoType};
+  if (die.has(At::type)) mark.type = types_.type_of(die);
+  facts_.site_marks.push_back(mark);
+}
+
+// T, then U[]: the node stands for T, and what follows is remembered.
+void UnitReader::read_flexible_member(const Die& die, types::TypeIndex record) {
+  types::TypeRecord& node = facts_.types.types[record];
+  if (node.kind == types::kKindUnfilled) {
+    types::TypeRecord head;
+    head.kind = types::kKindQualifier;
+    head.target = types_.type_of(die);
+    facts_.types.types[record] = head;  // not `node`: what it is in may have moved
+  } else {
+    flexible_tails_[record] = types_.type_of(die);
+  }
 }
 
 void UnitReader::open_block(const Die& die, const UnitContext& context, Scope& scope) {
@@ -483,6 +524,10 @@ void UnitReader::settle() {
   types_.settle_names();
   settle_origins();
   settle_counts();
+  for (SiteMark& mark : facts_.site_marks) {
+    const auto tail = flexible_tails_.find(mark.type);
+    if (tail != flexible_tails_.end()) mark.tail = tail->second;
+  }
 }
 
 void UnitReader::settle_origins() {

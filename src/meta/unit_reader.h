@@ -47,6 +47,7 @@ class UnitReader {
     std::uint32_t first_range = 0;     // its code, in scope_ranges_
     std::uint32_t range_count = 0;
     std::uint32_t code_scope = types::kNoRecord;  // the innermost around, in facts_.scopes
+    types::TypeIndex flexible = types::kNoType;   // the structure of a site mark that this is
   };
   // A function with code whose entries are being read; they nest in some languages.
   struct OpenFunction {
@@ -65,6 +66,8 @@ class UnitReader {
   void open_block(const Die& die, const UnitContext& context, Scope& scope);
   void read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope);
   void keep_code_scope(const Die& die, const UnitContext& context, Scope& scope);
+  void read_site_mark(const Die& die, const UnitContext& context, types::StringRef name);
+  void read_flexible_member(const Die& die, types::TypeIndex record);
   void read_variable(const Die& die, const UnitContext& context);
   void read_location(const Die& die, const UnitContext& context, EntityIndex entity);
   bool file_static(const Place& place, EntityIndex entity);
@@ -105,6 +108,7 @@ class UnitReader {
   types::StringRef unit_name_ = 0;
   types::StringRef unit_directory_ = 0;
   bool keeps_code_scopes_ = false;
+  std::unordered_map<types::TypeIndex, types::TypeIndex> flexible_tails_;
   std::uint64_t default_language_ = 0;
 };
 

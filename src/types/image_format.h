@@ -258,6 +258,8 @@ enum SiteEvidence : std::uint8_t {
 enum SiteFlag : std::uint8_t {
   kSiteWrapper = 1,   // the result is returned: the type is to be found in the caller
   kSiteConflict = 2,  // two targets disagree
+  kSiteTargetDisagrees =
+      4,  // the size tells the type, and the pointer that receives the block has another
 };
 
 struct SiteRecord {

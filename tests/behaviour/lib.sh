@@ -35,6 +35,21 @@ skip() {
   exit 77
 }
 
+# need_plugin   skips the test unless the compiler plugin and its compiler are there; sets plugin
+need_plugin() {
+  plugin=$ALLOCS_PREFIX/lib/allocs/liballocs_clang_plugin.so
+  [ -e "$plugin" ] || skip "the compiler plugin was not built"
+  require clang-19 clang++-19
+}
+
+# compiler_for SOURCE   the plugin's compiler for the language that the name tells
+compiler_for() {
+  case $1 in
+    *.cc) echo clang++-19 ;;
+    *) echo clang-19 ;;
+  esac
+}
+
 # require COMMAND...   skips the test unless all of them are installed
 require() {
   for tool; do

@@ -54,6 +54,11 @@ inline std::uint32_t evidence_of(const types::SiteRecord& site) {
 
 inline std::uint8_t grade_of(const types::SiteRecord& site) {
   if (site.provenance == types::Provenance::new_expression) return ALLOC_GRADE_EXACT;
+  // The source says sizeof(T); a pointer to something else that receives the block leaves a doubt.
+  if (site.provenance == types::Provenance::size_arithmetic) {
+    const bool is_doubtful = (site.flags & types::kSiteTargetDisagrees) != 0;
+    return is_doubtful ? ALLOC_GRADE_PLAUSIBLE : ALLOC_GRADE_STRONG;
+  }
   const bool size_fits =
       (site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0;
   const bool has_target =

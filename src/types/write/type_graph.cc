@@ -56,6 +56,25 @@ TypeIndex TypeGraph::array_of(TypeIndex type, std::uint64_t count) {
   return add(record);
 }
 
+TypeIndex TypeGraph::flexible_of(TypeIndex type, TypeIndex element) {
+  const std::uint64_t head_size = tables_.types[type].size;
+  const std::uint64_t tail_alignment = alignment_of(element);
+  if (head_size == kUnknownSize || head_size % tail_alignment != 0) return kNoType;
+  const TypeIndex tail = unbounded_array_of(element);
+  const auto text = [&](StringRef name) { return std::string{(*strings_)[name]}; };
+  const std::string name =
+      "__FLEX_" + text(tables_.types[type].name) + "__" + text(tables_.types[tail].name);
+  const std::string human_name = "struct { " + text(tables_.types[type].human_name) + "; " +
+                                 text(tables_.types[tail].human_name) + "; }";
+  const MemberRecord members[] = {{0, strings_->add("head"), type, 0, 0},
+                                  {head_size, strings_->add("tail"), tail, 0, kMemberFlexible}};
+  const std::uint64_t alignment = std::max(alignment_of(type), tail_alignment);
+  const TypeIndex made =
+      structure(strings_->add(name), members, (head_size + alignment - 1) / alignment * alignment);
+  tables_.types[made].human_name = strings_->add(human_name);
+  return made;
+}
+
 TypeIndex TypeGraph::base_type(std::uint8_t encoding, std::uint64_t size) {
   TypeRecord record;
   record.kind = Kind::base;

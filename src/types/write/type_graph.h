@@ -32,6 +32,8 @@ class TypeGraph {
   TypeIndex pointer_to(TypeIndex type);
   TypeIndex array_of(TypeIndex type, std::uint64_t count);
   TypeIndex unbounded_array_of(TypeIndex type) { return array_of(type, kUnbounded); }
+  // A `type`, then any number of `element` right behind it. kNoType if they cannot lie so.
+  TypeIndex flexible_of(TypeIndex type, TypeIndex element);
   // A whole base type, e.g. (DW_ATE_signed_char, 1).
   TypeIndex base_type(std::uint8_t encoding, std::uint64_t size);
 

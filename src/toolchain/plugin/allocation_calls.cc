@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolchain/plugin/allocation_calls.h"
+
+#include <clang/AST/Attr.h>
+#include <clang/Basic/Builtins.h>
+#include <llvm/ADT/StringSwitch.h>
+
+namespace allocs::plugin {
+
+using namespace clang;
+
+namespace {
+
+constexpr int kNone = -1;
+
+struct Arguments {
+  int size = kNone;
+  int count = kNone;
+  int stored = kNone;
+};
+
+// libc's and the C++ run time's, by name.
+std::optional<Arguments> known_arguments(llvm::StringRef name) {
+  using Answer = std::optional<Arguments>;
+  return llvm::StringSwitch<Answer>(name)
+      .Cases("malloc", "__builtin_malloc", "valloc", "pvalloc", Arguments{0})
+      .Cases("calloc", "__builtin_calloc", Arguments{1, 0})
+      .Cases("realloc", "__builtin_realloc", Arguments{1})
+      .Case("reallocarray", Arguments{2, 1})
+      .Cases("aligned_alloc", "__builtin_aligned_alloc", "memalign", Arguments{1})
+      .Case("posix_memalign", Arguments{2, kNone, 0})
+      .Default(std::nullopt);
+}
+
+bool is_global_or_std(const FunctionDecl* function) {
+  return function->getDeclContext()->getRedeclContext()->isTranslationUnit() ||
+         function->isInStdNamespace();
+}
+
+bool is_operator_new(const FunctionDecl* function) {
+  const OverloadedOperatorKind kind = function->getOverloadedOperator();
+  return kind == OO_New || kind == OO_Array_New;
+}
+
+// alloca and its like hand out a part of the frame; the others return what they were given.
+bool is_ruled_out(const FunctionDecl* callee) {
+  if (callee->getBuiltinID() != 0) return true;
+  if (callee->isReservedGlobalPlacementOperator()) return true;
+  const IdentifierInfo* name = callee->getIdentifier();
+  if (name == nullptr) return false;
+  return llvm::StringSwitch<bool>(name->getName())
+      .Cases("bsearch", "lfind", "lsearch", "tfind", "tsearch", "mmap", "mremap", "shmat", true)
+      .Cases("memcpy", "memmove", "memset", "memchr", "memrchr", "mempcpy", "memccpy", "memmem",
+             "rawmemchr", true)
+      .Default(false);
+}
+
+bool is_raw_pointer(QualType type) {
+  return type->isPointerType() &&
+         (type->getPointeeType()->isVoidType() || is_byte_type(type->getPointeeType()));
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> AllocationCalls::constant_of(const Expr* size) const {
+  Expr::EvalResult result;
+  if (!size->EvaluateAsInt(result, context_)) return std::nullopt;
+  return result.Val.getInt().getLimitedValue();
+}
+
+std::optional<Request> AllocationCalls::request_of(const CallExpr* call, const FunctionBody& body) {
+  const FunctionDecl* callee = call->getDirectCallee();
+  if (callee != nullptr) {
+    if (auto request = known_request(call, callee, body)) return request;
+    if (auto request = attributed_request(call, callee, body)) return request;
+    if (is_raw_pointer(callee->getReturnType())) {
+      if (const SizeFacts* facts = wrapper(callee)) {
+        return Request{Allocator::known, sizes_.for_caller(*facts, call, body), nullptr, {}};
+      }
+    }
+    if (is_ruled_out(callee)) return std::nullopt;
+  }
+  return possible_request(call, body);
+}
+
+std::optional<Request> AllocationCalls::known_request(const CallExpr* call,
+                                                      const FunctionDecl* callee,
+                                                      const FunctionBody& body) {
+  std::optional<Arguments> arguments;
+  if (callee->getBuiltinID() == Builtin::BI__builtin_operator_new) {
+    arguments = Arguments{0};
+  } else if (!is_global_or_std(callee)) {
+    return std::nullopt;
+  } else if (is_operator_new(callee)) {
+    if (callee->isReservedGlobalPlacementOperator()) return std::nullopt;
+    arguments = Arguments{0};
+  } else if (const IdentifierInfo* name = callee->getIdentifier()) {
+    arguments = known_arguments(name->getName());
+  }
+  if (!arguments) return std::nullopt;
+  const auto count = static_cast<int>(call->getNumArgs());
+  if (arguments->size >= count || arguments->count >= count || arguments->stored >= count)
+    return std::nullopt;
+  const auto argument = [&](int index) { return call->getArg(static_cast<unsigned>(index)); };
+  const Expr* size = argument(arguments->size);
+  const Expr* number = arguments->count == kNone ? nullptr : argument(arguments->count);
+  const bool returns_block = arguments->stored == kNone && call->getType()->isPointerType();
+  if (!size->getType()->isIntegerType()) return std::nullopt;
+  if (!returns_block && arguments->stored == kNone) return std::nullopt;
+  Request request;
+  request.size = sizes_.facts_of(size, body);
+  request.bytes = constant_of(size);
+  if (number != nullptr) {
+    request.size = sizes_.product(request.size, sizes_.facts_of(number, body));
+    const auto times = constant_of(number);
+    request.bytes = request.bytes && times ? std::optional{*request.bytes * *times} : std::nullopt;
+  }
+  if (arguments->stored != kNone) request.stored_at = argument(arguments->stored);
+  return request;
+}
+
+std::optional<Request> AllocationCalls::attributed_request(const CallExpr* call,
+                                                           const FunctionDecl* callee,
+                                                           const FunctionBody& body) {
+  if (!call->getType()->isPointerType()) return std::nullopt;
+  const auto* sized = callee->getAttr<AllocSizeAttr>();
+  if (sized == nullptr) return std::nullopt;
+  const auto argument = [&](ParamIdx index) -> const Expr* {
+    const unsigned at = index.getASTIndex();
+    return at < call->getNumArgs() ? call->getArg(at) : nullptr;
+  };
+  const Expr* size = argument(sized->getElemSizeParam());
+  if (size == nullptr) return std::nullopt;
+  Request request;
+  request.size = sizes_.facts_of(size, body);
+  if (sized->getNumElemsParam().isValid()) {
+    const Expr* count = argument(sized->getNumElemsParam());
+    if (count == nullptr) return std::nullopt;
+    request.size = sizes_.product(request.size, sizes_.facts_of(count, body));
+  }
+  return request;
+}
+
+// Some other function, or one behind a pointer, that returns memory and is told a size: an argument made of sizeof, or a
+// parameter of the function that calls it.
+std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
+                                                         const FunctionBody& body) {
+  if (!is_raw_pointer(call->getType())) return std::nullopt;
+  const FunctionDecl* callee = call->getDirectCallee();
+  const bool is_declared_one = callee != nullptr && callee->hasAttr<RestrictAttr>();
+  SizeFacts size;
+  bool has_terms = false;
+  bool has_number = false;
+  // Sizes are rather the last arguments.
+  for (unsigned i = call->getNumArgs(); i-- > 0 && !has_terms;) {
+    const Expr* argument = call->getArg(i);
+    if (!argument->getType()->isIntegerType() || argument->getType()->isBooleanType()) continue;
+    has_number = true;
+    SizeFacts facts = sizes_.facts_of(argument, body);
+    has_terms = facts.has_positive_term();
+    if (has_terms) {
+      size = facts;
+    } else {
+      size.parameters |= facts.parameters;
+      size.has_more = true;
+    }
+  }
+  if (!has_number || (!has_terms && !call->getType()->isVoidPointerType())) return std::nullopt;
+  // Written `get(n, sizeof(T))` the count is another argument; a constant there is rather a flag or a tag.
+  if (size.terms.size() == 1 && !size.terms[0].is_multiple) {
+    for (const Expr* argument : call->arguments()) {
+      if (!argument->getType()->isIntegerType()) continue;
+      const SizeFacts facts = sizes_.facts_of(argument, body);
+      if (!facts.has_positive_term() && !facts.is_constant()) size.terms[0].is_multiple = true;
+    }
+  }
+  return Request{is_declared_one ? Allocator::known : Allocator::perhaps, size, nullptr, {}};
+}
+
+const SizeFacts* AllocationCalls::wrapper(const FunctionDecl* function) {
+  const FunctionBody* body = bodies_.of(function);
+  if (body == nullptr || body->calls.empty()) return nullptr;
+  const auto [known, is_new] = wrappers_.try_emplace(body, std::nullopt);  // recursion ends here
+  if (is_new) {
+    std::optional<SizeFacts> found;
+    for (const CallExpr* call : body->calls) {
+      if (!call->getType()->isPointerType()) continue;
+      const auto request = request_of(call, *body);
+      if (!request || request->allocator != Allocator::known || request->stored_at != nullptr)
+        continue;
+      if (request->size.parameters == 0 || request->size.has_positive_term()) continue;
+      const Target target = target_of(call, *body, context_);
+      if (!target.is_returned || target.has_conflict || !(target.type.isNull() || target.is_bytes))
+        continue;
+      found = request->size;
+      break;
+    }
+    wrappers_[body] = found;
+  }
+  const std::optional<SizeFacts>& facts = wrappers_[body];
+  return facts ? &*facts : nullptr;
+}
+
+}  // namespace allocs::plugin

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+#include "toolchain/plugin/size_analysis.h"
+#include "toolchain/plugin/target_analysis.h"
+
+namespace allocs::plugin {
+
+enum class Allocator {
+  known,  // libc's, operator new, what has an attribute, a function of the unit that turned out to be a wrapper
+  perhaps,  // it returns a `void *` and is told a size, or some number
+};
+
+// What a call asks an allocation function for.
+struct Request {
+  Allocator allocator = Allocator::known;
+  SizeFacts size;
+  const clang::Expr* stored_at =
+      nullptr;  // where the block's address is stored; nullptr: it is returned
+  std::optional<std::uint64_t> bytes;  // in all, if that is a constant
+};
+
+// Tells calls that allocate from others, and finds the unit's wrappers: functions that hand a size of their callers' to an
+// allocation function and return what it returns.
+class AllocationCalls {
+ public:
+  AllocationCalls(clang::ASTContext& context, FunctionBodies& bodies)
+      : context_(context), bodies_(bodies), sizes_(context, bodies) {}
+
+  // Nothing if it does not look like one.
+  std::optional<Request> request_of(const clang::CallExpr* call, const FunctionBody& body);
+
+ private:
+  std::optional<Request> known_request(const clang::CallExpr* call,
+                                       const clang::FunctionDecl* callee, const FunctionBody& body);
+  std::optional<Request> attributed_request(const clang::CallExpr* call,
+                                            const clang::FunctionDecl* callee,
+                                            const FunctionBody& body);
+  std::optional<Request> possible_request(const clang::CallExpr* call, const FunctionBody& body);
+  std::optional<std::uint64_t> constant_of(const clang::Expr* size) const;
+  // What the size is made of, in terms of the function's own parameters; nullptr if it is no wrapper.
+  const SizeFacts* wrapper(const clang::FunctionDecl* function);
+
+  clang::ASTContext& context_;
+  FunctionBodies& bodies_;
+  SizeAnalysis sizes_;
+  llvm::DenseMap<const FunctionBody*, std::optional<SizeFacts>> wrappers_;
+};
+
+}  // namespace allocs::plugin

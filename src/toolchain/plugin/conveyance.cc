@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolchain/plugin/conveyance.h"
+
+#include <clang/AST/Attr.h>
+#include <clang/AST/DeclCXX.h>
+#include <clang/Basic/Builtins.h>
+
+namespace allocs::plugin {
+
+using namespace clang;
+
+namespace {
+
+std::string marker_name(const types::SiteKind& kind, char flag) {
+  const types::SiteKindText text = types::encode_site_kind(kind);
+  std::string name{types::kSiteMarkerPrefix};
+  name.append(text.data(), text.size());
+  name += flag;
+  return name;
+}
+
+}  // namespace
+
+bool Conveyance::mark(CallExpr* call, const SiteType& type, const FunctionBody& body) {
+  Decl* callee = call->getCalleeDecl();
+  if (callee == nullptr || !call->getType()->isPointerType()) return false;
+  const auto* function = dyn_cast<FunctionDecl>(callee);
+  const bool is_builtin =
+      function != nullptr && function->getBuiltinID() == Builtin::BI__builtin_operator_new;
+  FunctionDecl* replaced = is_builtin ? replaced_operator_new(call) : nullptr;
+  if (is_builtin && replaced == nullptr) return false;
+
+  QualType what = type.type.isNull() ? context_.CharTy : type.type.getUnqualifiedType();
+  if (!type.tail.isNull()) what = flexible_record(what, type.tail.getUnqualifiedType());
+  // The cast keeps the address space of what it casts.
+  const LangAS space = call->getType()->getPointeeType().getAddressSpace();
+  QualType pointee = marker(type.kind, is_builtin ? kBuiltinFlag : kNoFlag, what);
+  if (space != LangAS::Default) pointee = context_.getAddrSpaceQualType(pointee, space);
+  const QualType pointer = context_.getPointerType(pointee);
+  const SourceLocation at = call->getBeginLoc();
+  Expr* cast = CStyleCastExpr::Create(context_, pointer, VK_PRValue, CK_BitCast, call, nullptr,
+                                      FPOptionsOverride(),
+                                      context_.getTrivialTypeSourceInfo(pointer), at, at);
+  // What is around sees the type that it always saw.
+  cast = ImplicitCastExpr::Create(context_, call->getType(), CK_BitCast, cast, nullptr, VK_PRValue,
+                                  FPOptionsOverride());
+  if (!put_between(cast, call, body)) return false;
+  if (replaced != nullptr) {
+    auto* name = DeclRefExpr::Create(context_, NestedNameSpecifierLoc(), SourceLocation(), replaced,
+                                     false, at, replaced->getType(), VK_LValue);
+    call->setCallee(ImplicitCastExpr::Create(context_, context_.getPointerType(replaced->getType()),
+                                             CK_FunctionToPointerDecay, name, nullptr, VK_PRValue,
+                                             FPOptionsOverride()));
+    callee = replaced;
+  }
+  if (!callee->hasAttr<MSAllocatorAttr>())
+    callee->addAttr(MSAllocatorAttr::CreateImplicit(context_));
+  return true;
+}
+
+bool Conveyance::mark(CXXNewExpr* expression, const SiteType& type) {
+  const QualType allocated = expression->getAllocatedType();
+  // Code generation asks for the innermost element, and would find no typedef there.
+  if (context_.getAsArrayType(allocated) != nullptr) return false;
+  const bool has_cookie = !type.tail.isNull();
+  const QualType what = (has_cookie ? type.tail : type.type).getUnqualifiedType();
+  // The typedef must be outermost, so const and its like are left out; they make no difference to the code.
+  const char flag = has_cookie ? kCookieFlag : kNoFlag;
+  expression->setType(context_.getPointerType(marker(type.kind, flag, what)));
+  return true;
+}
+
+bool Conveyance::put_between(Expr* cast, CallExpr* call, const FunctionBody& body) {
+  if (VarDecl* variable = body.slot(call).variable) {
+    variable->setInit(cast);
+    return true;
+  }
+  Stmt* parent = body.parent(call);
+  if (parent == nullptr) return false;
+  for (Stmt*& child : parent->children()) {
+    if (child != call) continue;
+    child = cast;
+    return true;
+  }
+  return false;
+}
+
+QualType Conveyance::marker(const types::SiteKind& kind, char flag, QualType type) {
+  const std::string name = marker_name(kind, flag);
+  TypedefDecl*& known = markers_[{name, type.getCanonicalType().getAsOpaquePtr()}];
+  if (known == nullptr) {
+    known = TypedefDecl::Create(context_, context_.getTranslationUnitDecl(), SourceLocation(),
+                                SourceLocation(), &context_.Idents.get(name),
+                                context_.getTrivialTypeSourceInfo(type));
+  }
+  return context_.getTypedefType(known);
+}
+
+QualType Conveyance::flexible_record(QualType head, QualType tail) {
+  QualType& known = flexible_records_[{head.getCanonicalType().getAsOpaquePtr(),
+                                       tail.getCanonicalType().getAsOpaquePtr()}];
+  if (!known.isNull()) return known;
+  RecordDecl* record = context_.buildImplicitRecord(types::kFlexibleRecordName);
+  record->startDefinition();
+  const auto add = [&](QualType type, llvm::StringRef name) {
+    auto* field = FieldDecl::Create(
+        context_, record, SourceLocation(), SourceLocation(), &context_.Idents.get(name), type,
+        context_.getTrivialTypeSourceInfo(type), nullptr, false, ICIS_NoInit);
+    field->setAccess(AS_public);
+    record->addDecl(field);
+  };
+  add(head, "head");
+  add(context_.getIncompleteArrayType(tail, ArraySizeModifier::Normal, 0), "tail");
+  record->completeDefinition();
+  known = context_.getRecordType(record);
+  return known;
+}
+
+// The function that code generation would call for __builtin_operator_new.
+FunctionDecl* Conveyance::replaced_operator_new(const CallExpr* call) const {
+  const auto name = context_.DeclarationNames.getCXXOperatorName(OO_New);
+  const QualType type = call->getCallee()->getType();
+  const QualType function = type->isPointerType() ? type->getPointeeType() : type;
+  for (NamedDecl* found : context_.getTranslationUnitDecl()->lookup(name)) {
+    auto* candidate = dyn_cast<FunctionDecl>(found);
+    if (candidate != nullptr && context_.hasSameType(candidate->getType(), function))
+      return candidate;
+  }
+  return nullptr;
+}
+
+}  // namespace allocs::plugin

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "toolchain/plugin/site_choice.h"
+
+namespace allocs::plugin {
+
+// The typedefs through which the tree tells the code what a call allocates: what the pass of site_pass.h finds on a call.
+//
+//     __allocs_site$saa-      kind, then a flag
+//
+// The flag `b` stands for a call that the compiler may optimise away, as it may __builtin_operator_new's; `c` for an array
+// with a cookie (the typedef's type is then the element, not the whole block); `-` for neither.
+inline constexpr char kNoFlag = '-';
+inline constexpr char kBuiltinFlag = 'b';
+inline constexpr char kCookieFlag = 'c';
+
+// Changes the tree so that clang's own code generation puts a type on an allocating call (`!heapallocsite`), which it does for
+// the allocators of another operating system: a call whose callee has the allocator attribute gets the type of the innermost
+// explicit cast around it, and that of `new` the type it allocates. So callees get the attribute, calls a cast to a typedef of
+// the type. The code stays the same: pointers have no types there.
+class Conveyance {
+ public:
+  explicit Conveyance(clang::ASTContext& context) : context_(context) {}
+
+  // False, and nothing is changed, if there is no way for it.
+  bool mark(clang::CallExpr* call, const SiteType& type, const FunctionBody& body);
+  bool mark(clang::CXXNewExpr* expression, const SiteType& type);
+
+ private:
+  clang::QualType marker(const types::SiteKind& kind, char flag, clang::QualType type);
+  clang::QualType flexible_record(clang::QualType head, clang::QualType tail);
+  clang::FunctionDecl* replaced_operator_new(const clang::CallExpr* call) const;
+  bool put_between(clang::Expr* cast, clang::CallExpr* call, const FunctionBody& body);
+
+  clang::ASTContext& context_;
+  std::map<std::pair<std::string, void*>, clang::TypedefDecl*> markers_;
+  std::map<std::pair<void*, void*>, clang::QualType> flexible_records_;
+};
+
+}  // namespace allocs::plugin

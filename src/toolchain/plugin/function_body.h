@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <clang/AST/ASTContext.h>
+#include <clang/AST/ExprCXX.h>
+#include <llvm/ADT/DenseMap.h>
+
+#include <memory>
+#include <vector>
+
+namespace allocs::plugin {
+
+// Where an expression's value goes that is not an operand of another one.
+struct Slot {
+  clang::VarDecl* variable = nullptr;  // it initialises this one
+  clang::FieldDecl* field = nullptr;   // ... or this one
+};
+
+// One way in which a variable gets a value.
+struct Assignment {
+  const clang::Stmt* at = nullptr;     // what assigns: a declaration, an operator, a call
+  const clang::Expr* value = nullptr;  // nullptr: not known
+  const clang::Expr* second =
+      nullptr;  // of checked arithmetic (__builtin_mul_overflow) the other operand
+  clang::BinaryOperatorKind operation = clang::BO_Assign;
+  unsigned order = 0;
+};
+
+// The body of a function, or the initialiser of a variable or member, with what the tree itself does not offer: ways up from an
+// expression, and all places where a variable is used or assigned.
+//
+// Default arguments and default initialisers of members are looked at where they are used, so several bodies may share one.
+//
+// Statements are numbered in the order of the source (`order`), which is how "before" is told. What is inside a lambda or a local
+// class is not in here: these have functions of their own, listed in `nested`.
+class FunctionBody {
+ public:
+  // `function` may be nullptr. The tree must outlive the body. It may be changed afterwards; the body still shows it as it was.
+  explicit FunctionBody(clang::FunctionDecl* function) : function_(function) {}
+
+  // A body is what has been added to it, in this order.
+  void add_function();
+  void add_initialiser(clang::Expr* init, Slot slot);
+
+  clang::FunctionDecl* function() const { return function_; }
+  clang::Stmt* parent(const clang::Stmt* of) const;
+  unsigned order(const clang::Stmt* of) const;
+  Slot slot(const clang::Stmt* of) const { return slots_.lookup(of); }
+  // In source order.
+  llvm::ArrayRef<Assignment> assignments(const clang::VarDecl* to) const;
+  llvm::ArrayRef<clang::DeclRefExpr*> uses(const clang::VarDecl* of) const;
+
+  // In source order.
+  std::vector<clang::CallExpr*> calls;
+  std::vector<clang::CXXNewExpr*> news;
+  std::vector<clang::ReturnStmt*> returns;
+  std::vector<clang::CXXRecordDecl*> nested;
+  std::vector<clang::CXXConstructorDecl*>
+      defaulted;  // constructors without a source that are called
+
+ private:
+  struct Link {
+    clang::Stmt* parent = nullptr;
+    unsigned order = 0;
+  };
+
+  void walk(clang::Stmt* root);
+  void visit(clang::Stmt* at);
+  void visit_declaration(clang::DeclStmt* at);
+  void visit_checked_arithmetic(clang::CallExpr* at);
+  void assign(clang::VarDecl* to, const Assignment& how);
+
+  clang::FunctionDecl* function_;
+  unsigned next_order_ = 0;
+  llvm::DenseMap<const clang::Stmt*, Link> links_;
+  llvm::DenseMap<const clang::Stmt*, Slot> slots_;
+  llvm::DenseMap<const clang::VarDecl*, std::vector<Assignment>> assignments_;
+  llvm::DenseMap<const clang::VarDecl*, std::vector<clang::DeclRefExpr*>> uses_;
+};
+
+// The variable that `expression` names, through parentheses and casts; nullptr if it is anything else.
+clang::VarDecl* variable_named_by(const clang::Expr* expression);
+
+// The bodies of functions, each built when it is first asked for.
+class FunctionBodies {
+ public:
+  // nullptr if there is no body (yet), or none that could be analysed: a template's pattern, one with errors.
+  const FunctionBody* of(const clang::FunctionDecl* function);
+
+ private:
+  llvm::DenseMap<const clang::FunctionDecl*, std::unique_ptr<FunctionBody>> bodies_;
+};
+
+// Whether a function or variable can be analysed: no template pattern, no errors in it.
+bool is_sound(const clang::Decl* declaration);
+bool is_sound(const clang::Expr* expression);
+
+}  // namespace allocs::plugin

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The size and the receiving pointer are two witnesses.
+//
+//     struct node *n = malloc(sizeof *n);                       node; they agree
+//     struct animal *a = malloc(sizeof(struct dog));            dog, which begins with an animal: they agree
+//     unsigned *u = malloc(n * sizeof(int));                    unsigned[]: scalars of one size agree, the pointer knows the name
+//     char *s = malloc(sizeof(struct node));                    node; a byte pointer says nothing
+//     struct node *n = malloc(sizeof(struct point));            point, and they disagree
+//     struct node *n = malloc(bytes);                           at least a node, on the pointer's word only
+//     struct list *l = malloc(sizeof *l + n * sizeof(double));  list, then double[]
+//     return malloc(size);                                      size is a parameter: a wrapper
+//
+// The reader of the debug information decides how much each of these is worth; here is only said what they are.
+#include "toolchain/plugin/site_choice.h"
+
+#include <algorithm>
+
+namespace allocs::plugin {
+
+using namespace clang;
+using types::SiteKind;
+using types::SiteOrigin;
+using types::SiteShape;
+using types::SiteTargetSays;
+
+namespace {
+
+// The element of the array that ends a type and may go on beyond it: T[], T[0], and T[1] before there was T[].
+QualType open_element(QualType type, const ASTContext& context, int depth = 0) {
+  const auto* record = type->getAsRecordDecl();
+  if (record == nullptr || record->getDefinition() == nullptr || depth > 8) return {};
+  const FieldDecl* last = nullptr;
+  for (const FieldDecl* field : record->getDefinition()->fields()) last = field;
+  if (last == nullptr) return {};
+  if (const auto* array = context.getAsArrayType(last->getType())) {
+    const auto* fixed = dyn_cast<ConstantArrayType>(array);
+    const bool is_open = fixed == nullptr || fixed->getSize().ule(1);
+    return is_open ? array->getElementType().getUnqualifiedType() : QualType{};
+  }
+  return open_element(last->getType(), context, depth + 1);
+}
+
+class Chooser {
+ public:
+  Chooser(const Request& request, const Target& target, const ASTContext& context)
+      : size_(request.size), request_(request), target_(target), context_(context) {}
+
+  std::optional<SiteType> choose() {
+    if (!size_.has_positive_term()) return choose_without_terms();
+    const SizeTerm* head = choose_head();
+    if (head == nullptr) return std::nullopt;
+    type_ = head->type;
+    is_multiple_ = head->is_multiple;
+    settle_arrays();
+    says_ = compare_with_target();
+    const bool has_typed_target = !target_.type.isNull() && !target_.is_bytes;
+    if (is_byte_type(type_) && has_typed_target) return by_target(false);
+    if (size_.is_uncertain && says_ != SiteTargetSays::agrees) {
+      return has_typed_target && request_.allocator == Allocator::known ? by_target(false)
+                                                                        : std::nullopt;
+    }
+    const bool is_perhaps = request_.allocator == Allocator::perhaps;
+    if (is_perhaps && says_ == SiteTargetSays::disagrees) return std::nullopt;
+    QualType tail;
+    const auto shape = shape_of(*head, tail);
+    if (!shape) return std::nullopt;
+    return SiteType{{SiteOrigin::size, says_, *shape}, type_, tail};
+  }
+
+ private:
+  std::optional<SiteType> choose_without_terms() {
+    const bool is_raw = target_.type.isNull() || target_.is_bytes;
+    if (size_.parameters != 0 && target_.is_returned && is_raw && !target_.has_conflict) {
+      return SiteType{{SiteOrigin::wrapper, SiteTargetSays::nothing, SiteShape::one}, {}, {}};
+    }
+    if (request_.allocator == Allocator::perhaps) return std::nullopt;
+    return by_target(size_.is_constant());
+  }
+
+  // On the word of the pointer alone. `is_constant`: the number of bytes is known.
+  std::optional<SiteType> by_target(bool is_constant) {
+    const QualType type = target_.type;
+    if (type.isNull() || type->isDependentType() || type->isVariablyModifiedType())
+      return std::nullopt;
+    SiteKind kind{SiteOrigin::target, SiteTargetSays::nothing, SiteShape::at_least};
+    const std::int64_t size = size_of(type);
+    if (is_constant && size != 0 && size_.bytes > 0) {
+      if (size_.bytes < size) return std::nullopt;
+      if (size_.bytes % size == 0)
+        kind.shape = size_.bytes == size ? SiteShape::one : SiteShape::array;
+    } else if (type->isScalarType() || target_.is_bytes) {
+      kind.shape = SiteShape::array;
+    } else if (!open_element(type, context_).isNull()) {
+      kind.shape = SiteShape::flexible;
+    }
+    if (target_.is_bytes) kind.shape = SiteShape::array;
+    return SiteType{kind, type, {}};
+  }
+
+  std::int64_t size_of(QualType type) const {
+    return type->isIncompleteType() ? 0 : context_.getTypeSizeInChars(type).getQuantity();
+  }
+
+  // The term that is the beginning of the block.
+  const SizeTerm* choose_head() const {
+    llvm::SmallVector<const SizeTerm*, 4> positive;
+    for (const SizeTerm& term : size_.terms) {
+      if (!term.is_negative) positive.push_back(&term);
+    }
+    if (positive.size() == 1) return positive.front();
+    if (!target_.type.isNull() && !target_.is_bytes) {
+      for (const SizeTerm* term : positive) {
+        if (starts_with(term->type, target_.type, context_)) return term;
+      }
+    }
+    const auto is_single = [](const SizeTerm* term) { return !term->is_multiple; };
+    const auto singles = std::count_if(positive.begin(), positive.end(), is_single);
+    if (singles == 1) return *std::find_if(positive.begin(), positive.end(), is_single);
+    return is_single(positive.front()) && !is_byte_type(positive.front()->type) ? positive.front()
+                                                                                : nullptr;
+  }
+
+  // sizeof(T[n]) is many T, unless the pointer says that it is one T[n].
+  void settle_arrays() {
+    while (const auto* array = context_.getAsConstantArrayType(type_)) {
+      if (!target_.type.isNull() && context_.hasSameUnqualifiedType(target_.type, type_)) return;
+      is_multiple_ |= array->getSize() != 1;
+      type_ = array->getElementType().getUnqualifiedType();
+    }
+  }
+
+  SiteTargetSays compare_with_target() {
+    if (target_.has_conflict) return SiteTargetSays::disagrees;
+    if (target_.type.isNull()) return SiteTargetSays::nothing;
+    if (target_.is_bytes)
+      return is_byte_type(type_) ? SiteTargetSays::agrees : SiteTargetSays::nothing;
+    const QualType wanted = target_.type;
+    if (starts_with(type_, wanted, context_)) return SiteTargetSays::agrees;
+    const auto* array = context_.getAsConstantArrayType(wanted);
+    if (array != nullptr && is_multiple_ &&
+        context_.hasSameUnqualifiedType(context_.getBaseElementType(wanted), type_)) {
+      type_ = wanted;
+      return SiteTargetSays::agrees;
+    }
+    const bool are_alike = type_->isScalarType() && wanted->isScalarType() &&
+                           type_->isFloatingType() == wanted->isFloatingType() &&
+                           size_of(type_) == size_of(wanted);
+    if (!are_alike) return SiteTargetSays::disagrees;
+    type_ = wanted;
+    return SiteTargetSays::agrees;
+  }
+
+  std::optional<SiteShape> shape_of(const SizeTerm& head, QualType& tail) const {
+    if (is_byte_type(type_)) return SiteShape::array;
+    const QualType open = open_element(type_, context_);
+    const bool is_open = !open.isNull();
+    const bool is_confirmed = says_ == SiteTargetSays::agrees;
+    const bool has_negative = std::any_of(size_.terms.begin(), size_.terms.end(),
+                                          [](const SizeTerm& t) { return t.is_negative; });
+    if (head.is_offset && head.is_open) return SiteShape::flexible;
+    if (head.is_offset || has_negative || size_.bytes < 0) {
+      if (is_open) return SiteShape::flexible;
+      if (is_multiple_ && !head.is_offset && !has_negative) return SiteShape::array;
+      return is_confirmed ? std::optional{SiteShape::at_least} : std::nullopt;
+    }
+    llvm::SmallVector<const SizeTerm*, 2> others;
+    for (const SizeTerm& term : size_.terms) {
+      if (&term != &head) others.push_back(&term);
+    }
+    const bool has_more = size_.has_more || size_.parameters != 0;
+    if (is_multiple_) {
+      // A few bytes more are for alignment, or for a terminator.
+      const bool is_array = others.empty() && !has_more && size_.bytes <= 64;
+      return is_array ? SiteShape::array : SiteShape::at_least;
+    }
+    if (others.empty() && !has_more && size_.bytes == 0) return SiteShape::one;
+    if (others.size() != 1) return is_open ? SiteShape::flexible : SiteShape::at_least;
+    QualType element = others.front()->type;
+    while (const auto* array = context_.getAsConstantArrayType(element))
+      element = array->getElementType().getUnqualifiedType();
+    if (is_open && (context_.hasSameUnqualifiedType(open, element) || is_byte_type(element)))
+      return SiteShape::flexible;
+    const bool has_rest = has_more || size_.bytes != 0;
+    if (has_rest && !is_byte_type(element)) return SiteShape::at_least;
+    tail = element;
+    return SiteShape::flexible;
+  }
+
+  const SizeFacts& size_;
+  const Request& request_;
+  const Target& target_;
+  const ASTContext& context_;
+  QualType type_;
+  bool is_multiple_ = false;
+  SiteTargetSays says_ = SiteTargetSays::nothing;
+};
+
+// Whether `new T[n]` stores n in front of the elements, as the Itanium C++ ABI has it.
+bool has_cookie(const CXXNewExpr* expression) {
+  if (!expression->isArray()) return false;
+  return expression->doesUsualArrayDeleteWantSize() ||
+         expression->getAllocatedType().isDestructedType() != QualType::DK_none;
+}
+
+}  // namespace
+
+std::optional<SiteType> choose_site_type(const Request& request, const Target& target,
+                                         const ASTContext& context) {
+  return Chooser{request, target, context}.choose();
+}
+
+SiteType site_type_of(const CXXNewExpr* expression, const ASTContext& context) {
+  const QualType type = expression->getAllocatedType().getUnqualifiedType();
+  SiteKind kind{SiteOrigin::new_expression, SiteTargetSays::nothing, SiteShape::one};
+  if (has_cookie(expression)) {
+    kind.shape = SiteShape::flexible;
+    return {kind, context.getSizeType(), type};
+  }
+  if (expression->isArray()) kind.shape = SiteShape::array;
+  return {kind, type, {}};
+}
+
+}  // namespace allocs::plugin

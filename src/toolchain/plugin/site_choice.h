@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "toolchain/plugin/allocation_calls.h"
+#include "types/site_id.h"
+
+namespace allocs::plugin {
+
+// What a call allocates.
+struct SiteType {
+  types::SiteKind kind;
+  clang::QualType type;  // null of a wrapper's
+  clang::QualType
+      tail;  // of shape `flexible`: what follows; null: the type's own last member goes on
+};
+
+// Weighs what the size says against what the receiving pointer says. Nothing if they leave a doubt.
+std::optional<SiteType> choose_site_type(const Request& request, const Target& target,
+                                         const clang::ASTContext& context);
+
+// Of a new expression.
+SiteType site_type_of(const clang::CXXNewExpr* expression, const clang::ASTContext& context);
+
+}  // namespace allocs::plugin

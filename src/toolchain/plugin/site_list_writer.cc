@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolchain/plugin/site_list_writer.h"
+
+#include <clang/Frontend/FrontendOptions.h>
+#include <clang/Lex/Lexer.h>
+#include <llvm/Support/FileSystem.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include "toolchain/plugin/type_names.h"
+#include "types/site_list.h"
+
+namespace allocs::plugin {
+
+using namespace clang;
+
+namespace {
+
+void append(std::string& line, llvm::StringRef field) {
+  if (!line.empty()) line += '\t';
+  types::append_site_list_field(line, {field.data(), field.size()});
+}
+
+void append(std::string& line, std::uint64_t number) { append(line, std::to_string(number)); }
+
+}  // namespace
+
+SiteListWriter::SiteListWriter(ASTContext& context, const CompilerInstance& compiler)
+    : context_(context), names_(context) {
+  const auto& inputs = compiler.getFrontendOpts().Inputs;
+  llvm::SmallString<128> directory{compiler.getCodeGenOpts().DebugCompilationDir};
+  if (directory.empty()) {
+    const auto current =
+        compiler.getFileManager().getVirtualFileSystem().getCurrentWorkingDirectory();
+    if (current) directory = *current;
+  }
+  append(header_, std::string{types::kSiteListMagic});
+  append(header_, std::string{types::kSiteListVersion});
+  append(header_, inputs.empty() || !inputs[0].isFile() ? "" : inputs[0].getFile());
+  append(header_, directory);
+}
+
+void SiteListWriter::add(const CallExpr* call, const std::optional<SiteType>& type,
+                         std::optional<std::uint64_t> bytes, const FunctionBody& body) {
+  add_line(body.function(), place_in(body, call, place_of(call)), call->getDirectCallee(), type,
+           bytes);
+}
+
+void SiteListWriter::add(const CXXNewExpr* expression, const SiteType& type,
+                         const FunctionBody& body) {
+  // gcc places it at the last token, or in an instance of a template at the first.
+  const FunctionDecl* function = body.function();
+  const bool is_instance =
+      function != nullptr && function->getTemplateInstantiationPattern() != nullptr;
+  std::optional<std::uint64_t> bytes;
+  if (type.kind.shape == types::SiteShape::one)
+    bytes = static_cast<std::uint64_t>(context_.getTypeSizeInChars(type.type).getQuantity());
+  const SourceLocation own = is_instance ? expression->getBeginLoc() : expression->getEndLoc();
+  add_line(function, place_in(body, expression, own), expression->getOperatorNew(), type, bytes);
+}
+
+// What is in a default argument is at the call that leaves it out, what is in a member's default initialiser where the
+// constructor's body begins.
+SourceLocation SiteListWriter::place_in(const FunctionBody& body, const Expr* expression,
+                                        SourceLocation own) const {
+  for (const Stmt* at = body.parent(expression); at != nullptr; at = body.parent(at)) {
+    if (isa<CXXDefaultInitExpr>(at)) {
+      const Stmt* function = body.function() == nullptr ? nullptr : body.function()->getBody();
+      return function == nullptr ? own : function->getBeginLoc();
+    }
+    if (!isa<CXXDefaultArgExpr>(at)) continue;
+    const Stmt* user = body.parent(at);
+    if (const auto* call = dyn_cast_or_null<CallExpr>(user)) return place_of(call);
+    const auto* construction = dyn_cast_or_null<CXXConstructExpr>(user);
+    if (construction != nullptr && construction->getParenOrBraceRange().isValid())
+      return construction->getParenOrBraceRange().getBegin();
+  }
+  return own;
+}
+
+// Where gcc places a call in its line table: C's where the name of the function begins, C++'s at the parenthesis before the
+// arguments.
+SourceLocation SiteListWriter::place_of(const CallExpr* call) const {
+  const Expr* callee = call->getCallee()->IgnoreImpCasts();
+  if (!context_.getLangOpts().CPlusPlus) {
+    const auto* group = dyn_cast<ParenExpr>(callee);
+    const Expr* inside = group == nullptr ? callee : group->getSubExpr()->IgnoreParenImpCasts();
+    if (const auto* choice = dyn_cast<ConditionalOperator>(inside)) return choice->getColonLoc();
+    const auto* star = dyn_cast<UnaryOperator>(inside);
+    const bool is_function =
+        star != nullptr && star->getSubExpr()->IgnoreParens()->getType()->isFunctionType();
+    if (star != nullptr && !is_function) return star->getOperatorLoc();
+    return call->getBeginLoc();
+  }
+  if (const auto* operation = dyn_cast<CXXOperatorCallExpr>(call))
+    return operation->getOperatorLoc();
+  const SourceManager& sources = context_.getSourceManager();
+  SourceLocation end = callee->getEndLoc();
+  if (end.isInvalid() || call->getRParenLoc().isMacroID()) return end;
+  if (end.isMacroID()) end = sources.getExpansionRange(end).getEnd();
+  end = Lexer::findLocationAfterToken(end, tok::l_paren, sources, context_.getLangOpts(), false);
+  // That is behind the parenthesis.
+  return end.isValid() ? end.getLocWithOffset(-1) : callee->getEndLoc();
+}
+
+void SiteListWriter::add_line(const FunctionDecl* function, SourceLocation at, const Decl* callee,
+                              const std::optional<SiteType>& type,
+                              std::optional<std::uint64_t> bytes) {
+  const SourceManager& sources = context_.getSourceManager();
+  const PresumedLoc place = sources.getPresumedLoc(sources.getExpansionLoc(at));
+  if (place.isInvalid()) return;
+  std::string line{types::kSiteListSite};
+  append(line, linkage_name(function));
+  append(line, place.getFilename());
+  append(line, place.getLine());
+  append(line, place.getColumn());
+  append(line, linkage_name(callee));
+  if (type) {
+    const types::SiteKindText kind = types::encode_site_kind(type->kind);
+    append(line, llvm::StringRef{kind.data(), kind.size()});
+  } else {
+    append(line, "");
+  }
+  append_type(line, type ? type->type : QualType{});
+  append_type(line, type ? type->tail : QualType{});
+  append(line, bytes ? std::to_string(*bytes) : "");
+  lines_.insert(line);
+}
+
+void SiteListWriter::append_type(std::string& line, QualType type) const {
+  if (type.isNull()) {
+    line += "\t\t0\t\t0";
+    return;
+  }
+  append(line, canonical_name(type, context_));
+  const bool has_size = !type->isIncompleteType() && !type->isFunctionType() && !type->isVoidType();
+  append(line, has_size
+                   ? static_cast<std::uint64_t>(context_.getTypeSizeInChars(type).getQuantity())
+                   : 0);
+  const TagDecl* tag = tag_in(type, context_);
+  const SourceManager& sources = context_.getSourceManager();
+  const PresumedLoc place =
+      tag == nullptr ? PresumedLoc{}
+                     : sources.getPresumedLoc(sources.getExpansionLoc(tag->getLocation()));
+  append(line, place.isValid() ? place.getFilename() : "");
+  append(line, place.isValid() ? place.getLine() : 0);
+}
+
+std::string SiteListWriter::linkage_name(const Decl* function) {
+  const auto* named = dyn_cast_or_null<FunctionDecl>(function);
+  if (named == nullptr) return "";
+  return names_.getName(named);
+}
+
+void SiteListWriter::write(const std::string& path) const {
+  std::error_code error;
+  llvm::raw_fd_ostream out{path, error, llvm::sys::fs::OF_None};
+  if (error) return;
+  out << header_ << '\n';
+  for (const std::string& line : lines_) out << line << '\n';
+  out << llvm::StringRef{types::kSiteListEnd} << '\t' << lines_.size() << '\n';
+  out.flush();
+  out.clear_error();
+}
+
+}  // namespace allocs::plugin

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A call's place in the source is a file, a line, a column and a discriminator, a number that compilers use to tell apart several
+// pieces of code on one line. It follows the call through every optimisation: copied with it when the call is copied, and with the
+// inlined function as the place from which that was called. So it is where the id of a type travels. Code and data stay as
+// they are.
+//
+// An id is a hash of the type and the kind, so that in nearly all cases equal types have equal ids in all units of a program. Inlining
+// across units (at link time) puts a call of one unit into the line table of another; the reader then looks the id up among all.
+#include "toolchain/plugin/site_pass.h"
+
+#include <llvm/BinaryFormat/Dwarf.h>
+#include <llvm/IR/DIBuilder.h>
+#include <llvm/IR/DebugInfoMetadata.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/Instructions.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Support/MD5.h>
+
+#include <map>
+#include <set>
+
+#include "toolchain/plugin/conveyance.h"
+
+namespace allocs::plugin {
+
+using namespace llvm;
+using types::SiteKind;
+using types::SiteMarker;
+using types::SiteOrigin;
+
+namespace {
+
+constexpr char kMetadata[] = "heapallocsite";
+
+// What Conveyance wrote in the name of a typedef.
+struct Mark {
+  SiteKind kind;
+  char flag = kNoFlag;
+  DIType* type = nullptr;
+};
+
+bool is_internal_marker(StringRef name) {
+  return name.starts_with(StringRef{types::kSiteMarkerPrefix}) &&
+         name.size() == types::kSiteMarkerPrefix.size() + types::kSiteKindLength + 1;
+}
+
+std::optional<Mark> mark_on(const CallBase& call) {
+  const auto* type = dyn_cast_or_null<DIDerivedType>(call.getMetadata(kMetadata));
+  if (type == nullptr || type->getTag() != dwarf::DW_TAG_typedef) return std::nullopt;
+  if (!is_internal_marker(type->getName())) return std::nullopt;
+  const StringRef name = type->getName().drop_front(types::kSiteMarkerPrefix.size());
+  const auto kind = types::parse_site_kind({name.data(), types::kSiteKindLength});
+  if (!kind) return std::nullopt;
+  return Mark{*kind, name.back(), type->getBaseType()};
+}
+
+// Equal for types that are one in the source. Types of one module that are told apart by nothing in here get different ids all
+// the same.
+void describe(const DIType* type, std::string& key, int depth = 0) {
+  constexpr int kDeepest = 6;
+  if (type == nullptr || depth > kDeepest) {
+    key += '.';
+    return;
+  }
+  key += std::to_string(type->getTag()) + ':' + type->getName().str() + ':' +
+         std::to_string(type->getSizeInBits());
+  for (const DIScope* scope = type->getScope(); scope != nullptr; scope = scope->getScope())
+    key += '/' + scope->getName().str();
+  if (const DIFile* file = type->getFile())
+    key += '@' + file->getFilename().str() + ':' + std::to_string(type->getLine());
+  if (const auto* composite = dyn_cast<DICompositeType>(type)) {
+    key += '#' + composite->getIdentifier().str();
+    if (composite->getTag() == dwarf::DW_TAG_array_type)
+      describe(composite->getBaseType(), key, depth + 1);
+    if (composite->getName() != StringRef{types::kFlexibleRecordName}) return;
+    for (const DINode* element : composite->getElements()) {
+      const auto* member = dyn_cast<DIDerivedType>(element);
+      if (member != nullptr) describe(member->getBaseType(), key, depth + 1);
+    }
+  } else if (const auto* derived = dyn_cast<DIDerivedType>(type)) {
+    key += '>';
+    describe(derived->getBaseType(), key, depth + 1);
+  }
+}
+
+// The typedefs and ids of one compile unit.
+class Markers {
+ public:
+  explicit Markers(DICompileUnit* unit, Module& module)
+      : unit_(unit), builder_(module, false, unit) {}
+
+  std::uint32_t id_of(const Mark& mark) {
+    const auto [known, is_new] =
+        ids_.try_emplace({mark.type, encode_site_kind(mark.kind), mark.flag == kCookieFlag}, 0);
+    if (!is_new) return known->second;
+    std::string key;
+    for (const char c : encode_site_kind(mark.kind)) key += c;
+    key += mark.flag == kCookieFlag ? 'c' : '-';
+    describe(mark.type, key);
+    const std::uint64_t hash = MD5Hash(key);
+    constexpr std::uint32_t kCount = types::kLastSiteId - types::kFirstSiteId + 1;
+    std::uint32_t id = types::kFirstSiteId + static_cast<std::uint32_t>(hash % kCount);
+    while (!used_.insert(id).second) id = id == types::kLastSiteId ? types::kFirstSiteId : id + 1;
+    known->second = id;
+    add_typedef(id, mark);
+    return id;
+  }
+
+  // Without a reference from the unit nothing would be written of them.
+  void retain() {
+    if (made_.empty()) return;
+    SmallVector<Metadata*, 16> all;
+    for (DIScope* type : unit_->getRetainedTypes()) {
+      if (!is_cast_of_ours(type)) all.push_back(type);
+    }
+    all.append(made_.begin(), made_.end());
+    unit_->replaceRetainedTypes(MDTuple::get(unit_->getContext(), all));
+  }
+
+ private:
+  // The compiler keeps the type of every explicit cast, and so of those that Conveyance made.
+  static bool is_cast_of_ours(const DIScope* kept) {
+    const auto* pointer = dyn_cast<DIDerivedType>(kept);
+    const DIType* pointee = pointer == nullptr ? nullptr : pointer->getBaseType();
+    return pointee != nullptr && is_internal_marker(pointee->getName());
+  }
+
+  void add_typedef(std::uint32_t id, const Mark& mark) {
+    DIType* type = mark.type;
+    if (mark.kind.origin == SiteOrigin::wrapper) {
+      type = nullptr;
+    } else if (mark.flag == kCookieFlag) {
+      type = with_cookie(type);
+    } else if (auto* record = dyn_cast_or_null<DICompositeType>(type);
+               record != nullptr && record->getName() == StringRef{types::kFlexibleRecordName}) {
+      type = renewed(record);
+    }
+    const types::SiteMarkerName name = types::encode_site_marker(SiteMarker{id, mark.kind});
+    made_.push_back(builder_.createTypedef(type, StringRef{name.data(), name.size()},
+                                           unit_->getFile(), 0, unit_));
+  }
+
+  DIType* with_cookie(DIType* element) {
+    constexpr std::uint64_t kWord = 64;
+    DIType* word = builder_.createBasicType("unsigned long", kWord, dwarf::DW_ATE_unsigned);
+    return flexible(word, array_of(element), kWord);
+  }
+
+  // The compiler may have given the record a name across units, under which other units have others.
+  DIType* renewed(const DICompositeType* record) {
+    const DINodeArray elements = record->getElements();
+    const auto* head = elements.size() == 2 ? dyn_cast<DIDerivedType>(elements[0]) : nullptr;
+    const auto* tail = elements.size() == 2 ? dyn_cast<DIDerivedType>(elements[1]) : nullptr;
+    if (head == nullptr || tail == nullptr) return nullptr;
+    return flexible(head->getBaseType(), tail->getBaseType(), tail->getOffsetInBits());
+  }
+
+  DIType* array_of(DIType* element) {
+    constexpr int kNoCount = -1;
+    return builder_.createArrayType(
+        0, 0, element, builder_.getOrCreateArray({builder_.getOrCreateSubrange(0, kNoCount)}));
+  }
+
+  DIType* flexible(DIType* head, DIType* tail, std::uint64_t tail_offset) {
+    DICompositeType* record =
+        builder_.createStructType(unit_, StringRef{types::kFlexibleRecordName}, unit_->getFile(), 0,
+                                  tail_offset, 0, DINode::FlagZero, nullptr, DINodeArray{});
+    DIType* members[] = {builder_.createMemberType(record, "head", unit_->getFile(), 0, tail_offset,
+                                                   0, 0, DINode::FlagZero, head),
+                         builder_.createMemberType(record, "tail", unit_->getFile(), 0, 0, 0,
+                                                   tail_offset, DINode::FlagZero, tail)};
+    builder_.replaceArrays(record, builder_.getOrCreateArray({members[0], members[1]}));
+    return record;
+  }
+
+  DICompileUnit* unit_;
+  DIBuilder builder_;
+  std::map<std::tuple<DIType*, types::SiteKindText, bool>, std::uint32_t> ids_;
+  std::set<std::uint32_t> used_;
+  SmallVector<Metadata*, 16> made_;
+};
+
+// Tables that are made for profilers have numbers of their own in that place.
+bool can_tell(const DICompileUnit& unit) {
+  return unit.getEmissionKind() == DICompileUnit::FullDebug && !unit.getDebugInfoForProfiling();
+}
+
+void set_discriminator(CallBase& call, std::uint32_t id) {
+  const DILocation* at = call.getDebugLoc();
+  LLVMContext& context = call.getContext();
+  auto* scope = DILexicalBlockFile::get(context, at->getScope(), at->getFile(), id);
+  call.setDebugLoc(DILocation::get(context, at->getLine(), at->getColumn(), scope,
+                                   at->getInlinedAt(), at->isImplicitCode()));
+}
+
+}  // namespace
+
+PreservedAnalyses SitePass::run(Module& module, ModuleAnalysisManager&) {
+  if (module.getNamedMetadata("llvm.pseudo_probe_desc") != nullptr) return PreservedAnalyses::all();
+  std::map<DICompileUnit*, Markers> units;
+  for (Function& function : module) {
+    const DISubprogram* subprogram = function.getSubprogram();
+    DICompileUnit* unit = subprogram == nullptr ? nullptr : subprogram->getUnit();
+    for (Instruction& instruction : instructions(function)) {
+      auto* call = dyn_cast<CallBase>(&instruction);
+      const auto mark = call == nullptr ? std::nullopt : mark_on(*call);
+      if (!mark) continue;
+      // As it would be without us: the type of `new`, and nothing on other calls.
+      const bool is_new = mark->kind.origin == SiteOrigin::new_expression;
+      call->setMetadata(kMetadata, is_new ? mark->type : nullptr);
+      if (mark->flag == kBuiltinFlag) call->addFnAttr(Attribute::Builtin);
+      if (unit == nullptr || !call->getDebugLoc() || !can_tell(*unit)) continue;
+      set_discriminator(*call, units.try_emplace(unit, unit, module).first->second.id_of(*mark));
+      auto* plain = dyn_cast<CallInst>(call);
+      const bool needs_frame = mark->kind.origin != SiteOrigin::wrapper && !keeps_tail_calls;
+      if (plain != nullptr && needs_frame && !plain->isMustTailCall())
+        plain->setTailCallKind(CallInst::TCK_NoTail);
+    }
+  }
+  for (auto& [unit, markers] : units) markers.retain();
+  return PreservedAnalyses::all();
+}
+
+}  // namespace allocs::plugin

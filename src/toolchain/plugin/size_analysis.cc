@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is a size made of?
+//
+//     n * sizeof(struct item) + sizeof(struct list)      terms: item (multiple), list
+//     offsetof(struct line, text[n + 1])                 terms: line (offset, open)
+//     size_t n = sizeof *p; if (big) n += extra;  n      terms: *p; has_more
+//     round_up(sizeof(struct page))                      what the function's source makes of it
+//
+// The tree has been type-checked, so each sizeof knows its type, template arguments included. Everything else is bytes.
+//
+// A local variable is what its assignments make of it. Of those before the use in the source the last one that no condition guards
+// hides the earlier ones; those after the use count only if a loop leads back. Variables that many ways lead to are rarely used for
+// two types at a time, and where they are the types differ and nothing is concluded.
+//
+// The work is bounded in depth and in steps: the size of a hostile expression costs no more than its bytes.
+#include "toolchain/plugin/size_analysis.h"
+
+#include <clang/Basic/Builtins.h>
+
+#include <algorithm>
+
+namespace allocs::plugin {
+
+using namespace clang;
+
+namespace {
+
+constexpr int kDeepest = 40;
+constexpr unsigned kMostSteps = 4000;  // for one size
+constexpr std::size_t kMostTerms = 8;
+constexpr unsigned kMostParameters = 64;
+
+SizeFacts unknown() {
+  SizeFacts facts;
+  facts.has_more = true;
+  return facts;
+}
+
+// Something of which only the parameters are known that went into it.
+SizeFacts unknown_of(const SizeFacts& a, const SizeFacts& b) {
+  SizeFacts facts = unknown();
+  facts.parameters = a.parameters | b.parameters;
+  return facts;
+}
+
+SizeFacts constant(std::int64_t bytes) {
+  SizeFacts facts;
+  facts.bytes = bytes;
+  return facts;
+}
+
+std::int64_t saturated(std::int64_t value) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 48;
+  return std::clamp(value, -kMost, kMost);
+}
+
+bool is_loop(const Stmt* statement) {
+  return isa<ForStmt, WhileStmt, DoStmt, CXXForRangeStmt>(statement);
+}
+
+// Whether what is under `statement` is executed whenever it is.
+bool executes_all(const Stmt* statement) {
+  return isa<CompoundStmt, DeclStmt, ExprWithCleanups, ParenExpr, CastExpr, LabelStmt>(statement) ||
+         (isa<BinaryOperator>(statement) && !cast<BinaryOperator>(statement)->isLogicalOp()) ||
+         isa<UnaryOperator>(statement) || isa<CallExpr>(statement);
+}
+
+const Stmt* compound_around(const FunctionBody& body, const Stmt* at, bool& is_guarded) {
+  is_guarded = false;
+  const Stmt* below = at;
+  for (at = body.parent(at); at != nullptr; below = at, at = body.parent(at)) {
+    if (isa<CompoundStmt>(at)) return at;
+    // The condition of an if or the start of a for is executed whenever the statement is.
+    const auto* branch = dyn_cast<IfStmt>(at);
+    const auto* loop = dyn_cast<ForStmt>(at);
+    const bool is_head = (branch != nullptr && branch->getCond() == below) ||
+                         (loop != nullptr && loop->getInit() == below);
+    if (!executes_all(at) && !is_head) is_guarded = true;
+  }
+  return nullptr;
+}
+
+bool is_inside(const FunctionBody& body, const Stmt* inner, const Stmt* outer) {
+  for (; inner != nullptr; inner = body.parent(inner)) {
+    if (inner == outer) return true;
+  }
+  return outer == nullptr;
+}
+
+// The outermost loop around `at` within `within` (nullptr: the whole body), or nullptr.
+const Stmt* outermost_loop(const FunctionBody& body, const Stmt* at, const Stmt* within) {
+  const Stmt* found = nullptr;
+  for (; at != nullptr && at != within; at = body.parent(at)) {
+    if (is_loop(at)) found = at;
+  }
+  return found;
+}
+
+// Whether nothing is left of the value before.
+bool is_whole(const Assignment& how) { return how.operation == BO_Assign || how.second != nullptr; }
+
+// The assignments whose value may be in `variable` at `use`.
+std::vector<const Assignment*> reaching(const FunctionBody& body, const VarDecl* variable,
+                                        const Stmt* use) {
+  const auto all = body.assignments(variable);
+  const unsigned here = body.order(use);
+  std::vector<const Assignment*> found;
+  const Stmt* scope = nullptr;  // where the assignment that hides the earlier ones is
+  for (auto at = all.rbegin(); at != all.rend(); ++at) {
+    if (at->order > here) continue;
+    found.push_back(&*at);
+    bool is_guarded = false;
+    const Stmt* around = compound_around(body, at->at, is_guarded);
+    const bool hides = !is_guarded && is_whole(*at) && is_inside(body, use, around);
+    if (!hides) continue;
+    scope = around;
+    break;
+  }
+  const Stmt* loop = outermost_loop(body, use, scope);
+  for (const Assignment& later : all) {
+    if (later.order > here && loop != nullptr && is_inside(body, later.at, loop))
+      found.push_back(&later);
+  }
+  return found;
+}
+
+}  // namespace
+
+// The function that an expression is in, and the call through which the analysis came to it.
+struct SizeAnalysis::Frame {
+  const FunctionBody* body = nullptr;
+  const CallExpr* call = nullptr;
+  const Frame* caller = nullptr;
+};
+
+bool SizeFacts::has_positive_term() const {
+  return std::any_of(terms.begin(), terms.end(), [](const SizeTerm& t) { return !t.is_negative; });
+}
+
+SizeFacts SizeAnalysis::facts_of(const Expr* size, const FunctionBody& body) {
+  steps_ = 0;
+  return evaluate(size, Frame{&body, nullptr, nullptr}, 0);
+}
+
+SizeFacts SizeAnalysis::for_caller(const SizeFacts& facts, const CallExpr* call,
+                                   const FunctionBody& caller) {
+  SizeFacts result = facts;
+  SizeFacts factors = constant(1);
+  result.parameters = 0;
+  result.multiplies_parameters = false;
+  for (unsigned i = 0; i < kMostParameters; ++i) {
+    if ((facts.parameters >> i & 1) == 0) continue;
+    if (i >= call->getNumArgs()) return unknown();
+    const SizeFacts argument = facts_of(call->getArg(i), caller);
+    if (facts.multiplies_parameters) {
+      factors = product(factors, argument);
+      continue;
+    }
+    const bool both = !result.terms.empty() && !argument.terms.empty();
+    result = both ? either(result, argument) : sum(result, argument, false);
+  }
+  return facts.multiplies_parameters ? sum(result, factors, false) : result;
+}
+
+SizeFacts SizeAnalysis::evaluate(const Expr* size, const Frame& frame, int depth) {
+  if (size == nullptr || depth > kDeepest || ++steps_ > kMostSteps) return unknown();
+  size = size->IgnoreParenCasts();
+  ++depth;
+  if (const auto* e = dyn_cast<ConstantExpr>(size)) return evaluate(e->getSubExpr(), frame, depth);
+  if (const auto* e = dyn_cast<FullExpr>(size)) return evaluate(e->getSubExpr(), frame, depth);
+  if (const auto* e = dyn_cast<SubstNonTypeTemplateParmExpr>(size))
+    return evaluate(e->getReplacement(), frame, depth);
+  if (const auto* e = dyn_cast<MaterializeTemporaryExpr>(size))
+    return evaluate(e->getSubExpr(), frame, depth);
+  if (const auto* e = dyn_cast<OpaqueValueExpr>(size))
+    return evaluate(e->getSourceExpr(), frame, depth);
+  if (const auto* e = dyn_cast<IntegerLiteral>(size)) {
+    return constant(saturated(static_cast<std::int64_t>(e->getValue().getLimitedValue(1u << 30))));
+  }
+  if (const auto* e = dyn_cast<UnaryExprOrTypeTraitExpr>(size)) {
+    if (e->getKind() != UETT_SizeOf) return unknown();
+    SizeFacts facts;
+    add_term(facts, {e->getTypeOfArgument().getNonReferenceType()});
+    return facts;
+  }
+  if (const auto* e = dyn_cast<OffsetOfExpr>(size)) return offset_of(e);
+  if (const auto* e = dyn_cast<GenericSelectionExpr>(size); e && !e->isResultDependent())
+    return evaluate(e->getResultExpr(), frame, depth);
+  if (const auto* e = dyn_cast<ChooseExpr>(size); e && !e->isConditionDependent())
+    return evaluate(e->getChosenSubExpr(), frame, depth);
+  if (const auto* e = dyn_cast<AbstractConditionalOperator>(size)) {
+    return either(evaluate(e->getTrueExpr(), frame, depth),
+                  evaluate(e->getFalseExpr(), frame, depth));
+  }
+  if (const auto* e = dyn_cast<BinaryOperator>(size)) return evaluate_binary(e, frame, depth);
+  if (const auto* e = dyn_cast<UnaryOperator>(size)) {
+    const SizeFacts facts = evaluate(e->getSubExpr(), frame, depth);
+    if (e->isIncrementDecrementOp()) return unknown_of(facts, {});
+    // A mask, most likely; its value does not matter.
+    return facts.is_constant() ? constant(0) : unknown_of(facts, {});
+  }
+  if (const auto* e = dyn_cast<DeclRefExpr>(size)) return evaluate_name(e, frame, depth);
+  if (const auto* e = dyn_cast<MemberExpr>(size)) {
+    const auto* variable = dyn_cast<VarDecl>(e->getMemberDecl());  // a static constant
+    return variable == nullptr ? unknown() : evaluate_variable(variable, e, frame, depth);
+  }
+  if (const auto* e = dyn_cast<CallExpr>(size)) return evaluate_call(e, frame, depth);
+  if (const auto* e = dyn_cast<StmtExpr>(size)) {
+    const CompoundStmt* block = e->getSubStmt();
+    const auto* last = block->body_empty() ? nullptr : dyn_cast<Expr>(block->body_back());
+    return evaluate(last, frame, depth);
+  }
+  return unknown();
+}
+
+SizeFacts SizeAnalysis::evaluate_binary(const BinaryOperator* operation, const Frame& frame,
+                                        int depth) {
+  const BinaryOperatorKind kind = operation->getOpcode();
+  if (kind == BO_Comma || kind == BO_Assign) return evaluate(operation->getRHS(), frame, depth);
+  const SizeFacts left = evaluate(operation->getLHS(), frame, depth);
+  const SizeFacts right = evaluate(operation->getRHS(), frame, depth);
+  return combine(
+      operation->isCompoundAssignmentOp() ? BinaryOperator::getOpForCompoundAssignment(kind) : kind,
+      left, right);
+}
+
+SizeFacts SizeAnalysis::combine(BinaryOperatorKind operation, const SizeFacts& a,
+                                const SizeFacts& b) const {
+  switch (operation) {
+    case BO_Mul:
+      return product(a, b);
+    case BO_Add:
+      return sum(a, b, false);
+    case BO_Sub:
+      return sum(a, b, true);
+    case BO_Shl: {
+      if (!b.terms.empty()) return unknown();
+      const bool is_known = b.is_constant() && b.bytes >= 0 && b.bytes < 40;
+      return product(a, is_known ? constant(std::int64_t{1} << b.bytes) : unknown());
+    }
+    // Masks, and the steps of rounding up or down to a multiple.
+    case BO_And:
+    case BO_Or:
+    case BO_Xor:
+      if (!a.terms.empty() || b.is_constant()) return rounded(a);
+      if (!b.terms.empty() || a.is_constant()) return rounded(b);
+      return unknown_of(a, b);
+    case BO_Div:
+    case BO_Rem:
+    case BO_Shr:
+      // How many there are: of that only the parameters matter.
+      if (a.is_constant() && b.is_constant() && b.bytes > 0 && operation == BO_Div)
+        return constant(a.bytes / b.bytes);
+      return unknown_of(a, b);
+    default:
+      return unknown_of(a, b);
+  }
+}
+
+SizeFacts SizeAnalysis::evaluate_name(const DeclRefExpr* name, const Frame& frame, int depth) {
+  const ValueDecl* declaration = name->getDecl();
+  if (const auto* enumerator = dyn_cast<EnumConstantDecl>(declaration)) {
+    if (enumerator->getInitExpr() != nullptr)
+      return evaluate(enumerator->getInitExpr(), Frame{}, depth);
+    return constant(saturated(enumerator->getInitVal().getExtValue()));
+  }
+  const auto* variable = dyn_cast<VarDecl>(declaration);
+  return variable == nullptr ? unknown() : evaluate_variable(variable, name, frame, depth);
+}
+
+SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* use,
+                                          const Frame& frame, int depth) {
+  const bool is_ours = frame.body != nullptr && frame.body->function() != nullptr &&
+                       variable->isLocalVarDeclOrParm() && !variable->isStaticLocal() &&
+                       variable->getDeclContext() == frame.body->function();
+  if (!is_ours) {
+    const Expr* init = variable->getAnyInitializer();
+    if (!variable->getType().getNonReferenceType().isConstQualified() && !variable->isConstexpr())
+      return unknown();
+    return is_sound(init) ? evaluate(init, Frame{}, depth) : unknown();
+  }
+  SizeFacts incoming = unknown();
+  const auto* parameter = dyn_cast<ParmVarDecl>(variable);
+  if (parameter != nullptr) {
+    const unsigned index = parameter->getFunctionScopeIndex();
+    if (frame.call != nullptr) {
+      incoming = index < frame.call->getNumArgs()
+                     ? evaluate(frame.call->getArg(index), *frame.caller, depth)
+                     : unknown();
+    } else if (index < kMostParameters && parameter->getType()->isIntegerType()) {
+      incoming = constant(0);
+      incoming.parameters = std::uint64_t{1} << index;
+    }
+  }
+  const auto values = reaching(*frame.body, variable, use);
+  const bool is_hidden = !values.empty() && std::any_of(values.begin(), values.end(), [&](auto* a) {
+    bool is_guarded = false;
+    const Stmt* around = compound_around(*frame.body, a->at, is_guarded);
+    return is_whole(*a) && a->order <= frame.body->order(use) && !is_guarded &&
+           is_inside(*frame.body, use, around);
+  });
+  SizeFacts result;
+  bool is_first = true;
+  const auto take = [&](const SizeFacts& facts) {
+    result = is_first ? facts : either(result, facts);
+    is_first = false;
+  };
+  if (parameter != nullptr && !is_hidden) take(incoming);
+  // `n += x`, `n *= x` change what the others assign; nearest first, so they are applied behind.
+  std::vector<const Assignment*> changes;
+  for (const Assignment* how : values) {
+    const bool is_change = how->second == nullptr && how->operation != BO_Assign;
+    if (is_change) {
+      changes.push_back(how);
+    } else if (how->value == nullptr) {
+      take(unknown());
+    } else {
+      SizeFacts facts = evaluate(how->value, frame, depth);
+      if (how->second != nullptr)
+        facts = combine(how->operation, facts, evaluate(how->second, frame, depth));
+      take(facts);
+    }
+  }
+  if (is_first) return unknown();
+  for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
+    const auto operation = BinaryOperator::getOpForCompoundAssignment((*change)->operation);
+    result = combine(operation, result, evaluate((*change)->value, frame, depth));
+  }
+  return result;
+}
+
+// A function that computes a size: what its source returns, or, where there is no source, something made of its arguments.
+SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, int depth) {
+  constexpr int kCost = 6;
+  const FunctionDecl* callee = call->getDirectCallee();
+  if (callee == nullptr || !call->getType()->isIntegerType()) return unknown();
+  const FunctionBody* body = depth + kCost < kDeepest ? bodies_.of(callee) : nullptr;
+  if (body != nullptr && !body->returns.empty() && body->returns.size() < 8) {
+    const Frame inner{body, call, &frame};
+    SizeFacts result;
+    bool is_first = true;
+    for (const ReturnStmt* statement : body->returns) {
+      const SizeFacts facts = evaluate(statement->getRetValue(), inner, depth + kCost);
+      result = is_first ? facts : either(result, facts);
+      is_first = false;
+    }
+    return result;
+  }
+  if (const unsigned builtin = callee->getBuiltinID();
+      builtin == Builtin::BI__builtin_expect || builtin == Builtin::BI__builtin_assume_aligned) {
+    return evaluate(call->getArg(0), frame, depth);
+  }
+  SizeFacts result = unknown();
+  for (const Expr* argument : call->arguments()) {
+    if (!argument->getType()->isIntegerType()) continue;
+    const SizeFacts facts = evaluate(argument, frame, depth + kCost);
+    result.parameters |= facts.parameters;
+    if (facts.terms.empty()) continue;
+    if (!result.terms.empty()) return unknown();
+    result.terms = facts.terms;
+    result.is_uncertain = true;
+  }
+  return result;
+}
+
+SizeFacts SizeAnalysis::product(const SizeFacts& a, const SizeFacts& b) const {
+  if (a.is_constant() && b.is_constant()) {
+    std::int64_t bytes = 0;
+    if (__builtin_mul_overflow(a.bytes, b.bytes, &bytes)) return unknown();
+    return constant(saturated(bytes));
+  }
+  if (!a.terms.empty() && !b.terms.empty()) {
+    // sizeof(char) is a way to write 1, and n * sizeof(T) * sizeof(U) is nothing that we know.
+    const auto is_one = [&](const SizeFacts& facts) {
+      return facts.terms.size() == 1 && !facts.terms[0].is_multiple && facts.bytes == 0 &&
+             !facts.has_more && context_.getTypeSizeInChars(facts.terms[0].type).isOne();
+    };
+    if (is_one(a)) return b;
+    if (is_one(b)) return a;
+    return unknown();
+  }
+  const SizeFacts& typed = a.terms.empty() ? b : a;
+  const SizeFacts& factor = a.terms.empty() ? a : b;
+  if (factor.is_constant() && factor.bytes == 1) return typed;
+  SizeFacts facts = typed;
+  facts.multiplies_parameters |=
+      facts.terms.empty() && typed.parameters != 0 && factor.parameters != 0;
+  facts.parameters |= factor.parameters;
+  facts.is_uncertain |= factor.is_uncertain;
+  for (SizeTerm& term : facts.terms) term.is_multiple = true;
+  if (facts.terms.empty()) {
+    facts.has_more |= factor.has_more;
+  } else {
+    facts.parameters = typed.parameters;  // how many is not what: the type is known here
+  }
+  std::int64_t bytes = 0;
+  const bool fits = !__builtin_mul_overflow(facts.bytes, factor.bytes, &bytes);
+  if (facts.bytes != 0 && (!factor.is_constant() || !fits)) facts.has_more = true;
+  facts.bytes = factor.is_constant() && fits ? saturated(bytes) : 0;
+  return facts;
+}
+
+SizeFacts SizeAnalysis::sum(SizeFacts a, const SizeFacts& b, bool is_difference) const {
+  for (SizeTerm term : b.terms) {
+    if (is_difference) term.is_negative = !term.is_negative;
+    add_term(a, term);
+  }
+  a.bytes = saturated(is_difference ? a.bytes - b.bytes : a.bytes + b.bytes);
+  a.has_more |= b.has_more;
+  a.is_uncertain |= b.is_uncertain;
+  a.parameters |= b.parameters;
+  return a;
+}
+
+// The same with padding: its bytes are no longer counted.
+SizeFacts SizeAnalysis::rounded(SizeFacts a) const {
+  a.bytes = 0;
+  return a;
+}
+
+SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
+  if (a.terms.empty() && b.terms.empty()) {
+    // `n != 0 ? n : 1` is n.
+    if (a.parameters != 0 && b.is_constant()) return a;
+    if (b.parameters != 0 && a.is_constant()) return b;
+    SizeFacts facts = a;
+    facts.has_more |= b.has_more || a.bytes != b.bytes;
+    facts.parameters |= b.parameters;
+    return facts;
+  }
+  if (a.terms.empty() || b.terms.empty()) {
+    // `n != 0 ? n * sizeof(T) : 1` is about T; some other number of bytes may be about anything.
+    SizeFacts facts = a.terms.empty() ? b : a;
+    const SizeFacts& other = a.terms.empty() ? a : b;
+    facts.is_uncertain |= !other.is_constant();
+    facts.parameters |= other.parameters;
+    return facts;
+  }
+  const auto same = [&](const SizeTerm& s, const SizeTerm& t) {
+    return context_.hasSameUnqualifiedType(s.type, t.type) && s.is_negative == t.is_negative &&
+           s.is_offset == t.is_offset;
+  };
+  const bool are_same = a.terms.size() == b.terms.size() &&
+                        std::equal(a.terms.begin(), a.terms.end(), b.terms.begin(), same);
+  if (!are_same) {
+    // One may be a part of the other: sizeof(T), and then sizeof(T) + more.
+    const SizeFacts& shorter = a.terms.size() < b.terms.size() ? a : b;
+    const SizeFacts& longer = a.terms.size() < b.terms.size() ? b : a;
+    const bool begins =
+        shorter.terms.size() < longer.terms.size() &&
+        std::equal(shorter.terms.begin(), shorter.terms.end(), longer.terms.begin(), same);
+    if (!begins) return unknown();
+    SizeFacts facts = longer;
+    facts.is_uncertain |= shorter.is_uncertain;
+    facts.has_more |= shorter.has_more || shorter.bytes != longer.bytes;
+    return facts;
+  }
+  SizeFacts facts = a;
+  for (std::size_t i = 0; i < facts.terms.size(); ++i)
+    facts.terms[i].is_multiple |= b.terms[i].is_multiple;
+  facts.has_more |= b.has_more || a.bytes != b.bytes;
+  facts.is_uncertain |= b.is_uncertain;
+  facts.parameters |= b.parameters;
+  return facts;
+}
+
+void SizeAnalysis::add_term(SizeFacts& facts, SizeTerm term) const {
+  term.type = term.type.getUnqualifiedType();
+  const bool has_no_size = term.type.isNull() || term.type->isDependentType() ||
+                           term.type->isIncompleteType() || term.type->isFunctionType() ||
+                           term.type->isVoidType() || term.type->isVariablyModifiedType();
+  if (has_no_size) {
+    facts.has_more = true;
+    return;
+  }
+  for (auto known = facts.terms.begin(); known != facts.terms.end(); ++known) {
+    if (!context_.hasSameType(known->type, term.type)) continue;
+    if (known->is_negative != term.is_negative && !known->is_offset && !term.is_offset) {
+      // n * sizeof(T) - sizeof(T): one less of them. sizeof(T) - sizeof(T): none.
+      if (known->is_multiple || term.is_multiple) {
+        known->is_multiple = true;
+        known->is_negative = false;
+      } else {
+        facts.terms.erase(known);
+      }
+      return;
+    }
+    if (known->is_negative == term.is_negative && known->is_offset == term.is_offset) {
+      known->is_multiple = true;
+      return;
+    }
+  }
+  if (facts.terms.size() < kMostTerms) {
+    facts.terms.push_back(term);
+  } else {
+    facts.has_more = true;
+  }
+}
+
+SizeFacts SizeAnalysis::offset_of(const OffsetOfExpr* expression) const {
+  SizeTerm term{expression->getTypeSourceInfo()->getType()};
+  term.is_offset = true;
+  const FieldDecl* field = nullptr;
+  for (unsigned i = 0; i < expression->getNumComponents(); ++i) {
+    const OffsetOfNode& node = expression->getComponent(i);
+    if (node.getKind() == OffsetOfNode::Field) field = node.getField();
+    if (node.getKind() == OffsetOfNode::Identifier) return unknown();
+  }
+  if (field != nullptr && field->getType()->isArrayType()) {
+    bool is_last = true;
+    bool is_behind = false;
+    for (const FieldDecl* other : field->getParent()->fields()) {
+      if (is_behind) is_last = false;
+      if (other == field) is_behind = true;
+    }
+    term.is_open = is_last;
+  }
+  SizeFacts facts;
+  add_term(facts, term);
+  return facts;
+}
+
+}  // namespace allocs::plugin

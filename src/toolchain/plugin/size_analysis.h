@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "toolchain/plugin/function_body.h"
+
+namespace allocs::plugin {
+
+// A part of a size that comes from a type.
+struct SizeTerm {
+  clang::QualType type;
+  bool is_multiple = false;  // times something that is not 1
+  bool is_negative = false;
+  bool is_offset = false;  // offsetof(type, member): less than the type
+  bool is_open = false;    // ... of an element of the array that ends the type
+};
+
+// What a size is made of: a sum of terms, bytes, and parameters of the function in which it is computed.
+struct SizeFacts {
+  llvm::SmallVector<SizeTerm, 2> terms;  // in source order, one for each type and sign
+  std::int64_t bytes = 0;                // that are counted without a type
+  bool has_more = false;                 // ... and further ones, not known how many
+  bool is_uncertain = false;             // on some ways it is made of something else
+  std::uint64_t parameters = 0;          // bit i: depends on parameter i
+  bool multiplies_parameters = false;    // ... which are factors, not addends
+
+  bool is_constant() const { return terms.empty() && !has_more && parameters == 0; }
+  bool has_positive_term() const;
+};
+
+// Takes sizes to pieces: products, sums, conditionals, local variables (what reaches the use, in source order), checked arithmetic,
+// constants with names, and functions that compute sizes.
+class SizeAnalysis {
+ public:
+  SizeAnalysis(clang::ASTContext& context, FunctionBodies& bodies)
+      : context_(context), bodies_(bodies) {}
+
+  // Of an expression in `body`.
+  SizeFacts facts_of(const clang::Expr* size, const FunctionBody& body);
+  SizeFacts product(const SizeFacts& a, const SizeFacts& b) const;
+  // What `facts`, in terms of the parameters of the function that `call` calls, are for this call.
+  SizeFacts for_caller(const SizeFacts& facts, const clang::CallExpr* call,
+                       const FunctionBody& caller);
+
+ private:
+  struct Frame;
+  SizeFacts evaluate(const clang::Expr* size, const Frame& frame, int depth);
+  SizeFacts evaluate_binary(const clang::BinaryOperator* operation, const Frame& frame, int depth);
+  SizeFacts evaluate_name(const clang::DeclRefExpr* name, const Frame& frame, int depth);
+  SizeFacts evaluate_variable(const clang::VarDecl* variable, const clang::Expr* use,
+                              const Frame& frame, int depth);
+  SizeFacts evaluate_call(const clang::CallExpr* call, const Frame& frame, int depth);
+  SizeFacts combine(clang::BinaryOperatorKind operation, const SizeFacts& a,
+                    const SizeFacts& b) const;
+  SizeFacts sum(SizeFacts a, const SizeFacts& b, bool is_difference) const;
+  SizeFacts rounded(SizeFacts a) const;
+  SizeFacts either(const SizeFacts& a, const SizeFacts& b) const;
+  void add_term(SizeFacts& facts, SizeTerm term) const;
+  SizeFacts offset_of(const clang::OffsetOfExpr* expression) const;
+
+  clang::ASTContext& context_;
+  FunctionBodies& bodies_;
+  unsigned steps_ = 0;
+};
+
+}  // namespace allocs::plugin

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who receives a block?
+//
+// The way leads up from the call, through whatever passes the value on unchanged, to the first pointer that points at something:
+//
+//     struct node *n = malloc(k);          the variable
+//     n->points = (struct point *)get(k);  the cast; the member agrees or not
+//     void *p = malloc(k); ... n = p;      p is void *: so all that p is given to
+//     return malloc(k);                    the return type
+//     insert(tree, malloc(k));             the parameter
+//     void *p = get(k); new (p) item;      what is constructed in it
+//
+// char and its relatives are believed last: programs use them for memory of any type.
+#include "toolchain/plugin/target_analysis.h"
+
+#include <clang/AST/RecordLayout.h>
+
+namespace allocs::plugin {
+
+using namespace clang;
+
+bool is_byte_type(QualType type) {
+  type = type.getCanonicalType().getUnqualifiedType();
+  return type->isAnyCharacterType()
+             ? !type->isWideCharType() && !type->isChar16Type() && !type->isChar32Type()
+             : type->isStdByteType();
+}
+
+bool starts_with(QualType outer, QualType inner, const ASTContext& context) {
+  for (int depth = 0; depth < 16; ++depth) {
+    if (context.hasSameUnqualifiedType(outer, inner)) return true;
+    if (const auto* array = context.getAsArrayType(outer)) {
+      outer = array->getElementType();
+      continue;
+    }
+    const auto* record = outer->getAsRecordDecl();
+    if (record == nullptr || (record = record->getDefinition()) == nullptr) return false;
+    if (const auto* derived = dyn_cast<CXXRecordDecl>(record)) {
+      const auto* base = inner->getAsCXXRecordDecl();
+      if (base != nullptr && base->hasDefinition() && derived->isDerivedFrom(base)) return true;
+      if (derived->getNumBases() > 0) {
+        outer = derived->bases_begin()->getType();
+        continue;
+      }
+    }
+    if (record->field_empty()) return false;
+    if (record->isUnion()) {
+      for (const FieldDecl* field : record->fields()) {
+        if (context.hasSameUnqualifiedType(field->getType(), inner)) return true;
+      }
+      return false;
+    }
+    outer = record->field_begin()->getType();
+  }
+  return false;
+}
+
+namespace {
+
+constexpr int kMostSteps = 64;
+constexpr std::size_t kMostUses = 64;
+
+class Follower {
+ public:
+  Follower(const FunctionBody& body, const ASTContext& context) : body_(body), context_(context) {}
+
+  void follow(const Expr* from, int depth) {
+    const Stmt* at = from;
+    for (int step = 0; step < kMostSteps; ++step) {
+      const Slot slot = body_.slot(at);
+      if (slot.field != nullptr && receive(slot.field->getType())) return;
+      if (slot.variable != nullptr) {
+        if (!receive(slot.variable->getType())) follow_variable(slot.variable, depth);
+        return;
+      }
+      const Stmt* above = body_.parent(at);
+      if (above == nullptr || !passes_on(above, at, depth)) return;
+      at = above;
+    }
+  }
+
+  // `&pointer`, perhaps cast to void **.
+  void follow_stored(const Expr* address) {
+    address = address->IgnoreParenCasts();
+    const QualType type = address->getType();
+    if (!type->isPointerType() || receive(type->getPointeeType())) return;
+    const auto* operation = dyn_cast<UnaryOperator>(address);
+    if (operation == nullptr || operation->getOpcode() != UO_AddrOf) return;
+    if (const VarDecl* variable = variable_named_by(operation->getSubExpr()))
+      follow_variable(variable, 0);
+  }
+
+  Target take() {
+    Target target;
+    target.is_returned = is_returned_;
+    if (has_conflict_) {
+      target.has_conflict = true;
+    } else if (!found_.isNull()) {
+      target.type = found_;
+    } else if (!bytes_.isNull()) {
+      target.type = bytes_;
+      target.is_bytes = true;
+    }
+    return target;
+  }
+
+ private:
+  // Whether the value of `above` is that of `below`; if it goes somewhere instead, follows it there.
+  bool passes_on(const Stmt* above, const Stmt* below, int depth) {
+    if (const auto* cast = dyn_cast<CastExpr>(above)) {
+      switch (cast->getCastKind()) {
+        case CK_BitCast:
+        case CK_NoOp:
+        case CK_AddressSpaceConversion:
+          // `*(size_t *)p = n` puts something there; it does not say what the block is.
+          if (depth > 0 && is_scalar_access(cast)) return false;
+          return !receive(cast->getType());
+        case CK_UserDefinedConversion:
+        case CK_ConstructorConversion:
+        case CK_LValueToRValue:
+          return true;
+        default:
+          return false;
+      }
+    }
+    if (isa<ParenExpr, FullExpr, MaterializeTemporaryExpr, CXXBindTemporaryExpr, OpaqueValueExpr>(
+            above))
+      return true;
+    if (const auto* choice = dyn_cast<AbstractConditionalOperator>(above)) {
+      const auto* common = dyn_cast<BinaryConditionalOperator>(choice);
+      return choice->getCond() != below || (common != nullptr && common->getCommon() == below);
+    }
+    if (const auto* operation = dyn_cast<BinaryOperator>(above)) {
+      if (operation->getOpcode() == BO_Comma) return operation->getRHS() == below;
+      if (operation->getOpcode() != BO_Assign || operation->getRHS() != below) return false;
+      if (receive(operation->getLHS()->getType())) return false;
+      if (VarDecl* variable = variable_named_by(operation->getLHS())) {
+        follow_variable(variable, depth);
+      }
+      return true;
+    }
+    if (isa<ReturnStmt>(above)) {
+      is_returned_ = true;
+      if (body_.function() != nullptr) receive(body_.function()->getReturnType());
+      return false;
+    }
+    if (const auto* list = dyn_cast<InitListExpr>(above)) {
+      receive_member(list, below);
+      return false;
+    }
+    if (const auto* placement = dyn_cast<CXXNewExpr>(above)) {
+      const bool is_place =
+          placement->getNumPlacementArgs() == 1 && placement->getPlacementArg(0) == below;
+      if (is_place) receive(context_.getPointerType(placement->getAllocatedType()));
+      return false;
+    }
+    if (const auto* call = dyn_cast<CallExpr>(above)) {
+      receive_argument(call, below);
+      return false;
+    }
+    if (const auto* construction = dyn_cast<CXXConstructExpr>(above)) {
+      for (unsigned i = 0; i < construction->getNumArgs(); ++i) {
+        if (construction->getArg(i) != below) continue;
+        const CXXConstructorDecl* constructor = construction->getConstructor();
+        if (i < constructor->getNumParams()) receive(constructor->getParamDecl(i)->getType());
+      }
+      return false;
+    }
+    if (isa<CompoundStmt>(above)) {
+      // The last of a statement expression is its value.
+      const auto* outer = dyn_cast_or_null<StmtExpr>(body_.parent(above));
+      return outer != nullptr && cast<CompoundStmt>(above)->body_back() == below;
+    }
+    return isa<StmtExpr>(above);
+  }
+
+  bool is_scalar_access(const CastExpr* cast) const {
+    const QualType pointee = cast->getType()->getPointeeType();
+    if (pointee.isNull() || !pointee->isScalarType()) return false;
+    const Stmt* above = body_.parent(cast);
+    while (above != nullptr && isa<ParenExpr>(above)) above = body_.parent(above);
+    const auto* operation = dyn_cast_or_null<UnaryOperator>(above);
+    return above != nullptr && (isa<ArraySubscriptExpr>(above) ||
+                                (operation != nullptr && operation->getOpcode() == UO_Deref));
+  }
+
+  void receive_argument(const CallExpr* call, const Stmt* argument) {
+    const FunctionDecl* callee = call->getDirectCallee();
+    if (callee == nullptr) return;
+    // The object of an overloaded operator that is a member comes before the parameters.
+    const bool is_member_operator = isa<CXXOperatorCallExpr>(call) && isa<CXXMethodDecl>(callee);
+    for (unsigned i = 0; i < call->getNumArgs(); ++i) {
+      if (call->getArg(i) != argument) continue;
+      const unsigned parameter = i - (is_member_operator ? 1 : 0);
+      if (parameter < callee->getNumParams()) receive(callee->getParamDecl(parameter)->getType());
+    }
+  }
+
+  void receive_member(const InitListExpr* list, const Stmt* value) {
+    const auto* record = list->getType()->getAsRecordDecl();
+    if (record == nullptr) {
+      if (const auto* array = context_.getAsArrayType(list->getType()))
+        receive(array->getElementType());
+      return;
+    }
+    unsigned index = 0;
+    if (const auto* derived = dyn_cast<CXXRecordDecl>(record)) index = derived->getNumBases();
+    for (const FieldDecl* field : record->fields()) {
+      if (field->isUnnamedBitField()) continue;
+      if (index < list->getNumInits() && list->getInit(index) == value) receive(field->getType());
+      ++index;
+    }
+  }
+
+  // A `void *` variable: all that it is given to.
+  void follow_variable(const VarDecl* variable, int depth) {
+    constexpr int kDeepest = 3;
+    if (depth >= kDeepest || !variable->isLocalVarDeclOrParm()) return;
+    const auto uses = body_.uses(variable);
+    if (uses.size() > kMostUses) return;
+    for (const DeclRefExpr* use : uses) follow(use, depth + 1);
+  }
+
+  // Whether the pointer type `type` says what it points at.
+  bool receive(QualType type) {
+    type = type.getNonReferenceType();
+    if (!type->isPointerType()) return false;
+    QualType pointee = type->getPointeeType().getUnqualifiedType();
+    if (pointee->isVoidType() || pointee->isFunctionType() || pointee->isDependentType())
+      return false;
+    if (is_byte_type(pointee)) {
+      if (bytes_.isNull()) bytes_ = pointee;
+      return false;
+    }
+    if (found_.isNull()) {
+      found_ = pointee;
+    } else if (!context_.hasSameUnqualifiedType(found_, pointee)) {
+      // A base, or the first member: the larger one is what is there.
+      if (starts_with(pointee, found_, context_)) {
+        found_ = pointee;
+      } else if (!starts_with(found_, pointee, context_)) {
+        has_conflict_ = true;
+      }
+    }
+    return true;
+  }
+
+  const FunctionBody& body_;
+  const ASTContext& context_;
+  QualType found_;
+  QualType bytes_;
+  bool has_conflict_ = false;
+  bool is_returned_ = false;
+};
+
+}  // namespace
+
+Target target_of(const Expr* expression, const FunctionBody& body, const ASTContext& context) {
+  Follower follower{body, context};
+  follower.follow(expression, 0);
+  return follower.take();
+}
+
+Target target_stored_at(const Expr* address, const FunctionBody& body, const ASTContext& context) {
+  Follower follower{body, context};
+  follower.follow_stored(address);
+  return follower.take();
+}
+
+}  // namespace allocs::plugin

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "toolchain/plugin/function_body.h"
+
+namespace allocs::plugin {
+
+// What the pointers that receive a value point at, as far as they say.
+struct Target {
+  clang::QualType type;       // null: they say nothing
+  bool is_bytes = false;      // char and the like: also what a program uses for memory of any type
+  bool has_conflict = false;  // they contradict each other, and `type` is null
+  bool is_returned = false;   // the value itself is what the function returns
+};
+
+// The declared types that the value of `expression`, a pointer, meets on its way: casts, variables, members, parameters, the
+// function's own return type. Behind a `void *` variable all uses of that variable are looked at.
+Target target_of(const clang::Expr* expression, const FunctionBody& body,
+                 const clang::ASTContext& context);
+
+// The same for a block whose address is stored at `address`: what the pointer there points at.
+Target target_stored_at(const clang::Expr* address, const FunctionBody& body,
+                        const clang::ASTContext& context);
+
+// char, signed char, unsigned char, std::byte, uint8_t: what raw memory is often counted in.
+bool is_byte_type(clang::QualType type);
+
+// Whether a block of `outer` may be used through a pointer to `inner`: it is a base class or lies at the start of it.
+bool starts_with(clang::QualType outer, clang::QualType inner, const clang::ASTContext& context);
+
+}  // namespace allocs::plugin

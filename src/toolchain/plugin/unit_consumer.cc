@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// When is a function looked at?
+//
+// Code generation makes code of a function either when it has been read, or, for those that only count if something uses them
+// (inline, static, templates), at the end of the unit. The plugin comes before it both times. Functions of the second sort wait, for
+// two reasons: by then all of the unit's wrappers are known, and constant expressions have been evaluated, which a changed
+// tree must not disturb.
+#include "toolchain/plugin/unit_consumer.h"
+
+#include <clang/AST/Attr.h>
+#include <clang/AST/DeclFriend.h>
+#include <clang/AST/DeclTemplate.h>
+
+namespace allocs::plugin {
+
+using namespace clang;
+
+void UnitConsumer::Initialize(ASTContext& context) {
+  context_ = &context;
+  calls_ = std::make_unique<AllocationCalls>(context, bodies_);
+  if (!list_path_.empty()) {
+    list_ = std::make_unique<SiteListWriter>(context, compiler_);
+    return;
+  }
+  const CodeGenOptions& options = compiler_.getCodeGenOpts();
+  const frontend::ActionKind action = compiler_.getFrontendOpts().ProgramAction;
+  const bool makes_code = action == frontend::EmitObj || action == frontend::EmitAssembly ||
+                          action == frontend::EmitBC || action == frontend::EmitLLVMOnly ||
+                          action == frontend::EmitLLVM || action == frontend::EmitCodeGenOnly;
+  // These look at casts, and make other code of them.
+  const bool minds_casts = options.StrictVTablePointers ||
+                           context.getLangOpts().Sanitize.has(SanitizerKind::CFIUnrelatedCast);
+  changes_tree_ = makes_code && !minds_casts &&
+                  options.getDebugInfo() >= llvm::codegenoptions::DebugInfoConstructor;
+  conveyance_ = std::make_unique<Conveyance>(context);
+}
+
+bool UnitConsumer::HandleTopLevelDecl(DeclGroupRef group) {
+  if (!changes_tree_ && list_ == nullptr) return true;
+  for (Decl* declaration : group) read(declaration);
+  return true;
+}
+
+void UnitConsumer::HandleTranslationUnit(ASTContext&) {
+  for (std::size_t i = 0; i < waiting_.size(); ++i) {  // reading one may find others
+    if (const FunctionBody* body = bodies_.of(waiting_[i])) read_body(*body);
+  }
+  if (list_ != nullptr && !compiler_.getDiagnostics().hasErrorOccurred()) list_->write(list_path_);
+}
+
+void UnitConsumer::read(Decl* declaration) {
+  if (declaration == nullptr || !seen_.insert(declaration).second) return;
+  // Instances of templates come by themselves.
+  if (isa<TemplateDecl, ClassTemplatePartialSpecializationDecl>(declaration)) return;
+  if (auto* function = dyn_cast<FunctionDecl>(declaration)) return read_function(function);
+  if (auto* variable = dyn_cast<VarDecl>(declaration)) return read_variable(variable);
+  if (auto* friendly = dyn_cast<FriendDecl>(declaration)) return read(friendly->getFriendDecl());
+  if (auto* record = dyn_cast<CXXRecordDecl>(declaration); record && record->isDependentContext())
+    return;
+  if (auto* scope = dyn_cast<DeclContext>(declaration)) read_members(scope);
+}
+
+void UnitConsumer::read_members(DeclContext* scope) {
+  for (Decl* member : scope->noload_decls()) read(member);
+}
+
+void UnitConsumer::read_variable(VarDecl* variable) {
+  if (!is_sound(variable) || !variable->hasInit() || !is_sound(variable->getInit())) return;
+  if (variable->isConstexpr()) return;
+  initialisers_.push_back(std::make_unique<FunctionBody>(nullptr));
+  initialisers_.back()->add_initialiser(variable->getInit(), {variable, nullptr});
+  read_body(*initialisers_.back());
+}
+
+void UnitConsumer::read_function(FunctionDecl* function) {
+  if (!is_sound(function)) return;
+  if (!function->doesThisDeclarationHaveABody() || function->isConsteval()) return;
+  if (can_wait(function)) {
+    waiting_.push_back(function);
+  } else if (const FunctionBody* body = bodies_.of(function)) {
+    read_body(*body);
+  }
+}
+
+// Whether code is made of it only at the end of the unit.
+bool UnitConsumer::can_wait(const FunctionDecl* function) const {
+  if (list_ != nullptr) return true;
+  const TemplateSpecializationKind kind = function->getTemplateSpecializationKind();
+  if (kind == TSK_ImplicitInstantiation) return true;
+  if (kind == TSK_ExplicitInstantiationDefinition) return false;
+  return !context_->DeclMustBeEmitted(function);
+}
+
+void UnitConsumer::read_body(const FunctionBody& body) {
+  for (CallExpr* call : body.calls) {
+    if (!is_sound(call)) continue;
+    const bool may_allocate = call->getType()->isPointerType() || call->getType()->isIntegerType();
+    const auto request = may_allocate ? calls_->request_of(call, body) : std::nullopt;
+    if (!request) continue;
+    Target target;
+    if (request->stored_at == nullptr) {
+      target = target_of(call, body, *context_);
+    } else {
+      target = target_stored_at(request->stored_at, body, *context_);
+    }
+    const auto type = choose_site_type(*request, target, *context_);
+    if (list_ != nullptr) {
+      list_->add(call, type, request->bytes, body);
+    } else if (type) {
+      conveyance_->mark(call, *type, body);
+    }
+  }
+  for (CXXNewExpr* expression : body.news) {
+    const FunctionDecl* function = expression->getOperatorNew();
+    const bool is_placement = function == nullptr || function->isReservedGlobalPlacementOperator();
+    if (is_placement || !is_sound(expression)) continue;
+    const SiteType type = site_type_of(expression, *context_);
+    if (list_ != nullptr) {
+      list_->add(expression, type, body);
+    } else {
+      conveyance_->mark(expression, type);
+    }
+  }
+  for (CXXRecordDecl* record : body.nested) read(record);
+  for (CXXConstructorDecl* constructor : body.defaulted) read(constructor);
+}
+
+}  // namespace allocs::plugin

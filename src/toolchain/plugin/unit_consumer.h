@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <clang/AST/ASTConsumer.h>
+#include <clang/Frontend/CompilerInstance.h>
+#include <llvm/ADT/DenseSet.h>
+
+#include <string>
+
+#include "toolchain/plugin/conveyance.h"
+#include "toolchain/plugin/site_list_writer.h"
+
+namespace allocs::plugin {
+
+// Looks at every function of a translation unit before code is made of it.
+class UnitConsumer : public clang::ASTConsumer {
+ public:
+  // `list` is the file for the site list; if it is empty, the types go into the code instead.
+  UnitConsumer(clang::CompilerInstance& compiler, std::string list)
+      : compiler_(compiler), list_path_(std::move(list)) {}
+
+  void Initialize(clang::ASTContext& context) override;
+  bool HandleTopLevelDecl(clang::DeclGroupRef group) override;
+  void HandleTranslationUnit(clang::ASTContext& context) override;
+
+ private:
+  void read(clang::Decl* declaration);
+  void read_members(clang::DeclContext* scope);
+  void read_variable(clang::VarDecl* variable);
+  void read_function(clang::FunctionDecl* function);
+  void read_body(const FunctionBody& body);
+  bool can_wait(const clang::FunctionDecl* function) const;
+
+  clang::CompilerInstance& compiler_;
+  std::string list_path_;
+  clang::ASTContext* context_ = nullptr;
+  bool changes_tree_ = false;
+  FunctionBodies bodies_;
+  std::unique_ptr<AllocationCalls> calls_;
+  std::unique_ptr<Conveyance> conveyance_;
+  std::unique_ptr<SiteListWriter> list_;
+  llvm::DenseSet<const clang::Decl*> seen_;
+  std::vector<std::unique_ptr<FunctionBody>> initialisers_;
+  std::vector<clang::FunctionDecl*> waiting_;
+};
+
+}  // namespace allocs::plugin
