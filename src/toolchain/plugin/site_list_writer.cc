@@ -2,10 +2,10 @@
 #include "toolchain/plugin/site_list_writer.h"
 
 #include <clang/Frontend/FrontendOptions.h>
-#include <clang/Lex/Lexer.h>
 #include <llvm/Support/FileSystem.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include "toolchain/plugin/gcc_places.h"
 #include "toolchain/plugin/type_names.h"
 #include "types/site_list.h"
 
@@ -41,21 +41,18 @@ SiteListWriter::SiteListWriter(ASTContext& context, const CompilerInstance& comp
 
 void SiteListWriter::add(const CallExpr* call, const std::optional<SiteType>& type,
                          std::optional<std::uint64_t> bytes, const FunctionBody& body) {
-  add_line(body.function(), place_in(body, call, place_of(call)), call->getDirectCallee(), type,
-           bytes);
+  add_line(body.function(), place_in(body, call, gcc_place_of(call, body, context_)),
+           call->getDirectCallee(), type, bytes);
 }
 
 void SiteListWriter::add(const CXXNewExpr* expression, const SiteType& type,
                          const FunctionBody& body) {
-  // gcc places it at the last token, or in an instance of a template at the first.
-  const FunctionDecl* function = body.function();
-  const bool is_instance =
-      function != nullptr && function->getTemplateInstantiationPattern() != nullptr;
   std::optional<std::uint64_t> bytes;
   if (type.kind.shape == types::SiteShape::one)
     bytes = static_cast<std::uint64_t>(context_.getTypeSizeInChars(type.type).getQuantity());
-  const SourceLocation own = is_instance ? expression->getBeginLoc() : expression->getEndLoc();
-  add_line(function, place_in(body, expression, own), expression->getOperatorNew(), type, bytes);
+  const SourceLocation own = gcc_place_of(expression, body, context_);
+  add_line(body.function(), place_in(body, expression, own), expression->getOperatorNew(), type,
+           bytes);
 }
 
 // What is in a default argument is at the call that leaves it out, what is in a member's default initialiser where the
@@ -69,37 +66,13 @@ SourceLocation SiteListWriter::place_in(const FunctionBody& body, const Expr* ex
     }
     if (!isa<CXXDefaultArgExpr>(at)) continue;
     const Stmt* user = body.parent(at);
-    if (const auto* call = dyn_cast_or_null<CallExpr>(user)) return place_of(call);
+    if (const auto* call = dyn_cast_or_null<CallExpr>(user))
+      return gcc_place_of(call, body, context_);
     const auto* construction = dyn_cast_or_null<CXXConstructExpr>(user);
     if (construction != nullptr && construction->getParenOrBraceRange().isValid())
       return construction->getParenOrBraceRange().getBegin();
   }
   return own;
-}
-
-// Where gcc places a call in its line table: C's where the name of the function begins, C++'s at the parenthesis before the
-// arguments.
-SourceLocation SiteListWriter::place_of(const CallExpr* call) const {
-  const Expr* callee = call->getCallee()->IgnoreImpCasts();
-  if (!context_.getLangOpts().CPlusPlus) {
-    const auto* group = dyn_cast<ParenExpr>(callee);
-    const Expr* inside = group == nullptr ? callee : group->getSubExpr()->IgnoreParenImpCasts();
-    if (const auto* choice = dyn_cast<ConditionalOperator>(inside)) return choice->getColonLoc();
-    const auto* star = dyn_cast<UnaryOperator>(inside);
-    const bool is_function =
-        star != nullptr && star->getSubExpr()->IgnoreParens()->getType()->isFunctionType();
-    if (star != nullptr && !is_function) return star->getOperatorLoc();
-    return call->getBeginLoc();
-  }
-  if (const auto* operation = dyn_cast<CXXOperatorCallExpr>(call))
-    return operation->getOperatorLoc();
-  const SourceManager& sources = context_.getSourceManager();
-  SourceLocation end = callee->getEndLoc();
-  if (end.isInvalid() || call->getRParenLoc().isMacroID()) return end;
-  if (end.isMacroID()) end = sources.getExpansionRange(end).getEnd();
-  end = Lexer::findLocationAfterToken(end, tok::l_paren, sources, context_.getLangOpts(), false);
-  // That is behind the parenthesis.
-  return end.isValid() ? end.getLocWithOffset(-1) : callee->getEndLoc();
 }
 
 void SiteListWriter::add_line(const FunctionDecl* function, SourceLocation at, const Decl* callee,

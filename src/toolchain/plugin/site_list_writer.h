@@ -29,7 +29,6 @@ class SiteListWriter {
                 std::optional<std::uint64_t> bytes);
   clang::SourceLocation place_in(const FunctionBody& body, const clang::Expr* expression,
                                  clang::SourceLocation own) const;
-  clang::SourceLocation place_of(const clang::CallExpr* call) const;
   void append_type(std::string& line, clang::QualType type) const;
   std::string linkage_name(const clang::Decl* function);
 
