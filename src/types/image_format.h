@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    9;  // bump when anything below changes, or what the writer puts in it
+    10;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -46,6 +46,7 @@ enum class Table : std::uint32_t {
   variables,  // VariableRecord
   locations,  // bytes: see VariableRecord
   sites,      // SiteRecord, by return address
+  page_sums,  // u64: image_checksum of what each page holds of the other tables; lies right behind the header
   count_,
 };
 inline constexpr std::size_t kTableCount = static_cast<std::size_t>(Table::count_);
@@ -66,7 +67,7 @@ struct ImageHeader {
   std::uint32_t version = kImageVersion;
   std::uint64_t size = 0;              // of the whole image in bytes
   std::uint64_t header_checksum = 0;   // of this header with the field zero: see image_checksum()
-  std::uint64_t content_checksum = 0;  // of every byte after the header
+  std::uint64_t content_checksum = 0;  // of the table page_sums, and so of everything
   std::uint32_t flags = 0;             // ImageFlag
   std::uint32_t build_id_size =
       0;  // 0: the object has none, and identity is file_size and file_mtime_ns
@@ -279,9 +280,15 @@ static_assert(sizeof(SiteRecord) == 40);
 
 // clang-format on
 
+// The pages of the table page_sums, counted from the start of the image.
+inline constexpr std::uint64_t kSummedPage = 4096;
+constexpr std::uint64_t page_count(std::uint64_t image_size) {
+  return (image_size + kSummedPage - 1) / kSummedPage;
+}
+
 // The checksum of `size` bytes; used for the header (with header_checksum zeroed) and for the content. Four lanes of 8-byte
 // words, little-endian, the last ones padded with zeros; each word is mixed into its lane by exclusive or, a rotation by 29 bits
-// and a multiplication. A reader checks a whole image before it believes any of it, so this must run at memory speed.
+// and a multiplication. A reader checks each page before it believes any of it, so this must run at memory speed.
 inline std::uint64_t image_checksum(const unsigned char* bytes, std::size_t size) {
   constexpr std::uint64_t kFactors[4] = {0x9E3779B97F4A7C15u, 0xD6E8FEB86659FD93u,
                                          0xA0761D6478BD642Fu, 0xE7037ED1A0B428DBu};
@@ -298,6 +305,38 @@ inline std::uint64_t image_checksum(const unsigned char* bytes, std::size_t size
   Hasher hasher;
   for (const std::uint64_t lane : lanes) hasher.add(lane);
   return hasher.finish().low;
+}
+
+// The sum of page `page` of an image whose tables but page_sums begin at `body`. `image`: all of its bytes.
+inline std::uint64_t page_sum(const unsigned char* image, std::uint64_t size, std::uint64_t body,
+                              std::uint64_t page) {
+  const std::uint64_t begin = page * kSummedPage < body ? body : page * kSummedPage;
+  const std::uint64_t end = (page + 1) * kSummedPage < size ? (page + 1) * kSummedPage : size;
+  return begin < end ? image_checksum(image + begin, end - begin) : 0;
+}
+
+// Puts sums and checksums into a whole image, whose header says everything else and whose table page_sums has its place. The one
+// account of what they cover, for writers and tests.
+inline void seal_image(unsigned char* image) {
+  ImageHeader header;
+  std::memcpy(&header, image, sizeof header);
+  const TableEntry& sums = header.tables[static_cast<std::size_t>(Table::page_sums)];
+  const std::uint64_t body = sums.offset + sums.count * sizeof(std::uint64_t);
+  for (std::uint64_t page = 0; page < sums.count; ++page) {
+    const std::uint64_t sum = page_sum(image, header.size, body, page);
+    std::memcpy(image + sums.offset + page * sizeof sum, &sum, sizeof sum);
+  }
+  header.content_checksum = image_checksum(image + sums.offset, sums.count * sizeof(std::uint64_t));
+  header.header_checksum = 0;
+  std::memcpy(image, &header, sizeof header);
+  header.header_checksum = image_checksum(image, sizeof header);
+  std::memcpy(image, &header, sizeof header);
+}
+// How many sums an image has whose header and other tables take `size` bytes.
+constexpr std::uint64_t sums_for(std::uint64_t size) {
+  std::uint64_t count = page_count(size);
+  while (page_count(size + count * sizeof(std::uint64_t)) > count) ++count;
+  return count;
 }
 
 }  // namespace allocs::types

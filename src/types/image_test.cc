@@ -105,5 +105,34 @@ TEST(Image, AReferenceBeyondATableIsNothing) {
   EXPECT_EQ(image->type(7), nullptr);
 }
 
+// Two pages of types, and texts that lie behind them.
+TEST(CheckedPages, OneDamagedByteHidesItsPageAndNothingElse) {
+  TestImage source;
+  for (std::uint32_t i = 0; i < 128; ++i)
+    source.add_type({.size = i, .name = source.text("type" + std::to_string(i))});
+  source.finish();
+  std::atomic<std::uint8_t> states[8]{};
+  std::atomic<bool> is_damaged{false};
+  std::atomic<std::uint32_t> sound_tables{0}, searches{0}, damages{0};
+  auto image = Image::open(source.bytes(), source.size());
+  ASSERT_TRUE(image && image->pages() <= 8 && image->sums_are_intact());
+  const TypeRecord* last = &image->types()[127];
+  const auto page = (reinterpret_cast<const std::byte*>(last) - source.bytes()) / kSummedPage;
+  source.bytes()[page * kSummedPage + 100] ^= std::byte{1};
+  image->check_pages({.states = states,
+                      .is_damaged = &is_damaged,
+                      .sound_tables = &sound_tables,
+                      .searches = &searches,
+                      .damages = &damages});
+  EXPECT_FALSE(image->content_is_intact());
+  ASSERT_NE(image->type(0), nullptr);
+  EXPECT_FALSE(image->is_damaged());
+  EXPECT_EQ(image->type(127), nullptr);
+  EXPECT_TRUE(image->is_damaged());
+  EXPECT_EQ(damages, 1u);
+  EXPECT_EQ(image->type(126), nullptr);
+  EXPECT_EQ(damages, 1u) << "counted once";
+}
+
 }  // namespace
 }  // namespace allocs::types

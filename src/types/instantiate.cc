@@ -107,10 +107,22 @@ bool counts_are_sane(const Image& image, const TypeRecord& type) {
   return false;
 }
 
+// Reads all that the type's record in the interner will be made of, since that is for ever: is it whole?
+bool is_whole(const Image& image, const TypeRecord& type) {
+  draft_of(image, type);
+  for (const MemberRecord& member : image.members_of(type)) {
+    image.text(member.name);
+    image.text(member.alias);
+  }
+  for (const EnumeratorRecord& enumerator : image.enumerators_of(type)) image.text(enumerator.name);
+  return !image.is_damaged();
+}
+
 bool claim(Interner& interner, const Image& image, Claims& claims, TypeIndex index) {
   const TypeRecord* type = image.type(index);
   if (type == nullptr || !counts_are_sane(image, *type)) return false;
   if (claims.record(index) != nullptr) return true;
+  if (!is_whole(image, *type)) return false;
   const MemberContext context{&image, type};
   uniqtype_record* record = interner.find_or_make(draft_of(image, *type), member_at, &context);
   if (record == nullptr) return false;
@@ -197,7 +209,9 @@ uniqtype* instantiate(Interner& interner, const Image& image, TypeSlots slots,
   if (uniqtype* ready = instantiated(slots, index)) return ready;
   if (index >= slots.size() || slots.size() != image.types().size()) return nullptr;
 
-  if (const uniqtype_record* known = interner.find(image.types()[index].hash);
+  const TypeRecord* const type = image.type(index);
+  if (type == nullptr) return nullptr;
+  if (const uniqtype_record* known = interner.find(type->hash);
       known != nullptr && known->complete.load(std::memory_order_acquire)) {
     slots[index].store(known->type, std::memory_order_release);
     return known->type;

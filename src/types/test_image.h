@@ -36,21 +36,22 @@ class TestImage {
     std::vector<char> content;
     tables_[0] = strings_;
     counts_[0] = strings_.size();
+    std::size_t body = sizeof(ImageHeader);
+    for (const auto& table : tables_) body += (table.size() + 7) / 8 * 8;
+    const std::uint64_t sums = sums_for(body);
+    const std::size_t first = sizeof(ImageHeader) + sums * sizeof(std::uint64_t);
     for (std::size_t i = 0; i < kTableCount; ++i) {
-      out.tables[i] = {sizeof(ImageHeader) + content.size(), counts_[i]};
+      out.tables[i] = {first + content.size(), counts_[i]};
       content.insert(content.end(), tables_[i].begin(), tables_[i].end());
       content.resize((content.size() + 7) / 8 * 8);
     }
-    out.size = sizeof(ImageHeader) + content.size();
-    out.content_checksum =
-        image_checksum(reinterpret_cast<const unsigned char*>(content.data()), content.size());
-    out.header_checksum = 0;
-    out.header_checksum = image_checksum(reinterpret_cast<const unsigned char*>(&out), sizeof(out));
+    out.tables[static_cast<std::size_t>(Table::page_sums)] = {sizeof(ImageHeader), sums};
+    out.size = first + content.size();
     words_.assign(out.size / 8, 0);
     std::memcpy(words_.data(), &out, sizeof(out));
     if (!content.empty())
-      std::memcpy(reinterpret_cast<char*>(words_.data()) + sizeof(out), content.data(),
-                  content.size());
+      std::memcpy(reinterpret_cast<char*>(words_.data()) + first, content.data(), content.size());
+    seal_image(reinterpret_cast<unsigned char*>(words_.data()));
     return reinterpret_cast<const std::byte*>(words_.data());
   }
   std::size_t size() const { return words_.size() * 8; }

@@ -17,16 +17,13 @@ constexpr std::size_t kLongestPath = 2048;
 
 constexpr std::uint64_t kPageSize = 4096;
 
-enum class Check : std::uint8_t { header, content };
-
 std::optional<types::Image> open_image(const std::byte* bytes, std::uint64_t size,
                                        const types::ObjectIdentity& identity, Check check) {
   auto image = types::Image::open(bytes, size);
-  if (image && is_image_of(*image, identity) &&
-      (check == Check::header || image->content_is_intact())) {
-    return image;
-  }
-  return std::nullopt;
+  if (!image || !is_image_of(*image, identity)) return std::nullopt;
+  if (check == Check::sums && !image->sums_are_intact()) return std::nullopt;
+  if (check == Check::content && !image->content_is_intact()) return std::nullopt;
+  return image;
 }
 
 std::optional<types::Image> open_image_at(const char* path, const types::ObjectIdentity& identity,
@@ -109,14 +106,15 @@ bool is_image_of(const types::Image& image, const types::ObjectIdentity& identit
          header.file_size == identity.file_size && header.file_mtime_ns == identity.file_mtime_ns;
 }
 
-std::optional<types::Image> find_image(const Places& places,
-                                       const types::ObjectIdentity& identity) {
-  return find_in_directories(places, identity, Check::content);
+std::optional<types::Image> find_image(const Places& places, const types::ObjectIdentity& identity,
+                                       Check check) {
+  return find_in_directories(places, identity, check);
 }
 
 std::optional<types::Image> find_embedded_image(const MappedFile& file,
-                                                const types::ObjectIdentity& identity) {
-  return open_embedded_image(file, identity, Check::content);
+                                                const types::ObjectIdentity& identity,
+                                                Check check) {
+  return open_embedded_image(file, identity, check);
 }
 
 std::optional<types::Image> find_image_unread(const Places& places,

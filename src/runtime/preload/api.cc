@@ -9,6 +9,7 @@
 #include "runtime/query/describe.h"
 #include "runtime/query/path.h"
 #include "runtime/query/query.h"
+#include "runtime/self/ask.h"
 #include "runtime/self/known_block.h"
 #include "runtime/self/known_static.h"
 #include "runtime/self/self_process.h"
@@ -35,8 +36,8 @@ const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
 [[gnu::noinline]] Answer ask_further(Question question, const void* obj, bool is_in_heap,
                                      const allocs::runt::Registers& here) {
   const SelfProcess process(SelfProcess::Mode::wait, here, question == Question::type);
-  Answer answer = is_in_heap ? allocs::query::query(process, address_of(obj))
-                             : allocs::query::query_beyond_heap(process, address_of(obj));
+  Answer answer = is_in_heap ? allocs::self::ask(process, address_of(obj))
+                             : allocs::self::ask_beyond_heap(process, address_of(obj));
   g_statistics.count(question, answer);
   return answer;
 }
@@ -93,7 +94,7 @@ void put_info(const Answer& answer, alloc_info& out) {
 int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
              const allocs::runt::Registers& here) {
   const SelfProcess process(mode, here);
-  const Answer answer = allocs::query::query(process, address_of(obj));
+  const Answer answer = allocs::self::ask(process, address_of(obj));
   g_statistics.count(Question::description, answer);
   TextWriter out(buf, len);
   allocs::query::put_description(out, answer, address_of(obj));
@@ -159,7 +160,7 @@ ALLOCS_EXPORT int alloc_query(const void* obj, unsigned flags, struct alloc_info
   if (out == nullptr) return ALLOC_E_INVALID;
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(mode_of(flags), here);
-  const Answer answer = allocs::query::query(process, address_of(obj));
+  const Answer answer = allocs::self::ask(process, address_of(obj));
   const bool is_nowait = (flags & ALLOC_NOWAIT) != 0;
   g_statistics.count(is_nowait ? Question::everything_nowait : Question::everything, answer);
   put_info(answer, *out);
@@ -183,7 +184,7 @@ ALLOCS_EXPORT int alloc_describe_wait(const void* obj, char* buf, size_t len) {
 ALLOCS_EXPORT int alloc_format_path(const void* obj, unsigned flags, char* buf, size_t len) {
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(mode_of(flags), here);
-  const Answer answer = allocs::query::query(process, address_of(obj));
+  const Answer answer = allocs::self::ask(process, address_of(obj));
   g_statistics.count(Question::path, answer);
   TextWriter out(buf, len);
   if (answer.error != ALLOC_OK) return answer.error;
@@ -197,7 +198,7 @@ ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_p
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(mode_of(flags), here);
   const Address at = address_of(obj);
-  const Answer leaf = allocs::query::query(process, at);
+  const Answer leaf = allocs::self::ask(process, at);
   g_statistics.count(Question::path, leaf);
   if (leaf.error != ALLOC_OK) return leaf.error;
   size_t count = 0;

@@ -73,6 +73,7 @@ std::optional<std::uint64_t> sized_by_counts(const Activation<M>& activation,
                                              std::uint64_t pc, types::TypeIndex index,
                                              ByteReader& reader, RowSizes& rows) {
   std::uint64_t counts[RowSizes::kMost] = {};
+  if (!reader.ok() || !is_next_sound(image, reader)) return std::nullopt;
   std::uint64_t lists = reader.read_uleb();
   const types::TypeRecord* type = image.type(index);
   for (; type != nullptr && type->kind == types::Kind::array && type->size == types::kUnknownSize;
@@ -81,7 +82,7 @@ std::optional<std::uint64_t> sized_by_counts(const Activation<M>& activation,
     std::uint64_t count = type->count;
     if (count == types::kUnbounded) {
       if (lists-- == 0) return std::nullopt;
-      read_location_list(reader, function_low, [&](const LocationEntry& entry) {
+      read_location_list(image, reader, function_low, [&](const LocationEntry& entry) {
         if (!entry.covers(pc) || entry.kind != types::LocationKind::value) return;
         if (const auto told = evaluate_in(activation, image, entry)) count = *told;
       });
@@ -106,7 +107,7 @@ std::optional<ComputedVariable> place_in(const Activation<M>& activation, const 
                                          const types::VariableRecord& variable) {
   ByteReader reader = reader_of_locations(image, variable);
   std::optional<std::uint64_t> begin;
-  read_location_list(reader, function.low, [&](const LocationEntry& entry) {
+  read_location_list(image, reader, function.low, [&](const LocationEntry& entry) {
     if (!entry.covers(pc) || !is_found_at_run_time(variable, entry)) return;
     const auto& registers = activation.registers;
     const auto offset = static_cast<std::uint64_t>(entry.value);

@@ -60,7 +60,7 @@ void for_each_variable_in_memory(const types::Image& image, const types::Functio
                                  FrameLayout& layout, Visit&& visit) {
   for (const types::VariableRecord& variable : variables_of(image, function)) {
     ByteReader reader = reader_of_locations(image, variable);
-    read_location_list(reader, function.low, [&](const LocationEntry& entry) {
+    read_location_list(image, reader, function.low, [&](const LocationEntry& entry) {
       if (is_found_at_run_time(variable, entry)) {
         if (entry.covers(layout.pc)) layout.has_computed_variables = true;
         return;

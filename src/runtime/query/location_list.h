@@ -32,12 +32,25 @@ inline ByteReader reader_of_locations(const types::Image& image,
   return {bytes.data() + variable.locations, bytes.size() - variable.locations};
 }
 
+// May the next entry, or number of entries, be believed? None is longer than four numbers of ten bytes.
+inline bool is_next_sound(const types::Image& image, const ByteReader& reader) {
+  constexpr std::size_t kLongest = 40;
+  const std::size_t size = reader.remaining() < kLongest ? reader.remaining() : kLongest;
+  return image.is_sound(reader.position(), size);
+}
+
 // Calls visit(LocationEntry) for each entry of the list at `reader`, which moves past it. Damage ends the list, and makes the reader
 // fail. Context: signal.
 template <typename Visit>
-void read_location_list(ByteReader& reader, std::uint64_t function_low, Visit&& visit) {
+void read_location_list(const types::Image& image, ByteReader& reader, std::uint64_t function_low,
+                        Visit&& visit) {
+  if (!reader.ok() || !is_next_sound(image, reader)) return;
   std::uint64_t at = function_low;
   for (std::uint64_t left = reader.read_uleb(); left > 0 && reader.ok(); --left) {
+    if (!is_next_sound(image, reader)) {
+      reader.skip(reader.remaining() + 1);
+      return;
+    }
     LocationEntry entry;
     entry.begin = at + reader.read_uleb();
     entry.end = entry.begin + reader.read_uleb();
@@ -55,8 +68,10 @@ inline elf::Expression expression_of(const types::Image& image, const LocationEn
   const auto offset = static_cast<std::uint64_t>(entry.value);
   if (offset >= bytes.size()) return {};
   ByteReader reader{bytes.data() + offset, bytes.size() - offset};
+  if (!is_next_sound(image, reader)) return {};
   const std::uint64_t size = reader.read_uleb();
   if (!reader.ok() || size > reader.remaining() || size > 0xFFFF) return {};
+  if (!image.is_sound(reader.position(), static_cast<std::size_t>(size))) return {};
   elf::Expression expression;
   expression.bytes = reader.position();
   expression.size = static_cast<decltype(expression.size)>(size);
@@ -66,12 +81,7 @@ inline elf::Expression expression_of(const types::Image& image, const LocationEn
 // The variables of a function; none if the record is damaged. Context: signal.
 inline std::span<const types::VariableRecord> variables_of(const types::Image& image,
                                                            const types::FunctionRecord& function) {
-  const auto all = image.table<types::VariableRecord>(types::Table::variables);
-  if (function.first_variable > all.size() ||
-      function.variable_count > all.size() - function.first_variable) {
-    return {};
-  }
-  return all.subspan(function.first_variable, function.variable_count);
+  return image.variables_of(function);
 }
 
 // Does only the running frame tell where a variable is, or how large? Such a variable is no member of the frame's type.

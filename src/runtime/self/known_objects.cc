@@ -16,7 +16,9 @@ constexpr std::uint64_t kPage = 4096;
 // Do the pages of its segments follow each other?
 bool is_without_gaps(const query::Object& object) {
   std::uint64_t end = raw(object.link_address(object.range.begin));
-  for (const auto& segment : object.image->table<types::RegionRecord>(types::Table::segments)) {
+  const auto segments = object.image->table<types::RegionRecord>(types::Table::segments);
+  if (!object.image->is_sound(segments.data(), segments.size_bytes())) return false;
+  for (const auto& segment : segments) {
     if (segment.address / kPage * kPage > end) return false;
     end = (segment.address + segment.size + kPage - 1) / kPage * kPage;
   }

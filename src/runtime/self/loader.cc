@@ -35,6 +35,12 @@ constexpr std::size_t kLongestPath = 4096;
 
 constinit ProcessLock g_loading;
 
+bool is_damaged(const query::Object& object) { return object.image && object.image->is_damaged(); }
+// Nothing more will come of looking for its metadata.
+bool is_done(const query::Object& object) {
+  return object.image ? !is_damaged(object) : object.is_settled;
+}
+
 bool has_build_id(const metadata::MappedFile& file, std::span<const std::uint8_t> expected) {
   const elf::BuildId own = metadata::build_id_of(file);
   return expected.empty() || std::ranges::equal(std::span(own.bytes, own.size), expected);
@@ -68,6 +74,26 @@ bool is_in_place(const query::Object& object) {
   return record == nullptr || index::load_relaxed(record->begin) == object.range.begin;
 }
 
+// False: it is not to be believed.
+bool check_as_used(types::Image& image) {
+  static_assert(sizeof(std::atomic<std::uint8_t>) == 1);
+  struct Summary {
+    std::atomic<std::uint32_t> sound_tables;
+    std::atomic<std::uint32_t> searches;
+    std::atomic<bool> is_damaged;
+  };
+  auto* const memory = static_cast<std::byte*>(allocate(sizeof(Summary) + image.pages()));
+  if (memory == nullptr) return image.content_is_intact();
+  auto* const summary = reinterpret_cast<Summary*>(memory);
+  image.check_pages(
+      {.states = reinterpret_cast<std::atomic<std::uint8_t>*>(memory + sizeof(Summary)),
+       .is_damaged = &summary->is_damaged,
+       .sound_tables = &summary->sound_tables,
+       .searches = &summary->searches,
+       .damages = &g_damages});
+  return true;
+}
+
 void attach_slots(query::Object& object, const types::Image& image) {
   const std::size_t count = image.types().size();
   auto* slots =
@@ -80,14 +106,17 @@ void attach_slots(query::Object& object, const types::Image& image) {
 
 }  // namespace
 
+constinit std::atomic<std::uint32_t> g_damages{0};
+
 const query::Object* Loader::object(std::uint32_t instance, bool may_wait) {
   const query::Object* object = objects_.find(instance);
   if (object != nullptr && !is_in_place(*object)) object = may_wait ? moved(instance) : nullptr;
+  if (object != nullptr && is_damaged(*object) && (!may_wait || allocators::is_sandboxed()))
+    return nullptr;
   if (!may_wait) return object;
   if (!allocators::is_sandboxed()) metadata::bury_ended_helpers();
   if (object == nullptr) object = make_bare(instance);
-  if (object == nullptr || object->image || object->is_settled || allocators::is_sandboxed())
-    return object;
+  if (object == nullptr || is_done(*object) || allocators::is_sandboxed()) return object;
   return load(instance, *object);
 }
 
@@ -141,13 +170,16 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
   const ProcessLock::Guard guard(g_loading, kLongestWaitMs);
   if (!guard.is_held()) return &bare;
   const query::Object* now = objects_.find(instance);
-  if (now->image || now->is_settled) return now;
+  if (is_done(*now)) return now;
   const auto module = index::module_record_of(TrustedMemory{}, allocators::g_root, instance);
   void* memory = module ? allocate(sizeof(query::Object)) : nullptr;
   if (memory == nullptr) return &bare;
   auto& object = *new (memory) query::Object(*now);
+  object.image.reset();
+  object.slots = {};
   object.is_settled = true;
   object.image_error = ALLOC_E_NO_METADATA;
+  const auto check = is_damaged(*now) ? metadata::Check::content : metadata::Check::sums;
 
   const std::span<const std::uint8_t> build_id(module->build_id.data(), module->build_id_size);
   const char* path = file_to_open(*module);
@@ -168,9 +200,9 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
 
   std::optional<types::Image> image;
   bool is_embedded = false;
-  if (file) image = metadata::find_embedded_image(*file, identity);
+  if (file) image = metadata::find_embedded_image(*file, identity, check);
   is_embedded = image.has_value();
-  if (!image) image = metadata::find_image(places_, identity);
+  if (!image) image = metadata::find_image(places_, identity, check);
   if (!image && file && places_.policy() != metadata::WaitPolicy::never && !now->was_tried) {
     char tool[kLongestPath];
     const bool waits = places_.policy() == metadata::WaitPolicy::wait;
@@ -193,7 +225,7 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
     object.is_settled = false;  // it is still being made
     object.image_error = ALLOC_E_NOT_YET;
   }
-  if (image) {
+  if (image && check_as_used(*image)) {
     attach_slots(object, *image);
     site_image_arrived(instance, *image);
   }

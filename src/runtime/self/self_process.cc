@@ -91,7 +91,9 @@ SelfProcess::SelfProcess(Mode mode, const runt::Registers& caller, bool wants_ty
              .are_wanted = wants_types} {}
 
 const query::Object* SelfProcess::find_object(Address at) const {
-  if (const query::Object* known = g_known_objects.find(at)) return known;
+  if (const query::Object* known = g_known_objects.find(at);
+      known != nullptr && !known->image->is_damaged())
+    return known;
   const std::uint64_t generation = object_generation();
   // The table lags behind the loader: what it has there may be gone, and what is there it may not have yet.
   const bool is_known_to_loader = allocators::loader_may_know(at);
@@ -112,6 +114,15 @@ const query::Object* SelfProcess::find_instance(std::uint32_t instance) const {
   return &scratch_object_.emplace(bare_object(*module));
 }
 
+namespace {
+
+// Was no image found damaged since `damages` were counted?
+bool is_untainted(std::uint32_t damages) {
+  return g_damages.load(std::memory_order_acquire) == damages;
+}
+
+}  // namespace
+
 query::SiteFacts SelfProcess::site_facts(std::uint32_t id) const {
   const auto where = index::site_record_of(tables(), *root(), id);
   if (!where) return {};
@@ -120,8 +131,9 @@ query::SiteFacts SelfProcess::site_facts(std::uint32_t id) const {
     facts.return_address = where->return_address;  // the module may have moved since
     return facts;
   }
+  const std::uint32_t damages = g_damages.load(std::memory_order_acquire);
   const query::SiteFacts facts = query::read_site_facts(*this, *where);
-  if (facts.is_final && may_wait()) g_site_facts.put(id, facts);
+  if (facts.is_final && may_wait() && is_untainted(damages)) g_site_facts.put(id, facts);
   return facts;
 }
 
@@ -131,10 +143,12 @@ query::FrameFacts SelfProcess::frame_facts(const runt::Frame& frame) const {
   const std::uint64_t depth = frame.has_fixed_size ? frame.cfa - frame.sp : kAnyDepth;
   const std::uint64_t generation = object_generation();
   if (const auto* known = g_frame_facts.find(pc, depth, generation, nullptr)) return known->facts;
+  const std::uint32_t damages = g_damages.load(std::memory_order_acquire);
   const query::FrameFacts facts = query::read_frame_facts(*this, frame);
   const bool is_final =
       facts.function != nullptr && facts.type != nullptr && !facts.layout.depends_on_registers;
-  if (is_final && may_wait()) g_frame_facts.put(pc, depth, generation, facts);
+  if (is_final && may_wait() && is_untainted(damages))
+    g_frame_facts.put(pc, depth, generation, facts);
   return facts;
 }
 

@@ -55,15 +55,19 @@ class ImageBytes {
     bytes_.insert(bytes_.end(), first, first + records.size() * sizeof(Record));
   }
 
+  // The sums of the pages go between the header and the tables, which move up.
   std::vector<std::byte> finish() {
     bytes_.resize((bytes_.size() + 7) & ~std::size_t{7});
-    const auto* raw = reinterpret_cast<const unsigned char*>(bytes_.data());
+    const std::uint64_t count = sums_for(bytes_.size());
+    const std::uint64_t size = count * sizeof(std::uint64_t);
+    bytes_.insert(bytes_.begin() + sizeof header, size, std::byte{0});
+    for (TableEntry& table : header.tables) {
+      if (table.offset != 0) table.offset += size;
+    }
+    header.tables[static_cast<std::size_t>(Table::page_sums)] = {sizeof header, count};
     header.size = bytes_.size();
-    header.content_checksum = image_checksum(raw + sizeof header, bytes_.size() - sizeof header);
-    header.header_checksum = 0;
     std::memcpy(bytes_.data(), &header, sizeof header);
-    header.header_checksum = image_checksum(raw, sizeof header);
-    std::memcpy(bytes_.data(), &header, sizeof header);
+    seal_image(reinterpret_cast<unsigned char*>(bytes_.data()));
     return std::move(bytes_);
   }
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/query/query.h"
+#include "runtime/self/loader.h"
+#include "runtime/self/self_process.h"
+
+namespace allocs::self {
+
+// Calls `ask()` for an answer, again if an image turned out to be damaged meanwhile: that one is not asked any more.
+template <typename Ask>
+query::Answer ask_whole_images(Ask ask) {
+  constexpr int kMostDamaged = 64;
+  for (int attempt = 0;; ++attempt) {
+    const std::uint32_t before = g_damages.load(std::memory_order_acquire);
+    query::Answer answer = ask();
+    const bool was_whole = g_damages.load(std::memory_order_acquire) == before;
+    if (was_whole || attempt == kMostDamaged) return answer;
+  }
+}
+
+// Context: signal if `process` may not wait, else query.
+inline query::Answer ask(const SelfProcess& process, Address at) {
+  return ask_whole_images([&] { return query::query(process, at); });
+}
+// The same for an address that is in no block of malloc.
+inline query::Answer ask_beyond_heap(const SelfProcess& process, Address at) {
+  return ask_whole_images([&] { return query::query_beyond_heap(process, at); });
+}
+
+}  // namespace allocs::self
