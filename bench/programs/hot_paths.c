@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// usage: hot_paths KIND TIMES     Does one thing again and again, for a counter of instructions.
+#include <allocs.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct item {
+  int key;
+  double weight[4];
+} g_table[16];
+
+#define KEEP(value) __asm__ volatile("" : : "r"(value) : "memory")
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  const char* const kind = argv[1];
+  struct item* const item = malloc(sizeof *item);
+  char* const long_block = malloc(2048);
+  char* const big_block = malloc(1 << 20);
+  const void* const asked = strcmp(kind, "static") == 0 ? (const void*)&g_table[3].weight[1]
+                            : strcmp(kind, "2KiB") == 0 ? (const void*)(long_block + 1500)
+                            : strcmp(kind, "1MiB") == 0 ? (const void*)(big_block + 700000)
+                            : strcmp(kind, "base") == 0 ? (const void*)item
+                                                        : (const void*)&item->weight[1];
+  void* moving = malloc(200);
+  struct alloc_info info;
+  alloc_get_type(asked);
+  const long times = atol(argv[2]);
+  // One loop for each, so that a round is the call and nothing else.
+#define REPEAT(what) \
+  for (long i = 0; i < times; i++) what
+  if (strcmp(kind, "pair24") == 0) {
+    REPEAT({
+      void* block = malloc(24);
+      KEEP(block);
+      free(block);
+    });
+  } else if (strcmp(kind, "pair100") == 0) {
+    REPEAT({
+      void* block = malloc(100);
+      KEEP(block);
+      free(block);
+    });
+  } else if (strcmp(kind, "calloc24") == 0) {
+    REPEAT({
+      void* block = calloc(1, 24);
+      KEEP(block);
+      free(block);
+    });
+  } else if (strcmp(kind, "realloc") == 0) {
+    REPEAT({
+      moving = realloc(moving, 180 + (size_t)(i & 1) * 8);
+      KEEP(moving);
+    });
+  } else if (strcmp(kind, "query") == 0) {
+    REPEAT(alloc_query(asked, ALLOC_NOWAIT, &info));
+  } else {
+    REPEAT(KEEP(alloc_get_base(asked)));
+  }
+  return 0;
+}
