@@ -94,7 +94,7 @@ void untyped(int k) { anything = malloc(k); } //= none
 void through_void(size_t *n) { void *p = malloc(*n); struct node *x = p; head = x; } //= ~node
 void wrapped(void) { head = xmalloc(sizeof *head); } //= node
 void wrapped_many(int k) { hidden = xcalloc(k, sizeof(struct point)); } //= __ARR0_point
-void wrapped_again(int k) { hidden = outer(k * sizeof(double)); } //= __ARR0_float$64 or float$64
+void wrapped_again(int k) { hidden = outer(k * sizeof(double)); } //= __ARR0_float$64
 void rewrapped(int k) { weights = xrealloc(weights, k * sizeof *weights); } //= __ARR0_float$64
 void wrapped_bytes(int k) { hidden = bytes_of(k); } //= none
 void attributed(void) { hidden = declared(sizeof(struct node)); } //= node

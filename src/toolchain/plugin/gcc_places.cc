@@ -53,7 +53,8 @@ SourceLocation place_in_cxx(const CallExpr* call, const ASTContext& context) {
   const SourceLocation last = call->getRParenLoc();
   if (last.isInvalid() || last.isMacroID()) return last;  // both are in the macro
   const SourceManager& sources = context.getSourceManager();
-  const SourceLocation callee_end = sources.getExpansionRange(call->getCallee()->getEndLoc()).getEnd();
+  const SourceLocation callee_end =
+      sources.getExpansionRange(call->getCallee()->getEndLoc()).getEnd();
   const SourceLocation behind = Lexer::findLocationAfterToken(
       callee_end, tok::l_paren, sources, context.getLangOpts(), /*SkipTrailingWhitespace=*/false);
   return behind.isValid() ? behind.getLocWithOffset(-1) : callee_end;
@@ -93,7 +94,8 @@ SourceLocation gcc_place_of(const CallExpr* call, const FunctionBody& body,
 
 SourceLocation gcc_place_of(const CXXNewExpr* expression, const FunctionBody& body,
                             const ASTContext&) {
-  return is_template_instance(body.function()) ? expression->getBeginLoc() : expression->getEndLoc();
+  return is_template_instance(body.function()) ? expression->getBeginLoc()
+                                               : expression->getEndLoc();
 }
 
 }  // namespace allocs::plugin
