@@ -57,6 +57,8 @@ void grow(int k) { head = realloc(head, (k + 1) * sizeof *head); } //= __ARR0_no
 void grow_array(int k) { head = reallocarray(head, k, sizeof *head); } //= __ARR0_node
 void shifted(int k) { weights = malloc(sizeof(double) << k); } //= __ARR0_float$64
 void seed(void) { void *p = malloc(42 * sizeof(int)); hidden = p; } //= __ARR0_int$32
+void parenthesised(void) { head = ((struct node *)((malloc(sizeof *head)))); } //= node
+void behind_a_comma(int k) { head = (struct node *)(k++, (__extension__ (malloc(k * sizeof *head)))); } //= __ARR0_node
 void lone(void) { hidden = malloc(sizeof(triple)); } //= triple
 void macro(void) { hidden = NEW(struct point); } //= point
 void aligned(void) { head = aligned_alloc(64, sizeof *head); } //= node

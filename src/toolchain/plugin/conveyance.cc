@@ -19,6 +19,26 @@ std::string marker_name(const types::SiteKind& kind, char flag) {
   return name;
 }
 
+// The outermost expression whose value is the call's and whose code is the call alone. Code generation takes what is in parentheses or
+// behind a comma for no cast, so the next explicit cast around it would put its own type in the place of a marker inside.
+Expr* outermost_of_same_value(CallExpr* call, const FunctionBody& body) {
+  Expr* at = call;
+  while (body.slot(at).variable == nullptr) {
+    Stmt* parent = body.parent(at);
+    const auto* binary = dyn_cast_or_null<BinaryOperator>(parent);
+    const auto* unary = dyn_cast_or_null<UnaryOperator>(parent);
+    const auto* choice = dyn_cast_or_null<GenericSelectionExpr>(parent);
+    const bool is_transparent =
+        isa_and_nonnull<ParenExpr>(parent) ||
+        (binary != nullptr && binary->getOpcode() == BO_Comma && binary->getRHS() == at) ||
+        (unary != nullptr && unary->getOpcode() == UO_Extension) ||
+        (choice != nullptr && !choice->isResultDependent() && choice->getResultExpr() == at);
+    if (!is_transparent) break;
+    at = cast<Expr>(parent);
+  }
+  return at;
+}
+
 }  // namespace
 
 bool Conveyance::mark(CallExpr* call, const SiteType& type, const FunctionBody& body) {
@@ -38,13 +58,14 @@ bool Conveyance::mark(CallExpr* call, const SiteType& type, const FunctionBody& 
   if (space != LangAS::Default) pointee = context_.getAddrSpaceQualType(pointee, space);
   const QualType pointer = context_.getPointerType(pointee);
   const SourceLocation at = call->getBeginLoc();
-  Expr* cast = CStyleCastExpr::Create(context_, pointer, VK_PRValue, CK_BitCast, call, nullptr,
+  Expr* const marked = outermost_of_same_value(call, body);
+  Expr* cast = CStyleCastExpr::Create(context_, pointer, VK_PRValue, CK_BitCast, marked, nullptr,
                                       FPOptionsOverride(),
                                       context_.getTrivialTypeSourceInfo(pointer), at, at);
   // What is around sees the type that it always saw.
   cast = ImplicitCastExpr::Create(context_, call->getType(), CK_BitCast, cast, nullptr, VK_PRValue,
                                   FPOptionsOverride());
-  if (!put_between(cast, call, body)) return false;
+  if (!put_between(cast, marked, body)) return false;
   if (replaced != nullptr) {
     auto* name = DeclRefExpr::Create(context_, NestedNameSpecifierLoc(), SourceLocation(), replaced,
                                      false, at, replaced->getType(), VK_LValue);
@@ -70,15 +91,15 @@ bool Conveyance::mark(CXXNewExpr* expression, const SiteType& type) {
   return true;
 }
 
-bool Conveyance::put_between(Expr* cast, CallExpr* call, const FunctionBody& body) {
-  if (VarDecl* variable = body.slot(call).variable) {
+bool Conveyance::put_between(Expr* cast, Expr* expression, const FunctionBody& body) {
+  if (VarDecl* variable = body.slot(expression).variable) {
     variable->setInit(cast);
     return true;
   }
-  Stmt* parent = body.parent(call);
+  Stmt* parent = body.parent(expression);
   if (parent == nullptr) return false;
   for (Stmt*& child : parent->children()) {
-    if (child != call) continue;
+    if (child != expression) continue;
     child = cast;
     return true;
   }

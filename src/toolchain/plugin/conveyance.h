@@ -35,7 +35,7 @@ class Conveyance {
   clang::QualType marker(const types::SiteKind& kind, char flag, clang::QualType type);
   clang::QualType flexible_record(clang::QualType head, clang::QualType tail);
   clang::FunctionDecl* replaced_operator_new(const clang::CallExpr* call) const;
-  bool put_between(clang::Expr* cast, clang::CallExpr* call, const FunctionBody& body);
+  bool put_between(clang::Expr* cast, clang::Expr* expression, const FunctionBody& body);
 
   clang::ASTContext& context_;
   std::map<std::pair<std::string, void*>, clang::TypedefDecl*> markers_;
