@@ -59,6 +59,12 @@ void shifted(int k) { weights = malloc(sizeof(double) << k); } //= __ARR0_float$
 void seed(void) { void *p = malloc(42 * sizeof(int)); hidden = p; } //= __ARR0_int$32
 void parenthesised(void) { head = ((struct node *)((malloc(sizeof *head)))); } //= node
 void behind_a_comma(int k) { head = (struct node *)(k++, (__extension__ (malloc(k * sizeof *head)))); } //= __ARR0_node
+struct object { struct object *next; };
+struct sheet { struct object *next; double weight; };
+struct object *new_object(size_t n);
+struct object *objects;
+void headed(void) { objects = new_object(sizeof(struct sheet)); } //= sheet
+struct object *linked(size_t n) { struct object *o = hooks.get(n); o->next = objects; return o; } //= wrapper or none
 void lone(void) { hidden = malloc(sizeof(triple)); } //= triple
 void macro(void) { hidden = NEW(struct point); } //= point
 void aligned(void) { head = aligned_alloc(64, sizeof *head); } //= node

@@ -75,7 +75,7 @@ std::optional<Request> AllocationCalls::request_of(const CallExpr* call, const F
     if (auto request = attributed_request(call, callee, body)) return request;
     if (is_raw_pointer(callee->getReturnType())) {
       if (const SizeFacts* facts = wrapper(callee)) {
-        return Request{Allocator::known, sizes_.for_caller(*facts, call, body), nullptr, {}};
+        return Request{Allocator::known, sizes_.for_caller(*facts, call, body), nullptr, {}, false};
       }
     }
     if (is_ruled_out(callee)) return std::nullopt;
@@ -142,10 +142,12 @@ std::optional<Request> AllocationCalls::attributed_request(const CallExpr* call,
 }
 
 // Some other function, or one behind a pointer, that returns memory and is told a size: an argument made of sizeof, or a
-// parameter of the function that calls it.
+// parameter of the function that calls it. If it allocates nothing, no harm is done: only blocks whose size was handed on through
+// wrappers look for their type here.
 std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
                                                          const FunctionBody& body) {
-  if (!is_raw_pointer(call->getType())) return std::nullopt;
+  const QualType result = call->getType();
+  if (!result->isPointerType() || result->getPointeeType()->isFunctionType()) return std::nullopt;
   const FunctionDecl* callee = call->getDirectCallee();
   const bool is_declared_one = callee != nullptr && callee->hasAttr<RestrictAttr>();
   SizeFacts size;
@@ -174,7 +176,11 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
       if (!facts.has_positive_term() && !facts.is_constant()) size.terms[0].is_multiple = true;
     }
   }
-  return Request{is_declared_one ? Allocator::known : Allocator::perhaps, size, nullptr, {}};
+  return Request{is_declared_one ? Allocator::known : Allocator::perhaps,
+                 size,
+                 nullptr,
+                 {},
+                 !is_raw_pointer(result)};
 }
 
 const SizeFacts* AllocationCalls::wrapper(const FunctionDecl* function) {

@@ -10,7 +10,7 @@ namespace allocs::plugin {
 
 enum class Allocator {
   known,  // libc's, operator new, what has an attribute, a function of the unit that turned out to be a wrapper
-  perhaps,  // it returns a `void *` and is told a size, or some number
+  perhaps,  // it returns a pointer and is told a size, or some number
 };
 
 // What a call asks an allocation function for.
@@ -20,6 +20,8 @@ struct Request {
   const clang::Expr* stored_at =
       nullptr;  // where the block's address is stored; nullptr: it is returned
   std::optional<std::uint64_t> bytes;  // in all, if that is a constant
+  bool returns_typed =
+      false;  // not a `void *` or a byte pointer: its type may be a common head of many
 };
 
 // Tells calls that allocate from others, and finds the unit's wrappers: functions that hand a size of their callers' to an

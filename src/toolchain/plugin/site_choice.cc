@@ -10,6 +10,7 @@
 //     struct node *n = malloc(bytes);                           at least a node, on the pointer's word only
 //     struct list *l = malloc(sizeof *l + n * sizeof(double));  list, then double[]
 //     return malloc(size);                                      size is a parameter: a wrapper
+//     object *o = new_object(sizeof(struct table));             table: who hands a size on gives each block the same type
 //
 // The reader of the debug information decides how much each of these is worth; here is only said what they are.
 #include "toolchain/plugin/site_choice.h"
@@ -61,7 +62,10 @@ class Chooser {
                                                                         : std::nullopt;
     }
     const bool is_perhaps = request_.allocator == Allocator::perhaps;
-    if (is_perhaps && says_ == SiteTargetSays::disagrees) return std::nullopt;
+    if (is_perhaps && says_ == SiteTargetSays::disagrees) {
+      if (!request_.returns_typed) return std::nullopt;
+      says_ = SiteTargetSays::nothing;  // `struct object *o = new_object(sizeof(struct table));`
+    }
     QualType tail;
     const auto shape = shape_of(*head, tail);
     if (!shape) return std::nullopt;
@@ -70,7 +74,9 @@ class Chooser {
 
  private:
   std::optional<SiteType> choose_without_terms() {
-    const bool is_raw = target_.type.isNull() || target_.is_bytes;
+    // A function that is not known to allocate, but hands its caller's size on, is believed to, whatever type it gives the block.
+    const bool is_raw =
+        target_.type.isNull() || target_.is_bytes || request_.allocator == Allocator::perhaps;
     if (size_.parameters != 0 && target_.is_returned && is_raw && !target_.has_conflict) {
       return SiteType{{SiteOrigin::wrapper, SiteTargetSays::nothing, SiteShape::one}, {}, {}};
     }
