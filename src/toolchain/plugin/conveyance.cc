@@ -3,7 +3,9 @@
 
 #include <clang/AST/Attr.h>
 #include <clang/AST/DeclCXX.h>
+#include <clang/AST/Mangle.h>
 #include <clang/Basic/Builtins.h>
+#include <clang/Basic/SourceManager.h>
 
 namespace allocs::plugin {
 
@@ -50,12 +52,47 @@ bool Conveyance::mark(CallExpr* call, const SiteType& type, const FunctionBody& 
   FunctionDecl* replaced = is_builtin ? replaced_operator_new(call) : nullptr;
   if (is_builtin && replaced == nullptr) return false;
 
-  QualType what = type.type.isNull() ? context_.CharTy : type.type.getUnqualifiedType();
-  if (!type.tail.isNull()) what = flexible_record(what, type.tail.getUnqualifiedType());
+  if (isa<FieldDecl>(callee)) return mark_by_place(call, type, body);
+  const char flag = is_builtin ? kBuiltinFlag : kNoFlag;
+  if (!put_cast(call, marker(type.kind, flag, marked_type(type)), body)) return false;
+  if (replaced != nullptr) {
+    auto* name = DeclRefExpr::Create(context_, NestedNameSpecifierLoc(), SourceLocation(), replaced,
+                                     false, call->getBeginLoc(), replaced->getType(), VK_LValue);
+    call->setCallee(ImplicitCastExpr::Create(context_, context_.getPointerType(replaced->getType()),
+                                             CK_FunctionToPointerDecay, name, nullptr, VK_PRValue,
+                                             FPOptionsOverride()));
+    callee = replaced;
+  }
+  if (!callee->hasAttr<MSAllocatorAttr>())
+    callee->addAttr(MSAllocatorAttr::CreateImplicit(context_));
+  return true;
+}
+
+QualType Conveyance::marked_type(const SiteType& type) {
+  const QualType head = type.type.isNull() ? context_.CharTy : type.type.getUnqualifiedType();
+  return type.tail.isNull() ? head : flexible_record(head, type.tail.getUnqualifiedType());
+}
+
+// The cast alone makes the compiler describe the typedef, whose name is used once only.
+bool Conveyance::mark_by_place(CallExpr* call, const SiteType& type, const FunctionBody& body) {
+  const FunctionDecl* function = body.function();
+  if (function == nullptr || isa<CXXConstructorDecl, CXXDestructorDecl>(function)) return false;
+  const SourceManager& sources = context_.getSourceManager();
+  const PresumedLoc at = sources.getPresumedLoc(sources.getExpansionLoc(call->getExprLoc()));
+  if (at.isInvalid()) return false;
+  const std::string name = marker_name(type.kind, kNoFlag) + std::to_string(placed_.size());
+  TypedefDecl* made = new_typedef(name, marked_type(type));
+  if (!put_cast(call, context_.getTypedefType(made), body)) return false;
+  placed_.push_back(
+      {ASTNameGenerator(context_).getName(function), at.getLine(), at.getColumn(), name});
+  return true;
+}
+
+bool Conveyance::put_cast(CallExpr* call, QualType marker, const FunctionBody& body) {
   // The cast keeps the address space of what it casts.
   const LangAS space = call->getType()->getPointeeType().getAddressSpace();
-  QualType pointee = marker(type.kind, is_builtin ? kBuiltinFlag : kNoFlag, what);
-  if (space != LangAS::Default) pointee = context_.getAddrSpaceQualType(pointee, space);
+  const QualType pointee =
+      space == LangAS::Default ? marker : context_.getAddrSpaceQualType(marker, space);
   const QualType pointer = context_.getPointerType(pointee);
   const SourceLocation at = call->getBeginLoc();
   Expr* const marked = outermost_of_same_value(call, body);
@@ -65,18 +102,7 @@ bool Conveyance::mark(CallExpr* call, const SiteType& type, const FunctionBody& 
   // What is around sees the type that it always saw.
   cast = ImplicitCastExpr::Create(context_, call->getType(), CK_BitCast, cast, nullptr, VK_PRValue,
                                   FPOptionsOverride());
-  if (!put_between(cast, marked, body)) return false;
-  if (replaced != nullptr) {
-    auto* name = DeclRefExpr::Create(context_, NestedNameSpecifierLoc(), SourceLocation(), replaced,
-                                     false, at, replaced->getType(), VK_LValue);
-    call->setCallee(ImplicitCastExpr::Create(context_, context_.getPointerType(replaced->getType()),
-                                             CK_FunctionToPointerDecay, name, nullptr, VK_PRValue,
-                                             FPOptionsOverride()));
-    callee = replaced;
-  }
-  if (!callee->hasAttr<MSAllocatorAttr>())
-    callee->addAttr(MSAllocatorAttr::CreateImplicit(context_));
-  return true;
+  return put_between(cast, marked, body);
 }
 
 bool Conveyance::mark(CXXNewExpr* expression, const SiteType& type) {
@@ -109,12 +135,14 @@ bool Conveyance::put_between(Expr* cast, Expr* expression, const FunctionBody& b
 QualType Conveyance::marker(const types::SiteKind& kind, char flag, QualType type) {
   const std::string name = marker_name(kind, flag);
   TypedefDecl*& known = markers_[{name, type.getCanonicalType().getAsOpaquePtr()}];
-  if (known == nullptr) {
-    known = TypedefDecl::Create(context_, context_.getTranslationUnitDecl(), SourceLocation(),
-                                SourceLocation(), &context_.Idents.get(name),
-                                context_.getTrivialTypeSourceInfo(type));
-  }
+  if (known == nullptr) known = new_typedef(name, type);
   return context_.getTypedefType(known);
+}
+
+TypedefDecl* Conveyance::new_typedef(llvm::StringRef name, QualType type) {
+  return TypedefDecl::Create(context_, context_.getTranslationUnitDecl(), SourceLocation(),
+                             SourceLocation(), &context_.Idents.get(name),
+                             context_.getTrivialTypeSourceInfo(type));
 }
 
 QualType Conveyance::flexible_record(QualType head, QualType tail) {

@@ -5,13 +5,14 @@
 #include <string>
 #include <tuple>
 
+#include "toolchain/plugin/placed_marks.h"
 #include "toolchain/plugin/site_choice.h"
 
 namespace allocs::plugin {
 
 // The typedefs through which the tree tells the code what a call allocates: what the pass of site_pass.h finds on a call.
 //
-//     __allocs_site$saa-      kind, then a flag
+//     __allocs_site$saa-      kind, then a flag; then, for a call that is found by its place, a number
 //
 // The flag `b` stands for a call that the compiler may optimise away, as it may __builtin_operator_new's; `c` for an array
 // with a cookie (the typedef's type is then the element, not the whole block); `-` for neither.
@@ -25,7 +26,9 @@ inline constexpr char kCookieFlag = 'c';
 // the type. The code stays the same: pointers have no types there.
 class Conveyance {
  public:
-  explicit Conveyance(clang::ASTContext& context) : context_(context) {}
+  // `placed` gets the calls that code generation does not put a type on.
+  Conveyance(clang::ASTContext& context, PlacedMarks& placed)
+      : context_(context), placed_(placed) {}
 
   // False, and nothing is changed, if there is no way for it.
   bool mark(clang::CallExpr* call, const SiteType& type, const FunctionBody& body);
@@ -33,11 +36,16 @@ class Conveyance {
 
  private:
   clang::QualType marker(const types::SiteKind& kind, char flag, clang::QualType type);
+  clang::TypedefDecl* new_typedef(llvm::StringRef name, clang::QualType type);
+  clang::QualType marked_type(const SiteType& type);
   clang::QualType flexible_record(clang::QualType head, clang::QualType tail);
   clang::FunctionDecl* replaced_operator_new(const clang::CallExpr* call) const;
+  bool mark_by_place(clang::CallExpr* call, const SiteType& type, const FunctionBody& body);
+  bool put_cast(clang::CallExpr* call, clang::QualType marker, const FunctionBody& body);
   bool put_between(clang::Expr* cast, clang::Expr* expression, const FunctionBody& body);
 
   clang::ASTContext& context_;
+  PlacedMarks& placed_;
   std::map<std::pair<std::string, void*>, clang::TypedefDecl*> markers_;
   std::map<std::pair<void*, void*>, clang::QualType> flexible_records_;
 };

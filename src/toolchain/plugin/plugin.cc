@@ -23,14 +23,15 @@ class PluginAction : public clang::PluginASTAction {
  protected:
   std::unique_ptr<clang::ASTConsumer> CreateASTConsumer(clang::CompilerInstance& compiler,
                                                         llvm::StringRef) override {
+    const auto placed = std::make_shared<PlacedMarks>();
     compiler.getCodeGenOpts().PassBuilderCallbacks.push_back(
-        [keeps = keeps_tail_calls_](llvm::PassBuilder& builder) {
+        [keeps = keeps_tail_calls_, placed](llvm::PassBuilder& builder) {
           builder.registerPipelineStartEPCallback(
-              [keeps](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
-                passes.addPass(SitePass{{}, keeps});
+              [keeps, placed](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+                passes.addPass(SitePass{{}, keeps, placed});
               });
         });
-    return std::make_unique<UnitConsumer>(compiler, list_);
+    return std::make_unique<UnitConsumer>(compiler, list_, placed);
   }
 
   bool ParseArgs(const clang::CompilerInstance&,

@@ -9,6 +9,8 @@
 // across units (at link time) puts a call of one unit into the line table of another; the reader then looks the id up among all.
 #include "toolchain/plugin/site_pass.h"
 
+#include <llvm/ADT/StringExtras.h>
+#include <llvm/ADT/StringMap.h>
 #include <llvm/BinaryFormat/Dwarf.h>
 #include <llvm/IR/DIBuilder.h>
 #include <llvm/IR/DebugInfoMetadata.h>
@@ -41,19 +43,82 @@ struct Mark {
 };
 
 bool is_internal_marker(StringRef name) {
-  return name.starts_with(StringRef{types::kSiteMarkerPrefix}) &&
-         name.size() == types::kSiteMarkerPrefix.size() + types::kSiteKindLength + 1;
+  if (!name.consume_front(StringRef{types::kSiteMarkerPrefix})) return false;
+  constexpr std::size_t kLength = types::kSiteKindLength + 1;
+  if (name.size() < kLength) return false;
+  const char flag = name[types::kSiteKindLength];
+  const bool has_flag = flag == kNoFlag || flag == kBuiltinFlag || flag == kCookieFlag;
+  return has_flag && types::parse_site_kind({name.data(), types::kSiteKindLength}) &&
+         all_of(name.drop_front(kLength), [](char c) { return isDigit(c); });
 }
 
-std::optional<Mark> mark_on(const CallBase& call) {
-  const auto* type = dyn_cast_or_null<DIDerivedType>(call.getMetadata(kMetadata));
+std::optional<Mark> mark_of(const DIType* marker) {
+  const auto* type = dyn_cast_or_null<DIDerivedType>(marker);
   if (type == nullptr || type->getTag() != dwarf::DW_TAG_typedef) return std::nullopt;
   if (!is_internal_marker(type->getName())) return std::nullopt;
   const StringRef name = type->getName().drop_front(types::kSiteMarkerPrefix.size());
   const auto kind = types::parse_site_kind({name.data(), types::kSiteKindLength});
-  if (!kind) return std::nullopt;
-  return Mark{*kind, name.back(), type->getBaseType()};
+  return Mark{*kind, name[types::kSiteKindLength], type->getBaseType()};
 }
+
+std::optional<Mark> mark_on(const CallBase& call) {
+  return mark_of(dyn_cast_or_null<DIType>(call.getMetadata(kMetadata)));
+}
+
+// The typedef that a cast of ours made the compiler keep, if `kept` is one of those.
+const DIType* marker_in_cast(const DIScope* kept) {
+  const auto* pointer = dyn_cast_or_null<DIDerivedType>(kept);
+  const DIType* pointee = pointer == nullptr ? nullptr : pointer->getBaseType();
+  return pointee != nullptr && is_internal_marker(pointee->getName()) ? pointee : nullptr;
+}
+
+// Calls through members, by their place.
+//
+// Several calls can be at one place: two in a macro, or `p->next(p)->alloc(n)`, where both begin with `p`. So nothing is believed
+// unless exactly as many calls through pointers are at the place as marks, and all marks there say the same.
+class CallsByPlace {
+ public:
+  CallsByPlace(const Module& module, const PlacedMarks& placed) {
+    if (placed.empty()) return;
+    StringMap<const DIType*> markers;
+    for (const DICompileUnit* unit : module.debug_compile_units()) {
+      for (const DIScope* kept : unit->getRetainedTypes()) {
+        if (const DIType* marker = marker_in_cast(kept)) markers[marker->getName()] = marker;
+      }
+    }
+    for (const PlacedMark& one : placed) {
+      if (const auto mark = mark_of(markers.lookup(one.marker)))
+        marks_[one.function][{one.line, one.column}].push_back(*mark);
+    }
+  }
+
+  // Calls visit(call, mark) for each call of `function` that a mark is meant for.
+  template <typename Visit>
+  void for_each_marked(Function& function, Visit visit) const {
+    const auto places = marks_.find(function.getName());
+    if (places == marks_.end()) return;
+    std::map<Place, SmallVector<CallBase*, 2>> calls;
+    for (Instruction& instruction : instructions(function)) {
+      auto* call = dyn_cast<CallBase>(&instruction);
+      const DILocation* at = call == nullptr ? nullptr : call->getDebugLoc().get();
+      if (at == nullptr || !call->isIndirectCall() || at->getInlinedAt() != nullptr) continue;
+      calls[{at->getLine(), at->getColumn()}].push_back(call);
+    }
+    for (const auto& [place, marks] : places->second) {
+      const auto found = calls.find(place);
+      if (found == calls.end() || found->second.size() != marks.size()) continue;
+      const bool are_one = all_of(marks, [&](const Mark& mark) {
+        return mark.kind == marks[0].kind && mark.type == marks[0].type;
+      });
+      if (!are_one) continue;
+      for (CallBase* call : found->second) visit(*call, marks[0]);
+    }
+  }
+
+ private:
+  using Place = std::pair<unsigned, unsigned>;
+  StringMap<std::map<Place, SmallVector<Mark, 2>>> marks_;
+};
 
 // Equal for types that are one in the source. Types of one module that are told apart by nothing in here get different ids all
 // the same.
@@ -107,25 +172,21 @@ class Markers {
     return id;
   }
 
-  // Without a reference from the unit nothing would be written of them.
+  // Without a reference from the unit nothing would be written of them. The casts of ours have done their service.
   void retain() {
-    if (made_.empty()) return;
     SmallVector<Metadata*, 16> all;
+    bool has_casts = false;
     for (DIScope* type : unit_->getRetainedTypes()) {
-      if (!is_cast_of_ours(type)) all.push_back(type);
+      const bool is_ours = marker_in_cast(type) != nullptr;
+      has_casts |= is_ours;
+      if (!is_ours) all.push_back(type);
     }
+    if (made_.empty() && !has_casts) return;
     all.append(made_.begin(), made_.end());
     unit_->replaceRetainedTypes(MDTuple::get(unit_->getContext(), all));
   }
 
  private:
-  // The compiler keeps the type of every explicit cast, and so of those that Conveyance made.
-  static bool is_cast_of_ours(const DIScope* kept) {
-    const auto* pointer = dyn_cast<DIDerivedType>(kept);
-    const DIType* pointee = pointer == nullptr ? nullptr : pointer->getBaseType();
-    return pointee != nullptr && is_internal_marker(pointee->getName());
-  }
-
   void add_typedef(std::uint32_t id, const Mark& mark) {
     DIType* type = mark.type;
     if (mark.kind.origin == SiteOrigin::wrapper) {
@@ -199,9 +260,20 @@ void set_discriminator(CallBase& call, std::uint32_t id) {
 PreservedAnalyses SitePass::run(Module& module, ModuleAnalysisManager&) {
   if (module.getNamedMetadata("llvm.pseudo_probe_desc") != nullptr) return PreservedAnalyses::all();
   std::map<DICompileUnit*, Markers> units;
-  for (Function& function : module) {
-    const DISubprogram* subprogram = function.getSubprogram();
+  for (DICompileUnit* unit : module.debug_compile_units()) units.try_emplace(unit, unit, module);
+  const auto tell = [&](CallBase& call, const Mark& mark) {
+    const DISubprogram* subprogram = call.getFunction()->getSubprogram();
     DICompileUnit* unit = subprogram == nullptr ? nullptr : subprogram->getUnit();
+    if (unit == nullptr || !call.getDebugLoc() || !can_tell(*unit)) return;
+    set_discriminator(call, units.try_emplace(unit, unit, module).first->second.id_of(mark));
+    auto* plain = dyn_cast<CallInst>(&call);
+    const bool needs_frame = mark.kind.origin != SiteOrigin::wrapper && !keeps_tail_calls;
+    if (plain != nullptr && needs_frame && !plain->isMustTailCall())
+      plain->setTailCallKind(CallInst::TCK_NoTail);
+  };
+  const CallsByPlace by_place(module, placed == nullptr ? PlacedMarks{} : *placed);
+  for (Function& function : module) {
+    by_place.for_each_marked(function, tell);
     for (Instruction& instruction : instructions(function)) {
       auto* call = dyn_cast<CallBase>(&instruction);
       const auto mark = call == nullptr ? std::nullopt : mark_on(*call);
@@ -210,12 +282,7 @@ PreservedAnalyses SitePass::run(Module& module, ModuleAnalysisManager&) {
       const bool is_new = mark->kind.origin == SiteOrigin::new_expression;
       call->setMetadata(kMetadata, is_new ? mark->type : nullptr);
       if (mark->flag == kBuiltinFlag) call->addFnAttr(Attribute::Builtin);
-      if (unit == nullptr || !call->getDebugLoc() || !can_tell(*unit)) continue;
-      set_discriminator(*call, units.try_emplace(unit, unit, module).first->second.id_of(*mark));
-      auto* plain = dyn_cast<CallInst>(call);
-      const bool needs_frame = mark->kind.origin != SiteOrigin::wrapper && !keeps_tail_calls;
-      if (plain != nullptr && needs_frame && !plain->isMustTailCall())
-        plain->setTailCallKind(CallInst::TCK_NoTail);
+      tell(*call, *mark);
     }
   }
   for (auto& [unit, markers] : units) markers.retain();

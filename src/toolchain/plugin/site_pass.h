@@ -3,6 +3,10 @@
 
 #include <llvm/IR/PassManager.h>
 
+#include <memory>
+
+#include "toolchain/plugin/placed_marks.h"
+
 namespace allocs::plugin {
 
 // What a pass over intermediate code that runs before every optimisation does with the types that Conveyance put on calls: each
@@ -11,6 +15,8 @@ namespace allocs::plugin {
 struct SitePass : llvm::PassInfoMixin<SitePass> {
   // False: a call that has a type is not made the last jump of its function, for then nothing on the stack tells of it.
   bool keeps_tail_calls = false;
+  // Of this module.
+  std::shared_ptr<const PlacedMarks> placed = nullptr;
 
   static bool isRequired() { return true; }
   llvm::PreservedAnalyses run(llvm::Module& module, llvm::ModuleAnalysisManager& analyses);

@@ -33,7 +33,7 @@ void UnitConsumer::Initialize(ASTContext& context) {
                            context.getLangOpts().Sanitize.has(SanitizerKind::CFIUnrelatedCast);
   changes_tree_ = makes_code && !minds_casts &&
                   options.getDebugInfo() >= llvm::codegenoptions::DebugInfoConstructor;
-  conveyance_ = std::make_unique<Conveyance>(context);
+  conveyance_ = std::make_unique<Conveyance>(context, *placed_);
 }
 
 bool UnitConsumer::HandleTopLevelDecl(DeclGroupRef group) {

@@ -5,6 +5,7 @@
 #include <clang/Frontend/CompilerInstance.h>
 #include <llvm/ADT/DenseSet.h>
 
+#include <memory>
 #include <string>
 
 #include "toolchain/plugin/conveyance.h"
@@ -15,9 +16,10 @@ namespace allocs::plugin {
 // Looks at every function of a translation unit before code is made of it.
 class UnitConsumer : public clang::ASTConsumer {
  public:
-  // `list` is the file for the site list; if it is empty, the types go into the code instead.
-  UnitConsumer(clang::CompilerInstance& compiler, std::string list)
-      : compiler_(compiler), list_path_(std::move(list)) {}
+  // `list` is the file for the site list; if it is empty, the types go into the code instead, some of them by `placed`.
+  UnitConsumer(clang::CompilerInstance& compiler, std::string list,
+               std::shared_ptr<PlacedMarks> placed)
+      : compiler_(compiler), list_path_(std::move(list)), placed_(std::move(placed)) {}
 
   void Initialize(clang::ASTContext& context) override;
   bool HandleTopLevelDecl(clang::DeclGroupRef group) override;
@@ -33,6 +35,7 @@ class UnitConsumer : public clang::ASTConsumer {
 
   clang::CompilerInstance& compiler_;
   std::string list_path_;
+  std::shared_ptr<PlacedMarks> placed_;
   clang::ASTContext* context_ = nullptr;
   bool changes_tree_ = false;
   FunctionBodies bodies_;

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace allocs::plugin {
+
+// Code generation puts a type on calls of functions and through variables, but not through members (`pool->alloc(pool, n)`). What such
+// a call allocates goes to the pass by another road: in this list, by the place that the call has in the debug information.
+struct PlacedMark {
+  std::string function;  // linkage name
+  unsigned line = 0;
+  unsigned column = 0;
+  std::string marker;  // the one typedef of that name has the type
+};
+using PlacedMarks = std::vector<PlacedMark>;
+
+}  // namespace allocs::plugin
