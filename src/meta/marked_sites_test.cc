@@ -64,7 +64,7 @@ struct sheet { struct object *next; double weight; };
 struct object *new_object(size_t n);
 struct object *objects;
 void headed(void) { objects = new_object(sizeof(struct sheet)); } //= sheet
-struct object *linked(size_t n) { struct object *o = hooks.get(n); o->next = objects; return o; } //= wrapper or none
+struct object *linked(size_t n) { struct object *o = (struct object *)hooks.get(n); o->next = objects; return o; } //= wrapper
 void lone(void) { hidden = malloc(sizeof(triple)); } //= triple
 void macro(void) { hidden = NEW(struct point); } //= point
 void aligned(void) { head = aligned_alloc(64, sizeof *head); } //= node

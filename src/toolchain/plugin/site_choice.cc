@@ -74,10 +74,12 @@ class Chooser {
 
  private:
   std::optional<SiteType> choose_without_terms() {
+    const bool is_raw = target_.type.isNull() || target_.is_bytes;
+    const bool is_wrapper = target_.is_returned && is_raw && !target_.has_conflict;
     // A function that is not known to allocate, but hands its caller's size on, is believed to, whatever type it gives the block.
-    const bool is_raw =
-        target_.type.isNull() || target_.is_bytes || request_.allocator == Allocator::perhaps;
-    if (size_.parameters != 0 && target_.is_returned && is_raw && !target_.has_conflict) {
+    const bool may_be_one =
+        request_.allocator == Allocator::perhaps && target_.is_handed_on && !size_.is_constant();
+    if (size_.parameters != 0 && (is_wrapper || may_be_one)) {
       return SiteType{{SiteOrigin::wrapper, SiteTargetSays::nothing, SiteShape::one}, {}, {}};
     }
     if (request_.allocator == Allocator::perhaps) return std::nullopt;

@@ -254,12 +254,35 @@ class Follower {
   bool is_returned_ = false;
 };
 
+// Whether the value, through casts and at most one local variable, is what the function returns.
+bool is_handed_on(const Expr* value, const FunctionBody& body) {
+  const VarDecl* variable = nullptr;
+  for (const Stmt* at = value; at != nullptr && variable == nullptr; at = body.parent(at)) {
+    variable = body.slot(at).variable;
+    const Stmt* above = body.parent(at);
+    if (variable != nullptr || above == nullptr) break;
+    if (isa<ReturnStmt>(above)) return true;
+    const auto* operation = dyn_cast<BinaryOperator>(above);
+    if (operation != nullptr && operation->getOpcode() == BO_Assign && operation->getRHS() == at) {
+      variable = variable_named_by(operation->getLHS());
+      break;
+    }
+    if (!isa<CastExpr, ParenExpr, FullExpr>(above)) return false;
+  }
+  if (variable == nullptr || !variable->isLocalVarDeclOrParm()) return false;
+  return llvm::any_of(body.returns, [&](const ReturnStmt* one) {
+    return one->getRetValue() != nullptr && variable_named_by(one->getRetValue()) == variable;
+  });
+}
+
 }  // namespace
 
 Target target_of(const Expr* expression, const FunctionBody& body, const ASTContext& context) {
   Follower follower{body, context};
   follower.follow(expression, 0);
-  return follower.take();
+  Target target = follower.take();
+  target.is_handed_on = target.is_returned || is_handed_on(expression, body);
+  return target;
 }
 
 Target target_stored_at(const Expr* address, const FunctionBody& body, const ASTContext& context) {

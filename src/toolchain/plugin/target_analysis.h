@@ -10,7 +10,9 @@ struct Target {
   clang::QualType type;       // null: they say nothing
   bool is_bytes = false;      // char and the like: also what a program uses for memory of any type
   bool has_conflict = false;  // they contradict each other, and `type` is null
-  bool is_returned = false;   // the value itself is what the function returns
+  bool is_returned =
+      false;  // the value itself is what the function returns, and met no type before
+  bool is_handed_on = false;  // it is what the function returns, under whatever type
 };
 
 // The declared types that the value of `expression`, a pointer, meets on its way: casts, variables, members, parameters, the
