@@ -17,7 +17,8 @@ for i in $(seq 200); do cli info persistence | tr -d '\r' | grep -qx 'rdb_bgsave
   cli info persistence | tr -d '\r' | grep -qx 'aof_rewrite_in_progress:0' && break; sleep 0.1; done
 cli info persistence | tr -d '\r' | grep -E '^(rdb_last_bgsave_status|aof_last_bgrewrite_status)'
 cli debug reload; cli lindex l 1999 | wc -c; cli dbsize | wc -l; cli flushall async; cli memory purge
-cli shutdown nosave > /dev/null 2>&1
+# Refused while a child writes the log, so until it is heard.
+for i in $(seq 200); do cli shutdown nosave > /dev/null 2>&1; kill -0 $server 2> /dev/null || break; sleep 0.1; done
 wait $server; echo "server $?"
 rm -rf log s dump.rdb appendonlydir
 END
