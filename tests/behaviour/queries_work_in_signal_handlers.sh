@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A handler asks ten thousand times a second, whatever the program is doing: allocating, loading libraries, asking itself.
+# A handler that a timer calls ten thousand times a second asks, whatever the program is doing: allocating, loading libraries,
+# asking itself. The test ends when it has asked 60 000 times, however long the machine takes to deliver the signals.
 . "$(dirname "$0")/lib.sh"
 
 cat > a.c << 'END'
@@ -9,7 +10,6 @@ cat > a.c << 'END'
 #include <signal.h>
 #include <stdio.h>
 #include <sys/time.h>
-#include <time.h>
 static volatile unsigned long asked, wrong;
 static long global;
 static void *volatile block;
@@ -27,8 +27,7 @@ int main(void) {
   alloc_get_type(&global);
   signal(SIGALRM, handler);
   setitimer(ITIMER_REAL, &often, NULL);
-  const time_t end = time(NULL) + 5;
-  for (unsigned i = 0; time(NULL) < end; ++i) {
+  for (unsigned i = 0; asked < 60000; ++i) {
     void *p = realloc(malloc(i % 5000), i % 9000 + 1);
     block = p;
     alloc_get_size(p);
@@ -40,11 +39,11 @@ int main(void) {
     }
   }
   setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
-  printf("%d %lu\n", asked > 3000, wrong);
+  printf("%lu wrong\n", wrong);
 }
 END
 build a.c -O1
 preload ./a > out || fail "exit status $?"
 expect out << 'END'
-1 0
+0 wrong
 END
