@@ -3,6 +3,7 @@
 # scripts/install_dependencies holds the package names.
 #
 #   PkgConfig::libdw PkgConfig::libelf    DWARF and ELF, for src/meta only
+#   PkgConfig::libdeflate PkgConfig::libzstd  compressed sections, for src/meta only
 #   Zydis::Zydis                          disassembly, for src/meta only
 #   PkgConfig::xxhash                     content hashes
 #   fmt::fmt CLI11::CLI11 nlohmann_json::nlohmann_json
@@ -21,7 +22,7 @@ find_package(PkgConfig QUIET)
 if(NOT PkgConfig_FOUND)
   message(FATAL_ERROR "pkg-config is missing${allocs_how_to_install}")
 endif()
-foreach(module libdw libelf)
+foreach(module libdw libelf libdeflate libzstd)
   pkg_check_modules(${module} QUIET IMPORTED_TARGET GLOBAL ${module})
   if(NOT ${module}_FOUND)
     message(FATAL_ERROR "${module} is missing${allocs_how_to_install}")

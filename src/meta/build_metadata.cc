@@ -2,6 +2,7 @@
 #include "meta/build_metadata.h"
 
 #include <algorithm>
+#include <future>
 
 #include "elf/content_hash.h"
 #include "meta/call_frames.h"
@@ -62,15 +63,23 @@ void lay_out(const ElfFile& object, types::ObjectModel& model) {
   std::stable_sort(model.sections.begin(), model.sections.end(), by_address);
 }
 
-std::vector<std::uint64_t> function_starts(const types::ObjectModel& model) {
-  std::vector<std::uint64_t> starts;
-  for (const types::FunctionRecord& function : model.functions) starts.push_back(function.low);
-  for (const types::StaticRecord& record : model.statics) {
-    if (record.kind == types::StaticKind::function) starts.push_back(record.address);
+// Where functions begin, and the parts of those that are split: sorted, without repetition.
+std::vector<std::uint64_t> function_starts(const Linkage& linkage, const DwarfFacts& facts) {
+  std::vector<std::uint64_t> starts = linkage.function_starts();
+  for (const FunctionDraft& function : facts.functions) {
+    starts.push_back(function.entry);
+    for (std::uint32_t i = 0; i < function.range_count; ++i)
+      starts.push_back(facts.ranges[function.first_range + i].low);
   }
   std::sort(starts.begin(), starts.end());
   starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
   return starts;
+}
+
+// Where no further thread can be had the work is done when its result is asked for.
+template <typename Work>
+auto beside(Work work) {
+  return std::async(std::launch::async | std::launch::deferred, std::move(work));
 }
 
 }  // namespace
@@ -88,6 +97,12 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
     model.flags |= types::kImageHasDebugInformation;
   // The entries of the debug information are not read below this line.
 
+  // What is done beside this thread reads the code alone and shares nothing with it but `files`, `linkage`, `starts` and
+  // `scan`, which no longer change.
+  const Linkage linkage{files};
+  const std::vector<std::uint64_t> starts = function_starts(linkage, facts);
+  auto scanning = beside([&] { return scan_code(*files.object, linkage, starts); });
+
   types::MergedTypes merged = types::merge_equal_types(facts.types, model.strings);
   model.types =
       types::TypeGraph{model.strings, std::move(merged.tables), std::move(merged.aliases)};
@@ -97,11 +112,10 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   collect_statics(files, facts, merged.index_of, model);
   // Functions are final, and sorted; passes over the code only add to what is there.
 
-  const Linkage linkage{files};
-  const std::vector<std::uint64_t> starts = function_starts(model);
-  const CodeScan scan = scan_code(*files.object, linkage, starts);
+  const CodeScan scan = scanning.get();
+  auto tables = beside([&] { return find_jump_tables(*files.object, linkage, scan, starts); });
   read_allocation_sites(files, linkage, scan, frames, facts, merged.index_of, model, diag);
-  add_jump_tables(find_jump_tables(*files.object, linkage, scan, starts), model);
+  add_jump_tables(tables.get(), model);
   add_constants(*files.object, scan, model);
   read_string_literals(files, linkage, scan, model);
 

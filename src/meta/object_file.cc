@@ -103,23 +103,12 @@ void ElfFile::read_sections(Diagnostics& diag) {
     section.size = header.sh_size;
     section.link = header.sh_link;
     section.entry_size = header.sh_entsize;
-    bool readable = true;
-    if ((header.sh_flags & SHF_COMPRESSED) != 0) {
-      readable = elf_compress(scn, 0, 0) >= 0;
-    } else if (section.name.starts_with(".zdebug")) {
-      readable = elf_compress_gnu(scn, 0, 0) >= 0;
-    }
-    if (!readable) {
-      diag.warning(
-          path_,
-          fmt::format("section {} is compressed in a way that libelf cannot undo ({}); left out",
-                      section.name, elf_errmsg(-1)),
-          header.sh_offset);
-    } else if (header.sh_type != SHT_NOBITS && header.sh_size != 0) {
-      const Elf_Data* data = elf_rawdata(scn, nullptr);
-      if (data != nullptr && data->d_buf != nullptr) {
-        section.bytes = {static_cast<const std::byte*>(data->d_buf), data->d_size};
-      }
+    // A compressed section whose file is cut short has no data at all.
+    const Elf_Data* data =
+        header.sh_type == SHT_NOBITS || header.sh_size == 0 ? nullptr : elf_rawdata(scn, nullptr);
+    if (data != nullptr && data->d_buf != nullptr) {
+      section.bytes = {static_cast<const std::byte*>(data->d_buf), data->d_size};
+      decompress(section, header.sh_offset, diag);
     }
     sections_.push_back(section);
   }
@@ -130,6 +119,25 @@ void ElfFile::read_sections(Diagnostics& diag) {
   }
   std::stable_sort(loaded_.begin(), loaded_.end(),
                    [](const Section* a, const Section* b) { return a->address < b->address; });
+}
+
+// Replaces the bytes of a compressed section by its content; by nothing, with a warning, if it cannot be had.
+void ElfFile::decompress(Section& section, std::uint64_t file_offset, Diagnostics& diag) {
+  const bool compressed = (section.flags & SHF_COMPRESSED) != 0;
+  if (!compressed && !section.name.starts_with(".zdebug")) return;
+  std::string problem;
+  auto content = compressed ? decompress_section(section.bytes, problem)
+                            : decompress_gnu_section(section.bytes, problem);
+  if (!content) {
+    section.bytes = {};
+    diag.warning(
+        path_,
+        fmt::format("section {} cannot be decompressed: {}; left out", section.name, problem),
+        file_offset);
+    return;
+  }
+  section.bytes = content->view();
+  decompressed_.push_back(std::move(*content));
 }
 
 void ElfFile::read_segments() {

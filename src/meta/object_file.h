@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "meta/decompress.h"
 #include "meta/diagnostics.h"
 
 namespace allocs::meta {
@@ -68,6 +69,7 @@ class ElfFile {
   ElfFile() = default;
   bool read(Diagnostics& diag);
   void read_sections(Diagnostics& diag);
+  void decompress(Section& section, std::uint64_t file_offset, Diagnostics& diag);
   void read_segments();
   void read_build_id();
 
@@ -78,7 +80,8 @@ class ElfFile {
   std::uint64_t file_size_ = 0;
   std::uint64_t file_mtime_ns_ = 0;
   std::vector<Section> sections_;
-  std::vector<const Section*> loaded_;  // with SHF_ALLOC, by address
+  std::vector<Decompressed> decompressed_;  // what the sections' bytes lie in
+  std::vector<const Section*> loaded_;      // with SHF_ALLOC, by address
   std::vector<Segment> segments_;
   std::vector<std::uint8_t> build_id_;
 };
