@@ -17,13 +17,15 @@ constexpr std::size_t kLongestPath = 2048;
 
 constexpr std::uint64_t kPageSize = 4096;
 
+bool is_intact(const types::Image& image, Check check) {
+  return check == Check::sums ? image.sums_are_intact() : image.content_is_intact();
+}
+
 std::optional<types::Image> open_image(const std::byte* bytes, std::uint64_t size,
                                        const types::ObjectIdentity& identity, Check check) {
   auto image = types::Image::open(bytes, size);
   if (!image || !is_image_of(*image, identity)) return std::nullopt;
-  if (check == Check::sums && !image->sums_are_intact()) return std::nullopt;
-  if (check == Check::content && !image->content_is_intact()) return std::nullopt;
-  return image;
+  return is_intact(*image, check) ? image : std::nullopt;
 }
 
 std::optional<types::Image> open_image_at(const char* path, const types::ObjectIdentity& identity,
@@ -69,8 +71,7 @@ std::optional<types::Image> open_embedded_image(const MappedFile& file,
   if (!image) return std::nullopt;
   const bool is_ours =
       identity.build_id.empty() ? has_content_of(*image, object) : is_image_of(*image, identity);
-  if (is_ours && (check == Check::header || image->content_is_intact())) return image;
-  return std::nullopt;
+  return is_ours && is_intact(*image, check) ? image : std::nullopt;
 }
 
 // The pages that hold any of the bytes.
@@ -117,18 +118,13 @@ std::optional<types::Image> find_embedded_image(const MappedFile& file,
   return open_embedded_image(file, identity, check);
 }
 
-std::optional<types::Image> find_image_unread(const Places& places,
-                                              const types::ObjectIdentity& identity) {
-  return find_in_directories(places, identity, Check::header);
-}
-
-std::optional<types::Image> find_embedded_image_unread(const char* path,
-                                                       types::ObjectIdentity identity) {
+std::optional<types::Image> find_embedded_image(const char* path, types::ObjectIdentity identity,
+                                                Check check) {
   const auto file = map_file(path);
   if (!file) return std::nullopt;
   identity.file_size = file->size;
   identity.file_mtime_ns = file->mtime_ns;
-  const auto image = open_embedded_image(*file, identity, Check::header);
+  const auto image = open_embedded_image(*file, identity, check);
   const AddressRange all = pages_of(file->bytes, file->size);
   const AddressRange kept =
       image ? pages_of(&image->header(), image->header().size) : AddressRange{all.begin, all.begin};

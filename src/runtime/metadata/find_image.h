@@ -13,13 +13,12 @@ namespace allocs::metadata {
 
 // How far an image is read before it is given.
 enum class Check : std::uint8_t {
-  header,   // no content: see find_image_unread()
   sums,     // the sums of its pages: whoever takes it has it check_pages()
   content,  // all of it
 };
 
 // The image of an object, mapped and checked: format, version, checksums, build-id (or size and time), and that nobody else could have written
-// it. What does not pass is passed over. The mapping stays. Context: query.
+// it. What does not pass is passed over. The mapping stays. Context: hook with Check::sums, else query.
 std::optional<types::Image> find_image(const Places& places, const types::ObjectIdentity& identity,
                                        Check check = Check::content);
 
@@ -28,12 +27,9 @@ std::optional<types::Image> find_embedded_image(const MappedFile& file,
                                                 const types::ObjectIdentity& identity,
                                                 Check check = Check::content);
 
-// For who looks up single records inside a hook, and cannot read a whole image first: the same, but for the checksum of the
-// content. Only the image stays mapped, until unmap(). `path` is of the object that may carry one. Context: hook.
-std::optional<types::Image> find_image_unread(const Places& places,
-                                              const types::ObjectIdentity& identity);
-std::optional<types::Image> find_embedded_image_unread(const char* path,
-                                                       types::ObjectIdentity identity);
+// The same for the file at `path`, of which only the image stays mapped, until unmap(). Context: hook.
+std::optional<types::Image> find_embedded_image(const char* path, types::ObjectIdentity identity,
+                                                Check check);
 void unmap(const types::Image& image);
 
 // The build-id of an ELF file; size 0 if it has none.

@@ -20,6 +20,7 @@
 #include "runtime/metadata/find_image.h"
 #include "runtime/metadata/make_image.h"
 #include "runtime/self/bare_object.h"
+#include "runtime/self/checked_image.h"
 #include "runtime/self/known_objects.h"
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
@@ -74,26 +75,6 @@ bool is_in_place(const query::Object& object) {
   return record == nullptr || index::load_relaxed(record->begin) == object.range.begin;
 }
 
-// False: it is not to be believed.
-bool check_as_used(types::Image& image) {
-  static_assert(sizeof(std::atomic<std::uint8_t>) == 1);
-  struct Summary {
-    std::atomic<std::uint32_t> sound_tables;
-    std::atomic<std::uint32_t> searches;
-    std::atomic<bool> is_damaged;
-  };
-  auto* const memory = static_cast<std::byte*>(allocate(sizeof(Summary) + image.pages()));
-  if (memory == nullptr) return image.content_is_intact();
-  auto* const summary = reinterpret_cast<Summary*>(memory);
-  image.check_pages(
-      {.states = reinterpret_cast<std::atomic<std::uint8_t>*>(memory + sizeof(Summary)),
-       .is_damaged = &summary->is_damaged,
-       .sound_tables = &summary->sound_tables,
-       .searches = &summary->searches,
-       .damages = &g_damages});
-  return true;
-}
-
 void attach_slots(query::Object& object, const types::Image& image) {
   const std::size_t count = image.types().size();
   auto* slots =
@@ -105,8 +86,6 @@ void attach_slots(query::Object& object, const types::Image& image) {
 }
 
 }  // namespace
-
-constinit std::atomic<std::uint32_t> g_damages{0};
 
 const query::Object* Loader::object(std::uint32_t instance, bool may_wait) {
   const query::Object* object = objects_.find(instance);

@@ -2,17 +2,14 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 
 #include "runtime/allocators/state.h"
 #include "runtime/metadata/places.h"
 #include "runtime/query/object.h"
+#include "runtime/self/checked_image.h"
 #include "runtime/self/object_table.h"
 
 namespace allocs::self {
-
-// How many images turned out to be damaged while they were used. An answer during which it grew is asked for again.
-extern constinit std::atomic<std::uint32_t> g_damages ALLOCS_OWN;
 
 // Objects of this process with their metadata. Their images are checked page by page as they are used; one that is found damaged is not
 // given any more, and looked for or made anew.

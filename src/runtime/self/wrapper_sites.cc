@@ -2,6 +2,8 @@
 #include "runtime/self/wrapper_sites.h"
 
 #include <atomic>
+#include <new>
+#include <type_traits>
 
 #include "base/text.h"
 #include "runtime/allocators/module_recorder.h"
@@ -10,6 +12,8 @@
 #include "runtime/index/word.h"
 #include "runtime/metadata/find_image.h"
 #include "runtime/query/object.h"
+#include "runtime/self/checked_image.h"
+#include "runtime/self/memory.h"
 #include "runtime/self/object_file.h"
 
 namespace allocs::self {
@@ -18,16 +22,22 @@ using namespace index;
 
 namespace {
 
-// ModuleRecord::site_image: not looked for yet, none, or the address of the image's header.
+// ModuleRecord::site_image: not looked for yet, none, or the address of a types::Image that is kept for ever.
 constexpr Address kUnknown{0};
 constexpr Address kNone{1};
 
 constinit std::atomic<const metadata::Places*> g_places{nullptr};
 
-std::optional<types::Image> image_at(Address header) {
-  if (header == kUnknown || header == kNone) return std::nullopt;
-  const auto* bytes = reinterpret_cast<const std::byte*>(raw(header));
-  return types::Image::open(bytes, reinterpret_cast<const types::ImageHeader*>(bytes)->size);
+const types::Image* image_at(Address kept) {
+  if (kept == kUnknown || kept == kNone) return nullptr;
+  return reinterpret_cast<const types::Image*>(raw(kept));
+}
+
+// kNone if there is no memory.
+Address keep(const types::Image& image) {
+  static_assert(std::is_trivially_destructible_v<types::Image>);
+  void* const memory = allocate(sizeof(image));
+  return memory == nullptr ? kNone : address_of(new (memory) types::Image(image));
 }
 
 // The parts of the C library allocate on behalf of nobody whose type could be told.
@@ -44,23 +54,27 @@ types::ObjectIdentity identity_of(const ModuleRecord& module) {
 
 std::optional<types::Image> look_for_image(const ModuleRecord& module) {
   if (module.has_marker != 0) {
-    auto image = metadata::find_embedded_image_unread(file_to_open(module), identity_of(module));
+    auto image = metadata::find_embedded_image(file_to_open(module), identity_of(module),
+                                               metadata::Check::sums);
     if (image) return image;
   }
   const metadata::Places* places = g_places.load(std::memory_order_acquire);
   if (places == nullptr || module.build_id_size == 0 || is_of_c_library(module))
     return std::nullopt;
-  return metadata::find_image_unread(*places, identity_of(module));
+  return metadata::find_image(*places, identity_of(module), metadata::Check::sums);
 }
 
-std::optional<types::Image> site_image_of(ModuleRecord& module) {
+const types::Image* site_image_of(ModuleRecord& module) {
   Address known = load_acquire(module.site_image);
   if (known != kUnknown || allocators::is_sandboxed()) return image_at(known);
-  const auto image = look_for_image(module);
+  auto image = look_for_image(module);
   const bool is_too_early = g_places.load(std::memory_order_acquire) == nullptr;
-  if (!image && is_too_early) return std::nullopt;
-  if (compare_exchange(module.site_image, known, image ? address_of(&image->header()) : kNone))
-    return image;
+  if (!image && is_too_early) return nullptr;
+  const Address found = image && check_as_used(*image) ? keep(*image) : kNone;
+  if (compare_exchange(module.site_image, known, found)) {
+    if (image && found == kNone) metadata::unmap(*image);
+    return image_at(found);
+  }
   if (image) metadata::unmap(*image);
   return image_at(known);
 }
@@ -79,8 +93,8 @@ void open_wrapper_sites(const metadata::Places& places) {
 }
 
 bool is_wrapper_site(ModuleRecord& module, std::uint64_t offset) {
-  const auto image = site_image_of(module);
-  const types::SiteRecord* const site = image ? image->find_site(offset) : nullptr;
+  const types::Image* const image = site_image_of(module);
+  const types::SiteRecord* const site = image != nullptr ? image->find_site(offset) : nullptr;
   return site != nullptr && (site->flags & types::kSiteWrapper) != 0 &&
          site->type == types::kNoType;
 }
@@ -88,9 +102,16 @@ bool is_wrapper_site(ModuleRecord& module, std::uint64_t offset) {
 void site_image_arrived(std::uint32_t instance, const types::Image& image) {
   ModuleRecord* const module = allocators::module_record(instance);
   if (module == nullptr) return;
-  for (const Address missing : {kUnknown, kNone}) {
-    Address expected = missing;
-    if (!compare_exchange(module->site_image, expected, address_of(&image.header()))) continue;
+  Address known = load_acquire(module->site_image);
+  const auto is_of_use = [&] {
+    const types::Image* const kept = image_at(known);
+    return kept != nullptr && !kept->is_damaged();
+  };
+  if (is_of_use()) return;
+  const Address arrived = keep(image);
+  if (arrived == kNone) return;
+  while (!is_of_use()) {
+    if (!compare_exchange(module->site_image, known, arrived)) continue;
     allocators::reconsider_sites(*module);
     return;
   }

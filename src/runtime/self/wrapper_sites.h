@@ -15,9 +15,8 @@
 //   - of any other object the image may be in one of the directories where images are kept, under a name that follows from
 //     the build-id. The C library and the loader are not looked for: all that a program like /bin/true allocates, they do.
 // Eight system calls at most and no lock: it may happen under the guest's own locks, or in a signal handler that
-// interrupted it, and two threads may do it at once; the second then drops what it found. The image's content is not
-// summed up: the site records are checked where they are used, and a damaged one can at worst make a
-// caller or a callee of the right site stand for it.
+// interrupted it, and two threads may do it at once; the second then drops what it found. Of the image's
+// content only the pages that are looked at are summed up; a damaged page knows no wrapper.
 //
 // Whatever fails means "not in a wrapper". When a query finds, or has made, the image later, the sites are reconsidered.
 //
