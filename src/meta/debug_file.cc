@@ -76,8 +76,10 @@ std::unique_ptr<ElfFile> open_candidate(const fs::path& path, const ElfFile& obj
                                         Diagnostics& diag) {
   Diagnostics aside;
   auto file = open_if_present(path, aside);
-  for (const std::string& message : aside.messages()) diag.warning(path.string(), message);
+  diag.warn_of_all(aside);
   if (file == nullptr || same_bytes(file->build_id(), object.build_id())) return file;
+  const bool lost_its_id = file->build_id().empty() && !aside.messages().empty();
+  if (lost_its_id) return nullptr;
   diag.warning(path.string(), "is the debug file of another build; not used");
   return nullptr;
 }
@@ -117,6 +119,7 @@ std::unique_ptr<ElfFile> find_alternate(const ElfFile& debug, Diagnostics& diag)
   for (const fs::path& path : candidates) {
     Diagnostics aside;
     auto file = open_if_present(path, aside);
+    diag.warn_of_all(aside);
     if (file != nullptr && same_bytes(file->build_id(), id)) return file;
   }
   diag.warning(

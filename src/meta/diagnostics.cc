@@ -14,4 +14,15 @@ void Diagnostics::add(const std::string& path, const std::string& text, std::uin
                                           : fmt::format("{}: 0x{:x}: {}", path, offset, text));
 }
 
+void Diagnostics::warn_of_all(const Diagnostics& others) {
+  left_out_ += others.left_out_;
+  for (const std::string& message : others.messages_) {
+    if (messages_.size() < kMostMessages) {
+      messages_.push_back(message);
+    } else {
+      ++left_out_;
+    }
+  }
+}
+
 }  // namespace allocs::meta

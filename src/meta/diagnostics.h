@@ -22,6 +22,9 @@ class Diagnostics {
     add(path, text, offset);
   }
 
+  // What was said of a file that one can do without.
+  void warn_of_all(const Diagnostics& others);
+
   bool has_errors() const { return has_errors_; }
   const std::vector<std::string>& messages() const { return messages_; }
   std::uint64_t left_out() const { return left_out_; }

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "meta/file_extent.h"
+
 namespace allocs::meta {
 
 std::unique_ptr<ElfFile> ElfFile::open(const std::filesystem::path& path, Diagnostics& diag) {
@@ -79,6 +81,9 @@ bool ElfFile::read(Diagnostics& diag) {
     diag.error(path_, "not a linked program or library; link it first");
     return false;
   }
+  std::size_t size = 0;
+  const char* raw = elf_rawfile(elf_, &size);
+  check_extent(path_, std::as_bytes(std::span{raw, raw == nullptr ? 0 : size}), diag);
   read_sections(diag);
   read_segments();
   read_build_id();

@@ -99,10 +99,10 @@ int embed(const MetaBuildOptions& options) {
 
 int run_meta_build(const MetaBuildOptions& options) {
   if (options.embed) return embed(options);
-  meta::Diagnostics diag;
-  const auto object = meta::ElfFile::open(options.object, diag);
+  meta::Diagnostics opening;  // says what reading says again
+  const auto object = meta::ElfFile::open(options.object, opening);
   if (object == nullptr) {
-    print(diag);
+    print(opening);
     return meta::kExitBadInput;
   }
   const types::ObjectIdentity identity = identity_of(*object);
@@ -114,6 +114,7 @@ int run_meta_build(const MetaBuildOptions& options) {
         options.object.string());
     return meta::kExitBadInput;
   }
+  meta::Diagnostics diag;
   const bool have_it =
       options.output.empty() && !options.no_cache && is_up_to_date(output, identity);
   const int status = have_it
