@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/heap_events.h"
 
-#include <sys/mman.h>
-#include <sys/syscall.h>
-
-#include "base/raw_syscall.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
-#include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/site_recorder.h"
 #include "runtime/allocators/table_lock.h"
 #include "runtime/index/flux_table.h"
@@ -19,7 +14,7 @@ using namespace index;
 
 namespace {
 
-// Maps the leaf of a region on first use. Without huge pages: with them, two cells would cost 4 MB.
+// Maps the leaf of a region on first use.
 template <Granularity kG>
 struct LeafMaker {
   std::uint64_t* directory;
@@ -27,7 +22,6 @@ struct LeafMaker {
   std::uint64_t operator()(std::uint64_t region) const {
     void* const leaf = map_own_pages(leaf_size(kG));
     if (leaf == nullptr) return 0;
-    if (!is_sandboxed()) raw_syscall(SYS_madvise, leaf, leaf_size(kG), MADV_NOHUGEPAGE);
     const std::uint64_t word = biased(raw(address_of(leaf)), region, kG);
     std::uint64_t published = 0;
     if (word != 0 && compare_exchange(directory[region], published, word)) return word;

@@ -143,6 +143,7 @@ constinit MallocFamily g_next{first_malloc,         first_free,
                               first_pvalloc,        first_malloc_usable_size};
 
 void find_malloc_family() {
+  if (g_root.size == 0) refuse_huge_pages(&g_hot, sizeof(g_hot));
   open_root();
   const link_map* const self = our_object();
   // In the objects after us, or in all when we were not preloaded but come last.

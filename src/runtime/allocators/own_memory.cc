@@ -103,6 +103,10 @@ Block* next_block(Block* full, std::size_t size) {
 
 constinit ForkPage& g_fork_page = g_fork_pages.page;
 
+void refuse_huge_pages(void* pages, std::size_t size) {
+  if (!is_sandboxed()) raw_syscall(SYS_madvise, pages, size, MADV_NOHUGEPAGE);
+}
+
 void* map_own_pages(std::size_t size) {
   size = whole_pages(size);
   void* const pages = map_pages(size);
@@ -110,6 +114,7 @@ void* map_own_pages(std::size_t size) {
     fetch_add(g_root.counters.own_memory_failed, std::uint64_t{1});
     return nullptr;
   }
+  if (size >= kHugePage) refuse_huge_pages(pages, size);
   list(pages, size);
   return pages;
 }

@@ -10,6 +10,11 @@
 // so that a question about it is answered "liballocs' own".
 namespace allocs::allocators {
 
+// Says that these pages are to be small ones whatever the machine's setting: tables are touched here and there, and a huge page for
+// each touch would cost 2 MB and the time to clear it. Before the first touch. Context: hook.
+inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
+void refuse_huge_pages(void* pages, std::size_t size);
+
 // Zeroed pages, unreserved, dumpable; nullptr when there are none. `size` is rounded up to pages.
 // Context: hook.
 void* map_own_pages(std::size_t size);

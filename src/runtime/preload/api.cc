@@ -42,6 +42,19 @@ const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
   return answer;
 }
 
+// Does it serve as the stack that this runs on? Then there are frames in it, for which the long road looks.
+[[gnu::always_inline]] inline std::uint64_t stack_pointer() {
+  std::uint64_t sp;
+  asm("movq %%rsp, %0" : "=r"(sp));
+  return sp;
+}
+[[gnu::always_inline]] inline bool holds_stack(const KnownBlock& known) {
+  return stack_pointer() - raw(known.block.base) < known.block.size;
+}
+[[gnu::always_inline]] inline bool holds_stack(const KnownStatic& known) {
+  return stack_pointer() - raw(known.base()) < known.record->size;
+}
+
 // A getter: the short roads, then the long one. `block` and `object` make the result of a KnownBlock and a KnownStatic, or nothing;
 // `answer` makes it of an Answer. Where questions are counted, all take the long one.
 template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAnswer>
@@ -50,14 +63,14 @@ template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAn
   const Address at = address_of(obj);
   HeapLook look = HeapLook::block;  // not looked for: the long road does
   if (!g_statistics.is_on()) [[likely]] {
-    if (const auto known = allocs::self::look_in_executable(at)) {
+    if (const auto known = allocs::self::look_in_executable(at); known && !holds_stack(*known)) {
       if (const auto result = of_static(*known)) return *result;
     }
     KnownBlock block;
     look = allocs::self::look_in_heap(at, block);
-    if (look == HeapLook::known_block) return of_block(block);
+    if (look == HeapLook::known_block && !holds_stack(block)) return of_block(block);
     if (look == HeapLook::nothing_there) {
-      if (const auto known = allocs::self::look_in_objects(at)) {
+      if (const auto known = allocs::self::look_in_objects(at); known && !holds_stack(*known)) {
         if (const auto result = of_static(*known)) return *result;
       }
     }

@@ -54,6 +54,13 @@ inline bool is_untold_part_of_loader(const Answer& answer, const Object& object)
   return answer.allocator == Allocator::static_file && object.is_loader;
 }
 
+// `answer` is an allocation of another allocator that serves as a stack, and contains `at`: then a frame is the leaf.
+template <Process P>
+[[gnu::noinline]] void prefer_frame(const P& process, Address at, Answer& answer) {
+  const Answer stack = process.query_stacks(at);
+  if (stack.error == ALLOC_OK && stack.allocator == Allocator::stackframe) answer = stack;
+}
+
 // For an address that is in no block of malloc.
 template <Process P>
 Answer query_beyond_heap(const P& process, Address at) {
@@ -61,6 +68,8 @@ Answer query_beyond_heap(const P& process, Address at) {
   if (const Object* object = process.find_object(at)) {
     Answer answer = query_static(process.types(), *object, at);
     if (is_untold_part_of_loader(answer, *object)) answer.allocator = Allocator::ld_so_malloc;
+    if (process.runs_on(answer.range)) [[unlikely]]
+      prefer_frame(process, at, answer);
     return answer;
   }
   if (const InitialStack* initial = process.initial_stack();
@@ -78,12 +87,15 @@ Answer query_beyond_heap(const P& process, Address at) {
 
 template <Process P>
 Answer query(const P& process, Address at) {
-  const Answer heap = query_heap(process, at);
-  if (heap.error == ALLOC_E_NOTHING_THERE) return query_beyond_heap(process, at);
-  if (heap.error != ALLOC_OK || !heap.is_by_loader) return heap;
+  Answer answer = query_heap(process, at);
+  if (answer.error == ALLOC_E_NOTHING_THERE) return query_beyond_heap(process, at);
+  if (process.runs_on(answer.range)) [[unlikely]]
+    prefer_frame(process, at, answer);
+  if (answer.error != ALLOC_OK || !answer.is_by_loader) return answer;
   // The loader takes the blocks of thread-locals from malloc.
   const Answer tls = query_tls(process, at);
-  return tls.error == ALLOC_OK ? tls : heap;
+  if (tls.error == ALLOC_OK) answer = tls;
+  return answer;
 }
 
 }  // namespace allocs::query

@@ -25,6 +25,7 @@ constinit bool g_has_initial_stack = false;
 
 // The first thread's stack is as large as it has grown; frames further than this from its start are on another stack.
 constexpr std::uint64_t kUsualStackLimit = 8u << 20;
+constexpr std::uint64_t kPageSize = 4096;
 
 // Frames of the thread that asks, without those of this library.
 class CallerWalk {
@@ -166,7 +167,7 @@ int SelfProcess::id_of_caller() const {
   return id;
 }
 
-// From the caller's stack pointer to the outer end of the stack that it is on; empty if that is not known.
+// From the caller's stack pointer to the outer end of the stack that it is on, or as far as that is known to reach.
 AddressRange SelfProcess::stack_of_caller() const {
   const Address sp = caller_.sp();
   const Address thread = runt::self::thread_pointer();
@@ -178,13 +179,16 @@ AddressRange SelfProcess::stack_of_caller() const {
       record && record->thread_pointer == raw(thread)) {
     return {sp, record->stack_high};
   }
-  // A fiber, or an alternate stack: as far as the block or the mapping goes that holds it.
+  // A fiber, or an alternate stack: as far as the block, the object or the mapping goes that holds it.
   if (const auto block = index::find_block(tables(), *root(), sp);
       block && block->state == index::BlockState::known) {
     return {sp, block->base + block->size};
   }
+  // An object's data segment reaches to the end of the object.
+  if (const auto module = index::module_at(tables(), *root(), sp)) return {sp, module->end};
   if (const auto mapping = mapping_of(sp)) return {sp, mapping->range.end};
-  return {};
+  // Where the kernel must not be asked: what is surely there.
+  return {sp, Address{(raw(sp) | (kPageSize - 1)) + 1}};
 }
 
 query::Answer SelfProcess::query_stacks(Address at) const {

@@ -37,6 +37,7 @@ class SelfProcess {
   query::SiteFacts site_facts(std::uint32_t id) const;
   query::FrameFacts frame_facts(const runt::Frame& frame) const;
   query::Answer query_stacks(Address at) const;
+  bool runs_on(AddressRange range) const { return range.contains(caller_.sp()); }
   query::Answer query_own(Address at) const;
   std::optional<query::MappingView> mapping_of(Address at) const;
   bool knows_mappings() const { return may_ask_kernel(); }

@@ -102,6 +102,10 @@ class RemoteProcess {
   }
 
   query::Answer query_stacks(Address at) const;
+  bool runs_on(AddressRange range) const {
+    const auto is_there = [&](const auto& thread) { return range.contains(thread.registers.sp()); };
+    return std::any_of(facts_.threads.begin(), facts_.threads.end(), is_there);
+  }
   const query::InitialStack* initial_stack() const {
     return initial_stack_ ? &*initial_stack_ : nullptr;
   }
