@@ -11,6 +11,7 @@
 #include "runt/mapping.h"
 #include "runt/remote/object_table.h"
 #include "runt/remote/thread_state.h"
+#include "runt/start_of_stack.h"
 #include "runtime/index/find_block.h"
 #include "runtime/index/tables.h"
 #include "runtime/query/heap_query.h"
@@ -19,6 +20,7 @@
 #include "runtime/query/stack_query.h"
 #include "tools/allocs/image_provider.h"
 #include "tools/allocs/root_finder.h"
+#include "tools/allocs/tls_modules.h"
 
 namespace allocs::tool {
 
@@ -44,7 +46,8 @@ class RemoteProcess {
         facts_(std::move(facts)),
         images_(images),
         loaded_(runt::remote::read_objects(memory, facts_.auxiliary)),
-        root_(find_root(memory, loaded_)) {
+        root_(find_root(memory, loaded_)),
+        tls_modules_(root_ ? TlsModules{} : TlsModules{memory, loaded_}) {
     interner_->open(tool_type_memory());
     types_ = {.interner = interner_.get(), .scratch = tool_scratch_memory(), .may_make = true};
     for (const auto& object : loaded_.all()) add_object(object);
@@ -157,6 +160,7 @@ class RemoteProcess {
   ImageProvider& images_;
   runt::remote::ObjectTable loaded_;
   std::unique_ptr<index::Root> root_;
+  TlsModules tls_modules_;  // where there is no root
   std::unique_ptr<types::Interner> interner_ = std::make_unique<types::Interner>();
   query::TypeMaker types_;
   mutable std::deque<Entry> objects_;
@@ -182,8 +186,7 @@ void RemoteProcess<M>::add_object(const runt::remote::LoadedObject& loaded) {
   entry.object.is_loader = query::is_loader_path(entry.path);
   entry.object.path = entry.path.c_str();
   if (loaded.module.tls_size == 0) return;
-  // The executable's module number is always 1; those of libraries only the run time's table tells.
-  if (is_executable) entry.object.tls_module = 1;
+  entry.object.tls_module = is_executable ? 1 : tls_modules_.number_of(memory_, loaded);
   if (root_ == nullptr) return;
   index::for_each_module(memory_, *root_, [&](const index::ModuleRecord& module) {
     if (module.begin == loaded.module.range.begin && is_same_build(entry, module))
@@ -227,6 +230,8 @@ template <Memory M>
 void RemoteProcess<M>::read_initial_stack() {
   Address argc = facts_.start_of_stack;
   if (raw(argc) == 0 && root_ != nullptr) argc = root_->initial_stack;
+  if (raw(argc) == 0)
+    argc = runt::find_start_of_stack(memory_, facts_.auxiliary).value_or(Address{0});
   if (raw(argc) == 0) return;
   if (const auto vectors = runt::read_stack_vectors(memory_, argc)) {
     initial_stack_ = query::initial_stack_of(memory_, argc, *vectors);
