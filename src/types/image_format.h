@@ -290,20 +290,36 @@ constexpr std::uint64_t page_count(std::uint64_t image_size) {
 // words, little-endian, the last ones padded with zeros; each word is mixed into its lane by exclusive or, a rotation by 29 bits
 // and a multiplication. A reader checks each page before it believes any of it, so this must run at memory speed.
 inline std::uint64_t image_checksum(const unsigned char* bytes, std::size_t size) {
-  constexpr std::uint64_t kFactors[4] = {0x9E3779B97F4A7C15u, 0xD6E8FEB86659FD93u,
-                                         0xA0761D6478BD642Fu, 0xE7037ED1A0B428DBu};
-  std::uint64_t lanes[4] = {size, 1, 2, 3};
-  for (std::size_t at = 0; at < size; at += 32) {
-    std::uint64_t words[4] = {};
-    const std::size_t left = size - at;
-    std::memcpy(words, bytes + at, left < 32 ? left : 32);
-    for (unsigned lane = 0; lane < 4; ++lane) {
-      const std::uint64_t mixed = lanes[lane] ^ words[lane];
-      lanes[lane] = (mixed << 29 | mixed >> 35) * kFactors[lane];
+  struct Lane {
+    std::uint64_t factor;
+    std::uint64_t state;
+    void mix(std::uint64_t word) {
+      const std::uint64_t mixed = state ^ word;
+      state = (mixed << 29 | mixed >> 35) * factor;
     }
+  };
+  Lane a{0x9E3779B97F4A7C15u, size};
+  Lane b{0xD6E8FEB86659FD93u, 1};
+  Lane c{0xA0761D6478BD642Fu, 2};
+  Lane d{0xE7037ED1A0B428DBu, 3};
+  const auto mix = [&](const unsigned char* from) {
+    std::uint64_t words[4];
+    std::memcpy(words, from, sizeof words);
+    a.mix(words[0]);
+    b.mix(words[1]);
+    c.mix(words[2]);
+    d.mix(words[3]);
+  };
+  // A copy of a size known beforehand is a few loads; of another, a call.
+  std::size_t at = 0;
+  for (; size - at >= 32; at += 32) mix(bytes + at);
+  if (at < size) {
+    unsigned char last[32] = {};
+    std::memcpy(last, bytes + at, size - at);
+    mix(last);
   }
   Hasher hasher;
-  for (const std::uint64_t lane : lanes) hasher.add(lane);
+  for (const std::uint64_t state : {a.state, b.state, c.state, d.state}) hasher.add(state);
   return hasher.finish().low;
 }
 
