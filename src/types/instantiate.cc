@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "types/instantiate.h"
 
+#include <bit>
 #include <cstring>
 
 // From records of an image to uniqtypes, without a lock.
@@ -23,37 +24,73 @@ namespace allocs::types {
 
 namespace {
 
-// The claimed records by type index, and the indices in the order they were claimed: the work list.
+// The claimed records by type index, and the indices in the order they were claimed: the work list. An open hash table that
+// takes more scratch memory as it fills, because few types are reachable from one among the many of an image.
 class Claims {
  public:
-  Claims(ScratchMemory scratch, std::size_t types) : scratch_(scratch), types_(types) {
-    memory_ = scratch.take(bytes());
-    records_ = static_cast<uniqtype_record**>(memory_);
-    order_ = reinterpret_cast<TypeIndex*>(records_ + types);
-  }
-  ~Claims() {
-    if (memory_ != nullptr) scratch_.give_back(memory_, bytes());
-  }
+  explicit Claims(ScratchMemory scratch) : scratch_(scratch) { grow(); }
+  ~Claims() { release(); }
   Claims(const Claims&) = delete;
   Claims& operator=(const Claims&) = delete;
 
-  bool is_open() const { return memory_ != nullptr; }
-  uniqtype_record* record(TypeIndex index) const { return records_[index]; }
-  void add(TypeIndex index, uniqtype_record* record) {
-    records_[index] = record;
-    order_[count_++] = index;
+  bool is_open() const { return claims_ != nullptr; }
+  uniqtype_record* record(TypeIndex index) const {
+    const std::uint32_t number = places_[place_of(index)];
+    return number == 0 ? nullptr : claims_[number - 1].record;
+  }
+  // False if memory runs out.
+  bool add(TypeIndex index, uniqtype_record* record) {
+    if (count_ == capacity_ && !grow()) return false;
+    claims_[count_++] = {record, index};
+    places_[place_of(index)] = count_;
+    return true;
   }
   std::size_t count() const { return count_; }
-  TypeIndex at(std::size_t i) const { return order_[i]; }
+  TypeIndex at(std::size_t i) const { return claims_[i].index; }
 
  private:
-  std::size_t bytes() const { return types_ * (sizeof(uniqtype_record*) + sizeof(TypeIndex)); }
+  struct Claim {
+    uniqtype_record* record;
+    TypeIndex index;
+  };
+  static constexpr std::uint32_t kFirst = 128;  // with their places less than a page
+  static std::uint32_t places_for(std::uint32_t capacity) { return std::bit_ceil(capacity) * 2; }
+  static std::size_t bytes_for(std::uint32_t capacity) {
+    return capacity * sizeof(Claim) + places_for(capacity) * sizeof(std::uint32_t);
+  }
+
+  // Where the index is, or the empty place where it would be: at most half of them are taken.
+  std::size_t place_of(TypeIndex index) const {
+    const std::size_t mask = places_for(capacity_) - 1;
+    std::size_t at = (index * 0x9E3779B1u >> 8) & mask;
+    while (places_[at] != 0 && claims_[places_[at] - 1].index != index) at = (at + 1) & mask;
+    return at;
+  }
+
+  bool grow() {
+    const std::uint32_t capacity = capacity_ == 0 ? kFirst : capacity_ * 4;
+    void* const memory = scratch_.take(bytes_for(capacity));
+    if (memory == nullptr) return false;
+    const Claim* const old = claims_;
+    auto* const claims = static_cast<Claim*>(memory);
+    if (count_ != 0) std::memcpy(claims, old, count_ * sizeof(Claim));
+    release();
+    capacity_ = capacity;
+    claims_ = claims;
+    places_ = reinterpret_cast<std::uint32_t*>(claims + capacity);
+    for (std::uint32_t i = 0; i < count_; ++i) places_[place_of(claims_[i].index)] = i + 1;
+    return true;
+  }
+
+  void release() {
+    if (claims_ != nullptr) scratch_.give_back(claims_, bytes_for(capacity_));
+  }
+
   ScratchMemory scratch_;
-  std::size_t types_;
-  void* memory_ = nullptr;
-  uniqtype_record** records_ = nullptr;
-  TypeIndex* order_ = nullptr;
-  std::size_t count_ = 0;
+  std::uint32_t count_ = 0;
+  std::uint32_t capacity_ = 0;
+  Claim* claims_ = nullptr;
+  std::uint32_t* places_ = nullptr;  // 0: free, else the number of the claim, from 1
 };
 
 struct MemberContext {
@@ -126,8 +163,7 @@ bool claim(Interner& interner, const Image& image, Claims& claims, TypeIndex ind
   const MemberContext context{&image, type};
   uniqtype_record* record = interner.find_or_make(draft_of(image, *type), member_at, &context);
   if (record == nullptr) return false;
-  claims.add(index, record);
-  return true;
+  return claims.add(index, record);
 }
 
 bool claim_reachable(Interner& interner, const Image& image, Claims& claims, TypeIndex start) {
@@ -217,7 +253,7 @@ uniqtype* instantiate(Interner& interner, const Image& image, TypeSlots slots,
     return known->type;
   }
 
-  Claims claims(scratch, slots.size());
+  Claims claims(scratch);
   if (!claims.is_open() || !claim_reachable(interner, image, claims, index)) return nullptr;
   for (std::size_t i = 0; i < claims.count(); ++i) {
     if (!claims.record(claims.at(i))->complete.load(std::memory_order_acquire)) {

@@ -98,42 +98,53 @@ bool Interner::has_shape(const uniqtype_record& record, const TypeDraft& draft) 
   return record.kind == draft.kind && record.count == draft.count && record.size == draft.size;
 }
 
-uniqtype_record* Interner::find(const Hash128& hash) const {
-  const auto& bucket = buckets_[hash.low % kBuckets];
-  for (auto* record = bucket.load(std::memory_order_acquire); record != nullptr;
-       record = record->next.load(std::memory_order_acquire)) {
-    if (record->hash == hash) return record;
+namespace {
+
+// From `root` to the record of that hash, or to the empty place where it would be. Hashes of a damaged image may all
+// take the same way: then it is long, but it ends.
+template <typename Place>
+Place* follow(Place* root, const Hash128& hash) {
+  Place* place = root;
+  for (std::uint64_t turns = hash.high;; turns >>= 2) {
+    const uniqtype_record* record = place->load(std::memory_order_acquire);
+    if (record == nullptr || record->hash == hash) return place;
+    place = &const_cast<uniqtype_record*>(record)->further[turns & 3];
   }
-  return nullptr;
+}
+
+}  // namespace
+
+uniqtype_record* Interner::find(const Hash128& hash) const {
+  return follow(&roots_[hash.low % kRoots], hash)->load(std::memory_order_acquire);
 }
 
 uniqtype* Interner::find_by_name(std::string_view name) const {
-  for (const auto& bucket : buckets_) {
-    for (auto* record = bucket.load(std::memory_order_acquire); record != nullptr;
-         record = record->next.load(std::memory_order_acquire)) {
-      if (record->complete.load(std::memory_order_acquire) && name == record->name)
-        return record->type;
-    }
+  for (auto* record = newest_.load(std::memory_order_acquire); record != nullptr;
+       record = record->older.load(std::memory_order_acquire)) {
+    if (record->complete.load(std::memory_order_acquire) && name == record->name)
+      return record->type;
   }
   return nullptr;
 }
 
 uniqtype_record* Interner::find_or_make(const TypeDraft& draft, MemberSource members,
                                         const void* context) {
-  auto& bucket = bucket_of(draft.hash);
   uniqtype_record* made = nullptr;
   for (;;) {
-    uniqtype_record* head = bucket.load(std::memory_order_acquire);
-    for (auto* record = head; record != nullptr;
-         record = record->next.load(std::memory_order_acquire)) {
-      if (record->hash == draft.hash) return has_shape(*record, draft) ? record : nullptr;
-    }
+    Place* const place = follow(&roots_[draft.hash.low % kRoots], draft.hash);
+    if (auto* record = place->load(std::memory_order_acquire))
+      return has_shape(*record, draft) ? record : nullptr;
     if (made == nullptr) made = make(draft, members, context);
     if (made == nullptr) return nullptr;
-    made->next.store(head, std::memory_order_relaxed);
-    if (bucket.compare_exchange_strong(head, made, std::memory_order_acq_rel)) return made;
+    uniqtype_record* none = nullptr;
+    if (place->compare_exchange_strong(none, made, std::memory_order_acq_rel)) break;
     // Somebody was faster: look again; what we made is lost if it was the same type (a few hundred bytes, once).
   }
+  uniqtype_record* before = newest_.load(std::memory_order_relaxed);
+  do {
+    made->older.store(before, std::memory_order_relaxed);
+  } while (!newest_.compare_exchange_weak(before, made, std::memory_order_acq_rel));
+  return made;
 }
 
 uniqtype_record* Interner::make(const TypeDraft& draft, MemberSource members, const void* context) {

@@ -44,8 +44,10 @@ struct DraftMember {
 // Gives member `index` of the draft that it belongs to.
 using MemberSource = DraftMember (*)(const void* context, std::uint64_t index);
 
-// One uniqtype per content hash. Insert-only: a fixed array of lists, new records go in at the head by compare-exchange,
-// found ones are never moved. Constant-initialised; until open() it finds nothing and makes nothing.
+// One uniqtype per content hash. Insert-only: the records themselves are a tree. The low half of a hash says at which root to
+// begin, two bits after two of the high half say which way to go on; a record is found on the way or goes in at its end by
+// compare-exchange, and is never moved. So the first query of a process touches no table for types that it does not ask for.
+// Constant-initialised; until open() it finds nothing and makes nothing.
 class Interner {
  public:
   constexpr Interner() = default;
@@ -67,17 +69,16 @@ class Interner {
   std::size_t bytes_used() const { return bytes_used_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr std::size_t kBuckets = 1 << 14;
+  using Place = std::atomic<uniqtype_record*>;
+  static constexpr std::size_t kRoots = 512;  // a page
 
   uniqtype_record* make(const TypeDraft& draft, MemberSource members, const void* context);
   static bool has_shape(const uniqtype_record& record, const TypeDraft& draft);
-  std::atomic<uniqtype_record*>& bucket_of(const Hash128& hash) {
-    return buckets_[hash.low % kBuckets];
-  }
 
   TypeMemory memory_{};
   std::atomic<std::size_t> bytes_used_{0};
-  std::array<std::atomic<uniqtype_record*>, kBuckets> buckets_{};
+  Place newest_{nullptr};
+  std::array<Place, kRoots> roots_{};
 };
 
 // How many slots of `related` a type of that kind has; at least 1.
