@@ -12,6 +12,7 @@
 #include <allocs.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -142,12 +143,15 @@ __attribute__((noinline)) void ask_everything(void) {
     ask(i, "first", row->base);
     if (row->size > 2) ask(i, "middle", row->base + row->size / 2);
     if (row->size > 1) ask(i, "last", row->base + row->size - 1);
-    if (row->object != i || strcmp(row->kind, "function") == 0) continue;
+    /* Of a function, or code in it, the size is not known here. */
+    const int is_code = row->size == 1 && strchr(row->type, '(') != NULL;
+    if (row->object != i || is_code) continue;
     ask(i, "before", row->base - 1);
     ask(i, "past", row->base + row->size);
   }
   printf("END\t%d\n", getpid());
   fflush(stdout);
+  if (getenv("AUDIT_CORE") != NULL) abort();
   char line[16];
   if (read(0, line, sizeof(line)) < 0) _exit(1);
 }

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares what the API answers about a program's objects with what the compiler and gdb say about them.
 
-usage: audit.py [--full] [--verbose] [--only PATTERN] PREFIX {c,cxx}
+usage: audit.py [--full] [--verbose] [--only PATTERN] PREFIX {c,cxx,special}
 
-Builds the subject with each compiler and set of flags, runs it with PREFIX/lib/liballocs_preload.so, attaches gdb to it, and
-prints a table: how many answers of each kind were right, wrong, or "cannot tell". Exit status 1: an answer was
+Builds the subject with each compiler and set of flags, runs it with PREFIX/lib/liballocs_preload.so, attaches gdb to it, makes it leave a
+core, and prints a table: how many answers of each kind were right, wrong, or "cannot tell". Exit status 1: an answer was
 wrong, or is missing although gdb has it in a build without optimisation.
 """
 import argparse
@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,9 @@ import tempfile
 import spelling
 
 HERE = pathlib.Path(__file__).resolve().parent
-SOURCES = {"c": ["subject.c", "heap.c", "ask.c"], "cxx": ["subject.cc", "ask.c"]}
+SOURCES = {"c": ["subject.c", "heap.c", "ask.c"], "cxx": ["subject.cc", "ask.c"], "special": ["special.c", "ask.c"]}
+MODES = {"special": ["nested", "signal", "fiber"]}  # the first argument of each run
+LIBRARY = {"special": "special_library"}  # the second
 C_COMPILER = {"g++": "gcc", "clang++": "clang"}
 REASONS = {
     -1: "nothing there", -2: "no metadata", -3: "not yet", -4: "no type", -5: "unindexed", -6: "being resized",
@@ -34,6 +37,7 @@ REASONS = {
 MAY_BE_MISSING = {
     "local of another thread": {"another thread's stack"},
 }
+FUNCTIONS = {"function", "function with aliases", "versioned function"}
 NOT_MADE = (-2, -3)
 SIZED = "variable-length array"
 # An allocation of one of these may surround an object without being it.
@@ -121,7 +125,8 @@ class Subject:
     """One run of one build, and its verdicts."""
 
     def __init__(self, rows, asks, code_sizes, gdb_answers, outside):
-        self.outside = outside
+        self.outside = outside  # answers by address, by kind
+        self.from_core = None  # another run, asked after its end
         self.rows = rows
         self.asks = asks
         self.code_sizes = code_sizes
@@ -129,6 +134,10 @@ class Subject:
         self.parts = collections.defaultdict(list)
         for row in rows:
             self.parts[row.object].append(row)
+        self.names_at = collections.defaultdict(set)  # of objects with several names
+        for row in rows:
+            if row.kind == "alias" or row.kind == "function with aliases":
+                self.names_at[row.base].add(row.expression)
         self.objects = sorted((row for row in rows if row.object == row.number), key=lambda row: row.base)
 
     # ---- paths ----
@@ -136,6 +145,8 @@ class Subject:
     def root_path(self, root):
         if root.kind.startswith("heap"):
             return None
+        if root.kind == "static of an inlined function":
+            return f"{root.function}::{root.expression}"
         if root.kind in ("function static",) or root.allocator == "stackframe":
             outer = (self.gdb.get(root.number) or {}).get("outer", "")
             outermost = outer + "::" if outer and outer != root.function else ""
@@ -161,11 +172,18 @@ class Subject:
         verdicts = list(self.judge_inside(ask, row, root))
         yield from verdicts
         if all(verdict != "wrong" for _, verdict, _ in verdicts):
-            yield self.from_outside(ask, root)
+            yield from self.judge_from_outside(ask)
+
+    def judge_from_outside(self, ask):
+        for kind, answers in self.outside.items():
+            yield self.from_outside(ask, self.rows[self.rows[ask.row].object], kind, answers)
 
     def judge_inside(self, ask, row, root):
         if ask.which in ("before", "past"):
             yield self.judge_outside(ask, root)
+            return
+        if root.kind == "stack of a suspended fiber":
+            yield self.bounds(ask, root, root.kind)
             return
         if root.kind.startswith("heap"):
             yield self.bounds(ask, root, "heap bounds")
@@ -175,6 +193,8 @@ class Subject:
         kind = row.kind
         if ask.error:
             yield kind, "wrong" if ask.error == -1 else REASONS[ask.error], "no allocation"
+        elif root.kind == "code of a cold part":
+            yield self.code_of(ask, root)
         elif root.kind == "local of another thread":
             good = ask.allocator == root.allocator and ask.thread == root.thread
             yield kind, REASONS[ask.type_error] if good else "wrong", "of thread " + str(ask.thread)
@@ -183,10 +203,19 @@ class Subject:
         else:
             yield self.whole(ask, row, root)
 
-    def from_outside(self, ask, root):
-        """`allocs what` on the same process says what the process itself says."""
-        kind = "the same from outside"
-        found = self.outside.get(ask.address, {})
+    def code_of(self, ask, root):
+        """An address in the middle of a function, perhaps in the part that was put elsewhere."""
+        inside = ask.base <= ask.address < ask.base + max(ask.size, 1)
+        named = spelling.tight(ask.path).removesuffix(".cold") == root.expression
+        good = ask.allocator == root.allocator and inside and named
+        if good and not ask.type:
+            return root.kind, REASONS.get(ask.type_error, "no type"), ""
+        good = good and spelling.normalise(ask.type) == spelling.normalise(root.type)
+        return root.kind, "right" if good else "wrong", f"got {ask.allocator} {ask.base:#x} {ask.size} {ask.path} {ask.type}"
+
+    def from_outside(self, ask, root, kind, answers):
+        """`allocs what` on the same process, or on its core, says what the process itself says."""
+        found = answers.get(ask.address, {})
         if ask.error:
             return kind, "right", ""
         if "allocator" not in found:
@@ -208,13 +237,24 @@ class Subject:
     def judge_outside(self, ask, root):
         """The byte before an object or past its end is not of that object, whosever it is."""
         kind = "one before or past the end"
-        if ask.error or ask.allocator in ENCLOSING or self.is_shared_tail(ask, root):
+        holds_locals = "thread-local of a library" in root.kind and ask.allocator == "__default_lib_malloc"
+        if ask.error or ask.allocator in ENCLOSING or holds_locals or self.is_shared_tail(ask, root):
             return kind, "right", ""
+        if root.kind == "code of a cold part":
+            return self.code_of(ask, root)
         overlaps = ask.base < root.base + root.size and root.base < ask.base + ask.size
         contains = ask.base <= ask.address < ask.base + max(ask.size, 1)
         if root.size and overlaps or not contains:
             return kind, "wrong", f"{ask.allocator} {ask.base:#x} {ask.size}"
         return kind, "right", ""
+
+    def names_of(self, root):
+        """What the object may be called: several names of one object are as good as each other."""
+        return self.names_at.get(root.base) or {root.expression}
+
+    @staticmethod
+    def sort_of(root):
+        return "function" if root.kind in FUNCTIONS else "object"
 
     def bounds(self, ask, root, kind):
         want = (root.allocator, root.base, root.size)
@@ -245,7 +285,7 @@ class Subject:
         kind = row.kind
         if self.is_shared_tail(ask, root) and ask.base <= ask.address:
             root = dataclasses.replace(root, base=ask.base, size=ask.size)
-        size = self.code_sizes.get(root.base, root.size) if root.kind == "function" else root.size
+        size = self.code_sizes.get(root.base, root.size) if self.sort_of(root) == "function" else root.size
         want = (root.allocator, root.base, size)
         got = (ask.allocator, ask.base, ask.size)
         if want != got:
@@ -260,12 +300,14 @@ class Subject:
             return kind, "wrong", problem
         if root.kind in ("literal", "argv"):
             return kind, "right", ""
-        if root.kind == "function":
-            return kind, "right" if spelling.tight(ask.path) == root.expression else "wrong", f"path {ask.path}"
+        if self.sort_of(root) == "function":
+            return kind, "right" if spelling.tight(ask.path) in self.names_of(root) else "wrong", f"path {ask.path}"
         return self.check_part(ask, row, root, kind)
 
     def in_frame(self, ask, row, root):
         kind = row.kind
+        if ask.allocator == "stack" and not ask.type and ask.base <= root.base < ask.base + ask.size:
+            return kind, "the thread runs elsewhere", ""
         if ask.allocator != "stackframe":
             return kind, "wrong", f"allocator {ask.allocator}"
         if ask.thread != root.thread:
@@ -310,7 +352,7 @@ class Subject:
         fields = [part for part in around if not part.is_aggregate and part.count != 0]
         if root.kind.startswith("heap") or root.kind == SIZED:
             fields = [part for part in fields if part is not root]
-        if fields:
+        if fields and root.kind != "alias":
             wanted = {self.path_of(part): part for part in fields}
             path = spelling.tight(ask.path)
             if path not in wanted:
@@ -326,6 +368,9 @@ class Subject:
                 if spelling.normalise(last.type) != spelling.normalise(part.type):
                     return kind, "wrong", f"{ask.path} is {last.type}, want {part.type}"
             return kind, "right", ""
+        if root.kind == "alias":
+            same_path = re.split(r"[.\[]", ask.path)[0] in self.names_of(root)
+            return kind, "right" if same_path else "wrong", f"path {ask.path}, want one of {self.names_of(root)}"
         deepest = min(around, key=lambda part: part.size, default=root)
         path = self.path_of(deepest)
         if not (spelling.tight(ask.path) == path or spelling.tight(ask.path).startswith((path + ".", path + "[", path + "->"))):
@@ -341,13 +386,13 @@ class Subject:
             if answer is None or "error" in answer:
                 continue
             size = row.count if row.kind == "bit-field" else row.size
-            if row.kind == "function":
+            if row.kind in FUNCTIONS:
                 size = self.code_sizes.get(row.base, row.size)
-            if row.kind == "argv" or self.gdb_has_no_length(row, answer):
+            if row.kind in ("argv", "code of a cold part") or self.gdb_has_no_length(row, answer):
                 continue
             if answer["address"] != row.base or answer["size"] not in (size, None):
                 yield row, f"address {answer['address']:#x} size {answer['size']}"
-            elif row.type and spelling.normalise(answer["type"]) != spelling.normalise(row.type):
+            elif row.type and spelling.exact(answer["type"], row.size) != spelling.exact(row.type, row.size):
                 yield row, f"type {answer['type']}"
 
     def gdb_has_no_length(self, row, answer):
@@ -364,7 +409,7 @@ class Subject:
 
 class Builds:
     def __init__(self, language, full):
-        compilers = {"c": ["gcc", "clang"], "cxx": ["g++", "clang++"]}[language]
+        compilers = ["g++", "clang++"] if language == "cxx" else ["gcc", "clang"]
         compilers = [name for name in compilers if shutil.which(name)]
         base = [[c, f"-O{o}", "-gdwarf-5", "-pie"] for c, o in itertools.product(compilers, "02")]
         more = [[c, f"-O{o}", f"-gdwarf-{d}", p] for c, o, d, p in itertools.product(
@@ -384,21 +429,20 @@ def build(flags, language, prefix, folder):
         objects.append(folder / (source + ".o"))
         subprocess.run([driver, *standard, "-w", *[flag for flag in rest if not flag.endswith("pie")], *position,
                         f"-I{prefix}/include", "-c", str(HERE / source), "-o", str(objects[-1])], check=True)
+    if language in LIBRARY:
+        name = LIBRARY[language]
+        objects.append("-rdynamic")
+        subprocess.run([compiler, *[flag for flag in rest if not flag.endswith("pie")], "-w", "-fPIC", "-shared", str(HERE / (name + ".c")),
+                        f"-Wl,--version-script={HERE / (name + '.map')}", "-o", str(folder / (name + ".so"))], check=True)
     libraries = [f"-L{prefix}/lib", f"-Wl,-rpath,{prefix}/lib", "-lallocs", "-lpthread"]
     subprocess.run([compiler, *rest, *map(str, objects), "-o", str(program), *libraries], check=True)
     return program
 
 
-def run(program, prefix, language, folder, with_gdb):
+def run(program, arguments, prefix, language, folder, with_gdb):
     # Images of this build of the product, not of one before.
     environment = dict(os.environ, LD_PRELOAD=f"{prefix}/lib/liballocs_preload.so", XDG_CACHE_HOME=str(folder))
-    guest = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-    lines = []
-    for line in guest.stdout:
-        lines.append(line)
-        if line.startswith("END"):
-            break
-    rows, asks, disagreements, ended = parse(lines)
+    guest, (rows, asks, disagreements, ended) = start(program, arguments, environment)
     answers, outside = {}, {}
     if ended and with_gdb and shutil.which("gdb"):
         answers = ask_gdb(guest.pid, rows, language, folder)
@@ -411,10 +455,36 @@ def run(program, prefix, language, folder, with_gdb):
     return rows, asks, disagreements, answers, outside
 
 
-def ask_from_outside(pid, asks, prefix, environment):
-    """What `allocs what PID` says, by address."""
+def start(program, arguments, environment):
+    """The program, which waits, and what it printed."""
+    guest = subprocess.Popen([str(program), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    lines = []
+    for line in guest.stdout:
+        lines.append(line)
+        if line.startswith("END"):
+            break
+    return guest, parse(lines)
+
+
+def run_to_core(program, arguments, prefix, folder):
+    """The rows and asks of another run, and what `allocs what` says about its core; None if no core can be had here."""
+    environment = dict(os.environ, XDG_CACHE_HOME=str(folder))
+    core, lines = folder / "core", []
+    command = ["env", f"LD_PRELOAD={prefix}/lib/liballocs_preload.so", "AUDIT_CORE=1", str(program), *arguments]
+    made = subprocess.run([str(HERE.parent.parent / "scripts/core_of"), str(core), *command], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, env=environment, cwd=folder)
+    if made.returncode != 0:
+        print("no core:", made.stderr.strip())
+        return None
+    lines = made.stdout.splitlines()
+    rows, asks, _, _ = parse(lines)
+    return rows, asks, ask_from_outside(core, asks, prefix, environment)
+
+
+def ask_from_outside(subject, asks, prefix, environment):
+    """What `allocs what PID-OR-CORE` says, by address."""
     addresses = sorted({ask.address for ask in asks})
-    done = subprocess.run([str(prefix / "bin/allocs"), "what", "--json", str(pid), *map(hex, addresses)],
+    done = subprocess.run([str(prefix / "bin/allocs"), "what", "--json", str(subject), *map(hex, addresses)],
                           env=environment, capture_output=True, text=True)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"allocs what ends with status {done.returncode}: {done.stderr.strip()}")
@@ -426,7 +496,7 @@ def ask_gdb(pid, rows, language, folder):
               for row in rows if row.expression and not rows[row.object].kind.startswith("heap")]
     (folder / "rows.json").write_text(json.dumps(wanted))
     environment = dict(os.environ, AUDIT_ROWS=str(folder / "rows.json"), AUDIT_OUT=str(folder / "gdb.json"),
-                       AUDIT_LANGUAGE="c" if language == "c" else "c++")
+                       AUDIT_LANGUAGE="c++" if language == "cxx" else "c")
     done = subprocess.run(["gdb", "-nx", "-q", "-batch", "-p", str(pid), "-ex", "set debuginfod enabled off",
                            "-x", str(HERE / "gdb_oracle.py")], env=environment, capture_output=True, text=True)
     if not (folder / "gdb.json").exists():
@@ -437,8 +507,7 @@ def ask_gdb(pid, rows, language, folder):
 
 def code_sizes(program, rows):
     """By address in the process: the sizes of functions, from the symbols."""
-    sizes, biases = {}, set()
-    symbols = {}
+    sizes, symbols = {}, {}
     for line in subprocess.run(["nm", "-S", str(program)], capture_output=True, text=True).stdout.splitlines():
         fields = line.split()
         if len(fields) == 4 and fields[2] in "tTwW":
@@ -448,7 +517,18 @@ def code_sizes(program, rows):
         bias = main.base - symbols["main"][0]
         for address, size in symbols.values():
             sizes[address + bias] = size
+    for row in rows:
+        if row.kind == "versioned function":
+            sizes[row.base] = size_of_symbol(program.parent / "special_library.so", row.expression)
     return sizes
+
+
+def size_of_symbol(object_file, name):
+    for line in subprocess.run(["nm", "-S", str(object_file)], capture_output=True, text=True).stdout.splitlines():
+        fields = line.split()
+        if len(fields) == 4 and fields[3] == name:
+            return int(fields[1], 16)
+    raise RuntimeError(f"{object_file} has no symbol {name}")
 
 
 # ---- reporting ----
@@ -463,6 +543,11 @@ class Table:
     def add(self, build_name, subject, is_unoptimised):
         for ask in subject.asks:
             for kind, verdict, detail in subject.judge(ask):
+                self.count(build_name, subject, ask, kind, verdict, detail, is_unoptimised)
+
+    def add_from_outside(self, build_name, subject, is_unoptimised):
+        for ask in subject.asks:
+            for kind, verdict, detail in subject.judge_from_outside(ask):
                 self.count(build_name, subject, ask, kind, verdict, detail, is_unoptimised)
 
     def count(self, build_name, subject, ask, kind, verdict, detail, is_unoptimised):
@@ -492,15 +577,51 @@ class Table:
         print(f"{'total':<36}{total['right']:>8}{total['wrong']:>8}{total['cannot tell']:>13}{total['gdb can']:>9}")
 
 
+def subject_of(program, arguments, prefix, options, folder):
+    rows, asks, disagreements, answers, outside = run(program, arguments, prefix, options.language, folder, not options.no_gdb)
+    subject = Subject(rows, asks, code_sizes(program, rows), answers, {"the same from outside": outside})
+    of_core = run_to_core(program, arguments, prefix, folder)
+    if of_core:
+        rows, asks, found = of_core
+        subject.from_core = Subject(rows, asks, {}, {}, {"the same from a core": found})
+    return subject, disagreements
+
+
+def report(name, subject, disagreements, is_unoptimised, options, total):
+    """Adds the subject's verdicts to `total`; returns what failed."""
+    table = Table()
+    for one in (table, total):
+        one.add(name, subject, is_unoptimised)
+        if subject.from_core:
+            one.add_from_outside(name, subject.from_core, is_unoptimised)
+    rows, answers = subject.rows, subject.gdb
+    failures = table.failures
+    failures += [f"{name}: {rows[int(row)].expression} {which} byte: {what} disagrees with alloc_query"
+                 for row, which, what in disagreements]
+    doubts = [f"{name}: ORACLES DISAGREE about {row.expression} of {row.function}: {what}, but the program says "
+              f"{row.base:#x} {row.size} {row.type}" for row, what in subject.oracles_disagree()]
+    known = sum("error" not in answer for answer in answers.values())
+    print(f"{name}: {len(subject.objects)} objects, {len(rows)} parts, {len(subject.asks)} questions; gdb answers {known} of "
+          f"{len(answers)}, and differs from the program in {len(doubts)}")
+    if is_unoptimised:
+        failures += doubts
+    elif options.verbose:
+        print("\n".join(doubts))
+    if options.verbose:
+        print("\n".join(table.remarks))
+        table.print()
+    return failures
+
+
 def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("prefix", type=pathlib.Path)
-    arguments.add_argument("language", choices=SOURCES)
-    arguments.add_argument("--full", action="store_true", help="all optimisations, DWARF versions, PIE and not")
-    arguments.add_argument("--verbose", action="store_true", help="print every failure, and a table for each build")
-    arguments.add_argument("--only", default="", help="only builds whose command starts like this")
-    arguments.add_argument("--no-gdb", action="store_true")
-    options = arguments.parse_args()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("prefix", type=pathlib.Path)
+    parser.add_argument("language", choices=SOURCES)
+    parser.add_argument("--full", action="store_true", help="all optimisations, DWARF versions, PIE and not")
+    parser.add_argument("--verbose", action="store_true", help="print every failure, and a table for each build")
+    parser.add_argument("--only", default="", help="only builds whose command starts like this")
+    parser.add_argument("--no-gdb", action="store_true")
+    options = parser.parse_args()
     prefix = options.prefix.resolve()
     if not (prefix / "lib/liballocs_preload.so").exists():
         print("skipped: liballocs_preload.so is not built")
@@ -510,34 +631,19 @@ def main():
         name = " ".join(flags)
         if not name.startswith(options.only):
             continue
-        table = Table()
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
             program = build(flags, options.language, prefix, folder)
-            try:
-                rows, asks, disagreements, answers, outside = run(program, prefix, options.language, folder, not options.no_gdb)
-            except RuntimeError as problem:
-                failures.append(f"{name}: {problem}")
-                continue
-            subject = Subject(rows, asks, code_sizes(program, rows), answers, outside)
-        is_unoptimised = "-O0" in flags
-        for one in (table, total):
-            one.add(name, subject, is_unoptimised)
-        failures += table.failures
-        failures += [f"{name}: {rows[int(row)].expression} {which} byte: {what} disagrees with alloc_query"
-                     for row, which, what in disagreements]
-        doubts = [f"{name}: ORACLES DISAGREE about {row.expression} of {row.function}: {what}, but the program says "
-                  f"{row.base:#x} {row.size} {row.type}" for row, what in subject.oracles_disagree()]
-        known = sum("error" not in answer for answer in answers.values())
-        print(f"{name}: {len(subject.objects)} objects, {len(rows)} parts, {len(asks)} questions; gdb answers {known} of "
-              f"{len(answers)}, and differs from the program in {len(doubts)}")
-        if is_unoptimised:
-            failures += doubts
-        elif options.verbose:
-            print("\n".join(doubts))
-        if options.verbose:
-            print("\n".join(table.remarks))
-            table.print()
+            for mode in MODES.get(options.language, [""]):
+                library = LIBRARY.get(options.language)
+                arguments = [mode, str(folder / (library + ".so"))] if mode else []
+                one_run = f"{name} {mode}".strip()
+                try:
+                    subject, disagreements = subject_of(program, arguments, prefix, options, folder)
+                except RuntimeError as problem:
+                    failures.append(f"{one_run}: {problem}")
+                    continue
+                failures += report(one_run, subject, disagreements, "-O0" in flags, options, total)
     total.print()
     shown = failures if options.verbose else failures[:40]
     print("\n".join(shown))

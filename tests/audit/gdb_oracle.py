@@ -75,7 +75,7 @@ def evaluate(kind, base, expression):
     if kind == "bit-field":
         return bit_field(expression)
     value = gdb.parse_and_eval(expression)
-    if kind == "function":
+    if kind in ("function", "function with aliases", "versioned function"):
         return code(base, value)
     if kind == "argv":
         return {"address": int(value), "size": None, "type": str(value.type)}

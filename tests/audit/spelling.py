@@ -4,18 +4,21 @@ import re
 
 QUALIFIERS = {"const", "volatile", "restrict", "__restrict", "_Atomic"}
 WORDS = {"signed", "unsigned", "short", "long", "int", "char", "double", "float", "_Complex", "complex", "__int128"}
-ALIKE = {"bool": "_Bool", "wchar_t": "int"}  # types of one encoding and size are one
+ALIKE = {"bool": "_Bool"}
+ONE_TYPE = {"wchar_t": "int"}  # types of one encoding and size are one uniqtype
 TOKEN = re.compile(r"[A-Za-z_][\w]*|\d+|::|&&|\.\.\.|[^\s]")
 
 
-def one_word(words):
+def one_word(words, merged=True):
     """"long unsigned int" -> "unsigned long"; types that are one and the same on x86-64 get one name."""
     words = ["_Complex" if word == "complex" else word for word in words]
-    if words == ["_Complex"]:  # all that clang's debug information says of any of the three, and so does gdb
-        words.append("double")
+    if words == ["_Complex"]:
+        return "_Complex"
     if "float" in words or "double" in words:
         return " ".join(sorted(words))
     sign = "unsigned" if "unsigned" in words else ""
+    if words.count("long") == 2 and not merged:
+        return f"{sign} long long".strip()
     for size in ("char", "short", "__int128", "long"):
         if size in words:
             break
@@ -24,7 +27,14 @@ def one_word(words):
     return f"{sign} {size}".strip()
 
 
-def normalise(text):
+def exact(text, size):
+    """One spelling of a type of that size; different types keep different ones. Of the complex numbers clang's debug information gives
+    the name "complex" to all three, and so does gdb: which it is, the size says."""
+    name = normalise(text, merged=False)
+    return {8: "_Complex float", 16: "_Complex double", 32: "_Complex double long"}.get(size, name) if name == "_Complex" else name
+
+
+def normalise(text, merged=True):
     tokens = [token for token in TOKEN.findall(text) if token not in QUALIFIERS]
     out, words = [], []
     for token in tokens + [""]:
@@ -32,9 +42,9 @@ def normalise(text):
             words.append(token)
             continue
         if words:
-            out.append(one_word(words))
+            out.append(one_word(words, merged))
             words = []
-        out.append(ALIKE.get(token, token))
+        out.append(ALIKE.get(token, ONE_TYPE.get(token, token) if merged else token))
     joined = " ".join(out).strip()
     joined = re.sub(r"\s*([*&()\[\],<>:])\s*", r"\1", joined)
     return joined.replace("(void)", "()")

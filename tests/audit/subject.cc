@@ -98,6 +98,9 @@ using shapes::Point;
   X(c16, char16_t, NO_PARTS)                                   \
   X(i, int, NO_PARTS)                                          \
   X(ul, unsigned long, NO_PARTS)                               \
+  X(ll, long long, NO_PARTS)                                   \
+  X(zd, _Complex double, NO_PARTS)                             \
+  X(zf, _Complex float, NO_PARTS)                              \
   X(d, double, NO_PARTS)                                       \
   X(e, shapes::Colour, NO_PARTS)                               \
   X(pc, char*, NO_PARTS)                                       \

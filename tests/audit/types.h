@@ -171,6 +171,11 @@ struct flexible {
   X(wide, __int128, NO_PARTS)           \
   X(uwide, unsigned __int128, NO_PARTS) \
   X(z, _Complex double, NO_PARTS)       \
+  X(zf, _Complex float, NO_PARTS)       \
+  X(zl, _Complex long double, NO_PARTS) \
+  X(ll, long long, NO_PARTS)            \
+  X(ull, unsigned long long, NO_PARTS)  \
+  X(w, wchar_t, NO_PARTS)               \
   X(e, enum colour, NO_PARTS)
 #define EACH_POINTER(X)          \
   X(pc, char*, NO_PARTS)         \

@@ -429,7 +429,8 @@ ModuleRecord* present_record_at(Address a) {
 }  // namespace
 
 ModuleOfCode module_of_code(Address a) {
-  if (load_acquire(g_root.module_snapshot) == Address{} && !refresh_modules()) return {};
+  if (load_acquire(g_root.module_snapshot) == Address{} && refresh_modules() == Refreshed::no)
+    return {};
   ModuleRecord* record = present_record_at(a);
   if (record != nullptr && load_acquire(record->state) == ModuleState::loaded &&
       agrees_with_loader(a, *record)) {
@@ -444,7 +445,7 @@ ModuleOfCode module_of_code(Address a) {
     publish_snapshot();
     return answer(record);
   }
-  return refresh_modules() ? answer(present_record_at(a)) : ModuleOfCode{};
+  return refresh_modules() != Refreshed::no ? answer(present_record_at(a)) : ModuleOfCode{};
 }
 
 bool is_loaded(std::uint32_t instance) {
@@ -461,15 +462,15 @@ ModuleRecord* module_record(std::uint32_t instance) {
   return is_known ? record_at(instance) : nullptr;
 }
 
-bool refresh_modules() {
+Refreshed refresh_modules() {
   const TableLock lock;
-  if (!lock) return false;
+  if (!lock) return Refreshed::no;
   Walk walk;
   dl_iterate_phdr(visit, &walk);
-  if (!walk.changed) return true;
+  if (!walk.changed) return Refreshed::unchanged;
   retire_what_was_not_seen();
   publish_snapshot();
-  return true;
+  return Refreshed::changed;
 }
 
 void module_is_closing(const void* handle) {

@@ -34,10 +34,12 @@ bool is_loaded(std::uint32_t instance);
 // The record itself, which stays for ever; nullptr if the number was never given out. Context: signal.
 index::ModuleRecord* module_record(std::uint32_t instance);
 
-// Brings the table up to date with the loader. False: refused, because the table is being written. Cheap when nothing
+enum class Refreshed : std::uint8_t { no, unchanged, changed };
+
+// Brings the table up to date with the loader. Refreshed::no: refused, because the table is being written. Cheap when nothing
 // changed. Takes the loader's lock for a moment.
 // Context: query, but not with ALLOC_NOWAIT.
-bool refresh_modules();
+Refreshed refresh_modules();
 
 // Does the loader know an object there? Without its lock-free look-up nobody can tell cheaply: then yes. Context: signal.
 bool loader_may_know(Address a);

@@ -66,6 +66,7 @@ struct TypeMaker {
 // query_stacks(a)     the answer if `a` lies in a known thread's stack
 // runs_on(r)          whether a thread whose frames can be told has its stack pointer in the range: a fiber, a stack that the program
 //                     gave to a thread, an alternate one
+// finds_new_objects() whether looking now finds loaded objects that it did not know
 // initial_stack()     or nullptr when it is not known
 // site_facts(id)      what metadata says of an allocation site; frame_facts(f): of the function that a frame is of
 // mapping_of(a)       the mapping that contains a; asks the kernel, so it is empty when that is not allowed
@@ -82,6 +83,7 @@ concept Process = requires(const P& process, Address a, std::uint32_t instance) 
   { process.find_instance(instance) } -> std::same_as<const Object*>;
   { process.query_stacks(a) } -> std::same_as<Answer>;
   { process.runs_on(AddressRange{}) } -> std::same_as<bool>;
+  { process.finds_new_objects() } -> std::same_as<bool>;
   { process.initial_stack() } -> std::same_as<const InitialStack*>;
   { process.mapping_of(a) } -> std::same_as<std::optional<MappingView>>;
   { process.knows_mappings() } -> std::same_as<bool>;

@@ -79,7 +79,7 @@ Answer query_beyond_heap(const P& process, Address at) {
   // The thread-locals of a thread lie at the outer end of its stack: a frame is surer than they are, "some stack" is not.
   const Answer stack = process.query_stacks(at);
   if (stack.error == ALLOC_OK && stack.allocator == Allocator::stackframe) return stack;
-  if (Answer tls = query_tls(process, at); tls.error == ALLOC_OK) return tls;
+  if (Answer tls = query_tls_afresh(process, at); tls.error == ALLOC_OK) return tls;
   if (stack.error != ALLOC_E_NOTHING_THERE) return stack;
   if (Answer own = process.query_own(at); own.error == ALLOC_OK) return own;
   return query_mapping(process, at);
@@ -93,7 +93,7 @@ Answer query(const P& process, Address at) {
     prefer_frame(process, at, answer);
   if (answer.error != ALLOC_OK || !answer.is_by_loader) return answer;
   // The loader takes the blocks of thread-locals from malloc.
-  const Answer tls = query_tls(process, at);
+  const Answer tls = query_tls_afresh(process, at);
   if (tls.error == ALLOC_OK) answer = tls;
   return answer;
 }

@@ -29,6 +29,7 @@
 namespace allocs::query {
 
 inline constexpr unsigned kMostFrames = 1 << 20;
+inline constexpr AddressRange kAnywhere{Address{0}, Address{~std::uint64_t{0}}};
 inline constexpr std::uint64_t kLargestFrame = 0xFFFFFFFF;
 inline constexpr std::uint64_t kMostArgumentBytes = 1 << 16;  // passed on the stack
 
@@ -178,13 +179,18 @@ std::optional<Answer> answer_from_stack_arguments(const P& process, const runt::
 }
 
 // Walks until the frame that contains `at`. "Cannot tell" if the walk ends before it. An address below the innermost frame is in
-// none: nothing there. Context: signal if process.types() may not make types.
+// none: nothing there. Where a thread runs on several stacks, `where` is the one that `at` lies on: frames elsewhere are passed.
+// Context: signal if process.types() may not make types.
 template <Process P, FrameWalk W>
-Answer query_frames(const P& process, W& walk, Address at) {
+Answer query_frames(const P& process, W& walk, Address at, AddressRange where = kAnywhere) {
   std::optional<runt::Frame> callee;
   for (unsigned depth = 0; depth < kMostFrames; ++depth) {
     const auto frame = walk.next();
     if (!frame) break;
+    if (!where.contains(frame->lowest())) {
+      callee.reset();
+      continue;
+    }
     if (at < frame->lowest()) return {};
     if (at < frame->cfa) {
       if (callee && !callee->is_signal_frame && at < callee->cfa + kMostArgumentBytes) {

@@ -82,4 +82,12 @@ Answer query_tls(const P& process, Address at) {
   return answer;
 }
 
+// The same; an object that was opened lately may not be known yet.
+template <Process P>
+Answer query_tls_afresh(const P& process, Address at) {
+  Answer answer = query_tls(process, at);
+  if (answer.error != ALLOC_OK && process.finds_new_objects()) answer = query_tls(process, at);
+  return answer;
+}
+
 }  // namespace allocs::query

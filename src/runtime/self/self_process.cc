@@ -99,7 +99,8 @@ const query::Object* SelfProcess::find_object(Address at) const {
   // The table lags behind the loader: what it has there may be gone, and what is there it may not have yet.
   const bool is_known_to_loader = allocators::loader_may_know(at);
   std::uint32_t instance = index::module_instance_at(tables(), *root(), at);
-  if (is_known_to_loader == (instance == 0) && may_wait() && allocators::refresh_modules()) {
+  if (is_known_to_loader == (instance == 0) && may_wait() &&
+      allocators::refresh_modules() != allocators::Refreshed::no) {
     instance = index::module_instance_at(tables(), *root(), at);
   }
   if (instance == 0 || !is_known_to_loader) return nullptr;
@@ -191,18 +192,22 @@ AddressRange SelfProcess::stack_of_caller() const {
   return {sp, Address{(raw(sp) | (kPageSize - 1)) + 1}};
 }
 
+query::Answer SelfProcess::query_own_frames(const runt::StackMemory& memory, AddressRange where,
+                                            Address at) const {
+  forget_rules_of_gone_modules();
+  const auto own =
+      index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
+  CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{});
+  query::Answer answer = query::query_frames(*this, walk, at, where);
+  if (answer.error == ALLOC_OK) answer.thread = id_of_caller();
+  return answer;
+}
+
 query::Answer SelfProcess::query_stacks(Address at) const {
   const AddressRange stack = stack_of_caller();
   if (stack.contains(at)) {
-    forget_rules_of_gone_modules();
-    const auto own =
-        index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
-    const runt::StackMemory memory(stack);
-    CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{});
-    query::Answer answer = query::query_frames(*this, walk, at);
-    if (answer.error == ALLOC_OK) answer.thread = id_of_caller();
-    if (answer.error != ALLOC_E_NO_UNWIND) return answer;
-    answer.allocator = query::Allocator::stack;
+    query::Answer answer = query_own_frames(runt::StackMemory(stack), query::kAnywhere, at);
+    if (answer.error == ALLOC_E_NO_UNWIND) answer.allocator = query::Allocator::stack;
     return answer;
   }
   const auto thread = index::thread_with_stack_at(tables(), *root(), at);
@@ -211,6 +216,18 @@ query::Answer SelfProcess::query_stacks(Address at) const {
       query::Allocator::stack, {thread->stack_low, thread->stack_high}, ALLOC_EV_THREAD_TABLE);
   answer.thread = static_cast<int>(thread->tid);
   const bool is_own = thread->thread_pointer == raw(runt::self::thread_pointer());
+  if (is_own) {
+    // A signal handler on an alternate stack, if it is no fiber: the walk gets back to here. What is above `at` is mapped.
+    const AddressRange all{thread->stack_low, thread->stack_high};
+    const auto mapping = mapping_of(at);
+    const AddressRange ordinary = mapping ? AddressRange{std::max(all.begin, mapping->range.begin),
+                                                         std::min(all.end, mapping->range.end)}
+                                          : AddressRange{};
+    if (ordinary.contains(at)) {
+      query::Answer frame = query_own_frames(runt::StackMemory(stack, ordinary), ordinary, at);
+      if (frame.error == ALLOC_OK) return frame;
+    }
+  }
   answer.set_no_type(is_own ? ALLOC_E_NO_TYPE : ALLOC_E_OTHER_THREAD);
   return answer;
 }
@@ -232,7 +249,9 @@ bool SelfProcess::is_ld_so_pool(const query::MappingView& mapping) const {
   if (mapping.name[0] != '\0') return false;
   bool found = false;
   index::for_each_module(tables(), *root(), [&](const index::ModuleRecord& module) {
-    found = mapping.range.contains(module.link_map);
+    // Of what is opened later the link map is a block of malloc.
+    found = mapping.range.contains(module.link_map) &&
+            !index::find_block(tables(), *root(), module.link_map);
     return !found;
   });
   return found;

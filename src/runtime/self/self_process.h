@@ -5,6 +5,7 @@
 #include "runt/cached_walk.h"
 #include "runt/registers.h"
 #include "runt/self.h"
+#include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/tables.h"
@@ -39,6 +40,9 @@ class SelfProcess {
   query::Answer query_stacks(Address at) const;
   bool runs_on(AddressRange range) const { return range.contains(caller_.sp()); }
   query::Answer query_own(Address at) const;
+  bool finds_new_objects() const {
+    return may_wait() && allocators::refresh_modules() == allocators::Refreshed::changed;
+  }
   std::optional<query::MappingView> mapping_of(Address at) const;
   bool knows_mappings() const { return may_ask_kernel(); }
   bool is_ld_so_pool(const query::MappingView& mapping) const;
@@ -57,6 +61,8 @@ class SelfProcess {
  private:
   bool may_wait() const { return mode_ == Mode::wait; }
   bool may_ask_kernel() const { return may_wait() && !allocators::is_sandboxed(); }
+  query::Answer query_own_frames(const runt::StackMemory& memory, AddressRange where,
+                                 Address at) const;
   AddressRange stack_of_caller() const;
   int id_of_caller() const;  // from the thread table; 0 if it is not in it
 

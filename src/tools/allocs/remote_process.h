@@ -18,9 +18,9 @@
 #include "runtime/query/initial_stack.h"
 #include "runtime/query/process.h"
 #include "runtime/query/stack_query.h"
+#include "tools/allocs/c_library.h"
 #include "tools/allocs/image_provider.h"
 #include "tools/allocs/root_finder.h"
-#include "tools/allocs/tls_modules.h"
 
 namespace allocs::tool {
 
@@ -47,7 +47,7 @@ class RemoteProcess {
         images_(images),
         loaded_(runt::remote::read_objects(memory, facts_.auxiliary)),
         root_(find_root(memory, loaded_)),
-        tls_modules_(root_ ? TlsModules{} : TlsModules{memory, loaded_}) {
+        c_library_(memory, loaded_) {
     interner_->open(tool_type_memory());
     types_ = {.interner = interner_.get(), .scratch = tool_scratch_memory(), .may_make = true};
     for (const auto& object : loaded_.all()) add_object(object);
@@ -105,6 +105,7 @@ class RemoteProcess {
   }
 
   query::Answer query_stacks(Address at) const;
+  bool finds_new_objects() const { return false; }
   bool runs_on(AddressRange range) const {
     const auto is_there = [&](const auto& thread) { return range.contains(thread.registers.sp()); };
     return std::any_of(facts_.threads.begin(), facts_.threads.end(), is_there);
@@ -115,8 +116,9 @@ class RemoteProcess {
 
   std::optional<query::MappingView> mapping_of(Address at) const {
     for (const runt::Mapping& mapping : facts_.mappings) {
-      if (mapping.range.contains(at))
-        return query::MappingView{.range = mapping.range, .name = mapping.name};
+      if (!mapping.range.contains(at)) continue;
+      const bool is_brk = mapping.name[0] == '\0' && c_library_.is_brk(mapping.range);
+      return query::MappingView{.range = mapping.range, .name = is_brk ? "[heap]" : mapping.name};
     }
     return std::nullopt;
   }
@@ -124,8 +126,12 @@ class RemoteProcess {
 
   bool is_ld_so_pool(const query::MappingView& mapping) const {
     if (mapping.name[0] != '\0') return false;
+    // Malloc makes the link maps of what is opened later; that of the C library was made before there was a malloc.
+    if (root_ == nullptr) return mapping.range.contains(c_library_.link_map());
     for (const auto& object : loaded_.all()) {
-      if (mapping.range.contains(object.link_map)) return true;
+      if (mapping.range.contains(object.link_map) &&
+          !index::find_block(memory_, *root_, object.link_map))
+        return true;
     }
     return false;
   }
@@ -148,6 +154,7 @@ class RemoteProcess {
   const query::Object* retired_object(std::uint32_t instance,
                                       const index::ModuleRecord& module) const;
   void read_initial_stack();
+  query::Answer query_left_stack(const query::MappingView& mapping, Address at) const;
 
   static bool is_same_build(const Entry& entry, const index::ModuleRecord& module) {
     return entry.build_id.size == module.build_id_size &&
@@ -160,7 +167,7 @@ class RemoteProcess {
   ImageProvider& images_;
   runt::remote::ObjectTable loaded_;
   std::unique_ptr<index::Root> root_;
-  TlsModules tls_modules_;  // where there is no root
+  CLibrary c_library_;
   std::unique_ptr<types::Interner> interner_ = std::make_unique<types::Interner>();
   query::TypeMaker types_;
   mutable std::deque<Entry> objects_;
@@ -186,11 +193,11 @@ void RemoteProcess<M>::add_object(const runt::remote::LoadedObject& loaded) {
   entry.object.is_loader = query::is_loader_path(entry.path);
   entry.object.path = entry.path.c_str();
   if (loaded.module.tls_size == 0) return;
-  entry.object.tls_module = is_executable ? 1 : tls_modules_.number_of(memory_, loaded);
+  entry.object.tls_module = is_executable ? 1 : c_library_.tls_module_of(memory_, loaded);
   if (root_ == nullptr) return;
   index::for_each_module(memory_, *root_, [&](const index::ModuleRecord& module) {
-    if (module.begin == loaded.module.range.begin && is_same_build(entry, module))
-      entry.object.tls_module = module.tls_module;
+    const bool is_it = module.begin == loaded.module.range.begin && is_same_build(entry, module);
+    if (is_it && module.tls_module != 0) entry.object.tls_module = module.tls_module;
     return true;
   });
 }
@@ -238,7 +245,8 @@ void RemoteProcess<M>::read_initial_stack() {
   }
 }
 
-// The thread on whose stack `at` lies is the one whose stack pointer is in the same mapping, at or nearest below it.
+// The thread on whose stack `at` lies is the one whose stack pointer is in the same mapping, at or nearest below it. If there is none, a
+// thread may have left its stack for an alternate one.
 template <Memory M>
 query::Answer RemoteProcess<M>::query_stacks(Address at) const {
   const auto mapping = mapping_of(at);
@@ -249,7 +257,7 @@ query::Answer RemoteProcess<M>::query_stacks(Address at) const {
     if (!mapping->range.contains(thread.registers.sp()) || lowest > at) continue;
     if (nearest == nullptr || thread.registers.sp() > nearest->registers.sp()) nearest = &thread;
   }
-  if (nearest == nullptr) return {};
+  if (nearest == nullptr) return query_left_stack(*mapping, at);
   const runt::MemoryRules rules(memory_, loaded_);
   query::PlainWalk walk(memory_, rules, nearest->registers);
   query::Answer answer = query::query_frames(*this, walk, at);
@@ -257,6 +265,29 @@ query::Answer RemoteProcess<M>::query_stacks(Address at) const {
   if (answer.error == ALLOC_E_NO_UNWIND && at >= nearest->thread_pointer &&
       raw(nearest->thread_pointer) != 0)
     return {};
+  return answer;
+}
+
+template <Memory M>
+query::Answer RemoteProcess<M>::query_left_stack(const query::MappingView& mapping,
+                                                 Address at) const {
+  const bool is_initial = std::string_view(mapping.name).starts_with("[stack");
+  const runt::MemoryRules rules(memory_, loaded_);
+  for (const auto& thread : facts_.threads) {
+    // The control block of a thread lies at the end of its stack; that of the first does not.
+    if (!is_initial && !mapping.range.contains(thread.thread_pointer)) continue;
+    query::PlainWalk walk(memory_, rules, thread.registers);
+    query::Answer answer = query::query_frames(*this, walk, at, mapping.range);
+    answer.thread = thread.id;
+    if (answer.error == ALLOC_OK) return answer;
+  }
+  if (root_ == nullptr) return {};
+  const auto thread = index::thread_with_stack_at(memory_, *root_, at);
+  if (!thread) return {};
+  query::Answer answer = query::Answer::of(
+      query::Allocator::stack, {thread->stack_low, thread->stack_high}, ALLOC_EV_THREAD_TABLE);
+  answer.thread = static_cast<int>(thread->tid);
+  answer.set_no_type(ALLOC_E_NO_TYPE);
   return answer;
 }
 
