@@ -109,7 +109,7 @@ class Numbering {
     if (to.is_gpr()) {
       target = values_[registers_[index_of(to.gpr)]];
     } else if (to.is_memory()) {
-      target = values_[load(to.memory, 8, false)];
+      target = values_[load(to.memory, 8)];
     }
     const bool is_address = target.kind == NumberedValue::Kind::entry && target.number == 8;
     if (target.kind != NumberedValue::Kind::target && !is_address) return std::nullopt;
@@ -196,18 +196,18 @@ class Numbering {
     return values_[id].kind == Kind::scaled && values_[id].number == by;
   }
 
+  ValueId in_table(Kind kind, std::uint8_t size, const TablePlace& table) {
+    return add({.kind = kind,
+                .number = size,
+                .base = table.base,
+                .index = table.index,
+                .base_register = table.base_register});
+  }
+
   // What `size` bytes of memory hold, widened with the sign or with zeros.
-  ValueId load(const MemoryPlace& place, std::uint8_t size, bool widens) {
-    if (size == 8 || (size == 4 && widens) || size == 4) {
-      if (const auto table = table_place(place, size)) {
-        NumberedValue entry;
-        entry.kind = Kind::entry;
-        entry.number = size;
-        entry.base = table->base;
-        entry.index = table->index;
-        entry.base_register = table->base_register;
-        return add(entry);
-      }
+  ValueId load(const MemoryPlace& place, std::uint8_t size) {
+    if (size == 8 || size == 4) {
+      if (const auto table = table_place(place, size)) return in_table(Kind::entry, size, *table);
     }
     if (!place.known) return fresh();
     const auto [known, is_new] = memory_.try_emplace(key_of(place, size), 0);
@@ -234,7 +234,7 @@ class Numbering {
       case Operand::Kind::immediate:
         return constant(static_cast<std::uint64_t>(operand.immediate));
       case Operand::Kind::memory:
-        return load(operand.memory, operand.size, false);
+        return load(operand.memory, operand.size);
       default:
         return fresh();
     }
@@ -255,8 +255,8 @@ class Numbering {
         write(i.first, value_of(i.second));
         return;
       case Operation::extend:
-        write(i.first, i.second.is_memory() ? load(i.second.memory, i.second.size, true)
-                                            : value_of(i.second));
+        write(i.first,
+              i.second.is_memory() ? load(i.second.memory, i.second.size) : value_of(i.second));
         return;
       case Operation::take_address:
         return take_address(i);
@@ -335,13 +335,7 @@ class Numbering {
     for (const std::uint8_t size : {std::uint8_t{4}, std::uint8_t{8}}) {
       const auto table = table_place(place, size);
       if (!table || place.index == Register::none) continue;
-      NumberedValue sum;
-      sum.kind = Kind::table_plus_index;
-      sum.number = size;
-      sum.base = table->base;
-      sum.index = table->index;
-      sum.base_register = table->base_register;
-      return add(sum);
+      return in_table(Kind::table_plus_index, size, *table);
     }
     return fresh();
   }

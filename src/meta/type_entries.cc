@@ -20,32 +20,29 @@ namespace {
 
 constexpr std::uint64_t kMostBits = 0xFFFF;
 
-types::Qualifier qualifier_of(std::uint16_t tag) {
-  switch (tag) {
-    case DW_TAG_const_type:
-      return types::Qualifier::const_;
-    case DW_TAG_volatile_type:
-      return types::Qualifier::volatile_;
-    case DW_TAG_restrict_type:
-      return types::Qualifier::restrict_;
-    case DW_TAG_atomic_type:
-      return types::Qualifier::atomic;
-    default:
-      return types::Qualifier::none;
+template <typename Meaning>
+struct TagMeaning {
+  std::uint16_t tag;
+  Meaning meaning;
+};
+constexpr TagMeaning<types::Qualifier> kQualifiers[] = {
+    {DW_TAG_const_type, types::Qualifier::const_},
+    {DW_TAG_volatile_type, types::Qualifier::volatile_},
+    {DW_TAG_restrict_type, types::Qualifier::restrict_},
+    {DW_TAG_atomic_type, types::Qualifier::atomic},
+};
+constexpr TagMeaning<types::AddressKind> kAddressKinds[] = {
+    {DW_TAG_reference_type, types::AddressKind::reference},
+    {DW_TAG_rvalue_reference_type, types::AddressKind::rvalue_reference},
+    {DW_TAG_ptr_to_member_type, types::AddressKind::member_pointer},
+};
+template <typename Meaning, std::size_t N>
+std::uint8_t meaning_of(std::uint16_t tag, const TagMeaning<Meaning> (&meanings)[N],
+                        Meaning of_others) {
+  for (const auto& [known, meaning] : meanings) {
+    if (known == tag) return static_cast<std::uint8_t>(meaning);
   }
-}
-
-types::AddressKind address_kind_of(std::uint16_t tag) {
-  switch (tag) {
-    case DW_TAG_reference_type:
-      return types::AddressKind::reference;
-    case DW_TAG_rvalue_reference_type:
-      return types::AddressKind::rvalue_reference;
-    case DW_TAG_ptr_to_member_type:
-      return types::AddressKind::member_pointer;
-    default:
-      return types::AddressKind::pointer;
-  }
+  return static_cast<std::uint8_t>(of_others);
 }
 
 // A member's offset: a constant, or an expression that adds one.
@@ -149,7 +146,7 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
     case DW_TAG_ptr_to_member_type:
       record.name = 0;
       record.kind = Kind::address;
-      record.detail = static_cast<std::uint8_t>(address_kind_of(die.tag));
+      record.detail = meaning_of(die.tag, kAddressKinds, types::AddressKind::pointer);
       record.size = 8;
       record.target = type_of(die);
       // Of a pointer to member: the class, until name_member_classes() puts in its name.
@@ -169,7 +166,7 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
     case DW_TAG_packed_type:
     case DW_TAG_shared_type:
       record.kind = types::kKindQualifier;
-      record.detail = static_cast<std::uint8_t>(qualifier_of(die.tag));
+      record.detail = meaning_of(die.tag, kQualifiers, types::Qualifier::none);
       record.target = type_of(die);
       break;
     case DW_TAG_string_type: {

@@ -7,11 +7,13 @@
 #include <chrono>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include "runt/remote/child_process.h"
 #include "runt/remote/object_table.h"
+#include "runt/remote/result.h"
 #include "runt/remote/thread_state.h"
 #include "runt/unwind.h"
 
@@ -23,6 +25,25 @@ inline double milliseconds_of(auto&& action) {
   action();
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
       .count();
+}
+
+// What `open()` gives, and the objects in it; prints how long that took.
+template <Memory M>
+struct Seen {
+  std::optional<Result<M>> memory;
+  std::optional<ObjectTable> objects;
+};
+template <Memory M>
+Seen<M> see(const char* how, auto&& open) {
+  Seen<M> seen;
+  const double time = milliseconds_of([&] {
+    seen.memory.emplace(open());
+    if (*seen.memory)
+      seen.objects = read_objects(**seen.memory, (*seen.memory)->auxiliary_vector());
+  });
+  const std::size_t count = seen.objects ? seen.objects->all().size() : 0;
+  printf("  %s, with %zu objects: %.2f ms\n", how, count, time);
+  return seen;
 }
 
 // Every thread of the child was seen, and the frames that it saw itself are found above where it waits.
@@ -81,6 +102,13 @@ void expect_the_secret(const M& memory, const ChildReport& report) {
   const auto value = load<std::uint64_t>(memory, Address{report.secret_at});
   ASSERT_TRUE(value);
   EXPECT_EQ(*value, report.secret);
+}
+
+// All that is true of the child before its threads are asked for.
+template <Memory M>
+void expect_the_child(const M& memory, const ObjectTable& objects, const ChildReport& report) {
+  expect_the_secret(memory, report);
+  expect_our_own_objects(objects);
 }
 
 }  // namespace allocs::runt::remote::testing

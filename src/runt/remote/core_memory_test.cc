@@ -18,25 +18,17 @@ namespace allocs::runt::remote {
 namespace {
 
 using testing::Child;
-using testing::expect_our_own_objects;
+using testing::expect_the_child;
 using testing::expect_the_childs_stacks;
-using testing::expect_the_secret;
-using testing::milliseconds_of;
 
 void expect_core_of(const std::filesystem::path& path, const Child& child, int pid) {
-  std::optional<Result<CoreMemory>> core;
-  std::optional<ObjectTable> objects;
-  const double open = milliseconds_of([&] {
-    core.emplace(CoreMemory::open(path.string()));
-    if (*core) objects = read_objects(**core, (*core)->auxiliary_vector());
-  });
+  const auto [core, objects] =
+      testing::see<CoreMemory>("open", [&] { return CoreMemory::open(path.string()); });
   ASSERT_TRUE(*core) << core->failure().text;
-  printf("  open, with %zu objects: %.2f ms\n", objects->all().size(), open);
   EXPECT_EQ((*core)->pid(), pid);
   EXPECT_FALSE((*core)->is_truncated());
   EXPECT_FALSE((*core)->command_line().empty());
-  expect_the_secret(**core, child.report());
-  expect_our_own_objects(*objects);
+  expect_the_child(**core, *objects, child.report());
   expect_the_childs_stacks(**core, *objects, (*core)->threads(), child.report());
   for (const CoreFile& file : (*core)->files()) {
     EXPECT_NE(file.state, CoreFile::State::different) << file.path;
@@ -129,7 +121,7 @@ TEST(CoreMemory, TextThatIsNotInTheCoreComesFromItsFileOnly) {
   const auto elsewhere = CoreMemory::open(path.string(), {.sysroot = "/nonexistent"});
   ASSERT_TRUE(elsewhere);
   EXPECT_EQ(elsewhere->view(text, 64), nullptr);
-  expect_the_secret(*elsewhere, child.report());
+  testing::expect_the_secret(*elsewhere, child.report());
 }
 
 TEST(CoreMemory, AFileOfAnotherBuildIsRefused) {

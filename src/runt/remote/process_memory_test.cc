@@ -15,24 +15,16 @@ namespace allocs::runt::remote {
 namespace {
 
 using testing::Child;
-using testing::expect_our_own_objects;
+using testing::expect_the_child;
 using testing::expect_the_childs_stacks;
-using testing::expect_the_secret;
 using testing::milliseconds_of;
 
 TEST(ProcessMemory, ALiveProcessIsReadAndUnwound) {
   Child child;
-  std::optional<Result<ProcessMemory>> memory;
-  std::optional<ObjectTable> objects;
-  const double attach = milliseconds_of([&] {
-    memory.emplace(ProcessMemory::attach(child.pid()));
-    if (*memory) objects = read_objects(**memory, (*memory)->auxiliary_vector());
-  });
+  auto [memory, objects] =
+      testing::see<ProcessMemory>("attach", [&] { return ProcessMemory::attach(child.pid()); });
   ASSERT_TRUE(*memory) << memory->failure().text;
-  printf("  attach, with %zu objects: %.2f ms\n", objects->all().size(), attach);
-  EXPECT_LT(attach, 50);
-  expect_the_secret(**memory, child.report());
-  expect_our_own_objects(*objects);
+  expect_the_child(**memory, *objects, child.report());
   const auto vectors = read_stack_vectors(**memory, (*memory)->start_of_stack());
   ASSERT_TRUE(vectors);
   EXPECT_EQ(read_auxiliary_vector(**memory, vectors->auxv).entry,
