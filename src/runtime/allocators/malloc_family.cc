@@ -172,12 +172,17 @@ void find_malloc_family() {
       kind == MallocKind::libc ? definer : definer_of("gnu_get_libc_version", _r_debug.r_map);
   if (libc != nullptr) {
     void* const lookup = DynamicSymbols(*libc).address_of("_dl_find_object");
-    set_loader_lookup(lookup);
+    set_loader_lookup(lookup, DynamicSymbols(*libc).address_of("dl_iterate_phdr"));
     runt::self::set_loader_lookup(lookup);
   }
 }
 
 bool records_rare_functions() { return load_relaxed(g_records_rare_functions); }
+
+void* c_library_function(const SymbolName& name) {
+  const link_map* const libc = definer_of("gnu_get_libc_version", _r_debug.r_map);
+  return libc == nullptr ? nullptr : DynamicSymbols(*libc).address_of(name);
+}
 
 void* next_definition_of(const SymbolName& name) {
   const link_map* const self = our_object();

@@ -43,4 +43,7 @@ bool records_rare_functions();
 // The next definition of some other function, or nullptr. Context: init.
 void* next_definition_of(const SymbolName& name);
 
+// The C library's own, whoever interposes it; nullptr: there is none.
+void* c_library_function(const SymbolName& name);
+
 }  // namespace allocs::allocators

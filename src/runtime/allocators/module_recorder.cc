@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <span>
 
 #include "base/raw_syscall.h"
 #include "elf/build_id.h"
+#include "runt/self.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/site_recorder.h"
@@ -37,9 +39,12 @@ struct LoaderObject {
 using FindObject = int (*)(void*, LoaderObject*);
 constinit FindObject g_find_object = nullptr;
 
+using WalkObjects = int (*)(int (*)(dl_phdr_info*, std::size_t, void*), void*);
+constinit WalkObjects g_walk_objects = dl_iterate_phdr;
+
 constinit ModuleSnapshot* g_spare_snapshot = nullptr;
 constinit ModuleRecord* g_new_records = nullptr;  // noted, but not in the snapshot yet
-constinit std::uint64_t g_pass = 0;               // number of the current walk
+constinit std::uint32_t g_pass = 0;               // number of the current walk
 constinit std::uint64_t g_loads_seen = 0;         // dl_iterate_phdr's counters at the last walk
 constinit std::uint64_t g_unloads_seen = 0;
 
@@ -271,6 +276,42 @@ bool is_gone(const ModuleRecord& record) {
   return !loader_finds(record.begin, found) || address_of(found.object) != record.link_map;
 }
 
+// Of the whole process; in a child that cannot ask, a number that is not the one of the last walk.
+std::uint32_t unloads_so_far() {
+  std::uint64_t count = load_relaxed(g_unloads_seen) - 1;
+  if (may_lock_loader()) {
+    const auto read = [](dl_phdr_info* object, std::size_t, void* into) {
+      *static_cast<std::uint64_t*>(into) = object->dlpi_subs;
+      return 1;
+    };
+    g_walk_objects(read, &count);
+  }
+  return static_cast<std::uint32_t>(count);
+}
+
+// Objects that began to close before anybody had noted them. Written under the loader's lock.
+struct UnnotedClosing {
+  std::uint64_t handle;  // an address in the object
+  std::uint32_t unloads;
+};
+constinit UnnotedClosing g_unnoted_closing[16] = {};
+constinit std::uint32_t g_unnoted_count = 0;
+
+// An object that is noted now, and is in its finalisers already.
+bool is_closing_unnoted(AddressRange range) {
+  for (const UnnotedClosing& each : g_unnoted_closing) {
+    if (range.contains(Address{load_acquire(each.handle)}) &&
+        load_relaxed(each.unloads) == unloads_so_far())
+      return true;
+  }
+  return false;
+}
+
+// Closing, and no object has been unloaded since that began: then it is the same, and will not be there for long.
+bool is_in_finalisers(const ModuleRecord& record) {
+  return load_relaxed(record.closing_unloads) == static_cast<std::uint32_t>(g_unloads_seen);
+}
+
 // The table lock is held. Nothing is noted twice; whatever else the table has at that place is gone.
 ModuleRecord* note(const LoadedObject& object) {
   const AddressRange range = range_of(object);
@@ -293,7 +334,12 @@ ModuleRecord* note(const LoadedObject& object) {
     if (record.state == ModuleState::retired) elsewhere = &record;
   }
   if (found != nullptr && is_present(*found)) {
-    if (found->state == ModuleState::closing) set_state(*found, ModuleState::loaded);
+    if (found->state == ModuleState::closing && !is_in_finalisers(*found)) {
+      set_state(*found, ModuleState::loaded);
+    } else if (found->state == ModuleState::loaded && is_closing_unnoted(range)) {
+      found->closing_unloads = unloads_so_far();
+      set_state(*found, ModuleState::closing);
+    }
   } else {
     const bool comes_back = found != nullptr || elsewhere != nullptr;
     if (found == nullptr && comes_back) {
@@ -309,7 +355,9 @@ ModuleRecord* note(const LoadedObject& object) {
       fill(*found, object, range, notes);
     }
     retire_moduleless_sites(range);
-    set_state(*found, ModuleState::loaded);
+    const bool is_closing = is_closing_unnoted(range);
+    if (is_closing) found->closing_unloads = unloads_so_far();
+    set_state(*found, is_closing ? ModuleState::closing : ModuleState::loaded);
     if (comes_back) revive_sites(*found);
     found->next_new = address_of(g_new_records);
     g_new_records = found;
@@ -445,16 +493,18 @@ ModuleOfCode module_of_code(Address a) {
     publish_snapshot();
     return answer(record);
   }
-  return refresh_modules() != Refreshed::no ? answer(present_record_at(a)) : ModuleOfCode{};
+  return refresh_modules_at(a) != Refreshed::no ? answer(present_record_at(a)) : ModuleOfCode{};
 }
 
 bool is_loaded(std::uint32_t instance) {
   return load_acquire(record_at(instance)->state) == ModuleState::loaded;
 }
 
-bool loader_may_know(Address a) {
+bool table_is_true_at(Address a, std::uint32_t instance) {
   LoaderObject found{};
-  return g_find_object == nullptr || loader_finds(a, found);
+  if (instance == 0) return g_find_object == nullptr || !loader_finds(a, found);
+  const ModuleRecord& record = *record_at(instance);
+  return load_acquire(record.state) == ModuleState::loaded && agrees_with_loader(a, record);
 }
 
 ModuleRecord* module_record(std::uint32_t instance) {
@@ -462,27 +512,81 @@ ModuleRecord* module_record(std::uint32_t instance) {
   return is_known ? record_at(instance) : nullptr;
 }
 
+namespace {
+
+// In a forked child: the one place, by the lock-free look-up.
+Refreshed refresh_place(Address a) {
+  if (g_find_object == nullptr) return Refreshed::no;
+  const TableLock lock;
+  if (!lock) return Refreshed::no;
+  LoaderObject found{};
+  ModuleRecord* const record = present_record_at(a);
+  // The fork may have come in the middle of a dlclose.
+  std::byte unused[64];
+  if (loader_finds(a, found) &&
+      runt::self::read_memory(address_of(found.map_start), unused, sizeof unused) &&
+      runt::self::read_memory(address_of(found.object), unused, sizeof unused)) {
+    note_loader_object(found);
+  } else if (record != nullptr) {
+    retire(*record);
+  }
+  publish_snapshot();
+  return Refreshed::changed;
+}
+
+}  // namespace
+
+Refreshed refresh_modules_at(Address a) {
+  return may_lock_loader() ? refresh_modules() : refresh_place(a);
+}
+
 Refreshed refresh_modules() {
+  if (!may_lock_loader()) return Refreshed::no;
   const TableLock lock;
   if (!lock) return Refreshed::no;
   Walk walk;
-  dl_iterate_phdr(visit, &walk);
+  g_walk_objects(visit, &walk);
   if (!walk.changed) return Refreshed::unchanged;
   retire_what_was_not_seen();
   publish_snapshot();
   return Refreshed::changed;
 }
 
+namespace {
+
+ModuleRecord* record_around(Address a) {
+  for (std::uint32_t instance = 1; instance <= load_acquire(g_root.module_count); ++instance) {
+    ModuleRecord* const record = record_at(instance);
+    if (is_present(*record) && a >= record->begin && a < record->end &&
+        agrees_with_loader(a, *record))
+      return record;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 void module_is_closing(const void* handle) {
-  ModuleRecord* const record = present_record_at(address_of(handle));
-  if (record == nullptr) return;
+  ModuleRecord* record = present_record_at(address_of(handle));
+  // The snapshot may lag behind the records, or be changing too fast.
+  if (record == nullptr || !is_present(*record) || !agrees_with_loader(record->begin, *record))
+    record = record_around(address_of(handle));
+  if (record == nullptr) {
+    UnnotedClosing& slot = g_unnoted_closing[g_unnoted_count++ % std::size(g_unnoted_closing)];
+    store_relaxed(slot.unloads, unloads_so_far());
+    store_release(slot.handle, raw(address_of(handle)));
+    fetch_add(g_root.modules_changed, std::uint64_t{1});
+    return;
+  }
+  store_relaxed(record->closing_unloads, unloads_so_far());
   store_release(record->state, ModuleState::closing);
   forget_cached_sites(*record);
   fetch_add(g_root.modules_changed, std::uint64_t{1});
 }
 
-void set_loader_lookup(void* dl_find_object) {
+void set_loader_lookup(void* dl_find_object, void* walk_objects) {
   g_find_object = reinterpret_cast<FindObject>(dl_find_object);
+  if (walk_objects != nullptr) g_walk_objects = reinterpret_cast<WalkObjects>(walk_objects);
 }
 
 }  // namespace allocs::allocators

@@ -40,14 +40,19 @@ enum class Refreshed : std::uint8_t { no, unchanged, changed };
 // changed. Takes the loader's lock for a moment.
 // Context: query, but not with ALLOC_NOWAIT.
 Refreshed refresh_modules();
+// The same as far as the answer at `a` is concerned; in a forked child no more than that can be had.
+Refreshed refresh_modules_at(Address a);
 
-// Does the loader know an object there? Without its lock-free look-up nobody can tell cheaply: then yes. Context: signal.
-bool loader_may_know(Address a);
+// Is `instance` (0: none), which the table has at `a`, what the loader has there? The table lags behind: what it has may have gone, and
+// something else may be in its place. An object in its finalisers may be gone any moment: no. Without the loader's lock-free
+// look-up the table is believed. Context: signal.
+bool table_is_true_at(Address a, std::uint32_t instance);
 
 // The object that contains `handle` runs its finalisers. Context: hook.
 void module_is_closing(const void* handle);
 
-// `_dl_find_object`, if the C library has it. Context: init.
-void set_loader_lookup(void* dl_find_object);
+// The C library's own functions, each nullptr if it does not have it: what interposes them (ThreadSanitizer) may not be ready when the
+// first block is allocated. Context: init.
+void set_loader_lookup(void* dl_find_object, void* dl_iterate_phdr);
 
 }  // namespace allocs::allocators

@@ -155,9 +155,15 @@ void give_back_chunk(void* chunk, std::size_t size) {
   if (size >= kLargeChunk) unmap_own_pages(chunk, size);
 }
 
+bool may_lock_loader() {
+  return g_root.process_token == Address{} || load_acquire(g_fork_page.loader_lock_is_sound) != 0;
+}
+
 void open_fork_page() {
   // A child inherits the advice with the mapping.
   if (!is_sandboxed()) raw_syscall(SYS_madvise, &g_fork_pages, kPageSize, kMadviseWipeOnFork);
+  const bool is_first = g_root.process_token == Address{};
+  if (is_first) store_release(g_fork_page.loader_lock_is_sound, std::uint64_t{1});
   store_release(g_fork_page.token, std::uint64_t{1});
   g_root.process_token = address_of(&g_fork_page.token);
 }

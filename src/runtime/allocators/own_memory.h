@@ -35,9 +35,14 @@ void give_back_chunk(void* chunk, std::size_t size);
 // is what else must not survive a fork.
 struct ForkPage {
   std::uint64_t token;
-  std::uint64_t table_lock;  // thread pointer of the holder
+  std::uint64_t table_lock;            // thread pointer of the holder
+  std::uint64_t loader_lock_is_sound;  // never 1 again in a child
 };
 extern ALLOCS_OWN ForkPage& g_fork_page;
+
+// May dl_iterate_phdr be called? A forked child has inherited the loader's lock as it was: held for ever, if another thread held it.
+// Context: signal.
+bool may_lock_loader();
 
 // Asks the kernel for it: before the process has a second thread, or a thread that asks. Context: signal.
 void open_fork_page();

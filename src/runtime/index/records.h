@@ -75,8 +75,10 @@ struct ModuleRecord {
   std::uint32_t first_site = 0;  // head of the chain through SiteRecord::next_in_module
   std::uint32_t is_executable = 0;
   // The rest is the writing half's own.
-  Address next_new{};              // noted since the snapshot was written
-  std::uint64_t pass = 0;          // number of the last walk that saw it
+  Address next_new{};      // noted since the snapshot was written
+  std::uint32_t pass = 0;  // number of the last walk that saw it
+  std::uint32_t closing_unloads =
+      0;                           // while closing: how many unloads there had been when that began
   std::uint32_t has_wrappers = 0;  // allocators/wrappers.cc
   std::uint32_t has_marker = 0;    // it has the note kMarkerNote
   Address site_image{};            // self/wrapper_sites.cc

@@ -78,11 +78,13 @@ int become_tool(void* argument) {
 }
 
 extern "C" int clone(int (*function)(void*), void* stack, int flags, void* argument, ...) noexcept;
+using CloneFunction = int (*)(int (*)(void*), void*, int, void*, ...);
+constinit CloneFunction g_clone = clone;
 
 int go_between(void* argument) {
   auto& job = *static_cast<Job*>(argument);
   char* inner_stack = reinterpret_cast<char*>(&job) + kStackSize / 2;
-  const int tool = clone(become_tool, inner_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &job);
+  const int tool = g_clone(become_tool, inner_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &job);
   if (tool > 0) {
     int status = -1;
     SyscallResult waited;
@@ -217,8 +219,8 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
   {
     const BlockedSignals blocked;
     const int saved_errno = errno;
-    child = clone(go_between, stack + kStackSize, CLONE_VM | CLONE_CHILD_CLEARTID, &job, nullptr,
-                  nullptr, &job.alive);
+    child = g_clone(go_between, stack + kStackSize, CLONE_VM | CLONE_CHILD_CLEARTID, &job, nullptr,
+                    nullptr, &job.alive);
     errno = saved_errno;
   }
   if (child < 0) {
@@ -233,6 +235,10 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
   const int status = __atomic_load_n(&job.status, __ATOMIC_ACQUIRE);
   raw_syscall(SYS_munmap, stack, kStackSize);
   return status == 0 ? MakeResult::made : MakeResult::failed;
+}
+
+void set_clone(void* function) {
+  if (function != nullptr) g_clone = reinterpret_cast<CloneFunction>(function);
 }
 
 }  // namespace allocs::metadata

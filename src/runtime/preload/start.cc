@@ -9,6 +9,7 @@
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/thread_recorder.h"
+#include "runtime/metadata/make_image.h"
 #include "runtime/preload/allocator_objects.h"
 #include "runtime/self/self_process.h"
 #include "runtime/self/statistics.h"
@@ -37,6 +38,7 @@ void find_other_functions() {
   find(g_next_cxa_finalize, "__cxa_finalize");
   find(g_next_prctl, "prctl");
   find(allocs_next_syscall, "syscall");
+  metadata::set_clone(c_library_function("clone"));
   find(g_pthread.create, "pthread_create");
   find(g_pthread.attr_getstack, "pthread_attr_getstack");
   find(g_pthread.getattr_default, "pthread_getattr_default_np");

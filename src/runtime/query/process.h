@@ -60,6 +60,7 @@ struct TypeMaker {
 // root()              of the run time; nullptr if the process does not run under it
 // types()             where uniqtypes come from
 // find_object(a)      the loaded object whose range contains a, with its metadata as far as that may be had now; or nullptr
+// may_be_object(a)    whether the loader has an object there that find_object() cannot give now
 // find_instance(n)    the object of that module instance, loaded or retired; or nullptr
 // for_each_object(f)  f(const Object&) for each loaded object, until f returns false
 // for_each_thread(f)  f(const ThreadView&) for each known thread, until f returns false
@@ -80,6 +81,7 @@ concept Process = requires(const P& process, Address a, std::uint32_t instance) 
   { process.root() } -> std::same_as<const index::Root*>;
   { process.types() } -> std::convertible_to<const TypeMaker&>;
   { process.find_object(a) } -> std::same_as<const Object*>;
+  { process.may_be_object(a) } -> std::same_as<bool>;
   { process.find_instance(instance) } -> std::same_as<const Object*>;
   { process.query_stacks(a) } -> std::same_as<Answer>;
   { process.runs_on(AddressRange{}) } -> std::same_as<bool>;

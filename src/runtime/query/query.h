@@ -40,6 +40,8 @@ Answer query_mapping(const P& process, Address at) {
                         : begins_with(name, "[stack")     ? Allocator::stack
                         : process.is_ld_so_pool(*mapping) ? Allocator::ld_so_malloc
                                                           : Allocator::mmap;
+  if (who == Allocator::mmap && process.may_be_object(at))
+    return Answer::cannot_tell(ALLOC_E_NOT_YET);
   if (may_hold_unindexed_blocks(process.root(), who, name))
     return Answer::cannot_tell(ALLOC_E_UNINDEXED);
   const AddressRange range =

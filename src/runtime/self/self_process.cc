@@ -96,15 +96,16 @@ const query::Object* SelfProcess::find_object(Address at) const {
       known != nullptr && !known->image->is_damaged())
     return known;
   const std::uint64_t generation = object_generation();
-  // The table lags behind the loader: what it has there may be gone, and what is there it may not have yet.
-  const bool is_known_to_loader = allocators::loader_may_know(at);
   std::uint32_t instance = index::module_instance_at(tables(), *root(), at);
-  if (is_known_to_loader == (instance == 0) && may_wait() &&
-      allocators::refresh_modules() != allocators::Refreshed::no) {
+  bool is_true = allocators::table_is_true_at(at, instance);
+  if (!is_true && may_wait() && allocators::refresh_modules_at(at) != allocators::Refreshed::no) {
     instance = index::module_instance_at(tables(), *root(), at);
+    is_true = allocators::table_is_true_at(at, instance);
   }
-  if (instance == 0 || !is_known_to_loader) return nullptr;
+  if (instance == 0 || !is_true) return nullptr;
   const query::Object* object = find_instance(instance);
+  // It may have come back at another address meanwhile.
+  if (object != nullptr && !object->range.contains(at)) return nullptr;
   if (may_wait() && object != nullptr && object->image) g_known_objects.put(at, object, generation);
   return object;
 }

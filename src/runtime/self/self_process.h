@@ -33,6 +33,9 @@ class SelfProcess {
   const index::Root* root() const { return &allocators::g_root; }
   const query::TypeMaker& types() const { return types_; }
   const query::Object* find_object(Address at) const;
+  bool may_be_object(Address at) const {
+    return may_wait() && !allocators::table_is_true_at(at, 0);
+  }
   const query::Object* find_instance(std::uint32_t instance) const;
   const query::InitialStack* initial_stack() const;
   query::SiteFacts site_facts(std::uint32_t id) const;

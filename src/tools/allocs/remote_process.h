@@ -66,6 +66,8 @@ class RemoteProcess {
     return nullptr;
   }
 
+  bool may_be_object(Address) const { return false; }
+
   const query::Object* find_instance(std::uint32_t instance) const {
     if (root_ == nullptr || instance == 0) return nullptr;
     if (const auto known = retired_.find(instance); known != retired_.end())
