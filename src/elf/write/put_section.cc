@@ -184,6 +184,7 @@ std::optional<Edit> plan_section(const InputFile& file, const NewSection& sectio
     entry.sh_name = table.sections[index].sh_name;
   }
   entry.sh_type = section.type;
+  entry.sh_flags = section.flags;
   entry.sh_addralign = section.alignment;
   entry.sh_size = section.content.size();
   entry.sh_offset = append(section.content.data(), section.content.size(), section.alignment);

@@ -21,6 +21,7 @@ struct NewSection {
   std::span<const std::byte> content;
   std::uint32_t type = SHT_PROGBITS;
   std::uint64_t alignment = 8;  // a power of two
+  std::uint64_t flags = 0;
 };
 
 // A file to be changed. `read` fills all of `into` from `offset` on, or returns false. It is no mapping: a file that another

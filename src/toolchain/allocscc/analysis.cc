@@ -121,7 +121,12 @@ void keep_preprocessor_words(const std::string& list, std::vector<std::string>& 
   }
 }
 
-bool is_slim_lto(const CommandLine& line) {
+constexpr char kForLinker[] = ".allocs.sites";
+constexpr char kForOptimiser[] = ".gnu.debuglto_.allocs.sites";
+
+}  // namespace
+
+std::vector<std::string> list_sections(const CommandLine& line) {
   bool is_lto = false;
   bool is_fat = false;
   for (const Argument& argument : line.arguments()) {
@@ -132,16 +137,16 @@ bool is_slim_lto(const CommandLine& line) {
     if (word == "-ffat-lto-objects") is_fat = true;
     if (word == "-fno-fat-lto-objects") is_fat = false;
   }
-  return is_lto && !is_fat;
+  if (!is_lto) return {kForLinker};
+  return is_fat ? std::vector<std::string>{kForLinker, kForOptimiser}
+                : std::vector<std::string>{kForOptimiser};
 }
 
-}  // namespace
-
-bool can_be_analysed(const CommandLine& line, const Argument& input) {
+bool can_be_analysed(const Argument& input) {
   const bool has_types = input.language == Language::c || input.language == Language::cxx ||
                          input.language == Language::preprocessed_c ||
                          input.language == Language::preprocessed_cxx;
-  return has_types && input.value != "-" && !is_slim_lto(line);
+  return has_types && input.value != "-";
 }
 
 std::vector<std::string> words_to_analyse(const CommandLine& line, const Argument& input,
@@ -167,7 +172,7 @@ std::vector<std::string> words_to_analyse(const CommandLine& line, const Argumen
 
 Analysis::Analysis(const std::string& clang, const CommandLine& line, const Argument& input,
                    const Installation& installation, ScratchFiles& scratch)
-    : list_(scratch.create(".sites")) {
+    : list_(scratch.create(".sites")), sections_(list_sections(line)) {
   if (list_.empty()) return;
   toolsub::Command command{clang, {clang}};
   const std::vector<std::string> words = words_to_analyse(line, input, installation, list_);
@@ -184,8 +189,16 @@ std::string Analysis::finish(const std::string& object) {
   std::ifstream file(list_, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (text.empty()) return {};
-  return elf::write::put_section(
-      object, {.name = ".allocs.sites", .content = std::as_bytes(std::span(text)), .alignment = 1});
+  for (const std::string& name : sections_) {
+    const bool is_for_linker = name == kForLinker;
+    std::string problem =
+        elf::write::put_section(object, {.name = name,
+                                         .content = std::as_bytes(std::span(text)),
+                                         .alignment = 1,
+                                         .flags = is_for_linker ? 0u : std::uint64_t{SHF_EXCLUDE}});
+    if (!problem.empty()) return problem;
+  }
+  return {};
 }
 
 }  // namespace allocs::allocscc

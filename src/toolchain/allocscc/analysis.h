@@ -13,10 +13,16 @@
 // With gcc as code generator, clang reads the same source at the same time and writes down what its allocation sites allocate.
 // The list goes into the object file as section .allocs.sites, which the linker concatenates; `allocs meta build` joins it
 // with the line table. Nothing depends on it: where clang is missing or does not understand the source, there is no list.
+//
+// Of an object that gcc's link-time optimiser takes over, the linker sees no section. But gcc carries over those that hold the debug
+// information of the source, which it knows by the beginning of their names, and takes that away.
 namespace allocs::allocscc {
 
-// Is there anything to analyse in an object that this makes of `input`?
-bool can_be_analysed(const toolsub::CommandLine& line, const toolsub::Argument& input);
+// Is `input` a source with types in it, in a file?
+bool can_be_analysed(const toolsub::Argument& input);
+
+// The sections that the list goes into: one for the linker, one for gcc's link-time optimiser, or both.
+std::vector<std::string> list_sections(const toolsub::CommandLine& line);
 
 // The words that make clang read what gcc compiles. Options are chosen one by one: what clang does not know it would refuse.
 std::vector<std::string> words_to_analyse(const toolsub::CommandLine& line,
@@ -36,6 +42,7 @@ class Analysis {
 
  private:
   std::string list_;
+  std::vector<std::string> sections_;
   toolsub::Process process_;
 };
 

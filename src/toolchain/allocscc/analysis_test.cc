@@ -35,7 +35,7 @@ std::string analysed(std::string_view words, bool is_cxx = false) {
 
 bool is_analysed(std::string_view words) {
   const CommandLine line(toolsub::words_of_response_file(words), false);
-  return can_be_analysed(line, first_input(line));
+  return can_be_analysed(first_input(line));
 }
 
 TEST(Analysis, KeepsWhatTheSourceMeans) {
@@ -56,10 +56,25 @@ TEST(Analysis, LeavesOutWhatOnlyGccKnows) {
 
 TEST(Analysis, IsForSourcesWithTypesThatBecomeMachineCode) {
   EXPECT_TRUE(is_analysed("-c a.c"));
-  EXPECT_TRUE(is_analysed("-c a.c -flto -ffat-lto-objects"));
-  EXPECT_FALSE(is_analysed("-c a.c -flto=auto"));
+  EXPECT_TRUE(is_analysed("-c a.c -flto=auto"));
   EXPECT_FALSE(is_analysed("-c a.s"));
   EXPECT_FALSE(is_analysed("-x c - -c"));
+}
+
+// The sections for a command line, in one text.
+std::string sections(std::string_view words) {
+  const CommandLine line(toolsub::words_of_response_file(words), false);
+  std::string text;
+  for (const std::string& name : list_sections(line)) text += (text.empty() ? "" : " ") + name;
+  return text;
+}
+
+TEST(Analysis, ReachesTheLinkTimeOptimiserAmongTheDebugInformation) {
+  const std::string both = ".allocs.sites .gnu.debuglto_.allocs.sites";
+  EXPECT_EQ(sections("-c a.c"), ".allocs.sites");
+  EXPECT_EQ(sections("-c a.c -flto -fno-lto"), ".allocs.sites");
+  EXPECT_EQ(sections("-c a.c -flto=auto"), ".gnu.debuglto_.allocs.sites");
+  EXPECT_EQ(sections("-c a.c -flto -ffat-lto-objects"), both);
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ Ending compile_and_analyse(const Job& job, const std::string& clang, const Words
   std::list<Analysis> analyses;
   std::vector<const Product*> analysed;
   for (const Product& product : products) {
-    if (can_be_analysed(job.line, job.line.arguments()[product.argument]))
+    if (can_be_analysed(job.line.arguments()[product.argument]))
       analysed.push_back(&product);
   }
   const auto start = [&](const Product& product) {
@@ -179,7 +179,7 @@ Ending compile_apart_and_link(const Job& job, const std::string& clang, const Wo
 bool wants_analysis(const Job& job, const std::string& clang) {
   if (job.compiler.is_clang || job.installation.plugin.empty() || clang.empty()) return false;
   for (const Argument& argument : job.line.arguments()) {
-    if (argument.is_input && can_be_analysed(job.line, argument)) return true;
+    if (argument.is_input && can_be_analysed(argument)) return true;
   }
   return false;
 }
