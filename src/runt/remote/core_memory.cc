@@ -6,6 +6,7 @@
 #include <sys/procfs.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/byte_reader.h"
 #include "elf/notes.h"
@@ -167,6 +168,18 @@ const std::byte* CoreMemory::view(Address at, std::size_t size) const {
   if (const std::byte* bytes = view_in_file(at, size)) return bytes;
   return stitched_->view(at, size,
                          [this](Address page, std::byte* into) { return fill_page(page, into); });
+}
+
+std::size_t CoreMemory::copy(Address at, std::byte* into, std::size_t size) const {
+  constexpr std::size_t kPage = PageCache::kPage;
+  for (std::size_t done = 0; done < size;) {
+    const std::size_t step = std::min(size - done, kPage - (raw(at) + done) % kPage);
+    const std::byte* bytes = view(at + done, step);
+    if (bytes == nullptr) return done;
+    std::memcpy(into + done, bytes, step);
+    done += step;
+  }
+  return size;
 }
 
 const CoreMemory::Segment* CoreMemory::find_segment(Address at) const {

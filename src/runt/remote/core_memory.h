@@ -55,6 +55,8 @@ class CoreMemory {
   static Result<CoreMemory> open(const std::string& path, CoreOptions options = {});
 
   const std::byte* view(Address at, std::size_t size) const;
+  // The same into a buffer: how many bytes are there from `at` on, in whole pages.
+  std::size_t copy(Address at, std::byte* into, std::size_t size) const;
 
   const AuxiliaryVector& auxiliary_vector() const { return auxiliary_vector_; }
   const std::vector<ThreadState>& threads() const {

@@ -79,6 +79,13 @@ std::optional<ProcessStat> parse_process_stat(const std::string& line) {
   return std::nullopt;
 }
 
+std::size_t ProcessMemory::copy(Address at, std::byte* into, std::size_t size) const {
+  const iovec here{into, size};
+  const iovec there{reinterpret_cast<void*>(raw(at)), size};
+  const ssize_t got = process_vm_readv(pid_, &here, 1, &there, 1, 0);
+  return got < 0 ? 0 : static_cast<std::size_t>(got);
+}
+
 bool ProcessMemory::read_page(Address page, std::byte* into) const {
   const iovec here{into, PageCache::kPage};
   const iovec there{reinterpret_cast<void*>(raw(page)), PageCache::kPage};

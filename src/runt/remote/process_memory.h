@@ -26,6 +26,8 @@ class ProcessMemory {
                         [this](Address page, std::byte* into) { return read_page(page, into); });
   }
   void refresh() { cache_->clear(); }
+  // Reads into a buffer and keeps nothing, for much memory that is looked at once. How many bytes could be read from `at` on.
+  std::size_t copy(Address at, std::byte* into, std::size_t size) const;
 
   int pid() const { return pid_; }
   const AuxiliaryVector& auxiliary_vector() const { return auxiliary_vector_; }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/index/find_block.h"
+#include "runtime/index/walk_blocks.h"
 
 namespace allocs::index {
 namespace {
@@ -208,6 +209,16 @@ void compare_with_a_map(std::uint64_t seed, unsigned largest_bits, std::uint64_t
       for (unsigned k = 10; k < 40; k += 3)
         check(((start + (size == 0 ? 0 : random() % size)) >> k << k) + random() % 24);
     }
+    auto next = model.begin();
+    EXPECT_TRUE(for_each_block(TrustedMemory{}, shadow.root(), [&](const Block& block) {
+      const bool is_next = next != model.end() && raw(block.base) == next->first &&
+                           block.size == next->second &&
+                           block.site == (next->first >> 4) % kMaximumSite + 1;
+      EXPECT_TRUE(is_next) << std::hex << raw(block.base) << "+" << block.size;
+      if (is_next) ++next;
+      return is_next;
+    }));
+    EXPECT_TRUE(next == model.end());
   }
   EXPECT_EQ(wrong, 0);
   testing::Test::RecordProperty("asked", std::to_string(asked));
@@ -234,6 +245,16 @@ TEST(HeapShadow, AgreesWithAMapOverMixedFineBlocks) {
 }
 TEST(HeapShadow, AgreesWithAMapOverHugeFineBlocks) {
   compare_with_a_map<kFine>(7, 40, 0x100000008, 60);
+}
+
+TEST(HeapShadow, AWalkEndsWhereTheVisitorSaysSo) {
+  Coarse shadow;
+  EXPECT_TRUE(for_each_block(TrustedMemory{}, shadow.root(), [](const Block&) { return false; }));
+  for (std::uint64_t i = 0; i < 10; ++i) shadow.insert(kHere + i * 0x5000000, 100);
+  int seen = 0;
+  EXPECT_FALSE(
+      for_each_block(TrustedMemory{}, shadow.root(), [&](const Block&) { return ++seen < 4; }));
+  EXPECT_EQ(seen, 4);
 }
 
 // ---- the protocol: every interleaving of one reader with one writer ----

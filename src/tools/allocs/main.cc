@@ -2,7 +2,9 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/allocs/doctor_command.h"
+#include "tools/allocs/heap_command.h"
 #include "tools/allocs/meta_command.h"
+#include "tools/allocs/refs_command.h"
 #include "tools/allocs/run_command.h"
 #include "tools/allocs/what_command.h"
 
@@ -15,6 +17,8 @@ int main(int argc, char** argv) {
   int status = 0;
   allocs::tool::add_run_command(app, status);
   allocs::tool::add_what_command(app, status);
+  allocs::tool::add_heap_command(app, status);
+  allocs::tool::add_refs_command(app, status);
   allocs::tool::add_meta_commands(app, status);
   allocs::tool::add_doctor_command(app, status);
 

@@ -125,6 +125,8 @@ class RemoteProcess {
     return std::nullopt;
   }
   bool knows_mappings() const { return !facts_.mappings.empty(); }
+  const std::vector<runt::Mapping>& mappings() const { return facts_.mappings; }
+  const std::vector<runt::remote::ThreadState>& threads() const { return facts_.threads; }
 
   bool is_ld_so_pool(const query::MappingView& mapping) const {
     if (mapping.name[0] != '\0') return false;
