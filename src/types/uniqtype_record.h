@@ -16,8 +16,9 @@
 // instantiate() or derive, which return it only when the whole closure is filled.
 struct uniqtype_record {
   allocs::Hash128 hash;
-  std::atomic<uniqtype_record*> further[4];  // records behind this one on the way to a hash: see Interner
-  std::atomic<uniqtype_record*> older;       // the one that was made before
+  std::atomic<uniqtype_record*>
+      further[4];  // records behind this one on the way to a hash: see Interner
+  std::atomic<uniqtype_record*> older;  // the one that was made before
   std::atomic<bool> complete;  // this and everything reachable from it has its `related` filled
   allocs::types::Kind kind;
   std::uint8_t detail;
