@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <concepts>
 #include <optional>
+#include <type_traits>
 
 #include "runt/unwind.h"
 #include "runtime/query/answer.h"
@@ -118,11 +119,12 @@ std::optional<Answer> answer_from_computed_variable(const P& process, const W& w
   const std::optional<runt::Registers> registers = walk.registers_of_last();
   if (!registers) return std::nullopt;
   const auto& memory = walk.memory();
-  const Activation activation{.memory = memory,
-                              .registers = *registers,
-                              .range = whole,
-                              .lowest_fixed = frame.has_fixed_size ? frame.cfa : typed.begin,
-                              .end_of_arguments = frame.cfa + kMostArgumentBytes};
+  const Activation<std::remove_cvref_t<decltype(memory)>> activation{
+      .memory = memory,
+      .registers = *registers,
+      .range = whole,
+      .lowest_fixed = frame.has_fixed_size ? frame.cfa : typed.begin,
+      .end_of_arguments = frame.cfa + kMostArgumentBytes};
   const auto found =
       computed_variable_at(activation, *facts.object->image, *facts.function, pc, at);
   if (!found) return std::nullopt;
