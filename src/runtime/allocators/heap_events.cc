@@ -171,9 +171,9 @@ void* reallocate(void* block, std::size_t size, const void* caller) {
 
 std::uint64_t reallocate_by(OtherFunction resize, const std::array<std::uint64_t, 4>& arguments,
                             std::size_t size, Call call) {
-  const auto [block, b, c, d] = arguments;
-  void* const old = reinterpret_cast<void*>(block);
-  return raw(address_of(reallocate_with(old, size, site_bits_for(call), [=] {
+  void* const old = reinterpret_cast<void*>(arguments[0]);
+  return raw(address_of(reallocate_with(old, size, site_bits_for(call), [&] {
+    const auto& [block, b, c, d] = arguments;
     return reinterpret_cast<void*>(resize(block, b, c, d));
   })));
 }

@@ -101,6 +101,7 @@ struct Row {
   SymbolName name;
   Function own;
 };
+// NOLINTNEXTLINE(bugprone-macro-parentheses): `kind` is the name of a template.
 #define ALLOCS_OTHER_ROW(kind, name) {SymbolName(#name), kind<k_##name>},
 constexpr Row kRows[] = {ALLOCS_OTHER_NAMES(ALLOCS_OTHER_ROW)};
 
