@@ -127,6 +127,33 @@ int alloc_describe(const void *obj, char *buf, size_t len);
 /* The same, but may wait for metadata like the plain getters. */
 int alloc_describe_wait(const void *obj, char *buf, size_t len);
 
+/* ---- walking ---- */
+
+/* Called for each thing that is walked over; what it points to is valid during the call. Anything but 0 ends the walk. */
+typedef int alloc_visit_block(const struct alloc_info *block, void *context);
+
+/* Calls visit for every block of malloc, by address, as alloc_query would describe it. Blocks that are made, freed or resized meanwhile
+ * may be missed; each that is told was there at some moment during the walk. The visitor may allocate, free, and ask.
+ * Returns 0 at the end, what the visitor returned if it ended the walk, or a negative enum alloc_error (ALLOC_E_INVALID,
+ * ALLOC_E_NO_RUNTIME). With ALLOC_NOWAIT: async-signal-safe, if the visitor is. */
+int alloc_walk_blocks(unsigned flags, alloc_visit_block *visit, void *context);
+
+/* A pointer or reference within an allocation. */
+struct alloc_reference {
+  const void *at;        /* where the pointer is */
+  const void *target;    /* what it held; may be NULL, or no address at all */
+  struct uniqtype *type; /* of the pointer */
+  uint64_t reserved[2];
+};
+typedef int alloc_visit_reference(const struct alloc_reference *reference, void *context);
+
+/* Calls visit for each pointer and reference in the allocation that contains obj, by address; those of all members of a union.
+ * What the type does not tell as a pointer is not visited. The memory is read through the kernel, so it may vanish meanwhile; then the
+ * walk ends. Returns 0 at the end, what the visitor returned if it ended the walk, or a negative enum alloc_error: that of the allocation
+ * or its type if one is not known, or ALLOC_E_NOT_YET where the kernel must not be asked (a seccomp sandbox). May wait, like the plain
+ * getters; flags must be 0. */
+int alloc_walk_references(const void *obj, unsigned flags, alloc_visit_reference *visit, void *context);
+
 /* The allocators that answer; compare with alloc_get_allocator(). */
 extern struct allocator __mmap_allocator, __brk_allocator, __static_file_allocator, __static_segment_allocator,
     __static_section_allocator, __static_symbol_allocator, __tls_block_allocator, __tls_symbol_allocator, __auxv_allocator,

@@ -18,6 +18,10 @@
   X(alloc_describe)               \
   X(alloc_describe_wait)
 
+#define ALLOCS_WALK_FUNCTIONS(X) \
+  X(alloc_walk_blocks)           \
+  X(alloc_walk_references)
+
 #define ALLOCS_UNIQTYPE_FUNCTIONS(X) \
   X(uniqtype_name)                   \
   X(uniqtype_size)                   \
@@ -31,7 +35,8 @@
   X(uniqtype_pointer_to)             \
   X(uniqtype_array_of)
 
-#define ALLOCS_API_FUNCTIONS(X) ALLOCS_QUERY_FUNCTIONS(X) ALLOCS_UNIQTYPE_FUNCTIONS(X)
+#define ALLOCS_API_FUNCTIONS(X) \
+  ALLOCS_QUERY_FUNCTIONS(X) ALLOCS_WALK_FUNCTIONS(X) ALLOCS_UNIQTYPE_FUNCTIONS(X)
 
 // In the order of query::Allocator: X(enumerator, object, text of its name).
 #define ALLOCS_ALLOCATOR_OBJECTS(X)                                     \

@@ -52,27 +52,32 @@ static long recurse(int depth, unsigned seed) {
   }
   seed = seed * 1664525 + 1013904223;
   switch (seed >> 28) {
-    case 0: case 1: {
+    case 0:
+    case 1: {
       int numbers[40];
       for (int i = 0; i < 40; ++i) numbers[i] = static_cast<int>(seed >> (i % 20));
       qsort(numbers, 40, sizeof(int), compare);
       return recurse(depth - 1, seed) + numbers[3];
     }
-    case 2: case 3: {
+    case 2:
+    case 3: {
       char* room = static_cast<char*>(alloca(16 + (seed >> 8) % 3000));
       room[0] = static_cast<char>(seed);
       const long inner = recurse(depth - 1, seed);
       return inner + room[0];
     }
-    case 4: case 5:
+    case 4:
+    case 5:
       try {
         return thrower(depth, seed);
       } catch (const Point& point) {
         return recurse(depth - 1, seed) + point.y;
       }
-    case 6: case 7: {
+    case 6:
+    case 7: {
       std::map<std::string, Point> points;
-      for (unsigned i = 0; i < 10; ++i) points[std::to_string(seed + i)] = Point{static_cast<long>(i), 1};
+      for (unsigned i = 0; i < 10; ++i)
+        points[std::to_string(seed + i)] = Point{static_cast<long>(i), 1};
       return recurse(depth - 1, seed) + static_cast<long>(points.size());
     }
     case 8: {
@@ -88,7 +93,8 @@ static long recurse(int depth, unsigned seed) {
       large[seed % 5000] = 1;
       Point here{depth, static_cast<long>(seed)};
       std::vector<long> values{here.x, here.y, 3};
-      std::sort(values.begin(), values.end(), [&](long a, long b) { return a + here.x < b + here.x; });
+      std::sort(values.begin(), values.end(),
+                [&](long a, long b) { return a + here.x < b + here.x; });
       return recurse(depth - 1, seed) + values[0] + large[7];
     }
   }
@@ -97,7 +103,8 @@ int main() {
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < 8; ++i)
     threads.emplace_back([i] {
-      for (unsigned round = i;; ++round) g_sum = recurse(10 + static_cast<int>(round % 60), round * 2654435761u);
+      for (unsigned round = i;; ++round)
+        g_sum = recurse(10 + static_cast<int>(round % 60), round * 2654435761u);
     });
   puts("ready");
   fflush(stdout);

@@ -6,6 +6,7 @@
 #include "base/export.h"
 #include "base/public_names.h"
 #include "runtime/preload/allocator_objects.h"
+#include "runtime/preload/info.h"
 #include "runtime/query/describe.h"
 #include "runtime/query/path.h"
 #include "runtime/query/query.h"
@@ -22,6 +23,10 @@ namespace {
 using allocs::Address;
 using allocs::address_of;
 using allocs::TextWriter;
+using allocs::preload::mode_of;
+using allocs::preload::pointer;
+using allocs::preload::put_info;
+using allocs::preload::size_of;
 using allocs::query::Answer;
 using allocs::self::g_statistics;
 using allocs::self::HeapLook;
@@ -29,8 +34,6 @@ using allocs::self::KnownBlock;
 using allocs::self::KnownStatic;
 using allocs::self::Question;
 using allocs::self::SelfProcess;
-
-const void* pointer(Address a) { return reinterpret_cast<const void*>(raw(a)); }
 
 // For the getters, which have looked in the heap already.
 [[gnu::noinline]] Answer ask_further(Question question, const void* obj, bool is_in_heap,
@@ -77,31 +80,6 @@ template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAn
   }
   const auto here = allocs::runt::current_registers();
   return of_answer(ask_further(kQuestion, obj, look != HeapLook::nothing_there, here));
-}
-
-SelfProcess::Mode mode_of(unsigned flags) {
-  return (flags & ALLOC_NOWAIT) != 0 ? SelfProcess::Mode::no_wait : SelfProcess::Mode::wait;
-}
-
-std::size_t size_of(const Answer& answer) { return answer.is_empty ? 0 : answer.range.size(); }
-
-void put_info(const Answer& answer, alloc_info& out) {
-  std::memset(&out, 0, sizeof(out));
-  out.error = answer.error;
-  out.type_error = answer.type_error;
-  out.allocator = allocs::preload::object_of(answer.allocator);
-  if (answer.error != ALLOC_OK) return;
-  out.base = pointer(answer.range.begin);
-  out.size = size_of(answer);
-  out.type = answer.type;
-  out.site = pointer(answer.site);
-  out.name = answer.name;
-  out.evidence = answer.evidence;
-  out.base_grade = answer.base_grade;
-  out.type_grade = answer.type_grade;
-  out.depth = allocs::query::row_of(answer.allocator).depth;
-  if (answer.variable != nullptr) ++out.depth;
-  out.thread = answer.thread;
 }
 
 int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,

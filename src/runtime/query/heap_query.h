@@ -111,25 +111,31 @@ inline void set_type_from_site(const SiteFacts& facts, std::uint64_t size, Answe
 
 // Context: signal if process.types() may not make types.
 template <Process P>
+Answer answer_for(const P& process, const index::Block& block) {
+  const std::uint64_t size = block.size == 0 ? 1 : block.size;
+  Answer answer =
+      Answer::of(process.root()->malloc_kind == index::MallocKind::libc ? Allocator::lib_malloc
+                                                                        : Allocator::program_malloc,
+                 {block.base, block.base + size}, ALLOC_EV_HEAP_INDEX);
+  answer.is_empty = block.size == 0;
+  const SiteFacts facts = process.site_facts(block.site);
+  answer.site = facts.return_address;
+  answer.site_function = facts.function;
+  answer.site_object = facts.object;
+  answer.is_by_loader = facts.is_in_loader;
+  set_type_from_site(facts, block.size, answer);
+  return answer;
+}
+
+// Context: signal if process.types() may not make types.
+template <Process P>
 Answer query_heap(const P& process, Address at) {
   const index::Root* root = process.root();
   if (root == nullptr) return {};
   const auto block = index::find_block(process.tables(), *root, at);
   if (!block) return {};
   if (block->state == index::BlockState::in_flux) return Answer::cannot_tell(ALLOC_E_BEING_RESIZED);
-  const std::uint64_t size = block->size == 0 ? 1 : block->size;
-  Answer answer =
-      Answer::of(root->malloc_kind == index::MallocKind::libc ? Allocator::lib_malloc
-                                                              : Allocator::program_malloc,
-                 {block->base, block->base + size}, ALLOC_EV_HEAP_INDEX);
-  answer.is_empty = block->size == 0;
-  const SiteFacts facts = process.site_facts(block->site);
-  answer.site = facts.return_address;
-  answer.site_function = facts.function;
-  answer.site_object = facts.object;
-  answer.is_by_loader = facts.is_in_loader;
-  set_type_from_site(facts, block->size, answer);
-  return answer;
+  return answer_for(process, *block);
 }
 
 }  // namespace allocs::query

@@ -58,6 +58,13 @@ int ALLOCS_ALONE(alloc_describe_wait)(const void*, char* buf, size_t len) {
   return put_text(kMessage, buf, len);
 }
 
+int ALLOCS_ALONE(alloc_walk_blocks)(unsigned, alloc_visit_block*, void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_walk_references)(const void*, unsigned, alloc_visit_reference*, void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+
 const char* ALLOCS_ALONE(uniqtype_name)(const struct uniqtype*) { return "(no type)"; }
 size_t ALLOCS_ALONE(uniqtype_size)(const struct uniqtype*) { return SIZE_MAX; }
 int ALLOCS_ALONE(uniqtype_describe)(const struct uniqtype*, char* buf, size_t len) {

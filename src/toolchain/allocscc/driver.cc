@@ -128,8 +128,7 @@ Ending compile_and_analyse(const Job& job, const std::string& clang, const Words
   std::list<Analysis> analyses;
   std::vector<const Product*> analysed;
   for (const Product& product : products) {
-    if (can_be_analysed(job.line.arguments()[product.argument]))
-      analysed.push_back(&product);
+    if (can_be_analysed(job.line.arguments()[product.argument])) analysed.push_back(&product);
   }
   const auto start = [&](const Product& product) {
     analyses.emplace_back(clang, job.line, job.line.arguments()[product.argument], job.installation,

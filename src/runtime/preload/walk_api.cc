@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+
+#include "allocs.h"
+#include "base/export.h"
+#include "base/public_names.h"
+#include "runtime/index/walk_blocks.h"
+#include "runtime/preload/info.h"
+#include "runtime/query/heap_query.h"
+#include "runtime/self/ask.h"
+#include "types/pointer_fields.h"
+
+// The public functions that walk: over the heap, and over the pointers of an object.
+
+namespace {
+
+using allocs::Address;
+using allocs::address_of;
+using allocs::query::Answer;
+using allocs::self::SelfProcess;
+
+// Words of memory that may vanish, read some at a time, since each reading asks the kernel.
+class WordWindow {
+ public:
+  explicit WordWindow(Address end) : end_(end) {}
+
+  // False if the word cannot be read any more.
+  bool read(Address at, std::uint64_t& word) {
+    if (at < begin_ || at + sizeof word > begin_ + size_) {
+      begin_ = at;
+      size_ = end_ - at < sizeof bytes_ ? end_ - at : sizeof bytes_;
+      if (size_ < sizeof word || !allocs::runt::self::read_memory(at, bytes_, size_)) {
+        size_ = 0;
+        return false;
+      }
+    }
+    std::memcpy(&word, bytes_ + (at - begin_), sizeof word);
+    return true;
+  }
+
+ private:
+  Address end_;
+  Address begin_{};
+  std::uint64_t size_ = 0;
+  std::byte bytes_[512];
+};
+
+}  // namespace
+
+extern "C" {
+
+ALLOCS_EXPORT int alloc_walk_blocks(unsigned flags, alloc_visit_block* visit, void* context) {
+  if (visit == nullptr) return ALLOC_E_INVALID;
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(allocs::preload::mode_of(flags), here);
+  int result = 0;
+  allocs::index::for_each_block(process.tables(), *process.root(),
+                                [&](const allocs::index::Block& block) {
+                                  const Answer answer = allocs::self::ask_whole_images(
+                                      [&] { return allocs::query::answer_for(process, block); });
+                                  alloc_info info;
+                                  allocs::preload::put_info(answer, info);
+                                  result = visit(&info, context);
+                                  return result == 0;
+                                });
+  return result;
+}
+
+ALLOCS_EXPORT int alloc_walk_references(const void* obj, unsigned flags,
+                                        alloc_visit_reference* visit, void* context) {
+  if (visit == nullptr || flags != 0) return ALLOC_E_INVALID;
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(SelfProcess::Mode::wait, here);
+  const Answer answer = allocs::self::ask(process, address_of(obj));
+  if (answer.error != ALLOC_OK) return answer.error;
+  if (answer.type == nullptr) return answer.type_error;
+  if (!process.knows_mappings()) return ALLOC_E_NOT_YET;
+  WordWindow words(answer.range.end);
+  int result = 0;
+  allocs::types::for_each_pointer_field(
+      answer.type, answer.range.begin, answer.range.size(), [&](Address at, const uniqtype& type) {
+        std::uint64_t word = 0;
+        if (!words.read(at, word)) return false;
+        const alloc_reference reference{.at = allocs::preload::pointer(at),
+                                        .target = allocs::preload::pointer(Address{word}),
+                                        .type = const_cast<uniqtype*>(&type),
+                                        .reserved = {}};
+        result = visit(&reference, context);
+        return result == 0;
+      });
+  return result;
+}
+
+ALLOCS_WALK_FUNCTIONS(ALLOCS_EXPORT_SECOND_NAME)
+}
