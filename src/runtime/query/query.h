@@ -81,7 +81,8 @@ Answer query_beyond_heap(const P& process, Address at) {
   // The thread-locals of a thread lie at the outer end of its stack: a frame is surer than they are, "some stack" is not.
   const Answer stack = process.query_stacks(at);
   if (stack.error == ALLOC_OK && stack.allocator == Allocator::stackframe) return stack;
-  if (Answer tls = query_tls_afresh(process, at); tls.error == ALLOC_OK) return tls;
+  const int thread = stack.error == ALLOC_OK ? stack.thread : 0;
+  if (Answer tls = query_tls_afresh(process, at, thread); tls.error == ALLOC_OK) return tls;
   if (stack.error != ALLOC_E_NOTHING_THERE) return stack;
   if (Answer own = process.query_own(at); own.error == ALLOC_OK) return own;
   return query_mapping(process, at);

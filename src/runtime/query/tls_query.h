@@ -72,10 +72,12 @@ Answer query_tls_of(const P& process, const M& memory, const ThreadView& thread,
   return answer;
 }
 
+// Of all threads, or of the one on whose stack `at` is known to lie: reading the others' vectors takes system calls for each.
 template <Process P>
-Answer query_tls(const P& process, Address at) {
+Answer query_tls(const P& process, Address at, int only_thread = 0) {
   Answer answer;
   process.for_each_thread([&](const ThreadView& thread, const auto& memory) {
+    if (only_thread != 0 && thread.id != 0 && thread.id != only_thread) return true;
     answer = query_tls_of(process, memory, thread, at);
     return answer.error != ALLOC_OK;
   });
@@ -84,9 +86,10 @@ Answer query_tls(const P& process, Address at) {
 
 // The same; an object that was opened lately may not be known yet.
 template <Process P>
-Answer query_tls_afresh(const P& process, Address at) {
-  Answer answer = query_tls(process, at);
-  if (answer.error != ALLOC_OK && process.finds_new_objects()) answer = query_tls(process, at);
+Answer query_tls_afresh(const P& process, Address at, int only_thread = 0) {
+  Answer answer = query_tls(process, at, only_thread);
+  if (answer.error != ALLOC_OK && process.finds_new_objects())
+    answer = query_tls(process, at, only_thread);
   return answer;
 }
 
