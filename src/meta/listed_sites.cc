@@ -50,7 +50,6 @@ struct Place {
 struct LineRef {
   std::uint32_t list = 0;
   std::uint32_t site = 0;
-  friend bool operator==(const LineRef&, const LineRef&) = default;
   std::uint64_t number() const { return std::uint64_t{list} << 32 | site; }
 };
 

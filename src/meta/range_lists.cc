@@ -45,18 +45,18 @@ constexpr std::uint8_t kGnuViewPair = 9;  // two numbers that only a debugger's 
 
 template <bool kHasExpression, typename Take>
 void read_list(const Unit& unit, ByteReader reader, Take take) {
-  constexpr ListCodes codes = kHasExpression ? kLocationCodes : kRangeCodes;
+  constexpr ListCodes kCodes = kHasExpression ? kLocationCodes : kRangeCodes;
   std::uint64_t base = unit.base_address;
   const auto indexed = [&] { return unit.indexed_address(reader.read_uleb()).value_or(0); };
   while (reader.ok() && !reader.at_end()) {
     const auto code = reader.read<std::uint8_t>();
     PcRange range;
-    if (code == codes.end) return;
-    if (code == codes.base_index) {
+    if (code == kCodes.end) return;
+    if (code == kCodes.base_index) {
       base = indexed();
       continue;
     }
-    if (code == codes.base) {
+    if (code == kCodes.base) {
       base = reader.read<std::uint64_t>();
       continue;
     }
@@ -65,22 +65,22 @@ void read_list(const Unit& unit, ByteReader reader, Take take) {
       reader.read_uleb();
       continue;
     }
-    if (code == codes.index_end) {
+    if (code == kCodes.index_end) {
       range.low = indexed();
       range.high = indexed();
-    } else if (code == codes.index_length) {
+    } else if (code == kCodes.index_length) {
       range.low = indexed();
       range.high = range.low + reader.read_uleb();
-    } else if (code == codes.offset_pair) {
+    } else if (code == kCodes.offset_pair) {
       range.low = base + reader.read_uleb();
       range.high = base + reader.read_uleb();
-    } else if (code == codes.start_end) {
+    } else if (code == kCodes.start_end) {
       range.low = reader.read<std::uint64_t>();
       range.high = reader.read<std::uint64_t>();
-    } else if (code == codes.start_length) {
+    } else if (code == kCodes.start_length) {
       range.low = reader.read<std::uint64_t>();
       range.high = range.low + reader.read_uleb();
-    } else if (kHasExpression && code == codes.default_location) {
+    } else if (kHasExpression && code == kCodes.default_location) {
       range = {0, ~std::uint64_t{0}};
     } else {
       return;
