@@ -46,9 +46,9 @@ Diagnosis examine_kernel() {
 }
 
 Diagnosis examine_checked_reads() {
-  static const std::uint64_t kWord = 42;
-  std::byte copy[sizeof(kWord)];
-  const bool works = runt::self::read_memory(address_of(&kWord), copy, sizeof(copy));
+  static const std::uint64_t word = 42;
+  std::byte copy[sizeof(word)];
+  const bool works = runt::self::read_memory(address_of(&word), copy, sizeof(copy));
   return {
       .subject = "checked reads",
       .health = works ? Health::good : Health::limited,
