@@ -97,8 +97,7 @@ std::size_t count_distinct(std::span<const Hash128> keys) {
 // Step 2. See the essay on top.
 class DeclarationResolver {
  public:
-  DeclarationResolver(const TypeTables& tables, const StringPool& strings)
-      : tables_(tables), strings_(strings) {
+  DeclarationResolver(const TypeTables& tables, const StringPool& strings) : tables_(tables) {
     const std::size_t count = tables.types.size();
     own_.reserve(count);
     for (const TypeRecord& type : tables.types)
@@ -187,7 +186,6 @@ class DeclarationResolver {
   }
 
   const TypeTables& tables_;
-  const StringPool& strings_;
   std::vector<Hash128> own_;
   std::unordered_map<std::uint64_t, std::vector<TypeIndex>> definitions_;
   std::unordered_set<std::uint64_t> ambiguous_;
