@@ -68,6 +68,8 @@ struct object *linked(size_t n) { struct object *o = (struct object *)hooks.get(
 void lone(void) { hidden = malloc(sizeof(triple)); } //= triple
 void macro(void) { hidden = NEW(struct point); } //= point
 void aligned(void) { head = aligned_alloc(64, sizeof *head); } //= node
+void stored(void) { void *p; if (!posix_memalign(&p, 64, sizeof(struct point))) hidden = p; } //= point
+void stored_typed(int k) { if (posix_memalign((void **)&head, 64, k * sizeof *head)) abort(); } //= __ARR0_node
 void as_parameter(int k) { hidden = memset(malloc(k * sizeof(struct point)), 0, k * sizeof(struct point)); } //= __ARR0_point
 void enumerator(void) { hidden = malloc(NODE_BYTES); } //= node
 void helper(int k) { hidden = malloc(node_bytes(k)); } //= __ARR0_node
@@ -147,6 +149,9 @@ void seven() { hidden = new point[7]; } //= __ARR0_point
 void with_cookie(int n) { hidden = new counted[n]; } //= __FLEX_uint$64____ARR0_counted
 void derived() { hidden = static_cast<shape *>(new square); } //= square
 void silent() { hidden = new (std::nothrow) point; } //= point
+void matrix(int n) { hidden = new point[n][4]; } //= __ARR0___ARR4_point
+void cube(int n) { hidden = new const point[n][4][3]{}; } //= __ARR0___ARR4___ARR3_point
+void counted_matrix(int n) { hidden = new counted[n][4]; } //= __FLEX_uint$64____ARR0___ARR4_counted
 void characters(int n) { hidden = new char[n + 1]; } //= __ARR0_signed_char$8
 void scoped() { hidden = new zoo::cat; } //= zoo::cat
 void anonymous() { hidden = new zoo::hidden_cat; } //= zoo::(anonymous namespace)::hidden_cat
@@ -166,6 +171,10 @@ int *global = new int(3); //= int$32
 void *raw_global = malloc(sizeof(point)); //= point
 struct owner { point *p = new point; owner() {} }; //= point
 owner an_owner;
+struct raw_owner { void *p; raw_owner(); };
+raw_owner::raw_owner() : p(malloc(sizeof(point))) {} //= point
+template <class T> struct typed_owner { T *p; explicit typed_owner(int n) : p(new T[n]) {} }; //= __ARR0_square
+void owned(int n) { hidden = typed_owner<square>(n).p; }
 void with_default(point *p = new point) { hidden = p; } //= point
 void uses() { hidden = make<point, 3>(); hidden = make<shape, 4>(); hidden = box<double>().content; with_default(); }
 void containers(int n) {

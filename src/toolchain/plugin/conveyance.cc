@@ -52,9 +52,11 @@ bool Conveyance::mark(CallExpr* call, const SiteType& type, const FunctionBody& 
   FunctionDecl* replaced = is_builtin ? replaced_operator_new(call) : nullptr;
   if (is_builtin && replaced == nullptr) return false;
 
-  if (isa<FieldDecl>(callee)) return mark_by_place(call, type, body);
+  if (isa<FieldDecl>(callee))
+    return mark_by_place(call, outermost_of_same_value(call, body), type, body);
   const char flag = is_builtin ? kBuiltinFlag : kNoFlag;
-  if (!put_cast(call, marker(type.kind, flag, marked_type(type)), body)) return false;
+  const QualType what = marker(marker_name(type.kind, flag), marked_type(type));
+  if (!put_cast(outermost_of_same_value(call, body), what, body)) return false;
   if (replaced != nullptr) {
     auto* name = DeclRefExpr::Create(context_, NestedNameSpecifierLoc(), SourceLocation(), replaced,
                                      false, call->getBeginLoc(), replaced->getType(), VK_LValue);
@@ -74,7 +76,8 @@ QualType Conveyance::marked_type(const SiteType& type) {
 }
 
 // The cast alone makes the compiler describe the typedef, whose name is used once only.
-bool Conveyance::mark_by_place(CallExpr* call, const SiteType& type, const FunctionBody& body) {
+bool Conveyance::mark_by_place(CallExpr* call, Expr* marked, const SiteType& type,
+                               const FunctionBody& body) {
   const FunctionDecl* function = body.function();
   if (function == nullptr || isa<CXXConstructorDecl, CXXDestructorDecl>(function)) return false;
   const SourceManager& sources = context_.getSourceManager();
@@ -82,38 +85,55 @@ bool Conveyance::mark_by_place(CallExpr* call, const SiteType& type, const Funct
   if (at.isInvalid()) return false;
   const std::string name = marker_name(type.kind, kNoFlag) + std::to_string(placed_.size());
   TypedefDecl* made = new_typedef(name, marked_type(type));
-  if (!put_cast(call, context_.getTypedefType(made), body)) return false;
-  placed_.push_back(
-      {ASTNameGenerator(context_).getName(function), at.getLine(), at.getColumn(), name});
+  if (!put_cast(marked, context_.getTypedefType(made), body)) return false;
+  ASTNameGenerator names(context_);
+  const FunctionDecl* callee = call->getDirectCallee();
+  placed_.push_back({names.getName(function), callee == nullptr ? "" : names.getName(callee),
+                     at.getLine(), at.getColumn(), name});
   return true;
 }
 
-bool Conveyance::put_cast(CallExpr* call, QualType marker, const FunctionBody& body) {
+bool Conveyance::put_cast(Expr* marked, QualType marker, const FunctionBody& body) {
   // The cast keeps the address space of what it casts.
-  const LangAS space = call->getType()->getPointeeType().getAddressSpace();
+  const LangAS space = marked->getType()->getPointeeType().getAddressSpace();
   const QualType pointee =
       space == LangAS::Default ? marker : context_.getAddrSpaceQualType(marker, space);
   const QualType pointer = context_.getPointerType(pointee);
-  const SourceLocation at = call->getBeginLoc();
-  Expr* const marked = outermost_of_same_value(call, body);
+  const SourceLocation at = marked->getBeginLoc();
   Expr* cast = CStyleCastExpr::Create(context_, pointer, VK_PRValue, CK_BitCast, marked, nullptr,
                                       FPOptionsOverride(),
                                       context_.getTrivialTypeSourceInfo(pointer), at, at);
   // What is around sees the type that it always saw.
-  cast = ImplicitCastExpr::Create(context_, call->getType(), CK_BitCast, cast, nullptr, VK_PRValue,
-                                  FPOptionsOverride());
+  cast = ImplicitCastExpr::Create(context_, marked->getType(), CK_BitCast, cast, nullptr,
+                                  VK_PRValue, FPOptionsOverride());
   return put_between(cast, marked, body);
 }
 
+bool Conveyance::mark_stored(CallExpr* call, Expr* address, const SiteType& type,
+                             const FunctionBody& body) {
+  if (!address->getType()->isPointerType()) return false;
+  return mark_by_place(call, address, type, body);
+}
+
 bool Conveyance::mark(CXXNewExpr* expression, const SiteType& type) {
-  const QualType allocated = expression->getAllocatedType();
-  // Code generation asks for the innermost element, and would find no typedef there.
-  if (context_.getAsArrayType(allocated) != nullptr) return false;
   const bool has_cookie = !type.tail.isNull();
-  const QualType what = (has_cookie ? type.tail : type.type).getUnqualifiedType();
-  // The typedef must be outermost, so const and its like are left out; they make no difference to the code.
-  const char flag = has_cookie ? kCookieFlag : kNoFlag;
-  expression->setType(context_.getPointerType(marker(type.kind, flag, what)));
+  std::string name = marker_name(type.kind, has_cookie ? kCookieFlag : kNoFlag);
+  llvm::SmallVector<const ConstantArrayType*, 2> arrays;  // outermost first
+  QualType what = has_cookie ? type.tail : type.type;
+  while (const auto* array = context_.getAsConstantArrayType(what)) {
+    arrays.push_back(array);
+    name += kDimension + std::to_string(array->getSize().getZExtValue());
+    what = array->getElementType();
+  }
+  if (context_.getAsArrayType(what) != nullptr) return false;
+  // Code generation asks for the innermost element. The typedef must be outermost there, so const and its like are left out;
+  // they make no difference to the code.
+  QualType marked = marker(std::move(name), what.getUnqualifiedType());
+  for (const ConstantArrayType* array : llvm::reverse(arrays)) {
+    marked = context_.getConstantArrayType(marked, array->getSize(), array->getSizeExpr(),
+                                           array->getSizeModifier(), 0);
+  }
+  expression->setType(context_.getPointerType(marked));
   return true;
 }
 
@@ -123,7 +143,7 @@ bool Conveyance::put_between(Expr* cast, Expr* expression, const FunctionBody& b
     return true;
   }
   Stmt* parent = body.parent(expression);
-  if (parent == nullptr) return false;
+  if (parent == nullptr) return put_in_initialiser(cast, expression, body);
   for (Stmt*& child : parent->children()) {
     if (child != expression) continue;
     child = cast;
@@ -132,8 +152,23 @@ bool Conveyance::put_between(Expr* cast, Expr* expression, const FunctionBody& b
   return false;
 }
 
-QualType Conveyance::marker(const types::SiteKind& kind, char flag, QualType type) {
-  const std::string name = marker_name(kind, flag);
+// `: member(expression)`. An initialiser cannot be changed, so it gets a successor.
+bool Conveyance::put_in_initialiser(Expr* cast, Expr* expression, const FunctionBody& body) {
+  auto* constructor = dyn_cast_or_null<CXXConstructorDecl>(body.function());
+  if (constructor == nullptr) return false;
+  CXXCtorInitializer** const end = constructor->init_end();
+  for (CXXCtorInitializer** init = constructor->init_begin(); init != end; ++init) {
+    CXXCtorInitializer* old = *init;
+    if (old->getInit() != expression || !old->isMemberInitializer()) continue;
+    *init = new (context_) CXXCtorInitializer(context_, old->getMember(), old->getMemberLocation(),
+                                              old->getLParenLoc(), cast, old->getRParenLoc());
+    if (old->isWritten()) (*init)->setSourceOrder(old->getSourceOrder());
+    return true;
+  }
+  return false;
+}
+
+QualType Conveyance::marker(std::string name, QualType type) {
   TypedefDecl*& known = markers_[{name, type.getCanonicalType().getAsOpaquePtr()}];
   if (known == nullptr) known = new_typedef(name, type);
   return context_.getTypedefType(known);

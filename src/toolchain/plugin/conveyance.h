@@ -14,11 +14,12 @@ namespace allocs::plugin {
 //
 //     __allocs_site$saa-      kind, then a flag; then, for a call that is found by its place, a number
 //
-// The flag `b` stands for a call that the compiler may optimise away, as it may __builtin_operator_new's; `c` for an array
+// Of `new T[n][4][3]` the typedef is one of T, and "x4x3" comes after the flag. The flag `b` stands for a call that the compiler may optimise away, as it may __builtin_operator_new's; `c` for an array
 // with a cookie (the typedef's type is then the element, not the whole block); `-` for neither.
 inline constexpr char kNoFlag = '-';
 inline constexpr char kBuiltinFlag = 'b';
 inline constexpr char kCookieFlag = 'c';
+inline constexpr char kDimension = 'x';
 
 // Changes the tree so that clang's own code generation puts a type on an allocating call (`!heapallocsite`), which it does for
 // the allocators of another operating system: a call whose callee has the allocator attribute gets the type of the innermost
@@ -33,16 +34,22 @@ class Conveyance {
   // False, and nothing is changed, if there is no way for it.
   bool mark(clang::CallExpr* call, const SiteType& type, const FunctionBody& body);
   bool mark(clang::CXXNewExpr* expression, const SiteType& type);
+  // Of a call that stores the block's address at its argument `address`.
+  bool mark_stored(clang::CallExpr* call, clang::Expr* address, const SiteType& type,
+                   const FunctionBody& body);
 
  private:
-  clang::QualType marker(const types::SiteKind& kind, char flag, clang::QualType type);
+  clang::QualType marker(std::string name, clang::QualType type);
   clang::TypedefDecl* new_typedef(llvm::StringRef name, clang::QualType type);
   clang::QualType marked_type(const SiteType& type);
   clang::QualType flexible_record(clang::QualType head, clang::QualType tail);
   clang::FunctionDecl* replaced_operator_new(const clang::CallExpr* call) const;
-  bool mark_by_place(clang::CallExpr* call, const SiteType& type, const FunctionBody& body);
-  bool put_cast(clang::CallExpr* call, clang::QualType marker, const FunctionBody& body);
+  // `marked` is the expression that gets the cast.
+  bool mark_by_place(clang::CallExpr* call, clang::Expr* marked, const SiteType& type,
+                     const FunctionBody& body);
+  bool put_cast(clang::Expr* marked, clang::QualType marker, const FunctionBody& body);
   bool put_between(clang::Expr* cast, clang::Expr* expression, const FunctionBody& body);
+  bool put_in_initialiser(clang::Expr* cast, clang::Expr* expression, const FunctionBody& body);
 
   clang::ASTContext& context_;
   PlacedMarks& placed_;

@@ -6,10 +6,11 @@
 
 namespace allocs::plugin {
 
-// Code generation puts a type on calls of functions and through variables, but not through members (`pool->alloc(pool, n)`). What such
-// a call allocates goes to the pass by another road: in this list, by the place that the call has in the debug information.
+// Code generation puts a type on calls of functions and through variables, but not through members (`pool->alloc(pool, n)`), nor on
+// those that return no pointer (`posix_memalign(&p, 64, n)`). What such a call allocates goes to the pass by another road: in this list, by the place that the call has in the debug information.
 struct PlacedMark {
   std::string function;  // linkage name
+  std::string callee;    // likewise; empty: through a pointer
   unsigned line = 0;
   unsigned column = 0;
   std::string marker;  // the one typedef of that name has the type

@@ -40,6 +40,7 @@ struct Mark {
   SiteKind kind;
   char flag = kNoFlag;
   DIType* type = nullptr;
+  StringRef dimensions;  // "x4x3": it is T[4][3] of the type T
 };
 
 bool is_internal_marker(StringRef name) {
@@ -49,7 +50,7 @@ bool is_internal_marker(StringRef name) {
   const char flag = name[types::kSiteKindLength];
   const bool has_flag = flag == kNoFlag || flag == kBuiltinFlag || flag == kCookieFlag;
   return has_flag && types::parse_site_kind({name.data(), types::kSiteKindLength}) &&
-         all_of(name.drop_front(kLength), [](char c) { return isDigit(c); });
+         all_of(name.drop_front(kLength), [](char c) { return isDigit(c) || c == kDimension; });
 }
 
 std::optional<Mark> mark_of(const DIType* marker) {
@@ -58,7 +59,9 @@ std::optional<Mark> mark_of(const DIType* marker) {
   if (!is_internal_marker(type->getName())) return std::nullopt;
   const StringRef name = type->getName().drop_front(types::kSiteMarkerPrefix.size());
   const auto kind = types::parse_site_kind({name.data(), types::kSiteKindLength});
-  return Mark{*kind, name[types::kSiteKindLength], type->getBaseType()};
+  const StringRef rest = name.drop_front(types::kSiteKindLength + 1);
+  return Mark{*kind, name[types::kSiteKindLength], type->getBaseType(),
+              rest.starts_with(StringRef{&kDimension, 1}) ? rest : StringRef{}};
 }
 
 std::optional<Mark> mark_on(const CallBase& call) {
@@ -72,10 +75,10 @@ const DIType* marker_in_cast(const DIScope* kept) {
   return pointee != nullptr && is_internal_marker(pointee->getName()) ? pointee : nullptr;
 }
 
-// Calls through members, by their place.
+// Calls through members, and of functions that return no pointer, by their place.
 //
 // Several calls can be at one place: two in a macro, or `p->next(p)->alloc(n)`, where both begin with `p`. So nothing is believed
-// unless exactly as many calls through pointers are at the place as marks, and all marks there say the same.
+// unless exactly as many calls of that function, or through pointers, are at the place as marks, and all marks there say the same.
 class CallsByPlace {
  public:
   CallsByPlace(const Module& module, const PlacedMarks& placed) {
@@ -88,7 +91,7 @@ class CallsByPlace {
     }
     for (const PlacedMark& one : placed) {
       if (const auto mark = mark_of(markers.lookup(one.marker)))
-        marks_[one.function][{one.line, one.column}].push_back(*mark);
+        marks_[one.function][{one.line, one.column, one.callee}].push_back(*mark);
     }
   }
 
@@ -101,8 +104,11 @@ class CallsByPlace {
     for (Instruction& instruction : instructions(function)) {
       auto* call = dyn_cast<CallBase>(&instruction);
       const DILocation* at = call == nullptr ? nullptr : call->getDebugLoc().get();
-      if (at == nullptr || !call->isIndirectCall() || at->getInlinedAt() != nullptr) continue;
-      calls[{at->getLine(), at->getColumn()}].push_back(call);
+      if (at == nullptr || at->getInlinedAt() != nullptr) continue;
+      const Function* callee = call->getCalledFunction();
+      if (callee == nullptr && !call->isIndirectCall()) continue;
+      const std::string name = callee == nullptr ? "" : callee->getName().str();
+      calls[{at->getLine(), at->getColumn(), name}].push_back(call);
     }
     for (const auto& [place, marks] : places->second) {
       const auto found = calls.find(place);
@@ -116,7 +122,7 @@ class CallsByPlace {
   }
 
  private:
-  using Place = std::pair<unsigned, unsigned>;
+  using Place = std::tuple<unsigned, unsigned, std::string>;  // the last is the callee's name
   StringMap<std::map<Place, SmallVector<Mark, 2>>> marks_;
 };
 
@@ -155,7 +161,8 @@ class Markers {
   explicit Markers(DICompileUnit* unit, Module& module)
       : unit_(unit), builder_(module, false, unit) {}
 
-  std::uint32_t id_of(const Mark& mark) {
+  std::uint32_t id_of(Mark mark) {
+    mark.type = with_dimensions(mark);
     const auto [known, is_new] =
         ids_.try_emplace({mark.type, encode_site_kind(mark.kind), mark.flag == kCookieFlag}, 0);
     if (!is_new) return known->second;
@@ -163,6 +170,7 @@ class Markers {
     for (const char c : encode_site_kind(mark.kind)) key += c;
     key += mark.flag == kCookieFlag ? 'c' : '-';
     describe(mark.type, key);
+    key += mark.dimensions.str();
     const std::uint64_t hash = MD5Hash(key);
     constexpr std::uint32_t kCount = types::kLastSiteId - types::kFirstSiteId + 1;
     std::uint32_t id = types::kFirstSiteId + static_cast<std::uint32_t>(hash % kCount);
@@ -200,6 +208,21 @@ class Markers {
     const types::SiteMarkerName name = types::encode_site_marker(SiteMarker{id, mark.kind});
     made_.push_back(builder_.createTypedef(type, StringRef{name.data(), name.size()},
                                            unit_->getFile(), 0, unit_));
+  }
+
+  DIType* with_dimensions(const Mark& mark) {
+    if (mark.dimensions.empty() || mark.type == nullptr) return mark.type;
+    SmallVector<StringRef, 2> counts;
+    mark.dimensions.split(counts, kDimension, -1, false);
+    SmallVector<Metadata*, 2> ranges;
+    std::uint64_t bits = mark.type->getSizeInBits();
+    for (const StringRef count : counts) {
+      std::uint64_t number = 0;
+      count.getAsInteger(10, number);
+      bits *= number;
+      ranges.push_back(builder_.getOrCreateSubrange(0, static_cast<std::int64_t>(number)));
+    }
+    return builder_.createArrayType(bits, 0, mark.type, builder_.getOrCreateArray(ranges));
   }
 
   DIType* with_cookie(DIType* element) {

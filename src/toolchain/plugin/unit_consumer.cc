@@ -107,6 +107,8 @@ void UnitConsumer::read_body(const FunctionBody& body) {
     const auto type = choose_site_type(*request, target, *context_);
     if (list_ != nullptr) {
       list_->add(call, type, request->bytes, body);
+    } else if (type && request->stored_at != nullptr) {
+      conveyance_->mark_stored(call, const_cast<Expr*>(request->stored_at), *type, body);
     } else if (type) {
       conveyance_->mark(call, *type, body);
     }
