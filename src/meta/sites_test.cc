@@ -31,6 +31,7 @@ __attribute__((noinline)) void *xmalloc(size_t n) { void *p = malloc(n); if (!p)
 __attribute__((noinline)) void *xcalloc(size_t n, size_t size) { void *p = calloc(n, size); if (!p) abort(); return p; } //= wrapper
 __attribute__((noinline)) void *xrealloc(void *old, size_t n) { void *p = realloc(old, n); if (!p) abort(); return p; } //= wrapper
 __attribute__((noinline)) void *outer(size_t n) { return xmalloc(n ? n : 1); } //= wrapper
+__attribute__((noinline)) void *xzalloc(size_t n) { return memset(xmalloc(n), 0, n); } //= wrapper
 void *volatile hidden;
 void one(void) { struct node *n = malloc(sizeof *n); keep(n); } //= node
 void one_zeroed(void) { struct node *n = calloc(1, sizeof *n); keep(n); } //= node
@@ -58,6 +59,7 @@ void flexible(int k) { struct packet *p = malloc(sizeof *p + k); p->size = k; hi
 void old_flexible(int k) { struct old_packet *p = malloc(sizeof *p + k); p->n = k; hidden = p; } //= old_packet
 void trailing(int k) { struct header *h = malloc(sizeof *h + k); h->n = k; hidden = h; } //= none
 void wrapped(void) { struct node *n = xmalloc(sizeof *n); keep(n); } //= node
+void wrapped_and_cleared(void) { struct node *n = xzalloc(sizeof *n); keep(n); } //= node
 void wrapped_array(int k) { struct point *p = xcalloc(k, sizeof *p); p->x = 1; hidden = p; } //= __ARR0_point
 void wrapped_again(int k) { weights = outer(k * sizeof *weights); } //= __ARR0_float$64
 void regrown(int k) { weights = xrealloc(weights, k * sizeof *weights); } //= __ARR0_float$64

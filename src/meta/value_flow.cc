@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "meta/value_flow.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "meta/code_paths.h"
 #include "meta/machine_state.h"
 
@@ -35,6 +38,14 @@
 // call, and it repeats itself in functions with many calls.
 namespace allocs::meta {
 namespace {
+
+// As the standards say: the wrapper `return memset(xmalloc(n), 0, n);` returns what xmalloc does.
+bool returns_first_argument(std::string_view function) {
+  constexpr std::string_view kNames[] = {
+      "memset",       "memcpy",       "memmove",       "strcpy",       "strncpy",
+      "__memset_chk", "__memcpy_chk", "__memmove_chk", "__strcpy_chk", "__strncpy_chk"};
+  return std::find(std::begin(kNames), std::end(kNames), function) != std::end(kNames);
+}
 
 constexpr int kMostRounds = 24;
 constexpr std::size_t kMostSources = 16;
@@ -479,11 +490,12 @@ class Evaluation {
       state_.reset();
       return;
     }
+    const Value first = (*state_)[kArgumentRegisters[0]];
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
       if ((kCallClobbers & mask_of(reg)) != 0) (*state_)[reg] = Value::of(kAnything);
     }
-    (*state_)[Register::rax] = Value::of(result);
+    (*state_)[Register::rax] = returns_first_argument(callee.name) ? first : Value::of(result);
     state_->forget_slots(escaped_from_, kNothingEscapes);
   }
 
@@ -496,6 +508,8 @@ class Evaluation {
       flow_to(*inside);
     } else if (const Callee callee = callee_of(target); callee.known()) {
       if (recording_) flow_.calls.push_back(call_fact(callee));
+      if (recording_ && returns_first_argument(callee.name))
+        flow_.returns.push_back((*state_)[kArgumentRegisters[0]]);
     } else {
       for (const std::size_t entry : paths_.table_targets()) flow_to(entry);
       const bool indexed = target.is_memory() && target.memory.index != Register::none;
