@@ -31,9 +31,12 @@ def hosts(bench):
     rounds = bench.choose(200, 20)
     yield "perl hashes", MALLOC_BOUND, ["/usr/bin/perl", PROGRAMS / "hashes.pl", str(rounds)], {}, None, ("perl_output", rounds)
     commits = bench.choose(1500, 60)
-    repository = git_repository(bench, commits)
-    yield ("git log --stat", ORDINARY, ["/usr/bin/git", "-C", repository, "--no-pager", "log", "--stat", "main"], {}, None,
-           ("git_output", commits))
+    if have("git"):
+        repository = git_repository(bench, commits)
+        yield ("git log --stat", ORDINARY, ["/usr/bin/git", "-C", repository, "--no-pager", "log", "--stat", "main"], {}, None,
+               ("git_output", commits))
+    else:
+        yield "git", None, None, None, None, None
     classes = bench.choose(24, 6)
     source = bench.work / f"source-{classes}.cc"
     source.write_bytes(cxx_source(classes))
@@ -126,10 +129,11 @@ def resident_rows(bench):
         ("10^6 small blocks", HEAP_RESIDENT, [pair, "live", "1", str(bench.choose(1000000, 50000))], {}),
         ("python malloc", HEAP_RESIDENT, malloc_bound, {"PYTHONMALLOC": "malloc"}),
         ("python pools", OTHER_RESIDENT, malloc_bound, {}),
-        ("git log --stat", OTHER_RESIDENT,
-         ["/usr/bin/git", "-C", git_repository(bench, commits), "--no-pager", "log", "--stat", "main"], {}),
         ("/bin/true", None, ["/bin/true"], {}),
     ]
+    if have("git"):
+        cases.append(("git log --stat", OTHER_RESIDENT,
+                      ["/usr/bin/git", "-C", git_repository(bench, commits), "--no-pager", "log", "--stat", "main"], {}))
     for name, budget, command, assignments in cases:
         plain, ours = interleaved(bench, bench.choose(5, 1), (assignments, command),
                                   (dict(assignments, LD_PRELOAD=bench.preload), command))

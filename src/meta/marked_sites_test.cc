@@ -150,7 +150,7 @@ void with_cookie(int n) { hidden = new counted[n]; } //= __FLEX_uint$64____ARR0_
 void derived() { hidden = static_cast<shape *>(new square); } //= square
 void silent() { hidden = new (std::nothrow) point; } //= point
 void matrix(int n) { hidden = new point[n][4]; } //= __ARR0___ARR4_point
-void cube(int n) { hidden = new const point[n][4][3]{}; } //= __ARR0___ARR4___ARR3_point
+void cube(int n) { hidden = new point[n][4][3]{}; } //= __ARR0___ARR4___ARR3_point
 void counted_matrix(int n) { hidden = new counted[n][4]; } //= __FLEX_uint$64____ARR0___ARR4_counted
 void characters(int n) { hidden = new char[n + 1]; } //= __ARR0_signed_char$8
 void scoped() { hidden = new zoo::cat; } //= zoo::cat
@@ -173,7 +173,7 @@ struct owner { point *p = new point; owner() {} }; //= point
 owner an_owner;
 struct raw_owner { void *p; raw_owner(); };
 raw_owner::raw_owner() : p(malloc(sizeof(point))) {} //= point
-template <class T> struct typed_owner { T *p; explicit typed_owner(int n) : p(new T[n]) {} }; //= __ARR0_square
+template <class T> struct typed_owner { T *p; explicit typed_owner(int n) : p(new T[n]) {} }; //= __FLEX_uint$64____ARR0_square
 void owned(int n) { hidden = typed_owner<square>(n).p; }
 void with_default(point *p = new point) { hidden = p; } //= point
 void uses() { hidden = make<point, 3>(); hidden = make<shape, 4>(); hidden = box<double>().content; with_default(); }
