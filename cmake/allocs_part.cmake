@@ -186,7 +186,11 @@ function(allocs_shared_library name)
   allocs_set_options(${name} ${arg_FREESTANDING})
   allocs_link_parts(${name} PRIVATE ${arg_DEPENDS})
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
-  target_link_options(${name} PRIVATE -Wl,-z,defs -Wl,-z,relro)
+  target_link_options(${name} PRIVATE -Wl,-z,relro)
+  # clang leaves the sanitizers' run time to the executable.
+  if(NOT ALLOCS_SANITIZE OR NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_link_options(${name} PRIVATE -Wl,-z,defs)
+  endif()
   if(arg_FREESTANDING)
     # Linked as C: the C++ library cannot come in. libgcc's static half serves the compiler's own calls.
     set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
