@@ -187,9 +187,10 @@ Tally compare(const types::Image& image, const Subject& subject, const std::stri
   // Every call has an instruction of its own.
   for (const auto& [number, sites] : subject.lines) {
     for (const Listed& one : sites) {
-      const bool is_answered = std::ranges::any_of(
-          right_answers(subject, one),
-          [&](const std::string& answer) { return seen[number].contains(answer); });
+      const bool is_answered = std::ranges::any_of(right_answers(subject, one),
+                                                   [&, number = number](const std::string& answer) {
+                                                     return seen[number].contains(answer);
+                                                   });
       const bool is_elsewhere = std::ranges::any_of(subject.lines, [&](const auto& line) {
         return std::ranges::any_of(line.second, [&](const Listed& other) {
           return other.function == one.callee && seen[line.first].contains(one.answer());
