@@ -28,7 +28,7 @@ def surroundings():
 
 
 def each(bench, program, environment, kind, times=4000):
-    # The less of two runs: one in a hundred does something more at its start, such as waiting for somebody.
+    # The less of two runs: once, on a busy machine, a run did 2.8 million instructions more than its like.
     few, many = (min(instructions(bench, [program, kind, str(n)], environment)[0] for _ in range(2))
                  for n in (times, 2 * times))
     return (many - few) / times

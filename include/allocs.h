@@ -132,10 +132,11 @@ int alloc_describe_wait(const void *obj, char *buf, size_t len);
 /* Called for each thing that is walked over; what it points to is valid during the call. Anything but 0 ends the walk. */
 typedef int alloc_visit_block(const struct alloc_info *block, void *context);
 
-/* Calls visit for every block of malloc, by address, as alloc_query would describe it. Blocks that are made, freed or resized meanwhile
+/* Calls visit for every block of malloc, by address, as alloc_query describes blocks (also those that serve as a stack or hold
+ * thread-locals, for which alloc_query names what lies in them). Blocks that are made, freed or resized meanwhile
  * may be missed; each that is told was there at some moment during the walk. The visitor may allocate, free, and ask.
  * Returns 0 at the end, what the visitor returned if it ended the walk, or a negative enum alloc_error (ALLOC_E_INVALID,
- * ALLOC_E_NO_RUNTIME). With ALLOC_NOWAIT: async-signal-safe, if the visitor is. */
+ * ALLOC_E_NO_RUNTIME, ALLOC_E_UNINDEXED if the program has a malloc of its own that the run time does not see). With ALLOC_NOWAIT: async-signal-safe, if the visitor is. */
 int alloc_walk_blocks(unsigned flags, alloc_visit_block *visit, void *context);
 
 /* A pointer or reference within an allocation. */

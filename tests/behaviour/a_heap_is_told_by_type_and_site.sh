@@ -44,11 +44,7 @@ int main(void) {
 END
 build a.c
 allocs meta build ./a > made
-mkfifo input
-LD_PRELOAD=$PRELOAD ./a < input > output 2> /dev/null &
-pid=$!
-exec 3> input
-until grep -q ready output; do sleep 0.05; done
+start_guest ./a
 
 cat > rows.py <<'END'
 import json, sys
@@ -73,9 +69,12 @@ END
 allocs heap $pid > told
 grep -q '8000 B  *500  struct node  *add_nodes, a.c:11 (a)' told || fail "the table is $(cat told)"
 
-allocs heap --growth 2 --json $pid > told &
+allocs heap --growth 3 --json $pid > told 2> progress &
 asked=$!
-sleep 0.7
+until grep -q counted progress; do
+  kill -0 $asked || fail "allocs heap --growth ended at once"
+  sleep 0.05
+done
 echo m >&3
 until grep -q more output; do sleep 0.05; done
 wait $asked || fail "allocs heap --growth ended with $?"

@@ -75,6 +75,18 @@ preload() {
   LD_PRELOAD=$PRELOAD "$@"
 }
 
+# start_guest COMMAND...   runs a guest that reads from our descriptor 3 and writes to `output`, until it has written "ready"; sets pid
+start_guest() {
+  mkfifo input
+  LD_PRELOAD=$PRELOAD "$@" < input > output 2> /dev/null &
+  pid=$!
+  exec 3> input
+  until grep -q ready output; do
+    kill -0 $pid || fail "$* ended before it was ready"
+    sleep 0.05
+  done
+}
+
 # expect FILE   compares FILE with standard input, line by line; an expected line may hold shell patterns
 expect() {
   cat > expected.$$

@@ -40,11 +40,7 @@ int main(void) {
 END
 build a.c
 allocs meta build ./a > made
-mkfifo input
-LD_PRELOAD=$PRELOAD ./a < input > output 2> /dev/null &
-pid=$!
-exec 3> input
-until grep -q ready output; do sleep 0.05; done
+start_guest ./a
 address_of() { sed -n "s/.*$1 \(0x[0-9a-f]*\).*/\1/p" output; }
 
 # what ARGUMENT...   kind and path of each reference from variables and blocks, without addresses

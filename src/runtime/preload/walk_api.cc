@@ -53,6 +53,7 @@ ALLOCS_EXPORT int alloc_walk_blocks(unsigned flags, alloc_visit_block* visit, vo
   if (visit == nullptr) return ALLOC_E_INVALID;
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(allocs::preload::mode_of(flags), here);
+  if (process.root()->malloc_kind == allocs::index::MallocKind::bypassed) return ALLOC_E_UNINDEXED;
   int result = 0;
   allocs::index::for_each_block(process.tables(), *process.root(),
                                 [&](const allocs::index::Block& block) {

@@ -43,7 +43,10 @@ HeapCensus take_census(const P& process) {
   return census;
 }
 
-HeapCensus growth(HeapCensus later, const HeapCensus& earlier);
+inline HeapCensus growth(HeapCensus later, const HeapCensus& earlier) {
+  for (const auto& [kind, count] : earlier.counts) later.counts[kind] -= count;
+  return later;
+}
 
 // Where blocks were allocated, as a person looks it up.
 struct SitePlace {

@@ -15,11 +15,6 @@
 
 namespace allocs::tool {
 
-HeapCensus growth(HeapCensus later, const HeapCensus& earlier) {
-  for (const auto& [kind, count] : earlier.counts) later.counts[kind] -= count;
-  return later;
-}
-
 namespace {
 
 struct HeapOptions {
@@ -133,12 +128,17 @@ void print_json(const std::vector<HeapRow>& rows, const HeapOptions& options) {
   fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-int say_not_a_guest() {
-  fmt::print(
-      stderr,
-      "allocs: does not run under liballocs, so its heap blocks are not known; start it with "
-      "\"allocs run\"\n");
-  return kExitNotTold;
+// Why there is nothing to count, said on the error stream; false if there is.
+bool say_if_not_indexed(const index::Root* root) {
+  const char* why =
+      root == nullptr
+          ? "does not run under liballocs, so its heap blocks are not known; start it with "
+            "\"allocs run\""
+      : root->malloc_kind == index::MallocKind::bypassed
+          ? "has a malloc of its own before liballocs, whose blocks are not indexed"
+          : nullptr;
+  if (why != nullptr) fmt::print(stderr, "allocs: {}\n", why);
+  return why != nullptr;
 }
 
 int heap(const HeapOptions& options) {
@@ -149,15 +149,16 @@ int heap(const HeapOptions& options) {
       return kExitUnreadable;
     }
     const int status = visit_target(options.target, [&](const auto& process, const auto&) {
-      if (process.root() == nullptr) return say_not_a_guest();
+      if (say_if_not_indexed(process.root())) return kExitNotTold;
       earlier = take_census(process);
       return 0;
     });
     if (status != 0) return status;
+    fmt::print(stderr, "allocs: counted; again in {} s\n", options.seconds);
     std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
   }
   return visit_target(options.target, [&](const auto& process, const auto& resume) {
-    if (process.root() == nullptr) return say_not_a_guest();
+    if (say_if_not_indexed(process.root())) return kExitNotTold;
     HeapCensus census = take_census(process);
     // Metadata may have to be made for what follows.
     resume();
