@@ -20,6 +20,7 @@ static void *work(void *unused) {
   for (int i = 0; i < 64; ++i) free(kept[i]);
   return unused;
 }
+static int count(const struct alloc_info *block, void *blocks) { return ++*(int *)blocks, block == NULL; }
 static const char *name(const void *at) {
   struct alloc_info info;
   if (alloc_query(at, 0, &info) != 0) return alloc_error_message(info.error);
@@ -33,6 +34,8 @@ int main(void) {
   int local;
   printf("%s; %s; %s; %s\n", name(small + 50), name(large + 100000), name(text), name(grown + 4000));
   printf("%s; %s; %s\n", name(&global), name(&local), name((void *)main));
+  int blocks = 0;
+  printf("%s\n", alloc_error_message(alloc_walk_blocks(0, count, &blocks)));
   free(small), free(large), free(text), free(grown);
 }
 END
@@ -63,5 +66,6 @@ for archive in own.o $(ls /usr/lib/*/libjemalloc.a /usr/lib/*/libtcmalloc_minima
   expect out << 'END'
 allocated where the index does not see; allocated where the index does not see; allocated where the index does not see; allocated where the index does not see
 static; stackframe; static
+allocated where the index does not see
 END
 done
