@@ -2,9 +2,9 @@
 #include "meta/build_metadata.h"
 
 #include <algorithm>
-#include <future>
 
 #include "elf/content_hash.h"
+#include "meta/beside.h"
 #include "meta/call_frames.h"
 #include "meta/code_scan.h"
 #include "meta/constants.h"
@@ -74,12 +74,6 @@ std::vector<std::uint64_t> function_starts(const Linkage& linkage, const DwarfFa
   std::sort(starts.begin(), starts.end());
   starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
   return starts;
-}
-
-// Where no further thread can be had the work is done when its result is asked for.
-template <typename Work>
-auto beside(Work work) {
-  return std::async(std::launch::async | std::launch::deferred, std::move(work));
 }
 
 }  // namespace

@@ -2,12 +2,14 @@
 #include "meta/sites.h"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "meta/beside.h"
 #include "meta/compiler_sites.h"
 #include "meta/line_table.h"
 #include "meta/request_size.h"
@@ -148,9 +150,14 @@ class SiteReader {
   // --- following values
 
   void follow_all_callers() {
-    for (const std::uint64_t at : callers_of_known_) follow_at(at);
+    std::vector<std::uint64_t> calls = callers_of_known_;
     std::deque<std::uint64_t> todo;
-    for (const auto& [address, function] : allocating_) todo.push_back(address);
+    for (const auto& [address, function] : allocating_) {
+      todo.push_back(address);
+      const auto [begin, end] = callers_by_address_.equal_range(address);
+      for (auto caller = begin; caller != end; ++caller) calls.push_back(caller->second);
+    }
+    follow_all_at(calls);
     for (const auto& [low, followed] : followed_) {
       if (learn_wrapper(*followed)) todo.push_back(low);
     }
@@ -165,17 +172,51 @@ class SiteReader {
     }
   }
 
-  const Followed* follow_at(std::uint64_t pc) {
+  // One of the functions to be followed.
+  struct Errand {
+    FunctionCode code;
+    FrameRuleAt rules;
+    Followed* followed;
+  };
+
+  // The errand of the function around `pc`, if that was not followed before.
+  std::optional<Errand> errand_at(std::uint64_t pc) {
     const FunctionCode code = code_around(pc);
-    if (code.low == code.high) return nullptr;
+    if (code.low == code.high) return std::nullopt;
     std::unique_ptr<Followed>& followed = followed_[code.low];
-    if (followed != nullptr) return followed.get();
+    if (followed != nullptr) return std::nullopt;
     followed = std::make_unique<Followed>();
-    followed->record = types::function_at(model_, code.low);
-    followed->flow = follow_values(object_, linkage_, code, frame_rules(code));
-    followed->targets = std::make_unique<TargetFinder>(model_, statics_, virtual_tables_,
-                                                       followed->record, followed->flow);
-    return followed.get();
+    return Errand{code, frame_rules(code), followed.get()};
+  }
+
+  // Reads what no longer changes, so several threads may be here.
+  void run(const Errand& errand) const {
+    Followed& followed = *errand.followed;
+    followed.record = types::function_at(model_, errand.code.low);
+    followed.flow = follow_values(object_, linkage_, errand.code, errand.rules);
+    followed.targets = std::make_unique<TargetFinder>(model_, statics_, virtual_tables_,
+                                                      followed.record, followed.flow);
+  }
+
+  // The functions around `calls`, by two threads.
+  void follow_all_at(const std::vector<std::uint64_t>& calls) {
+    std::vector<Errand> errands;
+    for (const std::uint64_t at : calls) {
+      if (auto errand = errand_at(at)) errands.push_back(std::move(*errand));
+    }
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < errands.size(); i = next++) run(errands[i]);
+    };
+    auto other = beside(work);
+    work();
+    other.get();
+  }
+
+  const Followed* follow_at(std::uint64_t pc) {
+    if (const auto errand = errand_at(pc)) run(*errand);
+    const auto found = followed_.find(code_around(pc).low);
+    return found == followed_.end() ? nullptr : found->second.get();
   }
 
   FrameRuleAt frame_rules(const FunctionCode& code) {
