@@ -9,7 +9,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <utility>
 
+#include "meta/beside.h"
 #include "meta/file_extent.h"
 
 namespace allocs::meta {
@@ -106,17 +109,17 @@ void ElfFile::read_sections(Diagnostics& diag) {
     section.flags = header.sh_flags;
     section.address = header.sh_addr;
     section.size = header.sh_size;
+    section.offset = header.sh_offset;
     section.link = header.sh_link;
     section.entry_size = header.sh_entsize;
     // A compressed section whose file is cut short has no data at all.
     const Elf_Data* data =
         header.sh_type == SHT_NOBITS || header.sh_size == 0 ? nullptr : elf_rawdata(scn, nullptr);
-    if (data != nullptr && data->d_buf != nullptr) {
+    if (data != nullptr && data->d_buf != nullptr)
       section.bytes = {static_cast<const std::byte*>(data->d_buf), data->d_size};
-      decompress(section, header.sh_offset, diag);
-    }
     sections_.push_back(section);
   }
+  decompress_sections(diag);
   for (const Section& section : sections_) {
     const bool is_tbss = section.type == SHT_NOBITS && (section.flags & SHF_TLS) != 0;
     if ((section.flags & SHF_ALLOC) != 0 && section.size != 0 && !is_tbss)
@@ -126,23 +129,42 @@ void ElfFile::read_sections(Diagnostics& diag) {
                    [](const Section* a, const Section* b) { return a->address < b->address; });
 }
 
-// Replaces the bytes of a compressed section by its content; by nothing, with a warning, if it cannot be had.
-void ElfFile::decompress(Section& section, std::uint64_t file_offset, Diagnostics& diag) {
-  const bool compressed = (section.flags & SHF_COMPRESSED) != 0;
-  if (!compressed && !section.name.starts_with(".zdebug")) return;
-  std::string problem;
-  auto content = compressed ? decompress_section(section.bytes, problem)
-                            : decompress_gnu_section(section.bytes, problem);
-  if (!content) {
-    section.bytes = {};
-    diag.warning(
-        path_,
-        fmt::format("section {} cannot be decompressed: {}; left out", section.name, problem),
-        file_offset);
-    return;
+// Replaces the bytes of compressed sections by their content; by nothing, with a warning, where it cannot be had.
+void ElfFile::decompress_sections(Diagnostics& diag) {
+  struct Errand {
+    Section* section;
+    std::optional<Decompressed> content;
+    std::string problem;
+  };
+  std::vector<Errand> errands;
+  for (Section& section : sections_) {
+    const bool is_compressed =
+        (section.flags & SHF_COMPRESSED) != 0 || section.name.starts_with(".zdebug");
+    if (is_compressed && section.bytes.data() != nullptr) errands.push_back({&section, {}, {}});
   }
-  section.bytes = content->view();
-  decompressed_.push_back(std::move(*content));
+  // The large ones first, so that both threads have work until the end.
+  std::stable_sort(errands.begin(), errands.end(), [](const Errand& a, const Errand& b) {
+    return a.section->bytes.size() > b.section->bytes.size();
+  });
+  for_each_by_two(errands.size(), [&](std::size_t i) {
+    Errand& errand = errands[i];
+    const bool is_gnu = (errand.section->flags & SHF_COMPRESSED) == 0;
+    errand.content = is_gnu ? decompress_gnu_section(errand.section->bytes, errand.problem)
+                            : decompress_section(errand.section->bytes, errand.problem);
+  });
+  for (Errand& errand : errands) {
+    Section& section = *errand.section;
+    section.bytes = {};
+    if (errand.content) {
+      section.bytes = errand.content->view();
+      decompressed_.push_back(std::move(*errand.content));
+    } else {
+      diag.warning(path_,
+                   fmt::format("section {} cannot be decompressed: {}; left out", section.name,
+                               errand.problem),
+                   section.offset);
+    }
+  }
 }
 
 void ElfFile::read_segments() {

@@ -23,7 +23,8 @@ struct Section {
   std::uint32_t type = 0;   // SHT_*
   std::uint64_t flags = 0;  // SHF_*
   std::uint64_t address = 0;
-  std::uint64_t size = 0;  // in memory
+  std::uint64_t size = 0;    // in memory
+  std::uint64_t offset = 0;  // in the file
   std::uint32_t link = 0;
   std::uint64_t entry_size = 0;
   std::span<const std::byte> bytes;  // empty for SHT_NOBITS and where the file is too short
@@ -69,7 +70,7 @@ class ElfFile {
   ElfFile() = default;
   bool read(Diagnostics& diag);
   void read_sections(Diagnostics& diag);
-  void decompress(Section& section, std::uint64_t file_offset, Diagnostics& diag);
+  void decompress_sections(Diagnostics& diag);
   void read_segments();
   void read_build_id();
 

@@ -2,7 +2,6 @@
 #include "meta/sites.h"
 
 #include <algorithm>
-#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -204,13 +203,7 @@ class SiteReader {
     for (const std::uint64_t at : calls) {
       if (auto errand = errand_at(at)) errands.push_back(std::move(*errand));
     }
-    std::atomic<std::size_t> next = 0;
-    const auto work = [&] {
-      for (std::size_t i = next++; i < errands.size(); i = next++) run(errands[i]);
-    };
-    auto other = beside(work);
-    work();
-    other.get();
+    for_each_by_two(errands.size(), [&](std::size_t i) { run(errands[i]); });
   }
 
   const Followed* follow_at(std::uint64_t pc) {
