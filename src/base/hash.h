@@ -13,6 +13,7 @@ struct Hash128 {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
   friend bool operator==(const Hash128&, const Hash128&) = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 means the 0 in what the compiler makes of it.
   friend auto operator<=>(const Hash128&, const Hash128&) = default;
 };
 static_assert(sizeof(Hash128) == 16);

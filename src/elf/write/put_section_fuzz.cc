@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   using namespace allocs::elf::write;
   const InputFile file{size, [&](std::uint64_t offset, std::span<std::byte> into) {
                          if (offset > size || into.size() > size - offset) return false;
-                         std::memcpy(into.data(), data + offset, into.size());
+                         if (!into.empty()) std::memcpy(into.data(), data + offset, into.size());
                          return true;
                        }};
   constexpr std::byte kContent[5]{};

@@ -52,6 +52,7 @@ inline HeapCensus growth(HeapCensus later, const HeapCensus& earlier) {
 struct SitePlace {
   std::string function, file, object;
   std::uint32_t line = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 means the 0 in what the compiler makes of it.
   auto operator<=>(const SitePlace&) const = default;
 };
 
