@@ -83,7 +83,7 @@ enum alloc_evidence {
 };
 
 struct alloc_info {
-  struct allocator *allocator; /* NULL: nothing there, or nobody knows */
+  struct allocator *allocator; /* NULL: nothing there, or nobody knows. With ALLOC_E_UNINDEXED: whose block it may be */
   const void *base;
   size_t size;         /* bytes; heap: as asked for; functions: of the code */
   struct uniqtype *type;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cstring>
 #include <map>

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <libdeflate.h>
 #include <zstd.h>
+#include <algorithm>
 
 #include <cstring>
 #include <numeric>

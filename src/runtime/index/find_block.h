@@ -82,11 +82,11 @@ class ShadowReader {
 
   bool find(Address a, bool no_start_in_line, Block& out) const {
     const std::uint64_t word = word_of(region_of(raw(a)));
-    if (word == 0) {
-      if (highest_level_ < kRegionShift) return false;
-    } else if (scan_back(a, word, no_start_in_line, out)) {
-      return true;
-    }
+    // A block of the region before may reach into one in which none starts, and which has no leaf: a short way without a
+    // record there.
+    const bool near_region_before = (raw(a) & kInRegion) < kBigBlock;
+    if ((word != 0 || near_region_before) && scan_back(a, word, no_start_in_line, out)) return true;
+    if (word == 0 && !near_region_before && highest_level_ < kRegionShift) return false;
     if (highest_level_ == 0) return false;
     if (probe_boundaries(a, a, out)) return true;
     // The last bytes of a block beyond a boundary that had no room for a record: ask for the byte below it.
@@ -149,12 +149,12 @@ class ShadowReader {
     out.alignment = std::uint8_t{1} << kG.unit_shift;
   }
 
-  // Any block that starts less than 1024 bytes below `a`, and some that start a little lower.
+  // Any block that starts less than 1024 bytes below `a`, and some that start a little lower. `word` may be 0.
   bool scan_back(Address a, std::uint64_t word, bool no_start_in_line, Block& out) const {
     const std::uint64_t index = raw(a) >> kG.cell_shift;
     std::uint64_t line = index & ~(kLine - 1);
     // Cells of the line that may hold the start.
-    unsigned eligible = no_start_in_line ? 0 : (2u << (index % kLine)) - 1;
+    unsigned eligible = no_start_in_line || word == 0 ? 0 : (2u << (index % kLine)) - 1;
     if (eligible != 0) {
       const Cell own = cell(word, index);
       if (is_start(own) && start_of(index, own) > raw(a)) eligible >>= 1;
@@ -162,7 +162,7 @@ class ShadowReader {
     constexpr std::uint64_t kReach = kBigBlock >> kG.cell_shift;
     const std::uint64_t lowest = index > kReach ? index - kReach : 0;
     for (;; line -= kLine, eligible = (1u << kLine) - 1) {
-      unsigned starts = eligible == 0 ? 0 : starts_in_line(word, line) & eligible;
+      unsigned starts = eligible == 0 || word == 0 ? 0 : starts_in_line(word, line) & eligible;
       for (; starts != 0; starts &= ~(1u << (31 - __builtin_clz(starts)))) {
         const std::uint64_t at = line + 31 - static_cast<unsigned>(__builtin_clz(starts));
         const Cell start = cell(word, at);
@@ -176,6 +176,7 @@ class ShadowReader {
     }
   }
 
+  static constexpr std::uint64_t kInRegion = (std::uint64_t{1} << kRegionShift) - 1;
   // The cells of one cache line are looked at together.
   static constexpr std::uint64_t kLine = 16;
 
@@ -193,7 +194,6 @@ class ShadowReader {
 
   // Through the boundaries at or below `from`, a block that contains `a`.
   bool probe_boundaries(Address from, Address a, Block& out) const {
-    constexpr std::uint64_t kInRegion = (std::uint64_t{1} << kRegionShift) - 1;
     const std::uint64_t levels = (std::uint64_t{2} << highest_level_) - 1;
     std::uint64_t b = raw(from) & ~(kBigBlock - 1);
     // Nearly all of them lie in one leaf, and hold nothing.

@@ -102,7 +102,8 @@ class ShadowWriter {
   ShadowWriter(std::uint64_t* directory, Root& root, LeafMaker make_leaf, Store store = {})
       : directory_(directory), root_(root), make_leaf_(make_leaf), store_(store) {}
 
-  // Any block, any size. False: not indexed, for want of memory or because the address is not aligned.
+  // Any block, any size. False: not indexed, for want of memory or because the address is not aligned. Of a block in several
+  // regions the part in one whose leaf cannot be had is not indexed.
   bool insert(std::uint64_t start, std::uint64_t size, std::uint32_t site_bits) const {
     constexpr std::uint64_t kUnit = std::uint64_t{1} << kG.unit_shift;
     if ((start & (kUnit - 1)) != 0 || start >= raw(kEndOfUserAddresses)) {
@@ -137,6 +138,7 @@ class ShadowWriter {
         if (b >= raw(kEndOfUserAddresses)) break;
         word = load_acquire(directory_[region]);
         if (word == 0) word = make_leaf_(region);
+        if (word == 0) fetch_add(root_.counters.blocks_without_leaf, std::uint64_t{1});
       }
       if (word != 0) store_.store(existing_cell(word, b), boundary_record(start, b, kG));
       last = b;

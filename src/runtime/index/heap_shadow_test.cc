@@ -32,6 +32,7 @@ class TestShadow {
   struct MakeLeaf {
     TestShadow* shadow;
     std::uint64_t operator()(std::uint64_t region) const {
+      if (region == shadow->refused_region_) return 0;
       void* const leaf = shadow->reserve(leaf_size(kG));
       return shadow->directory_[region] = biased(raw(address_of(leaf)), region, kG);
     }
@@ -48,6 +49,8 @@ class TestShadow {
     return find_block(TrustedMemory{}, root_, Address{a});
   }
   Root& root() { return root_; }
+  // There is no memory for the leaf of this region.
+  void refuse(std::uint64_t region) { refused_region_ = region; }
 
  private:
   void* reserve(std::size_t size) {
@@ -60,6 +63,7 @@ class TestShadow {
   Root root_{};
   std::uint64_t* directory_ = nullptr;
   std::vector<std::pair<void*, std::size_t>> mapped_;
+  std::uint64_t refused_region_ = ~std::uint64_t{0};
 };
 using Coarse = TestShadow<kCoarse>;
 using Fine = TestShadow<kFine>;
@@ -92,6 +96,33 @@ TEST(HeapShadow, ABlockContainsItsBytesAndNothingElse) {
     shadow.erase(kHere);
     EXPECT_EQ(base_at(shadow, kHere + size / 2), 0) << size;
   }
+}
+
+constexpr std::uint64_t kBorder = 0x7f1234000000;  // of two regions
+
+TEST(HeapShadow, ABlockReachesIntoARegionWithoutBlocks) {
+  for (std::uint64_t before : {0x10, 0x20, 0x200, 0x3f0, 0x400, 0x1000, 0x50000}) {
+    for (std::uint64_t beyond : {1, 15, 16, 17, 31, 33, 600, 1023, 1024, 1025, 0x30001}) {
+      Coarse shadow;
+      const std::uint64_t start = kBorder - before;
+      shadow.insert(start, before + beyond);
+      for (const std::uint64_t a :
+           {kBorder - 1, kBorder, kBorder + beyond / 2, kBorder + beyond - 1})
+        EXPECT_EQ(base_at(shadow, a), start) << std::hex << before << " " << beyond << " " << a;
+      EXPECT_EQ(base_at(shadow, kBorder + beyond), 0) << std::hex << before << " " << beyond;
+    }
+  }
+}
+
+TEST(HeapShadow, ABlockWhoseEndHasNoLeafIsCounted) {
+  Coarse shadow;
+  shadow.refuse(region_of(kBorder));
+  shadow.insert(kBorder - 0x1010, 0x1000);  // ends before it
+  EXPECT_EQ(shadow.root().counters.blocks_without_leaf, 0);
+  shadow.insert(kBorder - 0x10, 0x10000);
+  EXPECT_EQ(shadow.root().counters.blocks_without_leaf, 1);
+  EXPECT_EQ(base_at(shadow, kBorder - 1), kBorder - 0x10);
+  EXPECT_EQ(base_at(shadow, kBorder + 0x8000), 0);  // so who asks is told that blocks are missing
 }
 
 TEST(HeapShadow, ABlockOfNoBytesContainsItsFirst) {

@@ -49,7 +49,8 @@ struct alignas(64) FluxSlot {
 
 // Things that should not happen, and how often they did.
 struct Counters {
-  std::uint64_t blocks_without_leaf = 0;  // not indexed: no memory for their part of the shadow
+  std::uint64_t blocks_without_leaf =
+      0;  // not indexed, or in part: no memory for their part of the shadow
   std::uint64_t blocks_misaligned = 0;  // not indexed: a foreign allocator returned an odd address
   std::uint64_t sites_full = 0;
   std::uint64_t sites_unattributed = 0;  // calls answered with kSiteUnattributed

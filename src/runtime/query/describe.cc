@@ -107,6 +107,8 @@ void put_description(TextWriter& out, const Answer& answer, Address at) {
   if (answer.error != ALLOC_OK) {
     out.put(answer.error == ALLOC_E_NOTHING_THERE ? "" : "cannot tell: ")
         .put(error_message(answer.error));
+    if (answer.error == ALLOC_E_UNINDEXED && answer.allocator != Allocator::none)
+      out.put(", perhaps by ").put(row_of(answer.allocator).name);
     return;
   }
   const std::uint64_t offset = at - answer.range.begin;

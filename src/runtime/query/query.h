@@ -19,6 +19,14 @@ inline bool may_hold_unindexed_blocks(const index::Root* root, Allocator where,
          root->counters.blocks_without_leaf != 0 || root->counters.blocks_misaligned != 0;
 }
 
+// Under the name of the malloc whose block it may be.
+inline Answer unindexed(const index::Root& root) {
+  Answer answer = Answer::cannot_tell(ALLOC_E_UNINDEXED);
+  answer.allocator = root.malloc_kind == index::MallocKind::libc ? Allocator::lib_malloc
+                                                                 : Allocator::program_malloc;
+  return answer;
+}
+
 // The kernel joins neighbouring anonymous mappings; those of the run time itself are known, and are cut off.
 template <Process P>
 AddressRange without_own_ranges(const P& process, AddressRange range, Address at) {
@@ -42,8 +50,7 @@ Answer query_mapping(const P& process, Address at) {
                                                           : Allocator::mmap;
   if (who == Allocator::mmap && process.may_be_object(at))
     return Answer::cannot_tell(ALLOC_E_NOT_YET);
-  if (may_hold_unindexed_blocks(process.root(), who, name))
-    return Answer::cannot_tell(ALLOC_E_UNINDEXED);
+  if (may_hold_unindexed_blocks(process.root(), who, name)) return unindexed(*process.root());
   const AddressRange range =
       name.empty() ? without_own_ranges(process, mapping->range, at) : mapping->range;
   Answer answer = Answer::of(who, range, ALLOC_EV_KERNEL);

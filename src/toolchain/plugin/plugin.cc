@@ -50,7 +50,7 @@ class PluginAction : public clang::PluginASTAction {
   bool keeps_tail_calls_ = false;
 };
 
-const clang::FrontendPluginRegistry::Add<PluginAction> g_action{
+const clang::FrontendPluginRegistry::Add<PluginAction> kAction{
     "allocs", "tell what each allocating call allocates"};
 
 }  // namespace

@@ -113,11 +113,12 @@ class CallsByPlace {
     for (const auto& [place, marks] : places->second) {
       const auto found = calls.find(place);
       if (found == calls.end() || found->second.size() != marks.size()) continue;
-      const bool are_one = all_of(marks, [&](const Mark& mark) {
-        return mark.kind == marks[0].kind && mark.type == marks[0].type;
+      const Mark& first = marks[0];
+      const bool are_one = all_of(marks, [&first](const Mark& mark) {
+        return mark.kind == first.kind && mark.type == first.type;
       });
       if (!are_one) continue;
-      for (CallBase* call : found->second) visit(*call, marks[0]);
+      for (CallBase* call : found->second) visit(*call, first);
     }
   }
 

@@ -18,6 +18,7 @@ struct SitePass : llvm::PassInfoMixin<SitePass> {
   // Of this module.
   std::shared_ptr<const PlacedMarks> placed = nullptr;
 
+  // NOLINTNEXTLINE(readability-identifier-naming): LLVM asks for this name.
   static bool isRequired() { return true; }
   llvm::PreservedAnalyses run(llvm::Module& module, llvm::ModuleAnalysisManager& analyses);
 };

@@ -12,43 +12,43 @@ namespace {
 class TypeNames : public testing::Test {
  protected:
   TypeIndex base(const char* spelling, std::uint8_t encoding, std::uint64_t size) {
-    return source.add(
-        {.size = size, .name = strings.add(spelling), .kind = Kind::base, .detail = encoding});
+    return source_.add(
+        {.size = size, .name = strings_.add(spelling), .kind = Kind::base, .detail = encoding});
   }
   TypeIndex address(TypeIndex target, AddressKind kind = AddressKind::pointer) {
-    return source.add(
+    return source_.add(
         {.target = target, .kind = Kind::address, .detail = static_cast<std::uint8_t>(kind)});
   }
   TypeIndex array(TypeIndex element, std::uint64_t count) {
-    return source.add({.count = count, .target = element, .kind = Kind::array});
+    return source_.add({.count = count, .target = element, .kind = Kind::array});
   }
   TypeIndex tag(const char* name, CompositeKind kind, std::uint8_t flags = 0) {
-    return source.add({.size = 4,
-                       .name = strings.add(name),
-                       .kind = Kind::composite,
-                       .detail = static_cast<std::uint8_t>(kind),
-                       .flags = flags});
+    return source_.add({.size = 4,
+                        .name = strings_.add(name),
+                        .kind = Kind::composite,
+                        .detail = static_cast<std::uint8_t>(kind),
+                        .flags = flags});
   }
   TypeIndex function(TypeIndex returns, std::vector<TypeIndex> arguments,
                      std::uint8_t flags = kTypePrototyped) {
-    const auto first = static_cast<std::uint32_t>(source.members.size());
-    for (const TypeIndex argument : arguments) source.members.push_back({.type = argument});
-    return source.add({.count = arguments.size(),
-                       .target = returns,
-                       .first = first,
-                       .kind = Kind::subprogram,
-                       .flags = flags});
+    const auto first = static_cast<std::uint32_t>(source_.members.size());
+    for (const TypeIndex argument : arguments) source_.members.push_back({.type = argument});
+    return source_.add({.count = arguments.size(),
+                        .target = returns,
+                        .first = first,
+                        .kind = Kind::subprogram,
+                        .flags = flags});
   }
   void expect(TypeIndex type, const char* canonical, const char* human) {
-    expected.push_back({type, canonical, human});
+    expected_.push_back({type, canonical, human});
   }
 
   void TearDown() override {
-    const MergedTypes merged = merge_equal_types(source, strings);
-    for (const auto& [type, canonical, human] : expected) {
+    const MergedTypes merged = merge_equal_types(source_, strings_);
+    for (const auto& [type, canonical, human] : expected_) {
       const TypeRecord& record = merged.tables.types[merged.index_of[type]];
-      EXPECT_EQ(strings[record.name], canonical);
-      EXPECT_EQ(strings[record.human_name], human);
+      EXPECT_EQ(strings_[record.name], canonical);
+      EXPECT_EQ(strings_[record.human_name], human);
     }
   }
 
@@ -57,9 +57,9 @@ class TypeNames : public testing::Test {
     const char* canonical;
     const char* human;
   };
-  SourceTypes source;
-  StringPool strings;
-  std::vector<Expected> expected;
+  SourceTypes source_;
+  StringPool strings_;
+  std::vector<Expected> expected_;
 };
 
 TEST_F(TypeNames, BaseTypesAreCalledByEncodingAndBits) {
@@ -126,9 +126,9 @@ TEST_F(TypeNames, ANameThatWouldGrowWithoutEndIsCut) {
   TypeIndex type = base("int", 5, 4);
   for (int i = 0; i < 40; ++i) type = function(type, {type, type});
   const TypeIndex huge = type;
-  const MergedTypes merged = merge_equal_types(source, strings);
-  EXPECT_LT(strings[merged.tables.types[merged.index_of[huge]].name].size(), 40'000u);
-  EXPECT_LT(strings[merged.tables.types[merged.index_of[huge]].human_name].size(), 40'000u);
+  const MergedTypes merged = merge_equal_types(source_, strings_);
+  EXPECT_LT(strings_[merged.tables.types[merged.index_of[huge]].name].size(), 40'000u);
+  EXPECT_LT(strings_[merged.tables.types[merged.index_of[huge]].human_name].size(), 40'000u);
 }
 
 }  // namespace
