@@ -49,7 +49,20 @@ enum alloc_error {
   ALLOC_E_NO_RUNTIME = -10,     /* liballocs_preload.so is not loaded */
   ALLOC_E_NO_MEMORY = -11,
   ALLOC_E_INVALID = -12,        /* an argument is not valid */
-  ALLOC_E_IN_WRAPPER = -13      /* allocated in a wrapper, whose caller decides the type and could not be told */
+  ALLOC_E_IN_WRAPPER = -13,     /* allocated in a wrapper, whose caller decides the type and could not be told */
+
+  /* of what would change memory: allocs/allocator.h */
+  ALLOC_E_NO_SUCH_OPERATION = -14, /* the operation has no meaning for that allocator */
+  ALLOC_E_OF_OBJECT = -15,         /* part of a loaded object: comes and goes with dlopen and dlclose */
+  ALLOC_E_OF_THREAD = -16,         /* part of a thread: comes and goes with it */
+  ALLOC_E_OF_FRAME = -17,          /* part of a stack frame: goes when the function returns */
+  ALLOC_E_OF_KERNEL = -18,         /* made by the kernel for the life of the program */
+  ALLOC_E_OF_RUN_TIME = -19,       /* memory of the loader or of liballocs itself */
+  ALLOC_E_HAS_CHILDREN = -20,      /* other allocations lie in it */
+  ALLOC_E_NO_ROOM = -21,           /* it cannot grow where it is, and was not allowed to move */
+  ALLOC_E_DOES_NOT_FIT = -22,      /* the type is larger than the allocation */
+  ALLOC_E_NO_IDENTITY = -23,       /* an anonymous mapping has nothing by which it would be known again: make it with alloc_new */
+  ALLOC_E_REFUSED = -24            /* the kernel, or the C library, refused */
 };
 const char *alloc_error_message(int error); /* never NULL; static text */
 

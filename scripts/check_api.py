@@ -30,8 +30,9 @@ def declared():
     names = set()
     with tempfile.TemporaryDirectory() as folder:
         listing = pathlib.Path(folder) / "declarations"
+        headers = ["allocs.h"] + [f"allocs/{path.name}" for path in sorted((ROOT / "include/allocs").glob("*.h"))]
         subprocess.run([os.environ.get("CC", "cc"), "-I", ROOT / "include", "-fsyntax-only", "-aux-info", listing,
-                        "-x", "c", "-"], check=True, input="#include <allocs.h>\n", text=True)
+                        "-x", "c", "-"], check=True, input="".join(f"#include <{name}>\n" for name in headers), text=True)
         for line in listing.read_text().splitlines():
             found = re.match(r"/\* (\S+):\d+:\w+ \*/ extern .*?(\w+) \(", line)
             if found and pathlib.Path(found[1]).resolve().is_relative_to(ROOT / "include"):

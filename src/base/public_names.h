@@ -22,6 +22,18 @@
   X(alloc_walk_blocks)           \
   X(alloc_walk_references)
 
+#define ALLOCS_TREE_FUNCTIONS(X) \
+  X(alloc_get_root)              \
+  X(alloc_get_parent)            \
+  X(alloc_get_child)             \
+  X(alloc_begin_children)        \
+  X(alloc_next_child)            \
+  X(alloc_get_traits)            \
+  X(alloc_get_protocol)          \
+  X(alloc_register_allocator)    \
+  X(alloc_promote)               \
+  X(alloc_demote)
+
 #define ALLOCS_UNIQTYPE_FUNCTIONS(X) \
   X(uniqtype_name)                   \
   X(uniqtype_size)                   \
@@ -36,7 +48,10 @@
   X(uniqtype_array_of)
 
 #define ALLOCS_API_FUNCTIONS(X) \
-  ALLOCS_QUERY_FUNCTIONS(X) ALLOCS_WALK_FUNCTIONS(X) ALLOCS_UNIQTYPE_FUNCTIONS(X)
+  ALLOCS_QUERY_FUNCTIONS(X)     \
+  ALLOCS_WALK_FUNCTIONS(X)      \
+  ALLOCS_TREE_FUNCTIONS(X)      \
+  ALLOCS_UNIQTYPE_FUNCTIONS(X)
 
 // In the order of query::Allocator: X(enumerator, object, text of its name).
 #define ALLOCS_ALLOCATOR_OBJECTS(X)                                     \

@@ -200,6 +200,29 @@ const StaticRecord* Image::find_in(Table which, std::uint64_t at) const {
   return nullptr;
 }
 
+const StaticRecord* Image::enclosing(Table which, const StaticRecord& record) const {
+  const auto records = table<StaticRecord>(which);
+  const auto index = static_cast<std::size_t>(&record - records.data());
+  return record.enclosing < index ? sound(records, record.enclosing) : nullptr;
+}
+
+template <typename Record>
+const Record* Image::first_from(Table which, std::uint64_t at) const {
+  const auto records = table<Record>(which);
+  const std::size_t below =
+      at == 0 ? records.size()
+              : last_at_or_below<Record>(which, at - 1, [](const Record& r) { return r.address; });
+  const Record* const found = sound(records, below < records.size() ? below + 1 : 0);
+  return found != nullptr && found->address >= at ? found : nullptr;
+}
+
+const StaticRecord* Image::first_static_from(Table which, std::uint64_t at) const {
+  return first_from<StaticRecord>(which, at);
+}
+const RegionRecord* Image::first_region_from(Table which, std::uint64_t at) const {
+  return first_from<RegionRecord>(which, at);
+}
+
 const FunctionRecord* Image::find_function(std::uint64_t pc) const {
   const auto all = table<FunctionRecord>(Table::functions);
   const std::size_t index = last_at_or_below<FunctionRecord>(

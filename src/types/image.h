@@ -91,6 +91,11 @@ class Image {
   // none does.
   const StaticRecord* find_static(std::uint64_t at) const { return find_in(Table::statics, at); }
   const StaticRecord* find_tls(std::uint64_t at) const { return find_in(Table::tls, at); }
+  // The record of the same table that the one before lies in, as far as its start tells; nullptr: none.
+  const StaticRecord* enclosing(Table which, const StaticRecord& record) const;
+  // The first record at or above `at`; nullptr if there is none, or damage is in the way.
+  const StaticRecord* first_static_from(Table which, std::uint64_t at) const;
+  const RegionRecord* first_region_from(Table which, std::uint64_t at) const;
   const FunctionRecord* find_function(std::uint64_t pc) const;
   const SiteRecord* find_site(std::uint64_t return_address) const;
   const RegionRecord* find_region(Table which, std::uint64_t at) const;
@@ -106,6 +111,8 @@ class Image {
   explicit Image(const ImageHeader* header) : header_(header) {}
   const std::byte* bytes() const { return reinterpret_cast<const std::byte*>(header_); }
   const StaticRecord* find_in(Table which, std::uint64_t at) const;
+  template <typename Record>
+  const Record* first_from(Table which, std::uint64_t at) const;
   template <typename Record, typename Key>
   std::size_t last_at_or_below(Table which, std::uint64_t at, Key key) const;
   template <typename Record>

@@ -46,4 +46,26 @@ bool for_each_block(const M& memory, const Root& root, Visit&& visit) {
   return true;
 }
 
+// The first block of malloc that starts at or above `from` and below `end`; of two that start there, libc's. Costs a read of the shadow in
+// between. Context: signal.
+template <Memory M>
+std::optional<Block> first_block_in(const M& memory, const Root& root, Address from, Address end) {
+  std::optional<Block> found;
+  if (end > kEndOfUserAddresses) end = kEndOfUserAddresses;
+  const auto visit = [&](const Block& block) {
+    if (block.base < from) return true;
+    if (block.base < end && (!found || block.base < found->base)) found = block;
+    return false;
+  };
+  const Address coarse = load_relaxed(root.directory), fine = load_relaxed(root.fine_directory);
+  for (std::uint64_t region = region_of(raw(from)); region << kRegionShift < raw(end); ++region) {
+    if (coarse != Address{})
+      ShadowReader<kCoarse, M>(memory, coarse, 0).for_each_block_in(region, visit, from);
+    if (fine != Address{})
+      ShadowReader<kFine, M>(memory, fine, 0).for_each_block_in(region, visit, from);
+    if (found) break;
+  }
+  return found;
+}
+
 }  // namespace allocs::index

@@ -47,7 +47,7 @@ struct Row {
   {Allocator::which, SymbolName(#symbol), &own##symbol},
 constexpr Row kRows[] = {ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_ALLOCATOR_ROW)};
 constexpr std::size_t kCount = sizeof(kRows) / sizeof(kRows[0]);
-static_assert(kCount + 1 == static_cast<std::size_t>(Allocator::count_));
+static_assert(kCount + 1 == static_cast<std::size_t>(Allocator::registered));
 static_assert([] {
   for (std::size_t i = 0; i < kCount; ++i) {
     if (kRows[i].which != static_cast<Allocator>(i + 1)) return false;
@@ -117,13 +117,21 @@ void adopt_objects_of_program() {
 
 allocator* object_of(Allocator which) {
   const auto number = static_cast<std::size_t>(which);
-  if (number == 0) return nullptr;
+  if (number == 0 || number > kCount) return nullptr;
   allocator* const found = index::load_relaxed(g_found[number]);
   if (found != nullptr) [[likely]]
     return found;
   allocator* const object = find(kRows[number - 1]);
   index::store_relaxed(g_found[number], object);
   return object;
+}
+
+Allocator allocator_of(const allocator* object) {
+  if (object == nullptr) return Allocator::none;
+  for (const Row& row : kRows) {
+    if (object_of(row.which) == object) return row.which;
+  }
+  return Allocator::registered;
 }
 
 }  // namespace allocs::preload

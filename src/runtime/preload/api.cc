@@ -59,13 +59,13 @@ using allocs::self::SelfProcess;
 }
 
 // A getter: the short roads, then the long one. `block` and `object` make the result of a KnownBlock and a KnownStatic, or nothing;
-// `answer` makes it of an Answer. Where questions are counted, all take the long one.
+// `answer` makes it of an Answer.
 template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAnswer>
 [[gnu::always_inline]] inline auto get(const void* obj, OfBlock of_block, OfStatic of_static,
                                        OfAnswer of_answer) {
   const Address at = address_of(obj);
   HeapLook look = HeapLook::block;  // not looked for: the long road does
-  if (!g_statistics.is_on()) [[likely]] {
+  if (!g_statistics.takes_long_road()) [[likely]] {
     if (const auto known = allocs::self::look_in_executable(at); known && !holds_stack(*known)) {
       if (const auto result = of_static(*known)) return *result;
     }
@@ -97,17 +97,17 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
 extern "C" {
 
 ALLOCS_EXPORT struct allocator* alloc_get_allocator(const void* obj) {
+  using allocs::preload::object_of;
   using allocs::query::Allocator;
-  const Allocator who = get<Question::allocator>(
+  return get<Question::allocator>(
       obj,
       [](const KnownBlock&) {
         const auto kind = allocs::allocators::g_root.malloc_kind;
-        return kind == allocs::index::MallocKind::libc ? Allocator::lib_malloc
-                                                       : Allocator::program_malloc;
+        return object_of(kind == allocs::index::MallocKind::libc ? Allocator::lib_malloc
+                                                                 : Allocator::program_malloc);
       },
-      [](const KnownStatic&) { return std::optional(Allocator::static_symbol); },
-      [](const Answer& answer) { return answer.allocator; });
-  return allocs::preload::object_of(who);
+      [](const KnownStatic&) { return std::optional(object_of(Allocator::static_symbol)); },
+      [](const Answer& answer) { return object_of(answer); });
 }
 
 ALLOCS_EXPORT void* alloc_get_base(const void* obj) {
@@ -197,17 +197,14 @@ ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_p
     if (count < capacity) entries[count] = entry;
     ++count;
   };
-  allocs::query::for_each_enclosing(
-      process, leaf, at,
-      [&](allocs::query::Allocator allocator, allocs::AddressRange range, const char* name,
-          uniqtype* type) {
-        add({.allocator = allocs::preload::object_of(allocator),
-             .base = pointer(range.begin),
-             .size = range.size(),
-             .type = type,
-             .name = name,
-             .index = UINT64_MAX});
-      });
+  allocs::query::for_each_enclosing(process, leaf, at, [&](const Answer& link, const char* name) {
+    add({.allocator = allocs::preload::object_of(link),
+         .base = pointer(link.range.begin),
+         .size = link.range.size(),
+         .type = link.type,
+         .name = name,
+         .index = UINT64_MAX});
+  });
   allocs::query::for_each_subobject(leaf, at,
                                     [&](const allocs::types::Subobject& step, Address base) {
                                       add({.allocator = nullptr,

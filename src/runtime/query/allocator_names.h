@@ -29,6 +29,7 @@ inline constexpr AllocatorRow kAllocatorRows[] = {
     {"__program_malloc", 1},
     {"ld.so malloc", 1},
     {"liballocs", 1},
+    {"(registered by the program)", 3},
 };
 static_assert(sizeof(kAllocatorRows) / sizeof(AllocatorRow) ==
               static_cast<std::size_t>(Allocator::count_));

@@ -26,6 +26,7 @@ enum class Allocator : std::uint8_t {
   program_malloc,  // a malloc that is not libc's
   ld_so_malloc,
   own,
+  registered,  // by the program, at run time: Answer::owner tells which
   count_,
 };
 
@@ -53,11 +54,13 @@ struct Answer {
   const char* site_object = nullptr;
   const char* name = nullptr;  // lives as long as the metadata does
   int thread = 0;
-  // A variable that is an allocation of its own in the frame of function `name`, and how much of the frame lies around it; nullptr: it is
-  // none.
+  const void* owner = nullptr;  // the program's own allocator object, of Allocator::registered
+  // A variable that is an allocation of its own in the frame of function `name`, and how much of its part of the frame lies around it;
+  // nullptr: it is none.
   const char* variable = nullptr;
   std::uint32_t frame_below = 0, frame_above = 0;
   RowSizes rows{};
+  bool has_variables = false;  // a frame, in which variables may be allocations of their own
   bool is_function = false;
   bool is_by_loader = false;  // a block that the dynamic linker allocated
   bool is_empty = false;      // a block of no bytes: the range is the one byte at its address

@@ -33,6 +33,28 @@ const char* error_message(int error) {
       return "invalid argument";
     case ALLOC_E_IN_WRAPPER:
       return "allocated in a wrapper, whose caller could not be told";
+    case ALLOC_E_NO_SUCH_OPERATION:
+      return "the operation has no meaning for that allocator";
+    case ALLOC_E_OF_OBJECT:
+      return "part of a loaded object: it comes and goes with dlopen and dlclose";
+    case ALLOC_E_OF_THREAD:
+      return "part of a thread: it comes and goes with the thread";
+    case ALLOC_E_OF_FRAME:
+      return "part of a stack frame: it goes when the function returns";
+    case ALLOC_E_OF_KERNEL:
+      return "made by the kernel for the life of the program";
+    case ALLOC_E_OF_RUN_TIME:
+      return "memory of the loader or of liballocs itself";
+    case ALLOC_E_HAS_CHILDREN:
+      return "other allocations lie in it";
+    case ALLOC_E_NO_ROOM:
+      return "it cannot grow where it is, and was not allowed to move";
+    case ALLOC_E_DOES_NOT_FIT:
+      return "the type is larger than the allocation";
+    case ALLOC_E_NO_IDENTITY:
+      return "an anonymous mapping would not be known again: make it with alloc_new";
+    case ALLOC_E_REFUSED:
+      return "the kernel or the C library refused";
     default:
       return "unknown error";
   }

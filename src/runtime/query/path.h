@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/query/allocator_names.h"
-#include "runtime/query/query.h"
+#include "runtime/query/tree.h"
 #include "types/derive.h"
 #include "types/describe.h"
 #include "types/subobject.h"
@@ -63,33 +63,18 @@ inline void put_path(TextWriter& out, const Answer& leaf, Address at) {
   });
 }
 
-// The allocations around the leaf, outermost first, then the leaf itself: visit(allocator, range, name, type).
+// The allocations around the leaf, outermost first, then the leaf itself: visit(const Answer&, name).
 template <Process P, typename Visit>
 void for_each_enclosing(const P& process, const Answer& leaf, Address at, Visit&& visit) {
-  const auto put = [&](const Answer& answer) {
-    if (answer.error == ALLOC_OK) visit(answer.allocator, answer.range, answer.name, answer.type);
-  };
-  if (const auto mapping = process.mapping_of(at)) {
-    visit(Allocator::mmap, mapping->range, mapping->name, static_cast<uniqtype*>(nullptr));
-    if (std::string_view(mapping->name) == "[heap]" && leaf.allocator != Allocator::brk) {
-      visit(Allocator::brk, mapping->range, mapping->name, static_cast<uniqtype*>(nullptr));
-    }
-  }
-  const bool is_static =
-      leaf.allocator >= Allocator::static_file && leaf.allocator <= Allocator::static_symbol;
-  if (const Object* object = is_static ? process.find_object(at) : nullptr) {
-    if (leaf.allocator > Allocator::static_file) put(answer_from_file(*object));
-    if (leaf.allocator > Allocator::static_segment) put(answer_from_segment_of(*object, at));
-    if (leaf.allocator > Allocator::static_section && object->image) {
-      put(answer_from_region(*object, types::Table::sections, Allocator::static_section, at));
-    }
-  }
-  if (leaf.variable != nullptr) {
-    visit(Allocator::stackframe, leaf.frame(), leaf.name, static_cast<uniqtype*>(nullptr));
-    visit(leaf.allocator, leaf.range, leaf.variable, leaf.type);
-    return;
-  }
-  if (leaf.allocator != Allocator::mmap) put(leaf);
+  descend(process, at, [&](const Answer& node) {
+    if (is_same(node, leaf)) return false;
+    // A registered allocator is asked apart, and a mapping may have grown meanwhile.
+    if (node.allocator == leaf.allocator && leaf.allocator <= Allocator::brk) return false;
+    visit(node, node.name);
+    return true;
+  });
+  const char* name = leaf.variable != nullptr ? leaf.variable : leaf.name;
+  visit(leaf, name);
 }
 
 }  // namespace allocs::query

@@ -64,6 +64,7 @@ struct TypeMaker {
 // find_instance(n)    the object of that module instance, loaded or retired; or nullptr
 // for_each_object(f)  f(const Object&) for each loaded object, until f returns false
 // for_each_thread(f)  f(const ThreadView&) for each known thread, until f returns false
+// stack_at(a)         the stack that is known to contain `a`, of a thread or the first one's as it has grown; or nothing there
 // query_stacks(a)     the answer if `a` lies in a known thread's stack
 // runs_on(r)          whether a thread whose frames can be told has its stack pointer in the range: a fiber, a stack that the program
 //                     gave to a thread, an alternate one
@@ -73,6 +74,8 @@ struct TypeMaker {
 // mapping_of(a)       the mapping that contains a; asks the kernel, so it is empty when that is not allowed
 // knows_mappings()    whether an empty mapping_of() means that there is none
 // is_ld_so_pool(m)    whether the dynamic linker's own malloc took that mapping
+// nested_at(n, a)     the allocation of a registered allocator directly in `n` that contains `a`; nested_from(n, a): the first one that
+//                     starts at or above `a`; or nothing there
 // query_own(a)        the answer if `a` is memory of the run time itself
 template <typename P>
 concept Process = requires(const P& process, Address a, std::uint32_t instance) {
@@ -84,11 +87,13 @@ concept Process = requires(const P& process, Address a, std::uint32_t instance) 
   { process.may_be_object(a) } -> std::same_as<bool>;
   { process.find_instance(instance) } -> std::same_as<const Object*>;
   { process.query_stacks(a) } -> std::same_as<Answer>;
+  { process.stack_at(a) } -> std::same_as<Answer>;
   { process.runs_on(AddressRange{}) } -> std::same_as<bool>;
   { process.finds_new_objects() } -> std::same_as<bool>;
   { process.initial_stack() } -> std::same_as<const InitialStack*>;
   { process.mapping_of(a) } -> std::same_as<std::optional<MappingView>>;
   { process.knows_mappings() } -> std::same_as<bool>;
+  { process.nested_at(Answer{}, a) } -> std::same_as<Answer>;
   { process.query_own(a) } -> std::same_as<Answer>;
 };
 

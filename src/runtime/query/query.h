@@ -76,7 +76,10 @@ Answer query_beyond_heap(const P& process, Address at) {
   if (at >= kEndOfUserAddresses) return {};
   if (const Object* object = process.find_object(at)) {
     Answer answer = query_static(process.types(), *object, at);
-    if (is_untold_part_of_loader(answer, *object)) answer.allocator = Allocator::ld_so_malloc;
+    if (is_untold_part_of_loader(answer, *object)) {
+      answer.allocator = Allocator::ld_so_malloc;
+      answer.range = between_segments(*object, at);
+    }
     if (process.runs_on(answer.range)) [[unlikely]]
       prefer_frame(process, at, answer);
     return answer;

@@ -88,6 +88,7 @@ Answer answer_from_frame(const P& process, const runt::Frame& frame, const Frame
                              : is_typed        ? typed
                                                : AddressRange{whole.begin, typed.begin};
   Answer answer = answer_from_bare_frame(frame, range, ALLOC_E_NO_TYPE);
+  answer.has_variables = facts.layout.has_computed_variables;
   answer.name = answer.site_function = facts.object->image->text(facts.function->name);
   answer.site_object = facts.object->path;
   answer.evidence |= ALLOC_EV_DEBUG_INFORMATION;
@@ -129,8 +130,14 @@ std::optional<Answer> answer_from_computed_variable(const P& process, const W& w
       computed_variable_at(activation, *facts.object->image, *facts.function, pc, at);
   if (!found) return std::nullopt;
   Answer answer = answer_from_bare_frame(frame, found->range, ALLOC_E_NO_TYPE);
-  answer.frame_below = static_cast<std::uint32_t>(found->range.begin - whole.begin);
-  answer.frame_above = static_cast<std::uint32_t>(whole.end - found->range.end);
+  // What lies around it: the typed part of the frame, or the one below; all of it where it reaches over their border.
+  const AddressRange below{whole.begin, typed.size() == 0 ? whole.end : typed.begin};
+  const auto holds = [&](AddressRange part) {
+    return found->range.begin >= part.begin && found->range.end <= part.end;
+  };
+  const AddressRange part = holds(typed) ? typed : holds(below) ? below : whole;
+  answer.frame_below = static_cast<std::uint32_t>(found->range.begin - part.begin);
+  answer.frame_above = static_cast<std::uint32_t>(part.end - found->range.end);
   answer.rows = found->rows;
   answer.name = answer.site_function = facts.object->image->text(facts.function->name);
   answer.variable = facts.object->image->text(found->variable->name);

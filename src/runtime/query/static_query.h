@@ -63,17 +63,44 @@ inline Answer answer_from_region(const Object& object, types::Table table, Alloc
   return answer;
 }
 
-inline Answer answer_from_segment(const Object& object, Address at) {
+// Calls visit(AddressRange) for each loadable segment that the metadata, or else the file, tells of.
+template <typename Visit>
+void for_each_segment(const Object& object, Visit&& visit) {
+  if (object.image) {
+    for (const auto& region : object.image->table<types::RegionRecord>(types::Table::segments)) {
+      if (!object.image->is_sound(&region, sizeof region)) return;
+      const Address begin = LinkAddress{region.address} + object.bias;
+      visit(AddressRange{begin, begin + region.size});
+    }
+    return;
+  }
   const auto header = object.file.header();
   const std::size_t count = header ? header->e_phnum : 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto segment = object.file.program_header(i);
     if (!segment || segment->p_type != PT_LOAD) continue;
     const Address begin = LinkAddress{segment->p_vaddr} + object.bias;
-    const AddressRange range{begin, begin + segment->p_memsz};
-    if (range.contains(at)) return Answer::of(Allocator::static_segment, range, ALLOC_EV_LINK_MAP);
+    visit(AddressRange{begin, begin + segment->p_memsz});
   }
-  return {};
+}
+
+inline Answer answer_from_segment(const Object& object, Address at) {
+  Answer answer;
+  for_each_segment(object, [&](AddressRange range) {
+    if (range.contains(at) && answer.error != ALLOC_OK)
+      answer = Answer::of(Allocator::static_segment, range, ALLOC_EV_LINK_MAP);
+  });
+  return answer;
+}
+
+// `at` is in the object, but in none of its segments: the space between them, or up to the end of the last page.
+inline AddressRange between_segments(const Object& object, Address at) {
+  AddressRange range = object.range;
+  for_each_segment(object, [&](AddressRange segment) {
+    if (segment.end <= at && segment.end > range.begin) range.begin = segment.end;
+    if (segment.begin > at && segment.begin < range.end) range.end = segment.begin;
+  });
+  return range;
 }
 
 inline Answer answer_from_segment_of(const Object& object, Address at) {

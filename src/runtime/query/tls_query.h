@@ -27,8 +27,11 @@ AddressRange tls_block_of(const M& memory, const ThreadView& thread, const Objec
   return {Address{*block}, Address{*block} + object.tls_size};
 }
 
+enum class TlsLevel : std::uint8_t { block, symbol };
+
 inline Answer answer_from_tls_block(const TypeMaker& types, const Object& object,
-                                    const ThreadView& thread, AddressRange block, Address at) {
+                                    const ThreadView& thread, AddressRange block, Address at,
+                                    TlsLevel level) {
   Answer answer =
       Answer::of(Allocator::tls_block, block, ALLOC_EV_LINK_MAP | ALLOC_EV_THREAD_TABLE);
   answer.thread = thread.id;
@@ -37,6 +40,7 @@ inline Answer answer_from_tls_block(const TypeMaker& types, const Object& object
     answer.set_no_type(object.image_error);
     return answer;
   }
+  if (level == TlsLevel::block) return answer;
   const types::StaticRecord* record = object.image->find_tls(at - block.begin);
   if (record == nullptr) return answer;
   const Address begin = block.begin + record->address;
@@ -57,7 +61,8 @@ inline Answer answer_from_tls_block(const TypeMaker& types, const Object& object
 
 // Context: signal, if the process's iteration is.
 template <Process P, Memory M>
-Answer query_tls_of(const P& process, const M& memory, const ThreadView& thread, Address at) {
+Answer query_tls_of(const P& process, const M& memory, const ThreadView& thread, Address at,
+                    TlsLevel level) {
   Answer answer;
   process.for_each_object([&](const Object& object) {
     if (object.tls_module == 0) return true;
@@ -65,20 +70,23 @@ Answer query_tls_of(const P& process, const M& memory, const ThreadView& thread,
     if (!block.contains(at)) return true;
     // Only now is the metadata wanted.
     const Object* with_metadata = process.find_object(object.range.begin);
-    answer = answer_from_tls_block(
-        process.types(), with_metadata == nullptr ? object : *with_metadata, thread, block, at);
+    answer =
+        answer_from_tls_block(process.types(), with_metadata == nullptr ? object : *with_metadata,
+                              thread, block, at, level);
     return false;
   });
   return answer;
 }
 
-// Of all threads, or of the one on whose stack `at` is known to lie: reading the others' vectors takes system calls for each.
+// Of all threads, or of the one on whose stack `at` is known to lie: reading the others' vectors takes system calls for each. The
+// variable, or the block of all that an object has in the thread.
 template <Process P>
-Answer query_tls(const P& process, Address at, int only_thread = 0) {
+Answer query_tls(const P& process, Address at, int only_thread = 0,
+                 TlsLevel level = TlsLevel::symbol) {
   Answer answer;
   process.for_each_thread([&](const ThreadView& thread, const auto& memory) {
     if (only_thread != 0 && thread.id != 0 && thread.id != only_thread) return true;
-    answer = query_tls_of(process, memory, thread, at);
+    answer = query_tls_of(process, memory, thread, at, level);
     return answer.error != ALLOC_OK;
   });
   return answer;
@@ -86,10 +94,11 @@ Answer query_tls(const P& process, Address at, int only_thread = 0) {
 
 // The same; an object that was opened lately may not be known yet.
 template <Process P>
-Answer query_tls_afresh(const P& process, Address at, int only_thread = 0) {
-  Answer answer = query_tls(process, at, only_thread);
+Answer query_tls_afresh(const P& process, Address at, int only_thread = 0,
+                        TlsLevel level = TlsLevel::symbol) {
+  Answer answer = query_tls(process, at, only_thread, level);
   if (answer.error != ALLOC_OK && process.finds_new_objects())
-    answer = query_tls(process, at, only_thread);
+    answer = query_tls(process, at, only_thread, level);
   return answer;
 }
 

@@ -3,6 +3,7 @@
 
 #include "runtime/query/query.h"
 #include "runtime/self/loader.h"
+#include "runtime/self/registered.h"
 #include "runtime/self/self_process.h"
 
 namespace allocs::self {
@@ -21,11 +22,12 @@ query::Answer ask_whole_images(Ask ask) {
 
 // Context: signal if `process` may not wait, else query.
 inline query::Answer ask(const SelfProcess& process, Address at) {
-  return ask_whole_images([&] { return query::query(process, at); });
+  return nested_leaf(process, ask_whole_images([&] { return query::query(process, at); }), at);
 }
 // The same for an address that is in no block of malloc.
 inline query::Answer ask_beyond_heap(const SelfProcess& process, Address at) {
-  return ask_whole_images([&] { return query::query_beyond_heap(process, at); });
+  return nested_leaf(process,
+                     ask_whole_images([&] { return query::query_beyond_heap(process, at); }), at);
 }
 
 }  // namespace allocs::self

@@ -204,6 +204,24 @@ query::Answer SelfProcess::query_own_frames(const runt::StackMemory& memory, Add
   return answer;
 }
 
+query::Answer SelfProcess::stack_at(Address at) const {
+  const auto thread = index::thread_with_stack_at(tables(), *root(), at);
+  if (!thread) return {};
+  AddressRange range{thread->stack_low, thread->stack_high};
+  // That of the first thread may grow as far as that, but did not yet; the table has it with argc.
+  if (g_has_initial_stack && range.contains(g_initial_stack.argc)) {
+    range.end = g_initial_stack.argc;
+    if (const auto mapping = mapping_of(range.end - 1))
+      range.begin = std::max(range.begin, mapping->range.begin);
+    if (!range.contains(at)) return {};
+  }
+  query::Answer answer = query::Answer::of(query::Allocator::stack, range, ALLOC_EV_THREAD_TABLE);
+  answer.thread = static_cast<int>(thread->tid);
+  const bool is_own = thread->thread_pointer == raw(runt::self::thread_pointer());
+  answer.set_no_type(is_own ? ALLOC_E_NO_TYPE : ALLOC_E_OTHER_THREAD);
+  return answer;
+}
+
 query::Answer SelfProcess::query_stacks(Address at) const {
   const AddressRange stack = stack_of_caller();
   if (stack.contains(at)) {
@@ -211,15 +229,10 @@ query::Answer SelfProcess::query_stacks(Address at) const {
     if (answer.error == ALLOC_E_NO_UNWIND) answer.allocator = query::Allocator::stack;
     return answer;
   }
-  const auto thread = index::thread_with_stack_at(tables(), *root(), at);
-  if (!thread) return {};
-  query::Answer answer = query::Answer::of(
-      query::Allocator::stack, {thread->stack_low, thread->stack_high}, ALLOC_EV_THREAD_TABLE);
-  answer.thread = static_cast<int>(thread->tid);
-  const bool is_own = thread->thread_pointer == raw(runt::self::thread_pointer());
-  if (is_own) {
+  const query::Answer answer = stack_at(at);
+  if (answer.error == ALLOC_OK && answer.type_error != ALLOC_E_OTHER_THREAD) {
     // A signal handler on an alternate stack, if it is no fiber: the walk gets back to here. What is above `at` is mapped.
-    const AddressRange all{thread->stack_low, thread->stack_high};
+    const AddressRange all = answer.range;
     const auto mapping = mapping_of(at);
     const AddressRange ordinary = mapping ? AddressRange{std::max(all.begin, mapping->range.begin),
                                                          std::min(all.end, mapping->range.end)}
@@ -229,7 +242,6 @@ query::Answer SelfProcess::query_stacks(Address at) const {
       if (frame.error == ALLOC_OK) return frame;
     }
   }
-  answer.set_no_type(is_own ? ALLOC_E_NO_TYPE : ALLOC_E_OTHER_THREAD);
   return answer;
 }
 
@@ -242,6 +254,14 @@ query::Answer SelfProcess::query_own(Address at) const {
 std::optional<query::MappingView> SelfProcess::mapping_of(Address at) const {
   if (!may_ask_kernel()) return std::nullopt;
   const runt::MappingAnswer answer = runt::self::mapping_of(at);
+  if (answer.certainty != Certainty::known) return std::nullopt;
+  return query::MappingView{.range = answer.mapping.range, .name = keep_text(answer.mapping.name)};
+}
+
+std::optional<query::MappingView> SelfProcess::mapping_from(Address at) const {
+  runt::MappingTable table;
+  if (!may_ask_kernel() || table.open(0) != 0) return std::nullopt;
+  const runt::MappingAnswer answer = table.mapping_at_or_above(at);
   if (answer.certainty != Certainty::known) return std::nullopt;
   return query::MappingView{.range = answer.mapping.range, .name = keep_text(answer.mapping.name)};
 }

@@ -40,13 +40,20 @@ class SelfProcess {
   const query::InitialStack* initial_stack() const;
   query::SiteFacts site_facts(std::uint32_t id) const;
   query::FrameFacts frame_facts(const runt::Frame& frame) const;
+  query::Answer stack_at(Address at) const;
   query::Answer query_stacks(Address at) const;
   bool runs_on(AddressRange range) const { return range.contains(caller_.sp()); }
   query::Answer query_own(Address at) const;
+  query::Answer nested_at(const query::Answer& parent, Address at) const;
+  query::Answer nested_from(const query::Answer& parent, Address from) const;
   bool finds_new_objects() const {
     return may_wait() && allocators::refresh_modules() == allocators::Refreshed::changed;
   }
   std::optional<query::MappingView> mapping_of(Address at) const;
+  // The one that contains `at`, or else the first one above it.
+  std::optional<query::MappingView> mapping_from(Address at) const;
+  bool may_wait() const { return mode_ == Mode::wait; }
+  Address stack_pointer() const { return caller_.sp(); }  // of the asker
   bool knows_mappings() const { return may_ask_kernel(); }
   bool is_ld_so_pool(const query::MappingView& mapping) const;
 
@@ -62,7 +69,6 @@ class SelfProcess {
   void for_each_thread(Visit&& visit) const;
 
  private:
-  bool may_wait() const { return mode_ == Mode::wait; }
   bool may_ask_kernel() const { return may_wait() && !allocators::is_sandboxed(); }
   query::Answer query_own_frames(const runt::StackMemory& memory, AddressRange where,
                                  Address at) const;

@@ -37,8 +37,9 @@ class Statistics {
   // Reads ALLOCS_STATS and ALLOCS_STATS_FILE. Context: init.
   void open(const char* const* environment);
 
-  // Context: signal.
-  bool is_on() const { return is_on_; }
+  // Must the getters take the long road? Where questions are counted, or the program has allocators of its own. Context: signal.
+  bool takes_long_road() const { return takes_long_road_; }
+  void take_long_road() { takes_long_road_ = true; }
   void count(Question question, const query::Answer& answer) {
     if (is_on_) [[unlikely]]
       add(question, answer.allocator, answer.error, answer.type_error);
@@ -54,6 +55,7 @@ class Statistics {
   void put_file_name(TextWriter& out) const;
 
   bool is_on_ = false;
+  bool takes_long_road_ = false;
   std::uint64_t questions_[static_cast<std::size_t>(Question::count_)] = {};
   std::uint64_t answers_[static_cast<std::size_t>(query::Allocator::count_)] = {};
   std::uint64_t errors_[kErrors] = {};  // by -enum alloc_error: of the allocation

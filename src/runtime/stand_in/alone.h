@@ -2,6 +2,7 @@
 #pragma once
 
 #include "allocs.h"
+#include "allocs/allocator.h"
 #include "base/public_names.h"
 
 // What each public function answers in a process without the run time: "cannot tell". Hidden, so that they stay private to

@@ -65,6 +65,35 @@ int ALLOCS_ALONE(alloc_walk_references)(const void*, unsigned, alloc_visit_refer
   return ALLOC_E_NO_RUNTIME;
 }
 
+void ALLOCS_ALONE(alloc_get_root)(struct alloc_info* root) {
+  std::memset(root, 0, sizeof(*root));
+  root->error = root->type_error = ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_get_parent)(const struct alloc_info*, unsigned, struct alloc_info*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_get_child)(const struct alloc_info*, const void*, unsigned,
+                                  struct alloc_info*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_begin_children)(const struct alloc_info*, unsigned, struct alloc_cursor*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_next_child)(struct alloc_cursor*, struct alloc_info*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_get_traits)(const struct alloc_info*, struct alloc_traits*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+const struct alloc_protocol* ALLOCS_ALONE(alloc_get_protocol)(const struct allocator*) {
+  return nullptr;
+}
+int ALLOCS_ALONE(alloc_register_allocator)(struct allocator*, const struct alloc_protocol*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_promote)(const void*, struct allocator*) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_demote)(const void*) { return ALLOC_E_NO_RUNTIME; }
+
 const char* ALLOCS_ALONE(uniqtype_name)(const struct uniqtype*) { return "(no type)"; }
 size_t ALLOCS_ALONE(uniqtype_size)(const struct uniqtype*) { return SIZE_MAX; }
 int ALLOCS_ALONE(uniqtype_describe)(const struct uniqtype*, char* buf, size_t len) {

@@ -84,12 +84,10 @@ Finding find_out(const P& process, Address at) {
   finding.base_grade = query::grade_word(answer.base_grade);
   finding.type_grade = query::grade_word(answer.type_grade);
   finding.evidence = text_of([&](TextWriter& out) { query::put_evidence(out, answer.evidence); });
-  query::for_each_enclosing(
-      process, answer, at,
-      [&](query::Allocator allocator, AddressRange range, const char* name, uniqtype*) {
-        finding.enclosing.push_back({query::row_of(allocator).name, raw(range.begin), range.size(),
-                                     name == nullptr ? "" : name});
-      });
+  query::for_each_enclosing(process, answer, at, [&](const query::Answer& link, const char* name) {
+    finding.enclosing.push_back({query::row_of(link.allocator).name, raw(link.range.begin),
+                                 link.range.size(), name == nullptr ? "" : name});
+  });
   return finding;
 }
 

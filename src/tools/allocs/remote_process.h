@@ -107,6 +107,7 @@ class RemoteProcess {
     return query::read_frame_facts(*this, frame);
   }
 
+  query::Answer stack_at(Address at) const;
   query::Answer query_stacks(Address at) const;
   bool finds_new_objects() const { return false; }
   bool runs_on(AddressRange range) const {
@@ -140,6 +141,9 @@ class RemoteProcess {
     }
     return false;
   }
+
+  // Only the process itself can call its allocators.
+  query::Answer nested_at(const query::Answer&, Address) const { return {}; }
 
   query::Answer query_own(Address at) const {
     const auto range = root_ == nullptr ? std::nullopt : index::own_range_at(memory_, *root_, at);
@@ -286,11 +290,23 @@ query::Answer RemoteProcess<M>::query_left_stack(const query::MappingView& mappi
     answer.thread = thread.id;
     if (answer.error == ALLOC_OK) return answer;
   }
-  if (root_ == nullptr) return {};
-  const auto thread = index::thread_with_stack_at(memory_, *root_, at);
-  if (!thread) return {};
-  query::Answer answer = query::Answer::of(
-      query::Allocator::stack, {thread->stack_low, thread->stack_high}, ALLOC_EV_THREAD_TABLE);
+  return stack_at(at);
+}
+
+template <Memory M>
+query::Answer RemoteProcess<M>::stack_at(Address at) const {
+  const auto thread =
+      root_ == nullptr ? std::nullopt : index::thread_with_stack_at(memory_, *root_, at);
+  const auto mapping = thread ? mapping_of(at) : std::nullopt;
+  if (!mapping) return {};
+  AddressRange range{thread->stack_low, thread->stack_high};
+  // That of the first thread may grow further than it has; the table has it with argc.
+  if (initial_stack_ && range.contains(initial_stack_->argc)) {
+    range.end = initial_stack_->argc;
+    range.begin = std::max(range.begin, mapping->range.begin);
+    if (!range.contains(at)) return {};
+  }
+  query::Answer answer = query::Answer::of(query::Allocator::stack, range, ALLOC_EV_THREAD_TABLE);
   answer.thread = static_cast<int>(thread->tid);
   answer.set_no_type(ALLOC_E_NO_TYPE);
   return answer;

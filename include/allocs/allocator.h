@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCS_ALLOCATOR_H
+#define ALLOCS_ALLOCATOR_H
+
+#include "../allocs.h"
+
+/* Allocations form a tree: an allocation of one allocator may be managed by another. Here are the steps in it, up and down; what an
+ * allocator can tell and do; and how a program's own allocator joins. docs/tree_of_allocations.md has the tree.
+ *
+ * An allocation is named by a struct alloc_info that one of these functions, or alloc_query, has filled: its allocator, base and size
+ * say which it is. If it has gone meanwhile, the answer is ALLOC_E_NOTHING_THERE.
+ *
+ * Unless a comment says otherwise these functions wait like the plain getters; with ALLOC_NOWAIT those that have flags are
+ * async-signal-safe, do not ask the kernel, and so know no mappings: what lies in one then hangs at the root. */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- the tree ---- */
+
+/* The root: all addresses. Its allocator is NULL. Async-signal-safe. */
+void alloc_get_root(struct alloc_info *root);
+
+/* The allocation in which `allocation` lies; the root for those in none. Its `depth` is the number of allocations that contain it; so is
+ * that of what is below. Returns ALLOC_OK, ALLOC_E_NOTHING_THERE if the tree has no such allocation (any more), ALLOC_E_INVALID for NULL
+ * and for the root. */
+int alloc_get_parent(const struct alloc_info *allocation, unsigned flags, struct alloc_info *parent);
+
+/* The allocation directly in `parent` that contains `at`: ALLOC_OK, or ALLOC_E_NOTHING_THERE where `at` is not in one. */
+int alloc_get_child(const struct alloc_info *parent, const void *at, unsigned flags, struct alloc_info *child);
+
+/* A place among the children of an allocation. It holds no memory, and may be copied or dropped at any time. */
+struct alloc_cursor {
+  struct alloc_info parent;
+  const void *next;    /* children that begin below this have been told */
+  const void *special; /* private */
+  unsigned flags;
+  int error;
+  uint64_t reserved[4];
+};
+
+/* Before the first child. ALLOC_E_INVALID for NULL. */
+int alloc_begin_children(const struct alloc_info *parent, unsigned flags, struct alloc_cursor *cursor);
+
+/* The next child by address. Returns 1 and fills *child; 0 behind the last; or a negative enum alloc_error, after which it returns 0:
+ * ALLOC_E_NOT_YET for the root where the kernel must not be asked. Of other threads' stacks only the thread-locals are told, of the asker's stack the
+ * frames. Children that come or go meanwhile may be missed; each that is told was there at some moment. */
+int alloc_next_child(struct alloc_cursor *cursor, struct alloc_info *child);
+
+/* ---- what an allocation is like ---- */
+
+enum alloc_capability { /* a set: the operations that have a meaning */
+  ALLOC_CAN_NEW = 1,    /* alloc_new */
+  ALLOC_CAN_RESIZE = 2, /* alloc_resize */
+  ALLOC_CAN_FREE = 4,   /* alloc_free */
+  ALLOC_CAN_SET_TYPE = 8, /* alloc_set_type */
+  ALLOC_CAN_SPLICE = 16   /* alloc_insert, alloc_remove */
+};
+
+enum alloc_lifetime { /* what ends it */
+  ALLOC_LIFE_UNKNOWN = 0,
+  ALLOC_LIFE_FREED,   /* a call that frees it */
+  ALLOC_LIFE_OBJECT,  /* its object is unloaded; for the executable, the process ends */
+  ALLOC_LIFE_FRAME,   /* the function returns */
+  ALLOC_LIFE_THREAD,  /* the thread ends */
+  ALLOC_LIFE_PROCESS, /* the process ends */
+  ALLOC_LIFE_PARENT   /* what it lies in ends */
+};
+
+struct alloc_traits {
+  unsigned capabilities; /* enum alloc_capability */
+  int lifetime;          /* enum alloc_lifetime */
+  size_t alignment;      /* bytes: what the allocator promises of every allocation, at least 1 */
+  uint64_t reserved[4];
+};
+
+/* Fills *traits: ALLOC_OK, or ALLOC_E_INVALID. Async-signal-safe for the built-in allocators. */
+int alloc_get_traits(const struct alloc_info *allocation, struct alloc_traits *traits);
+
+/* ---- allocators ---- */
+
+/* What an allocator implements. `context` is its own field; pointers are never NULL. A slot may be NULL: the operation then has no
+ * meaning. Functions return ALLOC_OK or a negative enum alloc_error. */
+struct alloc_protocol {
+  size_t size; /* sizeof(struct alloc_protocol), so that later versions can tell */
+  void *context;
+  /* The allocation of this allocator directly in `parent` that contains `at`. Required. */
+  int (*find)(void *context, const struct alloc_info *parent, const void *at, unsigned flags, struct alloc_info *child);
+  /* The first one that begins at or above `from`. Required. */
+  int (*next)(void *context, const struct alloc_info *parent, const void *from, unsigned flags, struct alloc_info *child);
+  int (*get_traits)(void *context, const struct alloc_info *allocation, struct alloc_traits *traits);
+  int (*make)(void *context, struct uniqtype *type, size_t count, void **base);
+  int (*resize)(void *context, const struct alloc_info *allocation, size_t size, unsigned flags, void **base);
+  int (*release)(void *context, const struct alloc_info *allocation);
+  int (*set_type)(void *context, const struct alloc_info *allocation, struct uniqtype *type);
+};
+
+/* The protocol of a built-in or registered allocator; NULL if it is neither. Async-signal-safe. */
+const struct alloc_protocol *alloc_get_protocol(const struct allocator *allocator);
+
+/* Makes an allocator of the program known; `allocator` (whose name is shown), `protocol` and what it needs stay valid as long as the
+ * process. From then on alloc_promote takes it. `find` and `next` are called with a parent that was promoted, from
+ * any query of any thread about an address in it, with ALLOC_NOWAIT also from signal handlers. They fill base and size of `child` (which
+ * lies in the parent), and may fill type, name and site; the rest is filled in. They must not ask about addresses in the parent.
+ * ALLOC_E_INVALID: an argument is NULL, a required slot is missing, the allocator is built in or known already.
+ * ALLOC_E_NO_MEMORY. */
+int alloc_register_allocator(struct allocator *allocator, const struct alloc_protocol *protocol);
+
+/* From here on the allocation that contains `obj` is a pool of `allocator`: addresses in what that hands out are answered by it, the
+ * rest is still answered as before. A block of malloc, a mapping, a static object, or an allocation of a registered allocator.
+ * The pool must be demoted before it is freed. Returns ALLOC_OK, or: ALLOC_E_INVALID (the allocator is not registered), ALLOC_E_HAS_CHILDREN
+ * (it is a pool, or other allocations lie in it), ALLOC_E_NO_SUCH_OPERATION (nothing that could be a pool), ALLOC_E_NO_MEMORY, or why the
+ * allocation is not known. */
+int alloc_promote(const void *obj, struct allocator *allocator);
+
+/* The end of that. ALLOC_E_NOTHING_THERE: `obj` is in no pool. */
+int alloc_demote(const void *obj);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "allocs/allocator.h"
+#include "runtime/self/self_process.h"
+
+// The program's own allocators, and the allocations that it made their pools.
+//
+// Both are tables that only grow; an entry of a pool is used again when it was demoted. Who writes: registering and promoting, under a lock
+// of their own (context query). Who reads: any query, without a lock: an entry's state is written last. A pool in a block of malloc holds
+// as long as the block's record does not change, so that a program that forgot to demote gets no answers from a ghost, unless the next
+// block there has the same size and site.
+namespace allocs::self {
+
+// Whether there has been any pool. Context: signal.
+bool has_pools();
+
+// The leaf that contains `at` is `answer`; or an allocation of a pool's allocator in it. Context: signal, as far as the program's
+// allocators are.
+query::Answer nested_leaf(const SelfProcess& process, const query::Answer& answer, Address at);
+
+// Of a registered allocator; nullptr: it is none. Context: signal.
+const alloc_protocol* registered_protocol(const allocator* which);
+
+// As alloc_register_allocator, alloc_promote and alloc_demote. Context: query.
+int register_allocator(allocator* which, const alloc_protocol* protocol);
+int promote(const query::Answer& host, const alloc_info& info, allocator* which);
+int demote(Address at);
+
+}  // namespace allocs::self

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A block becomes the pool of an arena that the program registered: what the arena hands out is in the tree.
+. "$(dirname "$0")/lib.sh"
+
+cat > a.c <<'EOF'
+#include <allocs/allocator.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Hands out slots of 64 bytes from a pool whose first slot says which are in use. */
+struct header { unsigned long used; };
+enum { kSlot = 64, kSlots = 32 };
+static int slot_info(const char *pool, unsigned slot, struct alloc_info *out) {
+  out->base = pool + slot * kSlot;
+  out->size = kSlot;
+  out->name = "slot";
+  return ALLOC_OK;
+}
+static int find(void *context, const struct alloc_info *pool, const void *at, unsigned flags, struct alloc_info *out) {
+  const struct header *header = pool->base;
+  unsigned slot = (unsigned)((const char *)at - (const char *)pool->base) / kSlot;
+  (void)flags, ++*(int *)context;
+  return slot != 0 && header->used >> slot & 1 ? slot_info(pool->base, slot, out) : ALLOC_E_NOTHING_THERE;
+}
+static int next(void *context, const struct alloc_info *pool, const void *from, unsigned flags, struct alloc_info *out) {
+  const struct header *header = pool->base;
+  unsigned slot = (unsigned)((const char *)from - (const char *)pool->base + kSlot - 1) / kSlot;
+  (void)flags, ++*(int *)context;
+  for (; slot < kSlots; ++slot)
+    if (slot != 0 && header->used >> slot & 1) return slot_info(pool->base, slot, out);
+  return ALLOC_E_NOTHING_THERE;
+}
+static int calls;
+static struct allocator arena = {"arena"}, unknown = {"unknown"};
+static const struct alloc_protocol protocol = {.size = sizeof protocol, .context = &calls, .find = find, .next = next};
+static const struct alloc_protocol half = {.size = sizeof half, .find = find};
+static char *pool;
+static int in_handler;
+static void handler(int number) {
+  struct alloc_info info;
+  in_handler = number == SIGUSR1 && alloc_query(pool + 3 * kSlot + 5, ALLOC_NOWAIT, &info) == 0 && info.allocator == &arena;
+}
+static void tell(const char *at) {
+  printf("%s %ld %zu\n", alloc_get_allocator(at)->name, (long)(at - (const char *)alloc_get_base(at)), alloc_get_size(at));
+}
+
+int main(void) {
+  printf("%d %d %d %d\n", alloc_register_allocator(NULL, &protocol), alloc_register_allocator(&arena, NULL),
+         alloc_register_allocator(&arena, &half), alloc_register_allocator(&__mmap_allocator, &protocol));
+  pool = calloc(kSlots, kSlot);
+  printf("%d\n", alloc_promote(pool, &arena));
+  printf("%d\n", alloc_register_allocator(&arena, &protocol));
+  printf("%d\n", alloc_register_allocator(&arena, &protocol));
+  ((struct header *)pool)->used = 1 << 3 | 1 << 7;
+  tell(pool + 3 * kSlot);
+  int results[3] = {0};
+  results[0] = alloc_promote(pool, &unknown), results[1] = alloc_promote(pool, &arena), results[2] = alloc_promote(pool, &arena);
+  printf("%d %d %d\n", results[0], results[1], results[2]);
+  tell(pool + 3 * kSlot + 5), tell(pool + 4 * kSlot), tell(pool);
+
+  struct alloc_info info, parent, child;
+  struct alloc_cursor cursor;
+  struct alloc_traits traits;
+  alloc_query(pool + 7 * kSlot + 1, 0, &info);
+  printf("%s, parent: ", info.name);
+  alloc_get_parent(&info, 0, &parent);
+  printf("%s at the pool: %d\n", parent.allocator->name, parent.base == pool);
+  alloc_begin_children(&parent, 0, &cursor);
+  while (alloc_next_child(&cursor, &child) == 1)
+    printf("child %s at slot %ld, depth +%d\n", child.allocator->name, (long)((const char *)child.base - pool) / kSlot, child.depth - parent.depth);
+  alloc_get_traits(&info, &traits);
+  printf("can %u, ends %d; %d\n", traits.capabilities, traits.lifetime, alloc_get_protocol(&arena) == &protocol);
+  signal(SIGUSR1, handler);
+  raise(SIGUSR1);
+  printf("from a handler: %d; called: %d\n", in_handler, calls > 5);
+
+  results[0] = alloc_demote(pool + 9), results[1] = alloc_demote(pool + 9);
+  printf("%d %d\n", results[0], results[1]);
+  tell(pool + 3 * kSlot + 5);
+  /* Not demoted before it was freed: no answers from a ghost. */
+  alloc_promote(pool, &arena);
+  free(pool);
+  char *again = malloc(kSlots * kSlot);
+  memset(again, 0xff, kSlots * kSlot);
+  tell(again + 3 * kSlot);
+  int local;
+  printf("%d %d\n", alloc_promote(&local, &arena), alloc_promote((void *)8, &arena));
+  return 0;
+}
+EOF
+build a.c -Wall -Werror
+preload ./a > out || fail "exit status $?"
+expect out <<'EOF'
+-12 -12 -12 -12
+-12
+0
+-12
+__default_lib_malloc 192 2048
+-12 0 -20
+arena 5 64
+__default_lib_malloc 256 2048
+__default_lib_malloc 0 2048
+slot, parent: __default_lib_malloc at the pool: 1
+child arena at slot 3, depth +1
+child arena at slot 7, depth +1
+can 0, ends 6; 1
+from a handler: 1; called: 1
+0 -1
+__default_lib_malloc 197 2048
+__default_lib_malloc 192 2048
+-14 -1
+EOF
