@@ -12,7 +12,7 @@ using toolsub::CommandLine;
 
 CommandLine cc(std::string_view words) { return {toolsub::words_of_response_file(words), false}; }
 
-const Installation kInstalled{"/p/plugin.so", "/p/link.a", "/p/marker.o", "/p/allocs"};
+const Installation kInstalled{"/p/plugin.so", "", "/p/link.a", "/p/marker.o", "/p/allocs"};
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string_view>
@@ -149,9 +150,7 @@ bool can_be_analysed(const Argument& input) {
   return has_types && input.value != "-";
 }
 
-std::vector<std::string> words_to_analyse(const CommandLine& line, const Argument& input,
-                                          const Installation& installation,
-                                          const std::string& list) {
+std::vector<std::string> words_to_analyse(const CommandLine& line, const Argument& input) {
   std::vector<std::string> words{"-fsyntax-only", "-w", "-Qunused-arguments"};
   for (const Argument& option : line.arguments()) {
     if (option.is_input) continue;
@@ -161,22 +160,32 @@ std::vector<std::string> words_to_analyse(const CommandLine& line, const Argumen
       keep_preprocessor_words(option.value, words);
     }
   }
-  for (const std::string& word :
-       {"-fplugin=" + installation.plugin, std::string("-Xclang"),
-        std::string("-plugin-arg-allocs"), std::string("-Xclang"), "list=" + list,
-        std::string("-x"), std::string(toolsub::name_of(input.language))})
-    words.push_back(word);
+  words.emplace_back("-x");
+  words.emplace_back(toolsub::name_of(input.language));
   words.push_back(input.value.starts_with('-') ? "./" + input.value : input.value);
   return words;
+}
+
+toolsub::Command command_to_analyse(const std::string& clang, std::vector<std::string> words,
+                                    const Installation& installation, const std::string& list) {
+  if (installation.list_sites.empty()) {
+    words.insert(words.begin(), {clang, "-fplugin=" + installation.plugin, "-Xclang",
+                                 "-plugin-arg-allocs", "-Xclang", "list=" + list});
+    return {clang, std::move(words)};
+  }
+  // By its real path: clang's own headers lie beside that.
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(clang, error);
+  words.insert(words.begin(), {installation.list_sites, list, error ? clang : real.string()});
+  return {installation.list_sites, std::move(words)};
 }
 
 Analysis::Analysis(const std::string& clang, const CommandLine& line, const Argument& input,
                    const Installation& installation, ScratchFiles& scratch)
     : list_(scratch.create(".sites")), sections_(list_sections(line)) {
   if (list_.empty()) return;
-  toolsub::Command command{clang, {clang}};
-  const std::vector<std::string> words = words_to_analyse(line, input, installation, list_);
-  command.words.insert(command.words.end(), words.begin(), words.end());
+  const toolsub::Command command =
+      command_to_analyse(clang, words_to_analyse(line, input), installation, list_);
   int error = 0;
   process_ = toolsub::Process::start(command, toolsub::Output::discarded, error);
 }

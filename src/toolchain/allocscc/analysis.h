@@ -26,9 +26,11 @@ std::vector<std::string> list_sections(const toolsub::CommandLine& line);
 
 // The words that make clang read what gcc compiles. Options are chosen one by one: what clang does not know it would refuse.
 std::vector<std::string> words_to_analyse(const toolsub::CommandLine& line,
-                                          const toolsub::Argument& input,
-                                          const Installation& installation,
-                                          const std::string& list);
+                                          const toolsub::Argument& input);
+
+// What writes the file `list` of a source: our own program if it is installed, else the clang at the path `clang` with our plugin.
+toolsub::Command command_to_analyse(const std::string& clang, std::vector<std::string> words,
+                                    const Installation& installation, const std::string& list);
 
 class Analysis {
  public:

@@ -10,8 +10,6 @@ namespace {
 
 using toolsub::CommandLine;
 
-const Installation kInstalled{"P", "", "", ""};
-
 const toolsub::Argument& first_input(const CommandLine& line) {
   for (const toolsub::Argument& argument : line.arguments()) {
     if (argument.is_input) return argument;
@@ -23,11 +21,8 @@ const toolsub::Argument& first_input(const CommandLine& line) {
 std::string analysed(std::string_view words, bool is_cxx = false) {
   const CommandLine line(toolsub::words_of_response_file(words), is_cxx);
   std::string text;
-  for (const std::string& word : words_to_analyse(line, first_input(line), kInstalled, "L")) {
-    if (word == "-fsyntax-only" || word == "-w" || word == "-Qunused-arguments" ||
-        word == "-Xclang" || word == "-plugin-arg-allocs" || word == "list=L" ||
-        word == "-fplugin=P")
-      continue;
+  for (const std::string& word : words_to_analyse(line, first_input(line))) {
+    if (word == "-fsyntax-only" || word == "-w" || word == "-Qunused-arguments") continue;
     text += (text.empty() ? "" : " ") + word;
   }
   return text;
@@ -75,6 +70,18 @@ TEST(Analysis, ReachesTheLinkTimeOptimiserAmongTheDebugInformation) {
   EXPECT_EQ(sections("-c a.c -flto -fno-lto"), ".allocs.sites");
   EXPECT_EQ(sections("-c a.c -flto=auto"), ".gnu.debuglto_.allocs.sites");
   EXPECT_EQ(sections("-c a.c -flto -ffat-lto-objects"), both);
+}
+
+TEST(Analysis, OurOwnProgramIsAskedWhereItIsInstalled) {
+  using Words = std::vector<std::string>;
+  const auto with_plugin =
+      command_to_analyse("/bin/true", {"-w", "a.c"}, {"P", "", "", "", ""}, "L");
+  EXPECT_EQ(with_plugin.program, "/bin/true");
+  EXPECT_EQ(with_plugin.words, (Words{"/bin/true", "-fplugin=P", "-Xclang", "-plugin-arg-allocs",
+                                      "-Xclang", "list=L", "-w", "a.c"}));
+  const auto own = command_to_analyse("/no/clang", {"-w", "a.c"}, {"P", "S", "", "", ""}, "L");
+  EXPECT_EQ(own.program, "S");
+  EXPECT_EQ(own.words, (Words{"S", "L", "/no/clang", "-w", "a.c"}));
 }
 
 }  // namespace

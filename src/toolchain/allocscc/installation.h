@@ -7,7 +7,8 @@ namespace allocs::allocscc {
 
 // What lies about this program, by absolute path; empty where it is not there. The tree may be moved as a whole.
 struct Installation {
-  std::string plugin;  // lib/allocs/liballocs_clang_plugin.so
+  std::string plugin;      // lib/allocs/liballocs_clang_plugin.so
+  std::string list_sites;  // lib/allocs/allocs-list-sites, an optional part
   std::string
       link_library;    // lib/liballocs_link.a: the query functions, for programs that use them
   std::string marker;  // lib/allocs/marker.o: the note "this object carries an image"
