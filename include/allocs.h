@@ -92,7 +92,8 @@ enum alloc_evidence {
   ALLOC_EV_THREAD_TABLE = 1 << 8,
   ALLOC_EV_LINK_MAP = 1 << 9,
   ALLOC_EV_SITE_NEW = 1 << 10,        /* a new-expression */
-  ALLOC_EV_SECTION = 1 << 11
+  ALLOC_EV_SECTION = 1 << 11,
+  ALLOC_EV_STATED = 1 << 12           /* the program has said so: alloc_set_type, alloc_new */
 };
 
 struct alloc_info {

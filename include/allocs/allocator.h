@@ -78,6 +78,44 @@ struct alloc_traits {
 /* Fills *traits: ALLOC_OK, or ALLOC_E_INVALID. Async-signal-safe for the built-in allocators. */
 int alloc_get_traits(const struct alloc_info *allocation, struct alloc_traits *traits);
 
+/* ---- the base level: the same operations on any allocation for which they have a meaning ----
+ *
+ * `obj` is any address in the allocation. Where an operation has no meaning it is refused, and the error says why: ALLOC_E_OF_OBJECT,
+ * ALLOC_E_OF_THREAD, ALLOC_E_OF_FRAME, ALLOC_E_OF_KERNEL, ALLOC_E_OF_RUN_TIME, or ALLOC_E_NO_SUCH_OPERATION. What has children is neither
+ * freed nor resized: ALLOC_E_HAS_CHILDREN. Under a seccomp sandbox what needs the kernel is refused with ALLOC_E_REFUSED. Other errors are those of
+ * alloc_query. References are not rewritten: who lets an allocation move has the pointers to it. On failure nothing has changed. */
+
+enum alloc_change_flag { ALLOC_MAY_MOVE = 4 };
+
+/* Memory for `count` objects of the type, from `allocator`: malloc (a block; not cleared) or mmap (whole pages, cleared, private; what
+ * a program maps itself has no bounds of its own if it is beside other anonymous memory, and this has), or one that was registered. Its type is the type,
+ * or for more than one the array of it. ALLOC_E_INVALID for NULL, 0 objects, or a type without a size; ALLOC_E_NO_MEMORY. Of the two malloc
+ * allocators it is the one that the program has (ALLOC_E_NO_SUCH_OPERATION), if it is indexed (ALLOC_E_UNINDEXED). */
+int alloc_new(struct allocator *allocator, struct uniqtype *type, size_t count, void **base);
+
+/* Gives the allocation another size; *base is where it begins then. In place, or with ALLOC_MAY_MOVE elsewhere if need be; ALLOC_E_NO_ROOM
+ * if it would have to move, and may not. Type and site stay.
+ * malloc: bytes. mmap: rounded up to pages; a file that is mapped shared and writable up to its end gets that size as well. brk: the break; it
+ * can be taken back as far as this function has moved it. */
+int alloc_resize(const void *obj, size_t size, unsigned flags, void **base);
+
+/* Frees a block, or removes a mapping. */
+int alloc_free(const void *obj);
+
+/* States the type of the whole allocation: an array type without a length for any number of elements. A block keeps it until it is freed
+ * or reallocated by the program; a mapping of a file as long as it is mapped there. ALLOC_E_DOES_NOT_FIT, ALLOC_E_NO_IDENTITY. */
+int alloc_set_type(const void *obj, struct uniqtype *type);
+
+/* In a file that is mapped shared and writable up to its end: puts `count` zero bytes before the byte at `at` (which may be the end of the file, if
+ * that is not on a page boundary), and moves what follows. The file grows, and its mapping; with ALLOC_MAY_MOVE it may move. *inserted is
+ * where the new bytes are. ALLOC_E_INVALID: `at` is behind the end. ALLOC_E_NO_ROOM: as alloc_resize, or the mapping does not reach the end. ALLOC_E_REFUSED:
+ * the file cannot be opened for writing under its name. Not atomic: who maps the file as well sees it half done. */
+int alloc_insert(void *at, size_t count, unsigned flags, void **inserted);
+
+/* Takes out `count` bytes from `at` on. The file shrinks, and its mapping to the pages that are left, but one. *remaining is where what followed
+ * is now. ALLOC_E_INVALID: there are not so many. Otherwise as alloc_insert; flags must be 0. */
+int alloc_remove(void *at, size_t count, unsigned flags, void **remaining);
+
 /* ---- allocators ---- */
 
 /* What an allocator implements. `context` is its own field; pointers are never NULL. A slot may be NULL: the operation then has no

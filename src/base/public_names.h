@@ -30,9 +30,27 @@
   X(alloc_next_child)            \
   X(alloc_get_traits)            \
   X(alloc_get_protocol)          \
+  X(alloc_new)                   \
+  X(alloc_resize)                \
+  X(alloc_free)                  \
+  X(alloc_set_type)              \
   X(alloc_register_allocator)    \
   X(alloc_promote)               \
   X(alloc_demote)
+
+#define ALLOCS_SPLICE_FUNCTIONS(X) \
+  X(alloc_insert)                  \
+  X(alloc_remove)
+
+#define ALLOCS_TREE_WALK_FUNCTIONS(X) \
+  X(alloc_walk_tree)                  \
+  X(alloc_walk_covering)              \
+  X(alloc_walk_blocks_of_type)
+
+#define ALLOCS_GRAPH_FUNCTIONS(X) \
+  X(alloc_walk_referrers)         \
+  X(alloc_walk_graph)             \
+  X(alloc_find_route)
 
 #define ALLOCS_UNIQTYPE_FUNCTIONS(X) \
   X(uniqtype_name)                   \
@@ -51,6 +69,9 @@
   ALLOCS_QUERY_FUNCTIONS(X)     \
   ALLOCS_WALK_FUNCTIONS(X)      \
   ALLOCS_TREE_FUNCTIONS(X)      \
+  ALLOCS_SPLICE_FUNCTIONS(X)    \
+  ALLOCS_TREE_WALK_FUNCTIONS(X) \
+  ALLOCS_GRAPH_FUNCTIONS(X)     \
   ALLOCS_UNIQTYPE_FUNCTIONS(X)
 
 // In the order of query::Allocator: X(enumerator, object, text of its name).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/heap_events.h"
 
+#include "runtime/allocators/base_level.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/site_recorder.h"
@@ -176,6 +177,50 @@ std::uint64_t reallocate_by(OtherFunction resize, const std::array<std::uint64_t
     const auto& [block, b, c, d] = arguments;
     return reinterpret_cast<void*>(resize(block, b, c, d));
   })));
+}
+
+bool release_block(void* block) {
+  const OldBlock old = old_block(raw(address_of(block)));
+  if (old.cell == nullptr) return false;
+  Cell cell = load_acquire(*old.cell);
+  if (!is_start(cell) || !compare_exchange(*old.cell, cell, Cell{0})) return false;
+  g_next.free(block);
+  return true;
+}
+
+bool resize_record(void* block, std::size_t size) {
+  const std::uint64_t start = raw(address_of(block));
+  const OldBlock old = old_block(start);
+  if (old.cell == nullptr) return false;
+  Cell cell = load_acquire(*old.cell);
+  const FluxClaim claim(g_root, thread_pointer(), start, start + old.size);
+  if (!is_start(cell) || !compare_exchange(*old.cell, cell, Cell{0})) return false;
+  insert(block, size, site_of(cell) << kSiteShift);
+  return true;
+}
+
+std::optional<std::uint32_t> site_of_block(const void* block) {
+  const OldBlock old = old_block(raw(address_of(block)));
+  if (old.cell == nullptr) return std::nullopt;
+  const Cell cell = load_acquire(*old.cell);
+  return is_start(cell) ? std::optional(site_of(cell)) : std::nullopt;
+}
+
+bool replace_site(void* block, std::uint32_t old_site, std::uint32_t site) {
+  const OldBlock old = old_block(raw(address_of(block)));
+  if (old.cell == nullptr) return false;
+  Cell cell = load_acquire(*old.cell);
+  if (!is_start(cell) || site_of(cell) != old_site) return false;
+  const Cell size_and_half = cell & ((Cell{1} << kSiteShift) - 1);
+  return compare_exchange(*old.cell, cell, site << kSiteShift | size_and_half);
+}
+
+void* make_block(std::size_t size, const void* caller) {
+  return allocated(g_next.malloc(size), size, Call{caller, 0, 0});
+}
+
+void* resize_block(void* block, std::size_t size, const void* caller) {
+  return reallocate_for(block, size, site_bits_for(Call{caller, 0, 0}));
 }
 
 }  // namespace allocs::allocators

@@ -3,6 +3,7 @@
 
 #include <link.h>
 
+#include "runtime/allocators/base_level.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
 #include "runtime/allocators/own_memory.h"
@@ -185,7 +186,28 @@ void retire(SiteRecord& record) {
   store_release(record.flags, record.flags | kSiteRetired);
 }
 
+// The head of the chain of the sites of a module instance.
+std::uint32_t& sites_of(std::uint32_t instance) {
+  ModuleRecord* const module = instance == 0 ? nullptr : module_record(instance);
+  return module == nullptr ? g_moduleless_sites : module->first_site;
+}
+
 }  // namespace
+
+// A duplicate is in no bucket and never found for a return address; retiring takes it with the others of its module.
+std::uint32_t add_typed_site(std::uint32_t original) {
+  if (original < kFirstSite || original > load_acquire(g_root.site_count)) return 0;
+  const SiteRecord& of = *existing_record(original);
+  const std::uint32_t id = take_id();
+  SiteRecord* const record = id == 0 ? nullptr : new_record(id);
+  if (record == nullptr) return 0;
+  record->offset = of.offset;
+  record->instance = of.instance;
+  record->flags = kSiteDuplicate | kSiteTyped | (load_acquire(of.flags) & kSiteRetired);
+  store_release(record->return_address, of.return_address);
+  push_in_module(sites_of(of.instance), *record, id);
+  return id;
+}
 
 Site site_for(std::uint64_t return_address) {
   if (is_in_loader(return_address)) withdraw_unused_operators();
@@ -222,7 +244,10 @@ void move_sites(ModuleRecord& module) {
   for (std::uint32_t id = load_acquire(module.first_site); id != 0;) {
     SiteRecord& record = *existing_record(id);
     const Address place{module.bias + record.offset};
-    if ((load_acquire(record.flags) & kSiteDuplicate) == 0 && place != record.return_address) {
+    const std::uint32_t flags = load_acquire(record.flags);
+    if ((flags & kSiteTyped) != 0) {
+      store_release(record.return_address, place);
+    } else if ((flags & kSiteDuplicate) == 0 && place != record.return_address) {
       take_out_of_bucket(raw(record.return_address), record, id);
       store_release(record.return_address, place);
       put_in_bucket(raw(place), record, id);

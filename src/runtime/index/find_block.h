@@ -95,15 +95,19 @@ class ShadowReader {
   }
 
   // Calls visit(const Block&) for each block that starts in the region, by address, until it returns false. Blocks that start well below
-  // `from` are passed over.
+  // `from`, or well above `end`, are passed over.
   template <typename Visit>
-  bool for_each_block_in(std::uint64_t region, Visit&& visit, Address from = {}) const {
+  bool for_each_block_in(std::uint64_t region, Visit&& visit, Address from = {},
+                         Address end = kEndOfUserAddresses) const {
     const std::uint64_t word = word_of(region);
     if (word == 0) return true;
-    const std::uint64_t first = (region << kRegionShift) >> kG.cell_shift;
+    std::uint64_t line = (region << kRegionShift) >> kG.cell_shift;
+    std::uint64_t last = line + leaf_cells(kG);
     const std::uint64_t wanted = (raw(from) >> kG.cell_shift) & ~(kLine - 1);
-    for (std::uint64_t line = wanted > first ? wanted : first; line < first + leaf_cells(kG);
-         line += kLine) {
+    const std::uint64_t unwanted = (raw(end) >> kG.cell_shift) + 1;
+    if (wanted > line) line = wanted;
+    if (unwanted < last) last = unwanted;
+    for (; line < last; line += kLine) {
       for (unsigned starts = starts_in_line(word, line); starts != 0; starts &= starts - 1) {
         const std::uint64_t at = line + static_cast<unsigned>(__builtin_ctz(starts));
         const Cell start = cell(word, at);

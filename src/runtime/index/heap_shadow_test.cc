@@ -278,6 +278,32 @@ TEST(HeapShadow, AgreesWithAMapOverHugeFineBlocks) {
   compare_with_a_map<kFine>(7, 40, 0x100000008, 60);
 }
 
+TEST(HeapShadow, TheFirstBlockFromAPlaceOnIsFound) {
+  const auto check = [](auto& shadow) {
+    const auto first = [&](std::uint64_t from, std::uint64_t end) {
+      const auto block =
+          first_block_in(TrustedMemory{}, shadow.root(), Address{from}, Address{end});
+      return block ? raw(block->base) : 0;
+    };
+    constexpr std::uint64_t kFar = kHere + (std::uint64_t{3} << kRegionShift);
+    EXPECT_EQ(first(0, kFar), 0u) << "there is none";
+    shadow.insert(kHere, 5000);
+    shadow.insert(kHere + 0x2000, 24);
+    shadow.insert(kFar, 100000);
+    EXPECT_EQ(first(kHere - 0x10000000, kFar), kHere);
+    EXPECT_EQ(first(kHere, kFar), kHere);
+    EXPECT_EQ(first(kHere + 1, kFar), kHere + 0x2000) << "what it is in has begun before";
+    EXPECT_EQ(first(kHere + 0x2001, kFar + 1), kFar) << "regions on";
+    EXPECT_EQ(first(kHere + 0x2001, kFar), 0u) << "the end is outside";
+    shadow.erase(kHere + 0x2000);
+    EXPECT_EQ(first(kHere + 1, kHere + 0x10000), 0u);
+  };
+  Coarse coarse;
+  check(coarse);
+  Fine fine;
+  check(fine);
+}
+
 TEST(HeapShadow, AWalkEndsWhereTheVisitorSaysSo) {
   Coarse shadow;
   EXPECT_TRUE(for_each_block(TrustedMemory{}, shadow.root(), [](const Block&) { return false; }));

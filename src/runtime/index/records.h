@@ -21,6 +21,8 @@ inline constexpr unsigned kSiteFirstShift = 9;
 enum SiteFlag : std::uint32_t {
   kSiteRetired = 1,    // its module was unloaded; the return address means nothing any more
   kSiteDuplicate = 2,  // lost a race; never given out
+  kSiteTyped =
+      8,  // stands for the same place as another, for blocks whose type the program itself has stated
   kSiteWrapper =
       4,  // in an allocation wrapper: blocks have the site of its caller, unless that cannot be told
 };

@@ -60,9 +60,9 @@ std::optional<Block> first_block_in(const M& memory, const Root& root, Address f
   const Address coarse = load_relaxed(root.directory), fine = load_relaxed(root.fine_directory);
   for (std::uint64_t region = region_of(raw(from)); region << kRegionShift < raw(end); ++region) {
     if (coarse != Address{})
-      ShadowReader<kCoarse, M>(memory, coarse, 0).for_each_block_in(region, visit, from);
+      ShadowReader<kCoarse, M>(memory, coarse, 0).for_each_block_in(region, visit, from, end);
     if (fine != Address{})
-      ShadowReader<kFine, M>(memory, fine, 0).for_each_block_in(region, visit, from);
+      ShadowReader<kFine, M>(memory, fine, 0).for_each_block_in(region, visit, from, end);
     if (found) break;
   }
   return found;

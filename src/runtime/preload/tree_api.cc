@@ -4,6 +4,7 @@
 #include "allocs/allocator.h"
 #include "base/export.h"
 #include "base/public_names.h"
+#include "runtime/preload/base_level.h"
 #include "runtime/preload/info.h"
 #include "runtime/query/traits.h"
 #include "runtime/query/tree_children.h"
@@ -68,21 +69,39 @@ int get_traits(void*, const alloc_info*, alloc_traits* traits) {
   return ALLOC_OK;
 }
 
-#define ALLOCS_PROTOCOL(which, symbol, text)   \
-  {.size = sizeof(alloc_protocol),             \
-   .context = nullptr,                         \
-   .find = find<Allocator::which>,             \
-   .next = next<Allocator::which>,             \
-   .get_traits = get_traits<Allocator::which>, \
-   .make = nullptr,                            \
-   .resize = nullptr,                          \
-   .release = nullptr,                         \
-   .set_type = nullptr},
+template <Allocator kWhich>
+constexpr alloc_protocol protocol_of() {
+  constexpr allocs::preload::BaseLevel kBase = allocs::preload::base_level_of(kWhich);
+  return {.size = sizeof(alloc_protocol),
+          .context = nullptr,
+          .find = find<kWhich>,
+          .next = next<kWhich>,
+          .get_traits = get_traits<kWhich>,
+          .make = kBase.make,
+          .resize = kBase.resize,
+          .release = kBase.release,
+          .set_type = kBase.set_type};
+}
+#define ALLOCS_PROTOCOL(which, symbol, text) protocol_of<Allocator::which>(),
 constexpr alloc_protocol kProtocols[] = {ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_PROTOCOL)};
 
 bool is_pool_material(Allocator which) {
   return allocs::query::is_block(which) || which == Allocator::mmap ||
          which == Allocator::static_symbol || which == Allocator::registered;
+}
+
+// Why an operation is refused for which there is no slot.
+int refusal_of(const allocator* which) {
+  return allocs::query::traits_of(allocs::preload::allocator_of(which)).refusal;
+}
+
+// Asks what `obj` is in, and does `act(protocol, info)` to it.
+template <typename Act>
+int change(const void* obj, Act act) {
+  alloc_info info;
+  if (const int error = alloc_query(obj, 0, &info); error != ALLOC_OK) return error;
+  const alloc_protocol* const protocol = alloc_get_protocol(info.allocator);
+  return protocol == nullptr ? ALLOC_E_NO_SUCH_OPERATION : act(*protocol, info);
 }
 
 }  // namespace
@@ -186,6 +205,46 @@ ALLOCS_EXPORT int alloc_register_allocator(struct allocator* allocator,
     return ALLOC_E_INVALID;
   if (allocs::preload::allocator_of(allocator) != Allocator::registered) return ALLOC_E_INVALID;
   return allocs::self::register_allocator(allocator, protocol);
+}
+
+ALLOCS_EXPORT int alloc_new(struct allocator* allocator, struct uniqtype* type, size_t count,
+                            void** base) {
+  if (allocator == nullptr || type == nullptr || base == nullptr) return ALLOC_E_INVALID;
+  const alloc_protocol* const protocol = alloc_get_protocol(allocator);
+  if (protocol == nullptr) return ALLOC_E_INVALID;
+  if (protocol->make == nullptr) return refusal_of(allocator);
+  const Allocator which = allocs::preload::allocator_of(allocator);
+  if (allocs::query::is_block(which)) {
+    using allocs::index::MallocKind;
+    const MallocKind kind = allocs::allocators::g_root.malloc_kind;
+    if (kind == MallocKind::bypassed) return ALLOC_E_UNINDEXED;
+    if ((kind == MallocKind::libc) != (which == Allocator::lib_malloc))
+      return ALLOC_E_NO_SUCH_OPERATION;
+  }
+  return protocol->make(protocol->context, type, count, base);
+}
+
+ALLOCS_EXPORT int alloc_resize(const void* obj, size_t size, unsigned flags, void** base) {
+  if (base == nullptr || (flags & ~unsigned{ALLOC_MAY_MOVE}) != 0) return ALLOC_E_INVALID;
+  return change(obj, [&](const alloc_protocol& protocol, const alloc_info& info) {
+    return protocol.resize == nullptr ? refusal_of(info.allocator)
+                                      : protocol.resize(protocol.context, &info, size, flags, base);
+  });
+}
+
+ALLOCS_EXPORT int alloc_free(const void* obj) {
+  return change(obj, [&](const alloc_protocol& protocol, const alloc_info& info) {
+    return protocol.release == nullptr ? refusal_of(info.allocator)
+                                       : protocol.release(protocol.context, &info);
+  });
+}
+
+ALLOCS_EXPORT int alloc_set_type(const void* obj, struct uniqtype* type) {
+  if (type == nullptr) return ALLOC_E_INVALID;
+  return change(obj, [&](const alloc_protocol& protocol, const alloc_info& info) {
+    return protocol.set_type == nullptr ? refusal_of(info.allocator)
+                                        : protocol.set_type(protocol.context, &info, type);
+  });
 }
 
 ALLOCS_EXPORT int alloc_promote(const void* obj, struct allocator* allocator) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>
-
 #include "allocs.h"
 #include "base/export.h"
 #include "base/public_names.h"
 #include "runtime/index/walk_blocks.h"
 #include "runtime/preload/info.h"
+#include "runtime/preload/memory_words.h"
 #include "runtime/query/heap_query.h"
 #include "runtime/self/ask.h"
 #include "types/pointer_fields.h"
@@ -16,34 +15,9 @@ namespace {
 
 using allocs::Address;
 using allocs::address_of;
+using allocs::preload::WordWindow;
 using allocs::query::Answer;
 using allocs::self::SelfProcess;
-
-// Words of memory that may vanish, read some at a time, since each reading asks the kernel.
-class WordWindow {
- public:
-  explicit WordWindow(Address end) : end_(end) {}
-
-  // False if the word cannot be read any more.
-  bool read(Address at, std::uint64_t& word) {
-    if (at < begin_ || at + sizeof word > begin_ + size_) {
-      begin_ = at;
-      size_ = end_ - at < sizeof bytes_ ? end_ - at : sizeof bytes_;
-      if (size_ < sizeof word || !allocs::runt::self::read_memory(at, bytes_, size_)) {
-        size_ = 0;
-        return false;
-      }
-    }
-    std::memcpy(&word, bytes_ + (at - begin_), sizeof word);
-    return true;
-  }
-
- private:
-  Address end_;
-  Address begin_{};
-  std::uint64_t size_ = 0;
-  std::byte bytes_[512];
-};
 
 }  // namespace
 

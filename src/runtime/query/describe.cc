@@ -92,6 +92,7 @@ void put_evidence(TextWriter& out, std::uint32_t evidence) {
       {ALLOC_EV_SITE_NEW, "new-expression"},
       {ALLOC_EV_SITE_TARGET, "target of the allocating call"},
       {ALLOC_EV_SITE_SIZE, "size that fits"},
+      {ALLOC_EV_STATED, "stated by the program"},
   };
   bool first = true;
   for (const auto& [bit, word] : kWords) {

@@ -85,6 +85,8 @@ SiteFacts read_site_facts(const P& process, const index::SiteRecord& where) {
   const types::SiteRecord* site = object->image ? object->image->find_site(where.offset) : nullptr;
   if (site == nullptr) return facts;
   facts.function = object->image->text(site->function);
+  // What the program has stated is known in its own process only.
+  if ((where.flags & index::kSiteTyped) != 0) return facts;
   if ((site->flags & types::kSiteConflict) != 0) facts.type_error = ALLOC_E_CONFLICT;
   // The hook stepped out of wrappers as far as it could.
   if ((site->flags & types::kSiteWrapper) != 0 && site->type == types::kNoType)

@@ -29,7 +29,8 @@ struct InitialStack {
 // A mapping as the kernel, or a core file, lists it.
 struct MappingView {
   AddressRange range{};
-  const char* name = "";  // file, "[heap]", "[stack]"; empty for an anonymous one
+  const char* name = "";                // file, "[heap]", "[stack]"; empty for an anonymous one
+  std::uint64_t device = 0, inode = 0;  // of the file
   bool is_accessible = true;
 };
 
@@ -72,6 +73,7 @@ struct TypeMaker {
 // initial_stack()     or nullptr when it is not known
 // site_facts(id)      what metadata says of an allocation site; frame_facts(f): of the function that a frame is of
 // mapping_of(a)       the mapping that contains a; asks the kernel, so it is empty when that is not allowed
+// type_of_mapping(m)  the type that the program has stated for it, or nullptr
 // knows_mappings()    whether an empty mapping_of() means that there is none
 // is_ld_so_pool(m)    whether the dynamic linker's own malloc took that mapping
 // nested_at(n, a)     the allocation of a registered allocator directly in `n` that contains `a`; nested_from(n, a): the first one that
@@ -92,6 +94,7 @@ concept Process = requires(const P& process, Address a, std::uint32_t instance) 
   { process.finds_new_objects() } -> std::same_as<bool>;
   { process.initial_stack() } -> std::same_as<const InitialStack*>;
   { process.mapping_of(a) } -> std::same_as<std::optional<MappingView>>;
+  { process.type_of_mapping(MappingView{}) } -> std::same_as<uniqtype*>;
   { process.knows_mappings() } -> std::same_as<bool>;
   { process.nested_at(Answer{}, a) } -> std::same_as<Answer>;
   { process.query_own(a) } -> std::same_as<Answer>;

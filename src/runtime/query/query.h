@@ -39,6 +39,15 @@ AddressRange without_own_ranges(const P& process, AddressRange range, Address at
 }
 
 template <Process P>
+void set_stated_type(const P& process, const MappingView& mapping, Answer& answer) {
+  if (answer.allocator != Allocator::mmap || mapping.inode == 0) return;
+  uniqtype* const type = process.type_of_mapping(mapping);
+  if (type == nullptr) return;
+  answer.set_type(type, ALLOC_GRADE_EXACT);
+  answer.evidence |= ALLOC_EV_STATED;
+}
+
+template <Process P>
 Answer query_mapping(const P& process, Address at) {
   const auto mapping = process.mapping_of(at);
   if (!mapping)
@@ -55,6 +64,7 @@ Answer query_mapping(const P& process, Address at) {
       name.empty() ? without_own_ranges(process, mapping->range, at) : mapping->range;
   Answer answer = Answer::of(who, range, ALLOC_EV_KERNEL);
   if (!name.empty()) answer.name = mapping->name;
+  set_stated_type(process, *mapping, answer);
   return answer;
 }
 

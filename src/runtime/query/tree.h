@@ -55,6 +55,7 @@ Answer mapping_at(const P& process, const MappingView& mapping, Address at) {
   }
   Answer answer = Answer::of(Allocator::mmap, range, ALLOC_EV_KERNEL);
   if (*mapping.name != '\0') answer.name = mapping.name;
+  set_stated_type(process, mapping, answer);
   return answer;
 }
 

@@ -22,12 +22,17 @@ query::Answer ask_whole_images(Ask ask) {
 
 // Context: signal if `process` may not wait, else query.
 inline query::Answer ask(const SelfProcess& process, Address at) {
-  return nested_leaf(process, ask_whole_images([&] { return query::query(process, at); }), at);
+  query::Answer answer = ask_whole_images([&] { return query::query(process, at); });
+  if (has_pools()) [[unlikely]]
+    prefer_nested(process, at, answer);
+  return answer;
 }
 // The same for an address that is in no block of malloc.
 inline query::Answer ask_beyond_heap(const SelfProcess& process, Address at) {
-  return nested_leaf(process,
-                     ask_whole_images([&] { return query::query_beyond_heap(process, at); }), at);
+  query::Answer answer = ask_whole_images([&] { return query::query_beyond_heap(process, at); });
+  if (has_pools()) [[unlikely]]
+    prefer_nested(process, at, answer);
+  return answer;
 }
 
 }  // namespace allocs::self

@@ -37,7 +37,6 @@ struct Pool {
 };
 constexpr std::size_t kPoolsInChunk = 64, kChunks = 256;
 constinit std::atomic<Pool*> g_chunks[kChunks] = {};
-constinit std::atomic<std::size_t> g_pools{0};  // entries that were ever used
 constinit ProcessLock g_lock;
 constexpr unsigned kPatience = 2000;  // ms
 
@@ -128,11 +127,10 @@ std::optional<Facts> pool_in(const Answer& parent) {
 
 }  // namespace
 
-bool has_pools() { return g_pools.load(std::memory_order_acquire) != 0; }
+constinit std::atomic<std::size_t> g_pools{0};
 
-Answer nested_leaf(const SelfProcess& process, const Answer& answer, Address at) {
-  if (!has_pools() || answer.error != ALLOC_OK) [[likely]]
-    return answer;
+void prefer_nested(const SelfProcess& process, Address at, Answer& answer) {
+  if (answer.error != ALLOC_OK) return;
   // The smallest pool is the innermost one.
   std::uint64_t tried = 0;
   for (;;) {
@@ -144,11 +142,14 @@ Answer nested_leaf(const SelfProcess& process, const Answer& answer, Address at)
         innermost = facts;
       return true;
     });
-    if (!innermost) return answer;
+    if (!innermost) return;
     // What the built-in allocators know to lie in a pool is surer.
-    if (answer.range.size() < innermost->range.size()) return answer;
+    if (answer.range.size() < innermost->range.size()) return;
     const Answer nested = find_in(process, *innermost, at);
-    if (nested.error != ALLOC_E_NOTHING_THERE) return nested;
+    if (nested.error != ALLOC_E_NOTHING_THERE) {
+      answer = nested;
+      return;
+    }
     tried = innermost->range.size();
   }
 }

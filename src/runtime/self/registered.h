@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
+
 #include "allocs/allocator.h"
 #include "runtime/self/self_process.h"
 
@@ -12,12 +14,13 @@
 // block there has the same size and site.
 namespace allocs::self {
 
+extern constinit std::atomic<std::size_t> g_pools ALLOCS_OWN;  // entries that were ever used
 // Whether there has been any pool. Context: signal.
-bool has_pools();
+inline bool has_pools() { return g_pools.load(std::memory_order_acquire) != 0; }
 
-// The leaf that contains `at` is `answer`; or an allocation of a pool's allocator in it. Context: signal, as far as the program's
-// allocators are.
-query::Answer nested_leaf(const SelfProcess& process, const query::Answer& answer, Address at);
+// `answer` is the leaf that contains `at`, as far as the built-in allocators know; if it is a pool, what its allocator has there.
+// Context: signal, as far as the program's allocators are.
+void prefer_nested(const SelfProcess& process, Address at, query::Answer& answer);
 
 // Of a registered allocator; nullptr: it is none. Context: signal.
 const alloc_protocol* registered_protocol(const allocator* which);

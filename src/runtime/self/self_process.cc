@@ -9,6 +9,7 @@
 #include "runtime/self/known_objects.h"
 #include "runtime/self/loader.h"
 #include "runtime/self/memory.h"
+#include "runtime/self/stated_types.h"
 #include "runtime/self/wrapper_sites.h"
 
 namespace allocs::self {
@@ -204,6 +205,15 @@ query::Answer SelfProcess::query_own_frames(const runt::StackMemory& memory, Add
   return answer;
 }
 
+std::optional<runt::Registers> SelfProcess::registers_of_program() const {
+  forget_rules_of_gone_modules();
+  const auto own =
+      index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
+  const runt::StackMemory memory(stack_of_caller());
+  CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{});
+  return walk.next() ? walk.registers_of_last() : std::nullopt;
+}
+
 query::Answer SelfProcess::stack_at(Address at) const {
   const auto thread = index::thread_with_stack_at(tables(), *root(), at);
   if (!thread) return {};
@@ -251,11 +261,26 @@ query::Answer SelfProcess::query_own(Address at) const {
   return query::Answer::of(query::Allocator::own, *range, ALLOC_EV_HEAP_INDEX);
 }
 
+namespace {
+
+query::MappingView view_of(const runt::Mapping& mapping) {
+  return {.range = mapping.range,
+          .name = keep_text(mapping.name),
+          .device = std::uint64_t{mapping.device_major} << 32 | mapping.device_minor,
+          .inode = mapping.inode};
+}
+
+}  // namespace
+
+uniqtype* SelfProcess::type_of_mapping(const query::MappingView& mapping) const {
+  return stated_type_of({mapping.range.begin, mapping.device, mapping.inode});
+}
+
 std::optional<query::MappingView> SelfProcess::mapping_of(Address at) const {
   if (!may_ask_kernel()) return std::nullopt;
   const runt::MappingAnswer answer = runt::self::mapping_of(at);
   if (answer.certainty != Certainty::known) return std::nullopt;
-  return query::MappingView{.range = answer.mapping.range, .name = keep_text(answer.mapping.name)};
+  return view_of(answer.mapping);
 }
 
 std::optional<query::MappingView> SelfProcess::mapping_from(Address at) const {
@@ -263,7 +288,7 @@ std::optional<query::MappingView> SelfProcess::mapping_from(Address at) const {
   if (!may_ask_kernel() || table.open(0) != 0) return std::nullopt;
   const runt::MappingAnswer answer = table.mapping_at_or_above(at);
   if (answer.certainty != Certainty::known) return std::nullopt;
-  return query::MappingView{.range = answer.mapping.range, .name = keep_text(answer.mapping.name)};
+  return view_of(answer.mapping);
 }
 
 bool SelfProcess::is_ld_so_pool(const query::MappingView& mapping) const {

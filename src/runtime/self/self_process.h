@@ -52,8 +52,11 @@ class SelfProcess {
   std::optional<query::MappingView> mapping_of(Address at) const;
   // The one that contains `at`, or else the first one above it.
   std::optional<query::MappingView> mapping_from(Address at) const;
+  // Of the function of the program that asks, at its call: what can be known. Walks the run time's own frames.
+  std::optional<runt::Registers> registers_of_program() const;
   bool may_wait() const { return mode_ == Mode::wait; }
   Address stack_pointer() const { return caller_.sp(); }  // of the asker
+  uniqtype* type_of_mapping(const query::MappingView& mapping) const;
   bool knows_mappings() const { return may_ask_kernel(); }
   bool is_ld_so_pool(const query::MappingView& mapping) const;
 

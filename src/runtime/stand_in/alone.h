@@ -3,6 +3,7 @@
 
 #include "allocs.h"
 #include "allocs/allocator.h"
+#include "allocs/walk.h"
 #include "base/public_names.h"
 
 // What each public function answers in a process without the run time: "cannot tell". Hidden, so that they stay private to

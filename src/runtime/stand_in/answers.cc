@@ -94,6 +94,35 @@ int ALLOCS_ALONE(alloc_register_allocator)(struct allocator*, const struct alloc
 int ALLOCS_ALONE(alloc_promote)(const void*, struct allocator*) { return ALLOC_E_NO_RUNTIME; }
 int ALLOCS_ALONE(alloc_demote)(const void*) { return ALLOC_E_NO_RUNTIME; }
 
+int ALLOCS_ALONE(alloc_new)(struct allocator*, struct uniqtype*, size_t, void**) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_resize)(const void*, size_t, unsigned, void**) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_free)(const void*) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_set_type)(const void*, struct uniqtype*) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_insert)(void*, size_t, unsigned, void**) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_remove)(void*, size_t, unsigned, void**) { return ALLOC_E_NO_RUNTIME; }
+
+int ALLOCS_ALONE(alloc_walk_tree)(const struct alloc_info*, unsigned, alloc_visit_step*, void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_walk_covering)(const void*, int, unsigned, alloc_visit_subobject*, void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_walk_blocks_of_type)(const struct uniqtype*, unsigned, alloc_visit_block*,
+                                            void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_walk_referrers)(const void*, unsigned, alloc_visit_reference*, void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_walk_graph)(unsigned, alloc_visit_reached*, void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_find_route)(const void*, unsigned, struct alloc_reference*, size_t) {
+  return ALLOC_E_NO_RUNTIME;
+}
+
 const char* ALLOCS_ALONE(uniqtype_name)(const struct uniqtype*) { return "(no type)"; }
 size_t ALLOCS_ALONE(uniqtype_size)(const struct uniqtype*) { return SIZE_MAX; }
 int ALLOCS_ALONE(uniqtype_describe)(const struct uniqtype*, char* buf, size_t len) {

@@ -126,6 +126,7 @@ class RemoteProcess {
     }
     return std::nullopt;
   }
+  uniqtype* type_of_mapping(const query::MappingView&) const { return nullptr; }
   bool knows_mappings() const { return !facts_.mappings.empty(); }
   const std::vector<runt::Mapping>& mappings() const { return facts_.mappings; }
   const std::vector<runt::remote::ThreadState>& threads() const { return facts_.threads; }

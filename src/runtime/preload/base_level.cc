@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/preload/base_level.h"
+
+#include <sys/mman.h>
+
+#include "runtime/allocators/base_level.h"
+#include "runtime/allocators/malloc_family.h"
+#include "runtime/allocators/sandbox.h"
+#include "runtime/preload/info.h"
+#include "runtime/query/tree_children.h"
+#include "runtime/self/ask.h"
+#include "runtime/self/lock.h"
+#include "runtime/self/memory.h"
+#include "runtime/self/stated_types.h"
+#include "types/derive.h"
+
+// Blocks of malloc and the break area. Mappings: base_level_mappings.cc.
+
+namespace allocs::preload {
+
+namespace {
+
+void* start_of(const alloc_info& allocation) { return const_cast<void*>(allocation.base); }
+
+std::uint64_t size_of_block(const alloc_info& block) { return block.size; }
+
+// Where the program has called, however many functions of ours lie between.
+[[gnu::noinline]] const void* place_in_program() {
+  const auto here = runt::current_registers();
+  const self::SelfProcess process(self::SelfProcess::Mode::wait, here);
+  const auto registers = process.registers_of_program();
+  return registers ? pointer(registers->pc()) : __builtin_return_address(0);
+}
+
+constinit self::ProcessLock g_break_lock;
+constexpr unsigned kPatience = 2000;  // ms
+// What resize_break() has added: as long as the break is where it left it, that may be given back.
+constinit std::uint64_t g_break_before = 0, g_break_after = 0;
+
+using Sbrk = void* (*)(std::intptr_t);
+std::uint64_t move_break(Sbrk sbrk, std::intptr_t by) {
+  return reinterpret_cast<std::uint64_t>(sbrk(by));
+}
+constexpr std::uint64_t kNoBreak = ~std::uint64_t{0};
+
+}  // namespace
+
+bool has_children(const alloc_info& allocation) {
+  const auto here = runt::current_registers();
+  const self::SelfProcess process(self::SelfProcess::Mode::wait, here);
+  query::ChildCursor cursor = query::children_of(answer_of(allocation));
+  return query::next_child(process, cursor).error == ALLOC_OK;
+}
+
+bool size_of_objects(const uniqtype* type, std::size_t count, std::size_t& size) {
+  const std::uint64_t each = types::size_of(*type);
+  if (each == types::kUnknownSize || each == 0 || count == 0) return false;
+  return !__builtin_mul_overflow(each, count, &size);
+}
+
+uniqtype* type_of_objects(uniqtype* type, std::size_t count) {
+  return count == 1 ? type : types::array_of(self::interner(), type, types::kUnbounded);
+}
+
+int make_typed_block(void*, uniqtype* type, std::size_t count, void** base) {
+  std::size_t size = 0;
+  if (!size_of_objects(type, count, size)) return ALLOC_E_INVALID;
+  uniqtype* const whole = type_of_objects(type, count);
+  if (whole == nullptr) return ALLOC_E_NO_MEMORY;
+  void* const block = allocators::make_block(size, place_in_program());
+  if (block == nullptr) return ALLOC_E_NO_MEMORY;
+  alloc_info info{};
+  info.base = block;
+  info.size = size;
+  const int error = set_type_of_block(nullptr, &info, whole);
+  if (error != ALLOC_OK) {
+    allocators::release_block(block);
+    return error;
+  }
+  *base = block;
+  return ALLOC_OK;
+}
+
+int resize_typed_block(void*, const alloc_info* block, std::size_t size, unsigned flags,
+                       void** base) {
+  void* const start = start_of(*block);
+  if (size == 0) return ALLOC_E_INVALID;
+  if (has_children(*block)) return ALLOC_E_HAS_CHILDREN;
+  if (size <= allocators::g_next.malloc_usable_size(start)) {
+    if (!allocators::resize_record(start, size)) return ALLOC_E_NOTHING_THERE;
+    *base = start;
+    return ALLOC_OK;
+  }
+  if ((flags & ALLOC_MAY_MOVE) == 0) return ALLOC_E_NO_ROOM;
+  const auto site = allocators::site_of_block(start);
+  if (!site) return ALLOC_E_NOTHING_THERE;
+  void* const moved = allocators::resize_block(start, size, place_in_program());
+  if (moved == nullptr) return ALLOC_E_NO_MEMORY;
+  // It is still what it was, where it came from included.
+  if (const auto now = allocators::site_of_block(moved))
+    allocators::replace_site(moved, *now, *site);
+  *base = moved;
+  return ALLOC_OK;
+}
+
+int release_typed_block(void*, const alloc_info* block) {
+  if (has_children(*block)) return ALLOC_E_HAS_CHILDREN;
+  return allocators::release_block(start_of(*block)) ? ALLOC_OK : ALLOC_E_NOTHING_THERE;
+}
+
+int set_type_of_block(void*, const alloc_info* block, uniqtype* type) {
+  const auto here = runt::current_registers();
+  const self::SelfProcess process(self::SelfProcess::Mode::wait, here);
+  return self::state_type_of_block(process, address_of(block->base), size_of_block(*block), type);
+}
+
+int resize_break(void*, const alloc_info* area, std::size_t size, unsigned, void** base) {
+  if (allocators::is_sandboxed()) return ALLOC_E_REFUSED;
+  const auto sbrk = reinterpret_cast<Sbrk>(allocators::c_library_function("sbrk"));
+  if (sbrk == nullptr) return ALLOC_E_REFUSED;
+  const self::ProcessLock::Guard guard(g_break_lock, kPatience);
+  if (!guard.is_held()) return ALLOC_E_NOT_YET;
+  const std::uint64_t now = move_break(sbrk, 0);
+  const std::uint64_t wanted = raw(address_of(area->base)) + size;
+  if (wanted < now) {
+    // What malloc believes to have is not ours to give.
+    if (now != g_break_after || wanted < g_break_before) return ALLOC_E_HAS_CHILDREN;
+    if (move_break(sbrk, -static_cast<std::intptr_t>(now - wanted)) == kNoBreak)
+      return ALLOC_E_REFUSED;
+  } else if (wanted > now) {
+    const std::uint64_t before = move_break(sbrk, static_cast<std::intptr_t>(wanted - now));
+    if (before == kNoBreak) return ALLOC_E_NO_MEMORY;
+    if (before != now) return ALLOC_E_REFUSED;  // another thread's malloc came between
+    if (now != g_break_after) g_break_before = now;
+  }
+  g_break_after = wanted;
+  *base = start_of(*area);
+  return ALLOC_OK;
+}
+
+}  // namespace allocs::preload

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "allocs/allocator.h"
+#include "runtime/query/answer.h"
+
+// The base level of the built-in allocators: what goes into the slots of their protocols. Context of all: query.
+namespace allocs::preload {
+
+struct BaseLevel {
+  decltype(alloc_protocol::make) make = nullptr;
+  decltype(alloc_protocol::resize) resize = nullptr;
+  decltype(alloc_protocol::release) release = nullptr;
+  decltype(alloc_protocol::set_type) set_type = nullptr;
+};
+
+int make_typed_block(void*, uniqtype* type, std::size_t count, void** base);
+int resize_typed_block(void*, const alloc_info* block, std::size_t size, unsigned flags,
+                       void** base);
+int release_typed_block(void*, const alloc_info* block);
+int set_type_of_block(void*, const alloc_info* block, uniqtype* type);
+
+int make_mapping(void*, uniqtype* type, std::size_t count, void** base);
+int resize_mapping(void*, const alloc_info* mapping, std::size_t size, unsigned flags, void** base);
+int release_mapping(void*, const alloc_info* mapping);
+int set_type_of_mapping(void*, const alloc_info* mapping, uniqtype* type);
+
+int resize_break(void*, const alloc_info* area, std::size_t size, unsigned flags, void** base);
+
+constexpr BaseLevel base_level_of(query::Allocator which) {
+  switch (which) {
+    case query::Allocator::lib_malloc:
+    case query::Allocator::program_malloc:
+      return {make_typed_block, resize_typed_block, release_typed_block, set_type_of_block};
+    case query::Allocator::mmap:
+      return {make_mapping, resize_mapping, release_mapping, set_type_of_mapping};
+    case query::Allocator::brk:
+      return {nullptr, resize_break, nullptr, nullptr};
+    default:
+      return {};
+  }
+}
+
+// Does something lie in the allocation that the tree knows of?
+bool has_children(const alloc_info& allocation);
+// count objects of the type; nothing if that is too many, or the type has no size.
+bool size_of_objects(const uniqtype* type, std::size_t count, std::size_t& size);
+// For `count` objects: the type itself, or the array of it.
+uniqtype* type_of_objects(uniqtype* type, std::size_t count);
+
+}  // namespace allocs::preload

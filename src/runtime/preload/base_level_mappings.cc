@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <cstring>
+
+#include "base/export.h"
+#include "base/public_names.h"
+#include "base/raw_syscall.h"
+#include "base/text.h"
+#include "runtime/allocators/sandbox.h"
+#include "runtime/preload/base_level.h"
+#include "runtime/preload/info.h"
+#include "runtime/preload/mapped_file.h"
+#include "runtime/query/traits.h"
+#include "runtime/self/self_process.h"
+#include "runtime/self/stated_types.h"
+
+// Mappings: made, resized, removed, typed; and files that are edited where they are mapped.
+
+namespace allocs::preload {
+
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t whole_pages(std::uint64_t size) {
+  return (size + kPage - 1) & ~(kPage - 1);
+}
+
+// Private, so that it is memory like any other; of a file, so that it is known again, and as large as it may ever grow.
+constexpr std::int64_t kRoom = std::int64_t{1} << 42;
+
+self::MappingIdentity identity_of(const runt::Mapping& mapping) {
+  return {mapping.range.begin, std::uint64_t{mapping.device_major} << 32 | mapping.device_minor,
+          mapping.inode};
+}
+
+// The mapping as the kernel has it now, if it is the one that was asked about. `[vdso]` and the like belong to the kernel.
+int find_mapping(const alloc_info& asked, runt::Mapping& mapping) {
+  if (allocators::is_sandboxed()) return ALLOC_E_REFUSED;
+  const runt::MappingAnswer answer = runt::self::mapping_of(address_of(asked.base));
+  if (answer.certainty != Certainty::known) return ALLOC_E_NOTHING_THERE;
+  mapping = answer.mapping;
+  if (mapping.name[0] == '[' && !begins_with(std::string_view(mapping.name), "[anon:"))
+    return ALLOC_E_OF_KERNEL;
+  const AddressRange range{address_of(asked.base), address_of(asked.base) + asked.size};
+  if (range.begin < mapping.range.begin || range.end > mapping.range.end)
+    return ALLOC_E_NOTHING_THERE;
+  if (has_children(asked)) return ALLOC_E_HAS_CHILDREN;
+  // Without what lies beside it that the kernel does not tell apart.
+  mapping.range = range;
+  return ALLOC_OK;
+}
+
+int why(SyscallResult result) {
+  constexpr int kNoMemory = 12;  // ENOMEM
+  return result.error() == kNoMemory ? ALLOC_E_NO_ROOM : ALLOC_E_REFUSED;
+}
+
+// mremap: to a size in whole pages. Moves the stated type with it.
+int remap(const runt::Mapping& mapping, std::uint64_t size, unsigned flags, Address& base) {
+  base = mapping.range.begin;
+  if (size == mapping.range.size()) return ALLOC_OK;
+  const int may_move = (flags & ALLOC_MAY_MOVE) != 0 ? MREMAP_MAYMOVE : 0;
+  const SyscallResult result =
+      raw_syscall(SYS_mremap, raw(mapping.range.begin), mapping.range.size(), size, may_move);
+  if (!result.ok()) return why(result);
+  base = Address{static_cast<std::uint64_t>(result.value)};
+  if (base != mapping.range.begin) self::move_stated_type(identity_of(mapping), base);
+  return ALLOC_OK;
+}
+
+}  // namespace
+
+// ---- the slots ----
+
+int make_mapping(void*, uniqtype* type, std::size_t count, void** base) {
+  std::size_t size = 0;
+  if (!size_of_objects(type, count, size)) return ALLOC_E_INVALID;
+  if (allocators::is_sandboxed()) return ALLOC_E_REFUSED;
+  uniqtype* const whole = type_of_objects(type, count);
+  if (whole == nullptr) return ALLOC_E_NO_MEMORY;
+  const SyscallResult file = raw_syscall(SYS_memfd_create, "allocs", MFD_CLOEXEC);
+  if (!file.ok()) return ALLOC_E_REFUSED;
+  raw_syscall(SYS_ftruncate, file.value, kRoom);
+  const SyscallResult made = raw_syscall(SYS_mmap, 0, whole_pages(size), PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE, file.value, 0);
+  raw_syscall(SYS_close, file.value);
+  if (!made.ok()) return ALLOC_E_NO_MEMORY;
+  alloc_info info{};
+  info.allocator = object_of(query::Allocator::mmap);
+  info.base = reinterpret_cast<void*>(made.value);
+  info.size = whole_pages(size);
+  const int error = set_type_of_mapping(nullptr, &info, whole);
+  if (error != ALLOC_OK) {
+    raw_syscall(SYS_munmap, made.value, whole_pages(size));
+    return error;
+  }
+  *base = reinterpret_cast<void*>(made.value);
+  return ALLOC_OK;
+}
+
+int resize_mapping(void*, const alloc_info* asked, std::size_t size, unsigned flags, void** base) {
+  if (size == 0 || size > raw(kEndOfUserAddresses)) return ALLOC_E_INVALID;
+  runt::Mapping mapping;
+  if (const int error = find_mapping(*asked, mapping); error != ALLOC_OK) return error;
+  Address moved{};
+  // A file that is mapped for all to see has the size of its mapping.
+  MappedFile file;
+  const bool is_of_file = mapping.is_shared && mapping.is_writable && mapping.inode != 0;
+  if (is_of_file) {
+    if (const int error = file.open(mapping); error != ALLOC_OK) return error;
+    if (!file.is_whole_tail(mapping)) return ALLOC_E_NO_ROOM;
+    if (raw(mapping.offset) + size > file.size() && !file.set_size(raw(mapping.offset) + size))
+      return ALLOC_E_REFUSED;
+  }
+  const std::uint64_t old_size = file.size();
+  const int error = remap(mapping, whole_pages(size), flags, moved);
+  if (is_of_file) file.set_size(error == ALLOC_OK ? raw(mapping.offset) + size : old_size);
+  if (error == ALLOC_OK) *base = reinterpret_cast<void*>(raw(moved));
+  return error;
+}
+
+int release_mapping(void*, const alloc_info* asked) {
+  runt::Mapping mapping;
+  if (const int error = find_mapping(*asked, mapping); error != ALLOC_OK) return error;
+  const SyscallResult result =
+      raw_syscall(SYS_munmap, raw(mapping.range.begin), mapping.range.size());
+  return result.ok() ? ALLOC_OK : ALLOC_E_REFUSED;
+}
+
+int set_type_of_mapping(void*, const alloc_info* asked, uniqtype* type) {
+  runt::Mapping mapping;
+  if (const int error = find_mapping(*asked, mapping); error != ALLOC_OK) return error;
+  const auto& record = types::record_of(*type);
+  const bool is_unbounded = record.kind == types::Kind::array && record.count == types::kUnbounded;
+  const uniqtype* unit = is_unbounded ? type->related[0].un.t.ptr : type;
+  const std::uint64_t least = types::size_of(*unit);
+  if (least == 0 || least > mapping.range.size()) return ALLOC_E_DOES_NOT_FIT;
+  return self::state_type_of_mapping(identity_of(mapping), type);
+}
+
+}  // namespace allocs::preload
+
+// ---- editing a mapped file ----
+
+namespace {
+
+using namespace allocs;
+using namespace allocs::preload;
+
+struct Edit {
+  alloc_info asked{};
+  runt::Mapping mapping{};
+  MappedFile file;
+  std::uint64_t at = 0;      // in the mapping
+  std::uint64_t extent = 0;  // of the file, in the mapping
+};
+
+// `at` is in, or right behind, the part of a file that is mapped up to its end, shared and writable.
+int begin_edit(const void* at, Edit& edit) {
+  const int known = alloc_query(at, 0, &edit.asked);
+  if (known != ALLOC_OK) return known;
+  if (edit.asked.allocator != object_of(query::Allocator::mmap)) {
+    const int why_not = query::traits_of(allocator_of(edit.asked.allocator)).refusal;
+    return why_not;
+  }
+  if (const int error = find_mapping(edit.asked, edit.mapping); error != ALLOC_OK) return error;
+  if (!edit.mapping.is_shared || !edit.mapping.is_writable || edit.mapping.inode == 0)
+    return ALLOC_E_NO_SUCH_OPERATION;
+  if (const int error = edit.file.open(edit.mapping); error != ALLOC_OK) return error;
+  if (!edit.file.is_whole_tail(edit.mapping)) return ALLOC_E_NO_ROOM;
+  edit.at = address_of(at) - edit.mapping.range.begin;
+  edit.extent = edit.file.size() - raw(edit.mapping.offset);
+  return edit.at <= edit.extent ? ALLOC_OK : ALLOC_E_INVALID;
+}
+
+}  // namespace
+
+extern "C" {
+
+ALLOCS_EXPORT int alloc_insert(void* at, size_t count, unsigned flags, void** inserted) {
+  if (inserted == nullptr || (flags & ~unsigned{ALLOC_MAY_MOVE}) != 0) return ALLOC_E_INVALID;
+  Edit edit;
+  if (const int error = begin_edit(at, edit); error != ALLOC_OK) return error;
+  std::uint64_t extent = 0;
+  if (__builtin_add_overflow(edit.extent, count, &extent) ||
+      extent > raw(allocs::kEndOfUserAddresses))
+    return ALLOC_E_INVALID;
+  const std::uint64_t old_size = edit.file.size();
+  if (!edit.file.set_size(raw(edit.mapping.offset) + extent)) return ALLOC_E_REFUSED;
+  Address base = edit.mapping.range.begin;
+  if (extent > edit.mapping.range.size()) {
+    const int error = remap(edit.mapping, whole_pages(extent), flags, base);
+    if (error != ALLOC_OK) {
+      edit.file.set_size(old_size);
+      return error;
+    }
+  }
+  char* const place = reinterpret_cast<char*>(raw(base)) + edit.at;
+  std::memmove(place + count, place, edit.extent - edit.at);
+  std::memset(place, 0, count);
+  *inserted = place;
+  return ALLOC_OK;
+}
+
+ALLOCS_EXPORT int alloc_remove(void* at, size_t count, unsigned flags, void** remaining) {
+  if (remaining == nullptr || flags != 0) return ALLOC_E_INVALID;
+  Edit edit;
+  if (const int error = begin_edit(at, edit); error != ALLOC_OK) return error;
+  if (count > edit.extent - edit.at) return ALLOC_E_INVALID;
+  char* const place = reinterpret_cast<char*>(raw(edit.mapping.range.begin)) + edit.at;
+  std::memmove(place, place + count, edit.extent - edit.at - count);
+  const std::uint64_t extent = edit.extent - count;
+  // A mapping has at least a page.
+  const std::uint64_t pages = extent == 0 ? kPage : whole_pages(extent);
+  Address base{};
+  if (pages < edit.mapping.range.size()) {
+    if (const int error = remap(edit.mapping, pages, 0, base); error != ALLOC_OK) return error;
+  }
+  if (!edit.file.set_size(raw(edit.mapping.offset) + extent)) return ALLOC_E_REFUSED;
+  *remaining = place;
+  return ALLOC_OK;
+}
+
+ALLOCS_SPLICE_FUNCTIONS(ALLOCS_EXPORT_SECOND_NAME)
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/self/stated_types.h"
+
+#include "runtime/allocators/base_level.h"
+#include "runtime/self/fact_caches.h"
+#include "runtime/self/lock.h"
+#include "runtime/self/memory.h"
+
+namespace allocs::self {
+
+namespace {
+
+constinit ProcessLock g_lock;
+constexpr unsigned kPatience = 2000;  // ms
+
+// Both lists only grow, and are short: pairs of place and type, and typed mappings.
+struct TypedSite {
+  std::uint32_t original;
+  std::uint32_t id;
+  uniqtype* type;
+  TypedSite* next;
+};
+constinit TypedSite* g_sites = nullptr;  // under the lock
+
+struct TypedMapping {
+  std::atomic<std::uint64_t> changes;  // odd while it is being changed
+  MappingIdentity identity;
+  uniqtype* type;
+  TypedMapping* next;
+};
+constinit std::atomic<TypedMapping*> g_mappings{nullptr};
+
+std::uint32_t original_of(std::uint32_t site) {
+  for (const TypedSite* each = g_sites; each != nullptr; each = each->next) {
+    if (each->id == site) return each->original;
+  }
+  return site;
+}
+
+// What is known of the place, with the stated type.
+bool put_facts(const SelfProcess& process, std::uint32_t original, std::uint32_t id,
+               uniqtype* type) {
+  query::SiteFacts facts = process.site_facts(original);
+  const auto& record = types::record_of(*type);
+  const bool is_unbounded = record.kind == types::Kind::array && record.count == types::kUnbounded;
+  const uniqtype* unit = is_unbounded ? type->related[0].un.t.ptr : type;
+  facts.type = type;
+  facts.type_error = ALLOC_OK;
+  facts.unit = types::size_of(*unit);
+  facts.shape = types::Shape::flexible;
+  facts.grade = ALLOC_GRADE_EXACT;
+  facts.evidence = ALLOC_EV_STATED;
+  facts.is_final = true;
+  g_site_facts.put(id, facts);
+  return g_site_facts.find(id) != nullptr;
+}
+
+std::uint32_t site_with_type(const SelfProcess& process, std::uint32_t original, uniqtype* type) {
+  for (const TypedSite* each = g_sites; each != nullptr; each = each->next) {
+    if (each->original == original && each->type == type) return each->id;
+  }
+  auto* const made = static_cast<TypedSite*>(allocate(sizeof(TypedSite)));
+  const std::uint32_t id = made == nullptr ? 0 : allocators::add_typed_site(original);
+  if (id == 0 || !put_facts(process, original, id, type)) return 0;
+  *made = {.original = original, .id = id, .type = type, .next = g_sites};
+  g_sites = made;
+  return id;
+}
+
+// Is the block at least one of it?
+bool fits(const uniqtype& type, std::uint64_t size) {
+  const auto& record = types::record_of(type);
+  const bool is_unbounded = record.kind == types::Kind::array && record.count == types::kUnbounded;
+  const uniqtype* unit = is_unbounded ? type.related[0].un.t.ptr : &type;
+  const std::uint64_t least = unit == nullptr ? 0 : types::size_of(*unit);
+  return least != 0 && least != types::kUnknownSize && least <= size;
+}
+
+TypedMapping* find_mapping(const MappingIdentity& identity) {
+  for (TypedMapping* each = g_mappings.load(std::memory_order_acquire); each != nullptr;
+       each = each->next) {
+    if (each->identity == identity) return each;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+int state_type_of_block(const SelfProcess& process, Address block, std::uint64_t size,
+                        uniqtype* type) {
+  if (!fits(*type, size)) return ALLOC_E_DOES_NOT_FIT;
+  const ProcessLock::Guard guard(g_lock, kPatience);
+  if (!guard.is_held()) return ALLOC_E_NOT_YET;
+  void* const start = reinterpret_cast<void*>(raw(block));
+  const auto site = allocators::site_of_block(start);
+  if (!site) return ALLOC_E_NOTHING_THERE;
+  const std::uint32_t original = original_of(*site);
+  if (original < index::kFirstSite) return ALLOC_E_UNINDEXED;
+  const std::uint32_t typed = site_with_type(process, original, type);
+  if (typed == 0) return ALLOC_E_NO_MEMORY;
+  return allocators::replace_site(start, *site, typed) ? ALLOC_OK : ALLOC_E_NOTHING_THERE;
+}
+
+int state_type_of_mapping(const MappingIdentity& mapping, uniqtype* type) {
+  if (mapping.inode == 0) return ALLOC_E_NO_IDENTITY;
+  const ProcessLock::Guard guard(g_lock, kPatience);
+  if (!guard.is_held()) return ALLOC_E_NOT_YET;
+  TypedMapping* place = find_mapping(mapping);
+  const bool is_new = place == nullptr;
+  if (is_new) place = static_cast<TypedMapping*>(allocate(sizeof(TypedMapping)));
+  if (place == nullptr) return ALLOC_E_NO_MEMORY;
+  place->changes.fetch_add(1, std::memory_order_acq_rel);
+  place->identity = mapping;
+  place->type = type;
+  place->changes.fetch_add(1, std::memory_order_acq_rel);
+  if (!is_new) return ALLOC_OK;
+  place->next = g_mappings.load(std::memory_order_relaxed);
+  g_mappings.store(place, std::memory_order_release);
+  return ALLOC_OK;
+}
+
+uniqtype* stated_type_of(const MappingIdentity& mapping) {
+  for (const TypedMapping* each = g_mappings.load(std::memory_order_acquire); each != nullptr;
+       each = each->next) {
+    const std::uint64_t before = each->changes.load(std::memory_order_acquire);
+    const bool is_it = each->identity == mapping;
+    uniqtype* const type = each->type;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (is_it && before % 2 == 0 && each->changes.load(std::memory_order_relaxed) == before)
+      return type;
+  }
+  return nullptr;
+}
+
+void move_stated_type(const MappingIdentity& from, Address to) {
+  const ProcessLock::Guard guard(g_lock, kPatience);
+  TypedMapping* const place = guard.is_held() ? find_mapping(from) : nullptr;
+  if (place == nullptr) return;
+  place->changes.fetch_add(1, std::memory_order_acq_rel);
+  place->identity.begin = to;
+  place->changes.fetch_add(1, std::memory_order_acq_rel);
+}
+
+}  // namespace allocs::self
