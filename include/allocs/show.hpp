@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <type_traits>
+
+#include "../allocs.hpp"
+
+// Any object as text, as its type tells it:
+//
+//   allocs::show(list)   {head = 0x55d0 -> {next = 0x55e0 -> {next = <as above: 0x55d0>, value = 2}, value = 1}, length = 2}
+//
+// Pointers are followed into what is an allocation, and no further than the allocation goes; text is quoted, functions are named. What is being
+// shown further out is not entered again. Depth, elements and text have limits. The objects are read while they are shown, so they must stay.
+namespace allocs {
+
+struct ShowOptions {
+  unsigned depth = 4;     // pointers followed in a row
+  unsigned elements = 16; // of each array
+  unsigned text = 64;     // bytes of each string
+};
+
+namespace showing {
+
+// Text into a buffer, as snprintf: what does not fit is counted.
+class Writer {
+ public:
+  Writer(char* buf, std::size_t len) : buf_(buf), len_(len) {
+    if (len_ != 0) buf_[0] = '\0';
+  }
+  void put(char c) {
+    if (written_ + 1 < len_) {
+      buf_[written_] = c;
+      buf_[written_ + 1] = '\0';
+    }
+    ++written_;
+  }
+  void put(std::string_view text) {
+    for (const char c : text) put(c);
+  }
+  void number(std::uint64_t value, unsigned base = 10) {
+    char digits[20];
+    int count = 0;
+    do {
+      digits[count++] = "0123456789abcdef"[value % base];
+      value /= base;
+    } while (value != 0);
+    while (count > 0) put(digits[--count]);
+  }
+  void signed_number(std::int64_t value) {
+    if (value < 0) put('-');
+    number(value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value));
+  }
+  // Six digits behind the point, or an exponent.
+  void real(double value) {
+    if (value != value) return put("nan");
+    if (value < 0) {
+      put('-');
+      value = -value;
+    }
+    if (value > 1.7e308) return put("inf");
+    int exponent = 0;
+    const bool is_scaled = value != 0 && (value >= 1e15 || value < 1e-4);
+    while (is_scaled && value >= 10) value /= 10, ++exponent;
+    while (is_scaled && value < 1) value *= 10, --exponent;
+    std::uint64_t whole = static_cast<std::uint64_t>(value);
+    std::uint64_t part = static_cast<std::uint64_t>((value - static_cast<double>(whole)) * 1e6 + 0.5);
+    if (part >= 1000000) part = 0, ++whole;
+    number(whole);
+    if (part != 0) {
+      put('.');
+      for (std::uint64_t digit = 100000; digit != 0 && part != 0; part %= digit, digit /= 10)
+        put(static_cast<char>('0' + part / digit));
+    }
+    if (is_scaled) {
+      put('e');
+      signed_number(exponent);
+    }
+  }
+  void address(const void* p) {
+    put("0x");
+    number(reinterpret_cast<std::uintptr_t>(p), 16);
+  }
+  std::size_t written() const { return written_; }
+
+ private:
+  char* buf_;
+  std::size_t len_;
+  std::size_t written_ = 0;
+};
+
+// DW_ATE_*
+enum Encoding : unsigned { kBoolean = 2, kFloat = 4, kSigned = 5, kSignedChar = 6, kUnsigned = 7, kUnsignedChar = 8, kUtf = 16 };
+
+class Shower {
+ public:
+  Shower(Writer& out, const ShowOptions& options) : out_(out), options_(options) {}
+
+  void object(Type type, const char* at, std::size_t size) {
+    if (!type) return unknown(at, size);
+    if (nesting_ == kDeepest) return out_.put("...");
+    ++nesting_;
+    if (type.is_array()) {
+      array(type, at, size);
+    } else if (type.is_composite()) {
+      composite(type, at, size);
+    } else if (type.is_pointer()) {
+      if (size >= sizeof(void*)) pointer(type, at);
+    } else if (type.kind() == UNIQTYPE_KIND_ENUMERATION) {
+      enumeration(type, at, size);
+    } else if (type.kind() == UNIQTYPE_KIND_BASE) {
+      base(type, at, size);
+    } else if (type.kind() == UNIQTYPE_KIND_SUBPROGRAM) {
+      out_.put("function");
+    } else {
+      unknown(at, size);
+    }
+    --nesting_;
+  }
+
+ private:
+  static constexpr unsigned kDeepest = 48;
+
+  static bool is_char(Type type) {
+    if (type.kind() != UNIQTYPE_KIND_BASE || type.size() != 1) return false;
+    const unsigned encoding = type.get()->un.base.enc;
+    return encoding == kSignedChar || encoding == kUnsignedChar || encoding == kUtf;
+  }
+
+  void unknown(const char* at, std::size_t size) {
+    out_.put('<');
+    out_.number(size);
+    out_.put(" bytes at ");
+    out_.address(at);
+    out_.put('>');
+  }
+
+  void character(unsigned char c) {
+    if (c == '\n') return out_.put("\\n");
+    if (c == '"' || c == '\\') out_.put('\\');
+    if (c >= ' ' && c != 0x7f) return out_.put(static_cast<char>(c));
+    out_.put("\\x");
+    out_.put("0123456789abcdef"[c >> 4]);
+    out_.put("0123456789abcdef"[c & 15]);
+  }
+  void text(const char* at, std::size_t size) {
+    out_.put('"');
+    std::size_t i = 0;
+    for (; i < size && at[i] != '\0' && i < options_.text; ++i)
+      character(static_cast<unsigned char>(at[i]));
+    out_.put('"');
+    if (i < size && at[i] != '\0') out_.put("...");
+  }
+
+  void array(Type type, const char* at, std::size_t size) {
+    const Type element = type.element();
+    if (is_char(element)) return text(at, type.elements_in(size));
+    const std::size_t count = type.elements_in(size);
+    out_.put('[');
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i != 0) out_.put(", ");
+      if (i == options_.elements) {
+        out_.put("... ");
+        out_.number(count);
+        out_.put(" in all");
+        break;
+      }
+      object(element, at + i * element.size(), element.size());
+    }
+    out_.put(']');
+  }
+
+  void composite(Type type, const char* at, std::size_t size) {
+    out_.put('{');
+    bool is_first = true;
+    for (const Member& member : type.members()) {
+      if (!member.is_placed || member.offset > size) continue;
+      if (!is_first) out_.put(", ");
+      is_first = false;
+      if (!member.name.empty()) {
+        out_.put(member.name);
+        out_.put(" = ");
+      }
+      const std::size_t left = size - member.offset;
+      const bool fits = member.type.has_size() && member.type.size() <= left;
+      object(member.type, at + member.offset, fits ? member.type.size() : left);
+    }
+    out_.put('}');
+  }
+
+  static std::uint64_t bits_of(const char* at, std::size_t size) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, at, size < sizeof bits ? size : sizeof bits);
+    return bits;
+  }
+
+  void integer(std::uint64_t bits, unsigned width, bool is_signed) {
+    if (!is_signed || width == 0 || width > 64) return out_.number(bits);
+    const unsigned shift = 64 - width;
+    out_.signed_number(static_cast<std::int64_t>(bits << shift) >> shift);
+  }
+
+  void enumeration(Type type, const char* at, std::size_t size) {
+    const uniqtype& u = *type.get();
+    const std::uint64_t bits = bits_of(at, size);
+    const std::uint64_t mask = size < 8 ? (std::uint64_t{1} << 8 * size) - 1 : ~std::uint64_t{0};
+    for (unsigned i = 0; i < u.un.enumeration.nenum; ++i) {
+      if ((static_cast<std::uint64_t>(u.related[1 + i].un.enumerator.val) & mask) == bits)
+        return out_.put(uniqtype_enumerator_name(&u, i));
+    }
+    out_.number(bits);
+  }
+
+  void base(Type type, const char* at, std::size_t size) {
+    const uniqtype& u = *type.get();
+    const unsigned encoding = u.un.base.enc;
+    std::uint64_t bits = bits_of(at, size);
+    unsigned width = static_cast<unsigned>(8 * (size < 8 ? size : 8));
+    if (UNIQTYPE_IS_BIT_GRANULARITY_BASE_TYPE(&u)) {
+      width = static_cast<unsigned>(UNIQTYPE_BASE_TYPE_BIT_SIZE(&u));
+      bits >>= UNIQTYPE_BASE_TYPE_BIT_OFFSET(&u);
+      if (width < 64) bits &= (std::uint64_t{1} << width) - 1;
+    }
+    if (encoding == kBoolean) return out_.put(bits != 0 ? "true" : "false");
+    if (encoding == kFloat && size == sizeof(float)) return real<float>(at);
+    if (encoding == kFloat && size == sizeof(double)) return real<double>(at);
+    if (encoding == kFloat && size == sizeof(long double)) return real<long double>(at);
+    if (size > 8) return unknown(at, size);
+    if (is_char(type)) {
+      out_.put('\'');
+      character(static_cast<unsigned char>(bits));
+      return out_.put('\'');
+    }
+    integer(bits, width, encoding == kSigned || encoding == kSignedChar);
+  }
+  template <typename Real>
+  void real(const char* at) {
+    Real value;
+    std::memcpy(&value, at, sizeof value);
+    out_.real(static_cast<double>(value));
+  }
+
+  void pointer(Type type, const char* at) {
+    const char* target = nullptr;
+    std::memcpy(&target, at, sizeof target);
+    if (target == nullptr) return out_.put("null");
+    const Allocation there = Allocation::of(target);
+    if (!there || there.size() == 0) {
+      out_.address(target);
+      if (there && !there.name().empty()) name(there);
+      return;
+    }
+    Type pointee = type.target();
+    if (pointee.kind() == UNIQTYPE_KIND_SUBPROGRAM && pointee) {
+      out_.address(target);
+      return name(there);
+    }
+    const std::size_t left = static_cast<std::size_t>(static_cast<const char*>(there.end()) - target);
+    if (is_char(pointee)) return text(target, left);
+    if (!pointee || !pointee.has_size() || pointee.size() == 0) {
+      // A `void *`, or of a type that is declared only: what is there says what it is.
+      pointee = target == there.base() ? there.type() : Type();
+    }
+    out_.address(target);
+    if (is_being_shown(target, pointee)) return out_.put(" <as above>");
+    const std::size_t size = pointee.has_size() ? pointee.size() : left;
+    if (!pointee || size > left || followed_ == options_.depth || followed_ == kMostFollowed) return;
+    out_.put(" -> ");
+    shown_[followed_++] = {target, pointee};
+    object(pointee, target, size);
+    --followed_;
+  }
+  void name(const Allocation& there) {
+    out_.put(" <");
+    out_.put(there.name());
+    out_.put('>');
+  }
+  bool is_being_shown(const char* target, Type type) const {
+    for (unsigned i = 0; i < followed_; ++i) {
+      if (shown_[i].at == target && shown_[i].type == type) return true;
+    }
+    return target == outermost_.at && type == outermost_.type;
+  }
+
+  static constexpr unsigned kMostFollowed = 32;
+  struct Place {
+    const char* at = nullptr;
+    Type type;
+  };
+
+ public:
+  void outermost(Type type, const char* at, std::size_t size) {
+    outermost_ = {at, type};
+    object(type, at, size);
+  }
+
+ private:
+  Writer& out_;
+  const ShowOptions& options_;
+  Place outermost_;
+  Place shown_[kMostFollowed];
+  unsigned followed_ = 0;
+  unsigned nesting_ = 0;
+};
+
+// The type of the object of `size` bytes at `at`: of the outermost allocation or member that is there and has that size.
+inline Type type_at(const void* at, std::size_t size) {
+  const Allocation whole = Allocation::of(at);
+  if (!whole || !whole.type()) return {};
+  if (whole.base() == at && whole.size() == size && (!whole.type().is_array() || whole.type().has_size()))
+    return whole.type();
+  Type found;
+  for_each_covering(at, -1, [&](const alloc_subobject& sub) {
+    if (sub.base != at || sub.size != size || sub.bit_size != 0) return 0;
+    found = sub.type;
+    return 1;
+  });
+  if (!found && whole.base() == at && whole.size() == size) found = whole.type();
+  return found;
+}
+
+}  // namespace showing
+
+// The object that is to be shown, and how. It is read when the text is asked for.
+class Shown {
+ public:
+  Shown(Type type, const void* at, std::size_t size, const ShowOptions& options)
+      : type_(type), at_(static_cast<const char*>(at)), size_(size), options_(options) {}
+
+  // As snprintf: at most `len` bytes with a final NUL; returns the length of the whole text.
+  std::size_t to(char* buf, std::size_t len) const {
+    showing::Writer out(buf, len);
+    showing::Shower(out, options_).outermost(type_, at_, size_);
+    return out.written();
+  }
+  // To a stream, or whatever takes text by <<. Cut off at 16 KiB.
+  template <typename Stream>
+  friend Stream& operator<<(Stream& stream, const Shown& shown)
+    requires requires(Stream& s) { s << std::string_view(); }
+  {
+    char text[16384];
+    const std::size_t length = shown.to(text, sizeof text);
+    stream << std::string_view(text, length < sizeof text ? length : sizeof text - 1);
+    return stream;
+  }
+  Type type() const { return type_; }
+
+ private:
+  Type type_;
+  const char* at_;
+  std::size_t size_;
+  ShowOptions options_;
+};
+
+// Any object: its type is what the run time knows of the memory it is in.
+template <typename T>
+Shown show(const T& object, const ShowOptions& options = {}) {
+  const void* const at = std::addressof(object);
+  return {showing::type_at(at, sizeof(T)), at, sizeof(T), options};
+}
+
+// All of the allocation that contains `obj`.
+inline Shown show_allocation(const void* obj, const ShowOptions& options = {}) {
+  const Allocation there = Allocation::of(obj);
+  return {there.type(), there.base(), there.size(), options};
+}
+
+}  // namespace allocs
