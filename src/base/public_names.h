@@ -42,6 +42,11 @@
   X(alloc_insert)                  \
   X(alloc_remove)
 
+#define ALLOCS_SEQUENCE_FUNCTIONS(X) \
+  X(alloc_make_sequence)             \
+  X(alloc_string_family)             \
+  X(alloc_utf8_family)
+
 #define ALLOCS_TREE_WALK_FUNCTIONS(X) \
   X(alloc_walk_tree)                  \
   X(alloc_walk_covering)              \
@@ -70,6 +75,7 @@
   ALLOCS_WALK_FUNCTIONS(X)      \
   ALLOCS_TREE_FUNCTIONS(X)      \
   ALLOCS_SPLICE_FUNCTIONS(X)    \
+  ALLOCS_SEQUENCE_FUNCTIONS(X)  \
   ALLOCS_TREE_WALK_FUNCTIONS(X) \
   ALLOCS_GRAPH_FUNCTIONS(X)     \
   ALLOCS_UNIQTYPE_FUNCTIONS(X)

@@ -3,6 +3,7 @@
 
 #include "allocs.h"
 #include "allocs/allocator.h"
+#include "allocs/sequence.h"
 #include "allocs/walk.h"
 #include "base/public_names.h"
 

@@ -103,6 +103,12 @@ int ALLOCS_ALONE(alloc_set_type)(const void*, struct uniqtype*) { return ALLOC_E
 int ALLOCS_ALONE(alloc_insert)(void*, size_t, unsigned, void**) { return ALLOC_E_NO_RUNTIME; }
 int ALLOCS_ALONE(alloc_remove)(void*, size_t, unsigned, void**) { return ALLOC_E_NO_RUNTIME; }
 
+int ALLOCS_ALONE(alloc_make_sequence)(const void*, const struct alloc_sequence_family*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+const struct alloc_sequence_family* ALLOCS_ALONE(alloc_string_family)(void) { return nullptr; }
+const struct alloc_sequence_family* ALLOCS_ALONE(alloc_utf8_family)(void) { return nullptr; }
+
 int ALLOCS_ALONE(alloc_walk_tree)(const struct alloc_info*, unsigned, alloc_visit_step*, void*) {
   return ALLOC_E_NO_RUNTIME;
 }
