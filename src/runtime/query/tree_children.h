@@ -172,7 +172,14 @@ Answer next_child(const P& process, ChildCursor& cursor) {
       return child;
     }
     cursor.next = start + 1;
-    if (child.range.end > cursor.next && child.error == ALLOC_OK) cursor.next = child.range.end;
+    if (child.error == ALLOC_OK) {
+      cursor.next = std::max(cursor.next, child.range.end);
+    } else if (parent.allocator == Allocator::none) {
+      // A mapping of which nothing can be told just now: one of an object that is on its way out, or has come meanwhile.
+      const auto mapping = process.mapping_from(start);
+      if (mapping) cursor.next = std::max(cursor.next, mapping->range.end);
+      continue;
+    }
     if (parent.range.contains(process.stack_pointer()) && start >= process.stack_pointer())
       cursor.next = Address{(raw(start) + kFrameAlignment) & ~(kFrameAlignment - 1)};
     if (parent.allocator == Allocator::stack &&
