@@ -71,12 +71,14 @@ DieStream::DieStream(Unit& unit, const SignatureTable& signatures)
   const std::byte* start = at_;
   if (!next(root)) return;
   at_ = start;
-  const auto base = [&](At at) { return root.has(at) ? root[at].number : 0; };
-  unit.str_offsets_base = base(At::str_offsets_base);
-  unit.addr_base = base(At::addr_base);
-  unit.rnglists_base = base(At::rnglists_base);
-  unit.loclists_base = base(At::loclists_base);
-  unit.language = base(At::language);
+  const auto take = [&](At at, std::uint64_t& into) {
+    if (root.has(at)) into = root[at].number;
+  };
+  take(At::str_offsets_base, unit.str_offsets_base);
+  take(At::addr_base, unit.addr_base);
+  take(At::rnglists_base, unit.rnglists_base);
+  take(At::loclists_base, unit.loclists_base);
+  take(At::language, unit.language);
   if (root.has(At::stmt_list)) unit.line_offset = root[At::stmt_list].number;
   if (root.has(At::name)) unit.name = unit.text(root[At::name]);
   if (root.has(At::comp_dir)) unit.directory = unit.text(root[At::comp_dir]);
@@ -285,8 +287,8 @@ bool DieStream::read_value(std::uint16_t form, std::int64_t implicit, AttributeV
     case DW_FORM_ref_udata:
       return in_unit(uleb());
     case DW_FORM_ref_addr:
-      return set(ValueClass::reference,
-                 fixed(unit_->version <= 2 ? 8 : offset_size) | (unit_->key_mark & kInAlternate));
+      return set(ValueClass::reference, fixed(unit_->version <= 2 ? 8 : offset_size) |
+                                            (unit_->key_mark & ~kInTypesSection));
     case DW_FORM_GNU_ref_alt:
       return set(ValueClass::reference, fixed(offset_size) | kInAlternate);
     case DW_FORM_ref_sup4:

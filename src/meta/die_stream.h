@@ -20,7 +20,7 @@
 namespace allocs::meta {
 
 // Names an entry of any file of an object: the offset in its section, marked if that is .debug_types or the dwz
-// alternate.
+// alternate, and with the number of the lot of sections if that was split off (split_units.h).
 using DieKey = std::uint64_t;
 inline constexpr DieKey kNoDie = ~DieKey{0};
 inline constexpr DieKey kInTypesSection = DieKey{1} << 62;
@@ -67,6 +67,7 @@ enum class At : std::uint8_t {
   rnglists_base,
   loclists_base,
   dwo_name,
+  dwo_id,
   byte_stride,
   containing_type,
   call_file,
@@ -116,7 +117,8 @@ struct Die {
 };
 
 struct DebugSections {
-  explicit DebugSections(const ElfFile& elf);
+  // `suffix`: ".dwo" for split files.
+  explicit DebugSections(const ElfFile& elf, std::string_view suffix = {});
   const ElfFile* file;
   std::span<const std::byte> info, types, abbrev, str, line_str, str_offsets, addr, loc, loclists,
       ranges, rnglists, line;
@@ -145,18 +147,20 @@ struct Unit {
   const DebugSections* sections = nullptr;
   const DebugSections* alternate = nullptr;  // where DW_FORM_GNU_*_alt lead
   std::span<const std::byte> section;
-  DieKey key_mark = 0;  // kInTypesSection, kInAlternate or 0
+  DieKey key_mark = 0;  // what its entries' keys have beside the offset
   std::uint64_t offset = 0;
   std::uint64_t first_die = 0;
   std::uint64_t end = 0;
   std::uint16_t version = 0;
   std::uint8_t kind = 0;  // DW_UT_*
   std::uint8_t offset_size = 4;
-  std::uint64_t signature = 0;   // type units
+  bool is_split = false;
+  std::uint64_t signature =
+      0;  // of type units; of skeletons and split units in DWARF 5 their dwo_id
   std::uint64_t signed_die = 0;  // the offset of the entry that the signature stands for
   std::shared_ptr<const AbbreviationTable> abbreviations;
 
-  // From the first entry:
+  // From the first entry, or for a split unit from its skeleton:
   std::string_view name;
   std::string_view directory;
   std::uint64_t language = 0;
@@ -172,6 +176,10 @@ struct Unit {
 // All units of a file, in order. Where a header is damaged, the rest of that section is given up.
 std::vector<Unit> read_units(const DebugSections& sections, const DebugSections* alternate,
                              Diagnostics& diag);
+
+// Appends the units of .debug_types and .debug_info; `mark` is or-ed into all keys.
+void append_units(const DebugSections& sections, DieKey mark, std::vector<Unit>& units,
+                  Diagnostics& diag);
 
 // Which entry each type signature stands for.
 using SignatureTable = std::unordered_map<std::uint64_t, DieKey>;

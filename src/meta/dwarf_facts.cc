@@ -16,6 +16,7 @@ DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames,
   std::optional<DebugSections> alternate;
   if (files.alternate) alternate.emplace(*files.alternate);
   std::vector<Unit> units = read_units(sections, alternate ? &*alternate : nullptr, diag);
+  facts.split = read_split_units(files, units, diag);
   const SignatureTable signatures = read_signatures(units);
   // What C and C++ come to, per byte; growing step by step would touch twice the memory.
   facts.types.types.reserve(sections.info.size() / 20);
@@ -26,12 +27,6 @@ DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames,
     if (!reader.read(unit, signatures)) {
       diag.warning(unit.sections->file->path(),
                    "debug information is damaged; the rest of the unit is left out", unit.offset);
-    }
-    if (unit.kind == DW_UT_skeleton) {
-      diag.warning(file.path(),
-                   "a unit's debug information is in a .dwo file, which is not read; link without "
-                   "-gsplit-dwarf",
-                   unit.offset);
     }
   }
   reader.settle();

@@ -8,6 +8,7 @@
 #include "meta/die_stream.h"
 #include "meta/locations.h"
 #include "meta/range_lists.h"
+#include "meta/split_units.h"
 #include "types/site_id.h"
 #include "types/write/object_model.h"
 #include "types/write/source_types.h"
@@ -110,6 +111,7 @@ struct DwarfFacts {
   // Parents before what is inlined in them. Kept only if the object has a site list or site marks, which is what they are for.
   std::vector<CodeScope> scopes;
   std::vector<PcRange> scope_ranges;
+  SplitFiles split;  // expressions may lie in them
 };
 
 // Reads all of it in one pass, then gives each entity what its origin says. Entities have no `origin` after that.

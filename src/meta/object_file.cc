@@ -17,10 +17,11 @@
 
 namespace allocs::meta {
 
-std::unique_ptr<ElfFile> ElfFile::open(const std::filesystem::path& path, Diagnostics& diag) {
+std::unique_ptr<ElfFile> ElfFile::open(const std::filesystem::path& path, Diagnostics& diag,
+                                       Sort sort) {
   std::unique_ptr<ElfFile> file{new ElfFile};
   file->path_ = path.string();
-  return file->read(diag) ? std::move(file) : nullptr;
+  return file->read(diag, sort) ? std::move(file) : nullptr;
 }
 
 ElfFile::~ElfFile() {
@@ -55,7 +56,7 @@ bool ElfFile::is_code(std::uint64_t address) const {
   return section != nullptr && (section->flags & SHF_EXECINSTR) != 0;
 }
 
-bool ElfFile::read(Diagnostics& diag) {
+bool ElfFile::read(Diagnostics& diag, Sort sort) {
   elf_version(EV_CURRENT);
   fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat status {};
@@ -80,7 +81,7 @@ bool ElfFile::read(Diagnostics& diag) {
     return false;
   }
   header_ = *header;
-  if (header_.e_type != ET_EXEC && header_.e_type != ET_DYN) {
+  if (sort == Sort::linked && header_.e_type != ET_EXEC && header_.e_type != ET_DYN) {
     diag.error(path_, "not a linked program or library; link it first");
     return false;
   }

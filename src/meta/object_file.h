@@ -5,6 +5,7 @@
 #include <libelf.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -44,7 +45,12 @@ struct Segment {
 class ElfFile {
  public:
   // nullptr, with an error, if the file cannot be read or is not such a file.
-  static std::unique_ptr<ElfFile> open(const std::filesystem::path& path, Diagnostics& diag);
+  enum class Sort : std::uint8_t {
+    linked,
+    any
+  };  // any: relocatable files too, as split debug files are
+  static std::unique_ptr<ElfFile> open(const std::filesystem::path& path, Diagnostics& diag,
+                                       Sort sort = Sort::linked);
   ~ElfFile();
   ElfFile(const ElfFile&) = delete;
   ElfFile& operator=(const ElfFile&) = delete;
@@ -68,7 +74,7 @@ class ElfFile {
 
  private:
   ElfFile() = default;
-  bool read(Diagnostics& diag);
+  bool read(Diagnostics& diag, Sort sort);
   void read_sections(Diagnostics& diag);
   void decompress_sections(Diagnostics& diag);
   void read_segments();

@@ -119,6 +119,45 @@ void read_old_list(const Unit& unit, ByteReader reader, Take take) {
   }
 }
 
+// The location lists of split units before DWARF 5: addresses by their index, lengths of 32 bits.
+template <typename Take>
+void read_gnu_split_list(const Unit& unit, ByteReader reader, Take take) {
+  enum : std::uint8_t { kEnd, kBase, kStartEnd, kStartLength, kOffsetPair };
+  std::uint64_t base = unit.base_address;
+  const auto indexed = [&] { return unit.indexed_address(reader.read_uleb()).value_or(0); };
+  while (reader.ok() && !reader.at_end()) {
+    PcRange range;
+    switch (reader.read<std::uint8_t>()) {
+      case kBase:
+        base = indexed();
+        continue;
+      case kStartEnd:
+        range.low = indexed();
+        range.high = indexed();
+        break;
+      case kStartLength:
+        range.low = indexed();
+        range.high = range.low + reader.read<std::uint32_t>();
+        break;
+      case kOffsetPair:
+        range.low = base + reader.read<std::uint32_t>();
+        range.high = base + reader.read<std::uint32_t>();
+        break;
+      case kGnuViewPair:
+        reader.read_uleb();
+        reader.read_uleb();
+        continue;
+      default:  // the end, or nothing that is known
+        return;
+    }
+    const std::size_t size = reader.read<std::uint16_t>();
+    if (!reader.ok() || size > reader.remaining()) return;
+    const std::span<const std::byte> expression{reader.position(), size};
+    reader.skip(size);
+    if (range.low < range.high) take(range, expression);
+  }
+}
+
 }  // namespace
 
 bool read_pc_ranges(const Unit& unit, const Die& die, std::vector<PcRange>& ranges) {
@@ -128,7 +167,9 @@ bool read_pc_ranges(const Unit& unit, const Die& die, std::vector<PcRange>& rang
       if (range.low < range.high) ranges.push_back(range);
     };
     if (unit.version < 5) {
-      read_old_list<false>(unit, reader_at(unit.sections->ranges, value.number), take);
+      // Split units count from where the linker put the lists of their compilation.
+      const std::uint64_t base = unit.is_split ? unit.rnglists_base : 0;
+      read_old_list<false>(unit, reader_at(unit.sections->ranges, base + value.number), take);
       return true;
     }
     std::optional<std::uint64_t> offset = value.number;
@@ -153,6 +194,10 @@ void read_location_list(const Unit& unit, const AttributeValue& value,
   const auto take = [&](PcRange range, std::span<const std::byte> expression) {
     if (range.low < range.high) entries.push_back({range, expression});
   };
+  if (unit.version < 5 && unit.is_split) {
+    read_gnu_split_list(unit, reader_at(unit.sections->loc, value.number), take);
+    return;
+  }
   if (unit.version < 5) {
     read_old_list<true>(unit, reader_at(unit.sections->loc, value.number), take);
     return;

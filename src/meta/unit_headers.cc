@@ -95,6 +95,8 @@ At at_of(std::uint64_t name) {
     case DW_AT_dwo_name:
     case DW_AT_GNU_dwo_name:
       return At::dwo_name;
+    case 0x2131:  // DW_AT_GNU_dwo_id
+      return At::dwo_id;
     case DW_AT_byte_stride:
       return At::byte_stride;
     case DW_AT_call_file:
@@ -196,7 +198,8 @@ class UnitHeaders {
       address_size = reader.read<std::uint8_t>();
       unit.kind = (mark & kInTypesSection) != 0 ? DW_UT_type : DW_UT_compile;
     }
-    if (unit.kind == DW_UT_skeleton || unit.kind == DW_UT_split_compile) reader.skip(8);
+    if (unit.kind == DW_UT_skeleton || unit.kind == DW_UT_split_compile)
+      unit.signature = reader.read<std::uint64_t>();
     if (unit.kind == DW_UT_type || unit.kind == DW_UT_split_type) {
       unit.signature = reader.read<std::uint64_t>();
       unit.signed_die = offset + read_offset();
@@ -230,10 +233,11 @@ const Abbreviation* AbbreviationTable::find(std::uint64_t code) const {
   return at != entries.end() && at->code == code ? &*at : nullptr;
 }
 
-DebugSections::DebugSections(const ElfFile& elf) : file(&elf) {
-  const auto bytes = [&elf](std::string_view name) -> std::span<const std::byte> {
-    const Section* section = elf.section(std::string{".debug_"}.append(name));
-    if (section == nullptr) section = elf.section(std::string{".zdebug_"}.append(name));
+DebugSections::DebugSections(const ElfFile& elf, std::string_view suffix) : file(&elf) {
+  const auto bytes = [&](std::string_view name) -> std::span<const std::byte> {
+    const Section* section = elf.section(std::string{".debug_"}.append(name).append(suffix));
+    if (section == nullptr)
+      section = elf.section(std::string{".zdebug_"}.append(name).append(suffix));
     return section == nullptr ? std::span<const std::byte>{} : section->bytes;
   };
   info = bytes("info");
@@ -261,10 +265,18 @@ std::vector<Unit> read_units(const DebugSections& sections, const DebugSections*
   return units;
 }
 
+void append_units(const DebugSections& sections, DieKey mark, std::vector<Unit>& units,
+                  Diagnostics& diag) {
+  UnitHeaders headers{sections, nullptr, diag};
+  headers.read(sections.types, mark | kInTypesSection, units);
+  headers.read(sections.info, mark, units);
+}
+
 SignatureTable read_signatures(std::span<const Unit> units) {
   SignatureTable table;
   for (const Unit& unit : units) {
-    if (unit.kind == DW_UT_type) table.emplace(unit.signature, unit.signed_die | unit.key_mark);
+    if (unit.kind == DW_UT_type || unit.kind == DW_UT_split_type)
+      table.emplace(unit.signature, unit.signed_die | unit.key_mark);
   }
   return table;
 }

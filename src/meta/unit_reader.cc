@@ -300,14 +300,30 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
   function.draft.range_count = scope.range_count;
   facts_.ranges.insert(facts_.ranges.end(), scope_ranges_.begin() + scope.first_range,
                        scope_ranges_.end());
-  if (die.has(At::frame_base) && die[At::frame_base].kind == ValueClass::block) {
-    const AttributeValue& base = die[At::frame_base];
-    function.draft.frame_base = place_of(context.unit, {base.bytes, base.number});
-  }
+  if (die.has(At::frame_base))
+    function.draft.frame_base = frame_base_of(die[At::frame_base], context.unit);
   function.depth = scopes_.size() + 1;
   functions_.push_back(std::move(function));
   scope.code_scope = types::kNoRecord;
   keep_code_scope(die, context, scope);
+}
+
+// DWARF 2 has no word for the canonical frame address: gcc lists what register it is how far from, and if that is what the call frame
+// information says, the frame base is that address. Other lists are not followed.
+Place UnitReader::frame_base_of(const AttributeValue& base, const Unit& unit) {
+  if (base.kind == ValueClass::block) return place_of(unit, {base.bytes, base.number});
+  std::vector<LocationEntry> entries;
+  read_location_list(unit, base, entries);
+  for (const LocationEntry& entry : entries) {
+    const Place place = place_of(unit, entry.expression);
+    if (place.kind != Place::Kind::register_offset) return {};
+    const std::vector<CallFrameRow>& rows = frames_.rows(entry.range.low, entry.range.high);
+    const auto fits = [&](const CallFrameRow& row) {
+      return row.cfa_register == place.reg && row.cfa_offset == place.value;
+    };
+    if (rows.empty() || !std::all_of(rows.begin(), rows.end(), fits)) return {};
+  }
+  return entries.empty() ? Place{} : Place{Place::Kind::cfa_offset, 0, 0};
 }
 
 void UnitReader::close_function() {
@@ -460,8 +476,21 @@ void UnitReader::convert_for_function(const Place& place) {
 bool UnitReader::file_static(const Place& place, EntityIndex entity) {
   const bool is_thread_local = place.kind == Place::Kind::thread_local_;
   if (place.kind != Place::Kind::address && !is_thread_local) return false;
-  facts_.statics.push_back({entity, static_cast<std::uint64_t>(place.value), is_thread_local});
+  auto value = static_cast<std::uint64_t>(place.value);
+  if (is_thread_local) value = offset_in_tls(value);
+  facts_.statics.push_back({entity, value, is_thread_local});
   return true;
+}
+
+// gcc 12 relocates the addresses that it splits off like any others: of thread-locals they are link addresses, in the TLS segment.
+// No offset in that segment is as large as its size.
+std::uint64_t UnitReader::offset_in_tls(std::uint64_t value) const {
+  for (const Segment& segment : files_.object->segments()) {
+    if (segment.type == PT_TLS && value >= segment.memory_size &&
+        value - segment.address < segment.memory_size)
+      return value - segment.address;
+  }
+  return value;
 }
 
 // The parts of the scope's code that are `within`, each with the function's piece that it lies in.

@@ -62,6 +62,7 @@ class UnitReader {
 
   void open_function(const Die& die, const UnitContext& context, Scope& scope);
   void close_function();
+  Place frame_base_of(const AttributeValue& base, const Unit& unit);
   void open_inlined(const Die& die, const UnitContext& context, Scope& scope);
   void open_block(const Die& die, const UnitContext& context, Scope& scope);
   void read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope);
@@ -71,6 +72,7 @@ class UnitReader {
   void read_variable(const Die& die, const UnitContext& context);
   void read_location(const Die& die, const UnitContext& context, EntityIndex entity);
   bool file_static(const Place& place, EntityIndex entity);
+  std::uint64_t offset_in_tls(std::uint64_t value) const;
   void convert(const Place& place, PcRange within);
   void convert_for_function(const Place& place);
   std::uint32_t keep_pieces(std::uint32_t& first);  // moves pieces_ to the facts; returns how many
