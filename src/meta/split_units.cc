@@ -42,11 +42,13 @@ class SplitUnitReader {
       if (missing++ == 0) first_missing = skeleton.file;
     }
     if (missing != 0) {
-      diag_.warning(files_.with_debug_information().path(),
-                    fmt::format("the debug information of {} of {} units was split off and is not there; the first "
-                                "would be in {}. Keep such files where the compiler put them, or gather them "
-                                "by dwp into {}.dwp",
-                                missing, skeletons.size(), first_missing, files_.object->path()));
+      diag_.warning(
+          files_.with_debug_information().path(),
+          fmt::format(
+              "the debug information of {} of {} units was split off and is not there; the first "
+              "would be in {}. Keep such files where the compiler put them, or gather them "
+              "by dwp into {}.dwp",
+              missing, skeletons.size(), first_missing, files_.object->path()));
     }
     return std::move(split_);
   }
@@ -57,7 +59,8 @@ class SplitUnitReader {
     std::vector<Skeleton> skeletons;
     const SignatureTable none;
     for (const Unit& unit : units_) {
-      if (unit.kind != DW_UT_skeleton && (unit.version != 4 || unit.kind != DW_UT_compile)) continue;
+      if (unit.kind != DW_UT_skeleton && (unit.version != 4 || unit.kind != DW_UT_compile))
+        continue;
       Skeleton skeleton{unit.signature, {}, unit};
       DieStream stream{skeleton.unit, none};
       Die root;
@@ -84,7 +87,8 @@ class SplitUnitReader {
 
   void open_package() {
     const ElfFile* package = nullptr;
-    for (const std::string& path : {files_.object->path(), files_.with_debug_information().path()}) {
+    for (const std::string& path :
+         {files_.object->path(), files_.with_debug_information().path()}) {
       if (package == nullptr) package = open(path + ".dwp");
     }
     if (package == nullptr) return;
@@ -180,7 +184,8 @@ class SplitUnitReader {
     const DebugSections main{files_.with_debug_information()};
     sections.addr = main.addr;
     sections.ranges = main.ranges;
-    const bool too_large = sections.info.size() >> kLotShift != 0 || sections.types.size() >> kLotShift != 0;
+    const bool too_large =
+        sections.info.size() >> kLotShift != 0 || sections.types.size() >> kLotShift != 0;
     if (++lots_ >= kMostLots || too_large) return units;
     split_.sections.push_back(sections);
     append_units(split_.sections.back(), DieKey{lots_} << kLotShift, units, diag_);

@@ -209,9 +209,9 @@ int raise_on_alternate_stack() {
   return 1;
 }
 int fault() {
-  volatile int* nowhere = nullptr;
-  asm volatile("" : "+r"(nowhere));
-  return *nowhere;  // the handler steps over it
+  std::uint64_t at = 0;
+  asm volatile("mov (%0), %0" : "+a"(at));  // the handler gives it another address
+  return static_cast<int>(at);
 }
 
 void on_signal(int, siginfo_t*, void*) {
@@ -223,13 +223,8 @@ void on_nested_signal(int, siginfo_t*, void*) {
 }
 void on_fault(int, siginfo_t*, void* context) {
   g_sum += static_cast<unsigned>(recurse(5, walk_at_bottom));
-  // Points the load at something readable: every register that is 0 becomes the address of a word.
-  static int word;
-  auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
-  for (const int which :
-       {REG_RAX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_RBX}) {
-    if (registers[which] == 0) registers[which] = reinterpret_cast<greg_t>(&word);
-  }
+  static std::uint64_t word;
+  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RAX] = reinterpret_cast<greg_t>(&word);
 }
 
 void handle(int signal, void (*handler)(int, siginfo_t*, void*), int flags) {
