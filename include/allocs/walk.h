@@ -78,7 +78,8 @@ typedef int alloc_visit_reached(const struct alloc_reached *reached, void *conte
 
 /* Breadth first: the blocks that roots point to, then those that these point to, and so on, each once. Roots are the static variables of
  * all loaded objects, the thread-locals and stacks of all threads, and the caller's preserved registers; they are read word by word. Of a
- * block whose type is known its pointers count, of others every word. ALLOC_WALK_PRUNE does not follow the block's pointers.
+ * block whose type is known its pointers count; of others, and where there are arrays of bytes, which may hold anything, every word.
+ * ALLOC_WALK_PRUNE does not follow the block's pointers.
  * flags must be 0. */
 int alloc_walk_graph(unsigned flags, alloc_visit_reached *visit, void *context);
 

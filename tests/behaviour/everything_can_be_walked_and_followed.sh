@@ -103,6 +103,15 @@ __attribute__((noinline)) static int route(struct alloc_reference *steps) {
   return alloc_find_route(chain->next->next->leaf, 0, steps, 8);
 }
 
+static char *bytes;
+static int *integers;
+__attribute__((noinline)) static void hide(void) {
+  struct node *in_bytes = calloc(1, sizeof *in_bytes), *in_integers = calloc(1, sizeof *in_integers);
+  bytes = malloc(100), integers = malloc(10 * sizeof *integers);
+  memset(bytes, 0, 100), memset(integers, 0, 10 * sizeof *integers);
+  memcpy(bytes + 16, &in_bytes, sizeof in_bytes), memcpy(integers + 4, &in_integers, sizeof in_integers);
+}
+
 int main(void) {
   grow(100);
   hang(), wipe();
@@ -162,13 +171,23 @@ int main(void) {
     printf("%d from %p, in %s\n", result, steps[0].at, steps[0].at == NULL ? "a register" : alloc_get_allocator(steps[0].at)->name);
   printf("%d %d %d\n", alloc_find_route(&lone, 0, steps, 8), alloc_find_route(hung, 0, NULL, 8), alloc_walk_graph(1, reach, &graph));
 
+  /* A block of bytes may hold a pointer, one of numbers holds none. */
+  graph = (struct graph){.ordered = 1};
+  alloc_walk_graph(0, reach, &graph);
+  long before = graph.nodes;
+  hide();
+  wipe();
+  graph = (struct graph){.ordered = 1};
+  alloc_walk_graph(0, reach, &graph);
+  printf("%ld more\n", graph.nodes - before);
+
   pthread_t thread;
   pthread_create(&thread, NULL, churn, NULL);
   int right = 0;
   for (int i = 0; i < 10; ++i) {
     graph = (struct graph){.ordered = 1};
     all = (struct tally){0};
-    right += alloc_walk_graph(0, reach, &graph) == 0 && graph.nodes >= 100 && alloc_walk_tree(NULL, 0, tally, &all) == 0 && all.nodes == 101 && all.wrong == 0;
+    right += alloc_walk_graph(0, reach, &graph) == 0 && graph.nodes >= 101 && alloc_walk_tree(NULL, 0, tally, &all) == 0 && all.nodes == 103 && all.wrong == 0;
   }
   stop = 1;
   pthread_join(thread, NULL);
@@ -208,5 +227,6 @@ thread-local 1, block 1
 0: 100 nodes, nearest first
 4: chain, next 1, next 1, leaf 1, there 1
 -14 -12 -12
+1 more
 10 of 10 right beside a thread
 EOF

@@ -138,6 +138,28 @@ std::uint64_t count_blocks(const SelfProcess& process) {
   return count;
 }
 
+// Is there an array of bytes in an object of that type and size that has room for a pointer? A program may keep what it likes there.
+bool may_hold_anything(const uniqtype& type, std::uint64_t extent, unsigned depth = 0) {
+  using allocs::types::Kind;
+  const auto& record = allocs::types::record_of(type);
+  if (depth > allocs::types::kDeepestPointerField || extent < sizeof(void*)) return false;
+  if (record.kind == Kind::array) {
+    const uniqtype* const element = type.related[0].un.t.ptr;
+    if (element == nullptr) return true;
+    const auto& of = allocs::types::record_of(*element);
+    return (of.kind == Kind::base && of.size == 1) ||
+           may_hold_anything(*element, of.size < extent ? of.size : extent, depth + 1);
+  }
+  if (record.kind != Kind::composite) return false;
+  for (std::uint64_t i = 0; i < record.count; ++i) {
+    const auto& slot = type.related[i].un.memb;
+    if (slot.ptr == nullptr || slot.may_be_invalid || slot.off >= extent) continue;
+    const std::uint64_t size = allocs::types::size_of(*slot.ptr), left = extent - slot.off;
+    if (may_hold_anything(*slot.ptr, size < left ? size : left, depth + 1)) return true;
+  }
+  return false;
+}
+
 class GraphWalk {
  public:
   explicit GraphWalk(const SelfProcess& process)
@@ -189,7 +211,7 @@ class GraphWalk {
     const std::uint32_t distance = reached_[i].distance + 1;
     const auto from = static_cast<std::uint32_t>(i + 1);
     bool is_ok = true;
-    if (block.type == nullptr) {
+    if (block.type == nullptr || may_hold_anything(*block.type, block.range.size())) {
       allocs::preload::for_each_word(block.range, [&](Address at, std::uint64_t word) {
         return is_ok = consider(word, at, from, distance);
       });
