@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <vector>
 
@@ -9,11 +10,19 @@
 
 namespace allocs::meta {
 
+// Who is asked about allocation sites.
+enum class SiteWitnesses : std::uint8_t {
+  all,        // what compilers told, else what code and debug information show
+  compilers,  // compilers alone: marks and site lists
+  code,       // code and debug information alone, as if no compiler had told anything
+};
+
 struct Options {
   std::filesystem::path object;
   std::filesystem::path output;  // the image
   bool for_embedding =
       false;  // it goes into the object itself, whose size and time it therefore does not know
+  SiteWitnesses witnesses = SiteWitnesses::all;
 };
 
 inline constexpr int kExitOk = 0;

@@ -58,10 +58,10 @@ class CompiledSubject {
   bool is_compiled() const { return is_compiled_; }
   const std::filesystem::path& object() const { return object_; }
 
-  // Valid as long as the subject; nothing if the metadata compiler failed.
-  std::optional<types::Image> image() {
+  // Valid until the next call; nothing if the metadata compiler failed.
+  std::optional<types::Image> image(SiteWitnesses witnesses = SiteWitnesses::all) {
     Diagnostics diag;
-    bytes_ = build_image({object_, {}}, diag);
+    bytes_ = build_image({.object = object_, .output = {}, .witnesses = witnesses}, diag);
     return types::Image::open(bytes_.data(), bytes_.size());
   }
 

@@ -112,6 +112,28 @@ bool uses_frame_base(std::span<const std::byte> expression) {
   return false;
 }
 
+RegisterSum sum_of_registers(std::span<const std::byte> expression) {
+  RegisterSum sum;
+  std::int64_t number = 0;
+  bool is_one = true;
+  ByteReader reader{expression.data(), expression.size()};
+  while (!reader.at_end()) {
+    const auto operation = reader.read<std::uint8_t>();
+    if (operation >= DW_OP_breg0 && operation <= DW_OP_breg31) {
+      is_one = is_one && sum.registers == 0;
+      sum.registers |= 1u << (operation - DW_OP_breg0);
+      number = reader.read_sleb();
+      continue;
+    }
+    if (operation == DW_OP_deref || operation == DW_OP_deref_size) return {};
+    if (!skip_operands(operation, reader)) return {};
+    is_one = false;
+  }
+  if (!reader.ok()) return {};
+  if (is_one && sum.registers != 0) sum.addend = number;
+  return sum;
+}
+
 ExpressionBytes rebased(std::span<const std::byte> expression, const FrameBase& base) {
   ExpressionBytes out;
   const auto append = [&out](const ExpressionBytes& more) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -28,6 +29,13 @@ struct FrameBase {
   std::int64_t offset = 0;
 };
 ExpressionBytes rebased(std::span<const std::byte> expression, const FrameBase& base);
+
+// The registers that take part in a value. Nothing if memory does, too.
+struct RegisterSum {
+  std::uint32_t registers = 0;         // bit r
+  std::optional<std::int64_t> addend;  // if the value is one register and this number
+};
+RegisterSum sum_of_registers(std::span<const std::byte> expression);
 
 // Expressions made of one operation.
 ExpressionBytes register_plus(std::uint32_t reg, std::int64_t offset);

@@ -42,6 +42,19 @@ TEST(Rebased, CountsFromTheCanonicalFrameAddress) {
   EXPECT_EQ(rebased(bytes({DW_OP_breg3, 2, DW_OP_stack_value}), {}), bytes({DW_OP_breg3, 2}));
 }
 
+TEST(SumOfRegisters, KnowsOneRegisterAndANumberFromAllElse) {
+  const RegisterSum plain = sum_of_registers(bytes({DW_OP_breg3, 16}));
+  EXPECT_EQ(plain.registers, 1u << 3);
+  EXPECT_EQ(plain.addend, 16);
+  const RegisterSum two = sum_of_registers(bytes({DW_OP_breg0, 0, DW_OP_breg3, 0, DW_OP_plus}));
+  EXPECT_EQ(two.registers, 1u << 3 | 1u);
+  EXPECT_FALSE(two.addend);
+  EXPECT_FALSE(sum_of_registers(bytes({DW_OP_breg0, 0, DW_OP_lit1, DW_OP_shl})).addend);
+  EXPECT_EQ(sum_of_registers(bytes({DW_OP_breg0, 8, DW_OP_deref})).registers, 0u);
+  EXPECT_EQ(sum_of_registers(bytes({DW_OP_fbreg, 8})).registers, 0u);
+  EXPECT_EQ(sum_of_registers(bytes({DW_OP_breg0})).registers, 0u) << "cut short";
+}
+
 TEST(ExpressionPool, KeepsEachExpressionOnce) {
   ExpressionPool pool;
   const std::uint32_t first = pool.add(cfa_plus(-16));

@@ -18,7 +18,8 @@
 //
 // Ranks, best first: the size is sizeof(T) or its stride is; the size is a multiple; nothing is known of the size. The types of the best
 // rank that is reached must be one type. Three kinds of disagreement have an answer:
-//   - a pointer to characters beside a pointer to something that the size fits: the characters are a view of the bytes;
+//   - a pointer to characters beside a pointer to something that the size fits: the characters are a view of the bytes; beside one to
+//     something that the size does not fit, or if a pointer to anything else is made of it (`(struct head *)(bytes + n)`), nothing;
 //   - of a class and its base of the same size, the class;
 // Two kinds of agreement are not believed, because nobody can tell:
 //   - a structure that is smaller than the block, when another structure starts with it and has exactly the size of the block;
@@ -125,7 +126,7 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
   }
   if (bytes.is_constant()) {
     if (bytes.addend <= 0 || bytes.addend % size != 0) return std::nullopt;
-    proposal.evidence |= types::kSiteConstantSizeFits;
+    if (size != 1) proposal.evidence |= types::kSiteConstantSizeFits;  // 1 fits anything
     if (bytes.addend == size) {
       proposal.rank = Rank::exact;
       proposal.shape = kind == AllocationKind::new_array ? Shape::array : Shape::one;
@@ -205,6 +206,16 @@ void drop_bases(const Containers& containers, std::vector<Proposal>& proposals) 
   });
 }
 
+// Programs hold memory of any type in pointers to characters, above all where they compute addresses. So a pointer of another type
+// to the block, or to somewhere in it, leaves open what a pointer to characters would tell.
+bool is_used_as_more_than_bytes(const TypeGraph& graph, std::span<const SiteTarget> targets,
+                                std::span<const TypeIndex> targets_elsewhere) {
+  const auto is_more = [&](TypeIndex type) { return !is_character(graph[type]); };
+  return std::any_of(targets.begin(), targets.end(),
+                     [&](const SiteTarget& target) { return is_more(target.type); }) ||
+         std::any_of(targets_elsewhere.begin(), targets_elsewhere.end(), is_more);
+}
+
 // One if the targets agree, none if there are none that fit, several if they disagree.
 std::vector<Proposal> choose_proposals(const TypeGraph& graph, const Containers& containers,
                                        std::span<const SiteTarget> targets, const RequestSize& size,
@@ -260,7 +271,9 @@ bool Containers::starts_with(TypeIndex outer, TypeIndex inner, int depth) const 
 }
 
 SiteType choose_type(const TypeGraph& graph, const Containers& containers,
-                     std::span<const SiteTarget> targets, std::span<const TypeIndex> dynamic_types,
+                     std::span<const SiteTarget> targets,
+                     std::span<const TypeIndex> targets_elsewhere,
+                     std::span<const TypeIndex> dynamic_types,
                      const RequestSize& size, AllocationKind kind) {
   std::vector<SiteTarget> direct, indirect;
   for (const SiteTarget& target : targets) (target.is_direct ? direct : indirect).push_back(target);
@@ -279,6 +292,9 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
     // On the word of a place that may hold something else, nothing is believed that the size does not confirm.
     proposals = choose_proposals(graph, containers, indirect, size, kind);
     std::erase_if(proposals, [](const Proposal& p) { return p.rank == Rank::unknown; });
+  }
+  if (is_used_as_more_than_bytes(graph, targets, targets_elsewhere)) {
+    std::erase_if(proposals, [&](const Proposal& p) { return is_character(graph[p.type]); });
   }
   SiteType answer;
   answer.conflict = proposals.size() > 1;

@@ -46,16 +46,21 @@ void add(std::vector<SiteTarget>& targets, TypeIndex type, std::uint8_t evidence
 
 }  // namespace
 
-UseIndex::UseIndex(const FunctionFlow& flow) : flow_(flow), is_returned_(flow.atoms.size()) {
+UseIndex::UseIndex(const FunctionFlow& flow)
+    : flow_(flow), is_returned_(flow.atoms.size()), is_returned_moved_(flow.atoms.size()) {
   for (AtomId id = 0; id < flow.atoms.size(); ++id) {
-    if (flow.atoms[id].kind != AtomKind::choice) continue;
+    const AtomKind kind = flow.atoms[id].kind;
+    const bool is_choice = kind == AtomKind::choice;
+    const bool is_distance = kind == AtomKind::sum || kind == AtomKind::opaque;
+    if (!is_choice && !is_distance) continue;
     for (const Value& source : flow.atoms[id].sources) {
-      if (source.is_atom()) choices_.add(source.atom, id);
+      if (is_choice && source.is_atom()) choices_.add(source.atom, id);
+      if (source.factor == 1) derived_.add(source.atom, {id, is_distance || source.addend != 0});
     }
   }
   for (const HoldFact& hold : flow.holds) holds_.add(hold.value.atom, &hold);
   for (const StoreFact& store : flow.stores) {
-    if (store.value.is_atom()) stores_.add(store.value.atom, &store);
+    if (store.value.factor == 1) stores_.add(store.value.atom, &store);
     const MemoryPlace& place = store.access.place;
     if (place.displacement == 0 && place.index == Register::none && store.access.base.is_atom()) {
       stores_through_.add(store.access.base.atom, &store);
@@ -64,13 +69,15 @@ UseIndex::UseIndex(const FunctionFlow& flow) : flow_(flow), is_returned_(flow.at
   for (const CallFact& call : flow.calls) {
     for (int n = 0; n < 6; ++n) {
       const Value& value = call.arguments[static_cast<std::size_t>(n)];
-      if (value.is_atom()) arguments_.add(value.atom, {&call, n});
+      if (value.factor == 1) arguments_.add(value.atom, {&call, n});
     }
   }
   for (const Value& value : flow.returns) {
     if (value.is_atom()) is_returned_[value.atom] = true;
+    if (value.factor == 1 && value.addend != 0) is_returned_moved_[value.atom] = true;
   }
   choices_.sort(flow.atoms.size());
+  derived_.sort(flow.atoms.size());
   holds_.sort(flow.atoms.size());
   stores_.sort(flow.atoms.size());
   stores_through_.sort(flow.atoms.size());
@@ -88,9 +95,16 @@ const ResultUses& UseIndex::uses_of(AtomId result) const {
     const AtomId id = todo.back();
     todo.pop_back();
     const bool is_direct = id == result;
-    for (const HoldFact* hold : holds_.of(id)) uses.holds.push_back({hold, is_direct});
-    for (const StoreFact* store : stores_.of(id)) uses.stores.push_back({store, is_direct});
-    for (const auto& [call, n] : arguments_.of(id)) uses.arguments.push_back({call, n, is_direct});
+    for (const HoldFact* hold : holds_.of(id)) {
+      if (hold->value.is_atom()) uses.holds.push_back({hold, is_direct});
+    }
+    for (const StoreFact* store : stores_.of(id)) {
+      if (store->value.is_atom()) uses.stores.push_back({store, is_direct});
+    }
+    for (const auto& [call, n] : arguments_.of(id)) {
+      if (call->arguments[static_cast<std::size_t>(n)].is_atom())
+        uses.arguments.push_back({call, n, is_direct});
+    }
     if (is_direct) {
       const auto words = stores_through_.of(id);
       uses.initial_words.assign(words.begin(), words.end());
@@ -102,7 +116,38 @@ const ResultUses& UseIndex::uses_of(AtomId result) const {
       seen[choice] = true;
     }
   }
+  add_uses_elsewhere(result, uses);
   return uses;
+}
+
+void UseIndex::add_uses_elsewhere(AtomId result, ResultUses& uses) const {
+  std::vector<bool> seen_at(flow_.atoms.size()), seen_elsewhere(flow_.atoms.size());
+  std::vector<Derived> todo;
+  const auto visit = [&](AtomId atom, bool is_elsewhere) {
+    std::vector<bool>& seen = is_elsewhere ? seen_elsewhere : seen_at;
+    if (!seen[atom]) todo.push_back({atom, is_elsewhere});
+    seen[atom] = true;
+  };
+  visit(result, false);
+  while (!todo.empty()) {
+    const Derived at = todo.back();
+    todo.pop_back();
+    const auto counts = [&](const Value& value) { return at.is_elsewhere || value.addend != 0; };
+    for (const HoldFact* hold : holds_.of(at.atom)) {
+      if (counts(hold->value)) uses.holds_elsewhere.push_back(hold);
+    }
+    for (const StoreFact* store : stores_.of(at.atom)) {
+      if (counts(store->value)) uses.stores_elsewhere.push_back(store);
+    }
+    for (const auto& [call, n] : arguments_.of(at.atom)) {
+      if (counts(call->arguments[static_cast<std::size_t>(n)]))
+        uses.arguments_elsewhere.emplace_back(call, n);
+    }
+    uses.is_returned_elsewhere = uses.is_returned_elsewhere || is_returned_moved_[at.atom] ||
+                                 (at.is_elsewhere && is_returned_[at.atom]);
+    for (const Derived& next : derived_.of(at.atom))
+      visit(next.atom, at.is_elsewhere || next.is_elsewhere);
+  }
 }
 
 TypeIndex returned_pointee(const ObjectModel& model, const FunctionRecord* function) {
@@ -152,6 +197,41 @@ std::vector<SiteTarget> TargetFinder::targets_of_result(const CallFact& call) co
     add_argument_targets(targets, use.call->callee, use.number, use.is_direct);
   }
   return targets;
+}
+
+std::vector<TypeIndex> TargetFinder::targets_elsewhere(const CallFact& call) const {
+  std::vector<TypeIndex> found;
+  if (call.return_address == 0) return found;
+  const auto add_type = [&](TypeIndex type) {
+    if (type != kNoType && type != types::TypeGraph::kVoid) found.push_back(type);
+  };
+  const auto add_computed = [&](const HoldFact& hold) {
+    for (const auto& one : variables_.computed_from(hold.gpr, hold.low, hold.high)) {
+      const bool is_elsewhere = !one.addend || plus(hold.value.addend, *one.addend) != 0;
+      if (is_elsewhere) add_type(pointee_of(model_.types, one.type));
+    }
+  };
+  const ResultUses& uses = uses_.uses_of(call.result);
+  for (const ResultUses::Hold& hold : uses.holds) add_computed(*hold.fact);
+  for (const HoldFact* hold : uses.holds_elsewhere) {
+    add_computed(*hold);
+    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high))
+      add_type(pointee_of(model_.types, type));
+  }
+  for (const StoreFact* store : uses.stores_elsewhere) {
+    for (const TypeIndex type : pointers_.declared_targets(store->access, store->after))
+      add_type(type);
+  }
+  for (const auto& [callee, n] : uses.arguments_elsewhere) {
+    std::vector<SiteTarget> targets;
+    add_argument_targets(targets, callee->callee, n, true);
+    for (const SiteTarget& target : targets) add_type(target.type);
+  }
+  if (uses.is_returned_elsewhere && function_ != nullptr && function_->type != kNoType) {
+    const TypeIndex type = pointee_of(model_.types, model_.types[function_->type].target);
+    if (type != kNoType) found.push_back(type);
+  }
+  return found;
 }
 
 std::vector<TypeIndex> TargetFinder::dynamic_types(const CallFact& call) const {

@@ -34,6 +34,11 @@ struct ResultUses {
   std::vector<Store> stores;                    // of the result
   std::vector<const StoreFact*> initial_words;  // to where the result points
   std::vector<Argument> arguments;
+  // Of addresses at some distance from the result, known or not.
+  std::vector<const HoldFact*> holds_elsewhere;
+  std::vector<const StoreFact*> stores_elsewhere;
+  std::vector<std::pair<const CallFact*, int>> arguments_elsewhere;
+  bool is_returned_elsewhere = false;
   bool is_returned = false;
   bool is_returned_always = false;  // where it is returned, nothing else may be
 };
@@ -71,13 +76,21 @@ class UseIndex {
   const ResultUses& uses_of(AtomId result) const;
 
  private:
+  struct Derived {
+    AtomId atom;
+    bool is_elsewhere;
+  };
+  void add_uses_elsewhere(AtomId result, ResultUses& uses) const;
+
   const FunctionFlow& flow_;
   ByAtom<const HoldFact*> holds_;
   ByAtom<const StoreFact*> stores_;
   ByAtom<const StoreFact*> stores_through_;
   ByAtom<std::pair<const CallFact*, int>> arguments_;
-  ByAtom<AtomId> choices_;  // that may be the value
+  ByAtom<AtomId> choices_;   // that may be the value
+  ByAtom<Derived> derived_;  // ... or an address at some distance from it
   std::vector<bool> is_returned_;
+  std::vector<bool> is_returned_moved_;  // ... with a number added
   mutable std::unordered_map<AtomId, ResultUses> uses_;
 };
 
@@ -91,6 +104,9 @@ class TargetFinder {
 
   // Of the pointer variables, members, arguments and so on that get the result of `call`.
   std::vector<SiteTarget> targets_of_result(const CallFact& call) const;
+  // What pointers point at that get an address at some distance from the result of `call`; void only if such an address is returned
+  // as one.
+  std::vector<types::TypeIndex> targets_elsewhere(const CallFact& call) const;
   // Of the pointer whose address the call gets as its argument `n`.
   std::vector<SiteTarget> targets_of_argument(const CallFact& call, int n) const;
 

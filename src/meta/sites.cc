@@ -275,7 +275,10 @@ class SiteReader {
         function.stored == kNoArgument
             ? followed.targets->targets_of_result(call)
             : followed.targets->targets_of_argument(call, function.stored);
-    site.type = choose_type(model_.types, containers_, targets,
+    const std::vector<TypeIndex> elsewhere = function.stored == kNoArgument
+                                                 ? followed.targets->targets_elsewhere(call)
+                                                 : std::vector<TypeIndex>{};
+    site.type = choose_type(model_.types, containers_, targets, elsewhere,
                             followed.targets->dynamic_types(call), size, function.kind);
     if (site.type.conflict) site.record.flags |= types::kSiteConflict;
     return site;
@@ -348,6 +351,15 @@ void fill_in_type(Site& site, ObjectModel& model) {
   record.evidence = type.evidence;
 }
 
+// The call stays, with what it asks for.
+void forget_conclusion(SiteRecord& site) {
+  site.type = types::kNoType;
+  site.shape = types::Shape::unknown;
+  site.provenance = types::Provenance::none;
+  site.evidence = 0;
+  site.flags = 0;
+}
+
 void fill_in_lines(const ObjectFiles& files, ObjectModel& model, Diagnostics& diag) {
   std::vector<std::uint64_t> calls;
   for (const SiteRecord& site : model.sites) calls.push_back(site.return_address - 1);
@@ -362,8 +374,8 @@ void fill_in_lines(const ObjectFiles& files, ObjectModel& model, Diagnostics& di
 
 void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
                            CallFrames& frames, const DwarfFacts& facts,
-                           std::span<const TypeIndex> index_of, ObjectModel& model,
-                           Diagnostics& diag) {
+                           std::span<const TypeIndex> index_of, SiteWitnesses witnesses,
+                           ObjectModel& model, Diagnostics& diag) {
   std::vector<Site> sites = SiteReader{files, linkage, scan, frames, model}.read();
   // Types are only added from here on: what was decided above does not change.
   for (Site& site : sites) {
@@ -373,7 +385,11 @@ void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, con
   std::sort(model.sites.begin(), model.sites.end(), [](const SiteRecord& a, const SiteRecord& b) {
     return a.return_address < b.return_address;
   });
-  apply_compiler_sites(files, linkage, scan, facts, index_of, model, diag);
+  if (witnesses == SiteWitnesses::compilers) {
+    for (SiteRecord& site : model.sites) forget_conclusion(site);
+  }
+  if (witnesses != SiteWitnesses::code)
+    apply_compiler_sites(files, linkage, scan, facts, index_of, model, diag);
   fill_in_lines(files, model, diag);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "meta/build_metadata.h"
 #include "meta/call_frames.h"
 #include "meta/code_scan.h"
 #include "meta/diagnostics.h"
@@ -15,7 +16,7 @@ namespace allocs::meta {
 // array and pointer types.
 void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
                            CallFrames& frames, const DwarfFacts& facts,
-                           std::span<const types::TypeIndex> index_of, types::ObjectModel& model,
-                           Diagnostics& diag);
+                           std::span<const types::TypeIndex> index_of, SiteWitnesses witnesses,
+                           types::ObjectModel& model, Diagnostics& diag);
 
 }  // namespace allocs::meta

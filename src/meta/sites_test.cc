@@ -81,6 +81,57 @@ void buffer(void) { struct block *b = malloc(sizeof *b + 8192); b->memory = b + 
 void dogs_as_animals(int k) { struct animal *a = malloc(k * sizeof(struct dog)); a->kind = 1; hidden = a; } //= none
 void loop(int k) { while (k--) { struct node *n = malloc(sizeof *n); n->next = head; head = n; } } //= node
 void picks(int k) { size_t n; switch (k) { case 1: n = 24; break; case 2: n = 8; break; case 5: n = 77; break; default: n = 3; } hidden = malloc(n); } //= none
+struct gc_head { struct gc_head *next, *previous; };
+struct gc_head *young;
+__attribute__((noinline)) void *behind_head(struct animal *kind, size_t before) {
+  char *memory = malloc(kind->legs + before); //= none
+  if (memory == NULL) return NULL;
+  ((void **)memory)[0] = NULL;
+  struct gc_head *head = (struct gc_head *)(memory + before);
+  struct node *object = (struct node *)(head + 1);
+  head->next = young; young = head; keep(object);
+  return object;
+}
+void values_at_end(size_t *n) {
+  unsigned char *memory = malloc(*n * 8 + 16); //= none
+  struct node **slots = (struct node **)(memory + 16);
+  memory[15] = 1; slots[*n - 1] = head; anything = slots;
+}
+void header_and_text(size_t *n) {
+  struct node *h = malloc(*n); //= none
+  char *text = (char *)h; text[*n - 1] = 0; keep(h);
+}
+void *marked(size_t *n) {
+  unsigned char *p = malloc(*n + 16); //= none
+  p[0] = 7; p[15] = 9; return p + 16;
+}
+void *on_a_line(size_t *n) {
+  char *raw = malloc(*n + 64); //= none
+  struct node *object = (struct node *)(((size_t)raw + 63) & ~(size_t)63);
+  object->cookie = raw; keep(object); return object;
+}
+char *joined(const char *a, const char *b) {
+  size_t n = strlen(a), k = strlen(b);
+  char *all = malloc(n + k + 1); //= __ARR0_signed_char$8
+  char *second = all + n;
+  memcpy(all, a, n); memcpy(second, b, k + 1); return all;
+}
+void shouted(const char *from) {
+  char *text = malloc(strlen(from) + 1), *to = text; //= __ARR0_signed_char$8
+  for (; *from; ++from) *to++ = *from - 32;
+  *to = 0; hidden = text;
+}
+char *skipped(const char *from) {
+  char *text = strcpy(malloc(strlen(from) + 1), from); //= __ARR0_signed_char$8
+  while (*text == ' ') ++text;
+  return text;
+}
+void grown_text(char **text, size_t *used, const char *more) {
+  size_t k = strlen(more);
+  char *bigger = realloc(*text, *used + k + 1); //= __ARR0_signed_char$8
+  if (bigger == NULL) return;
+  memcpy(bigger + *used, more, k + 1); *text = bigger; *used += k;
+}
 int main(int argc, char **argv) { one(); nodes(argc); hidden = argv; return 0; }
 )";
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "meta/expressions.h"
+
 // Debug information types places: variables, members, statics. Code moves values. Here the two meet: a value is traced back to a
 // place whose type is declared, and from there on types are followed, not bytes.
 //
@@ -107,6 +109,13 @@ TypedVariables::TypedVariables(const types::ObjectModel& model,
                              (variable.flags & types::kVariableInlined) == 0;
     for (const types::LocationPiece& piece :
          types::read_locations(model.locations, variable.locations, function->low)) {
+      if (piece.kind == types::LocationKind::value) {
+        const RegisterSum sum = sum_of_registers(
+            types::expression_at(model.locations, static_cast<std::uint64_t>(piece.value)));
+        if (sum.registers != 0)
+          computed_.push_back({piece.low, piece.high, sum.registers, {variable.type, sum.addend}});
+        continue;
+      }
       pieces_.push_back({piece, variable.type, type.size, is_argument});
     }
   }
@@ -119,6 +128,16 @@ std::vector<TypeIndex> TypedVariables::in_register(Register r, std::uint64_t low
     if (piece.where.kind != types::LocationKind::in_register) continue;
     if (piece.where.value != static_cast<std::int64_t>(r)) continue;
     if (piece.where.low < high && piece.where.high > low) add_new(found, piece.type);
+  }
+  return found;
+}
+
+std::vector<TypedVariables::Computed> TypedVariables::computed_from(Register r, std::uint64_t low,
+                                                                    std::uint64_t high) const {
+  std::vector<Computed> found;
+  for (const ComputedPiece& piece : computed_) {
+    const bool takes_part = (piece.registers >> static_cast<unsigned>(r) & 1) != 0;
+    if (takes_part && piece.low < high && piece.high > low) found.push_back(piece.what);
   }
   return found;
 }

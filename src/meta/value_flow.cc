@@ -527,10 +527,16 @@ class Evaluation {
 
   // --- what is written down in the last round
 
+  // Or an address at some distance from one.
   bool may_be_result(const Value& v) const {
-    if (!v.is_atom()) return false;
-    const AtomKind kind = flow_.atoms[v.atom].kind;
-    return kind == AtomKind::result || kind == AtomKind::choice;
+    if (v.factor != 1) return false;
+    const auto may = [&](const Value& value) {
+      const AtomKind kind = flow_.atoms[value.atom].kind;
+      return kind == AtomKind::result || kind == AtomKind::choice || kind == AtomKind::sum;
+    };
+    const Atom& atom = flow_.atoms[v.atom];
+    if (atom.kind != AtomKind::sum && atom.kind != AtomKind::opaque) return may(v);
+    return std::any_of(atom.sources.begin(), atom.sources.end(), may);
   }
 
   void record_holds() {
@@ -560,7 +566,8 @@ class Evaluation {
     if (offset && value.is_atom()) {
       flow_.kept_in_frame[value.atom].push_back({*offset, now_->end()});
     }
-    const bool is_first_word = may_be_result(access.base) && access.place.displacement == 0;
+    const bool is_first_word =
+        access.base.is_atom() && may_be_result(access.base) && access.place.displacement == 0;
     if (may_be_result(value) || (is_first_word && is_address(value))) {
       flow_.stores.push_back({access, now_->end(), value});
     }

@@ -28,7 +28,7 @@ struct CallFact {
   std::array<Value, 6> arguments{};  // in the registers that hold arguments
 };
 
-// During [low, high) a register holds `value`, which is an atom that may be a call's result.
+// During [low, high) a register holds `value`, which may be a call's result or an address at some distance from one.
 struct HoldFact {
   Register gpr = Register::none;
   std::uint64_t low = 0;
@@ -36,7 +36,8 @@ struct HoldFact {
   Value value;
 };
 
-// Eight bytes are written. `value` may be a call's result, or an address that is written where a call's result points.
+// Eight bytes are written. `value` may be a call's result or an address at some distance from one, or an address that is written
+// where a call's result points.
 struct StoreFact {
   Access access;
   std::uint64_t after = 0;  // pc of the next instruction

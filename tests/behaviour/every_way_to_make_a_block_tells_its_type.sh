@@ -55,7 +55,7 @@ END
 
 export XDG_CACHE_HOME="$PWD/empty" ALLOCS_META=never
 for cxx in g++ clang++-19; do
-  for flags in "-O0" "-O2" "-O3 -fno-inline" "-O2 -flto -std=c++20"; do
+  for flags in "-O0" "-O2" "-O3 -fno-inline" "-O3" "-O2 -flto -std=c++20"; do
     # shellcheck disable=SC2086 # the flags are a list
     allocsc++ --allocs-cc=$cxx $flags -I"$ALLOCS_PREFIX/include" a.cc -o a 2> messages || {
       case $cxx$flags in clang*-flto*) continue ;; esac # the linker needs a plugin of clang's

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -125,7 +126,26 @@ int run_meta_build(const MetaBuildOptions& options) {
   return status;
 }
 
+namespace {
+
+// Of an object's image that is made for the purpose and kept nowhere.
+int dump_as_told_by(meta::SiteWitnesses witnesses, const MetaDumpOptions& options) {
+  meta::Diagnostics diag;
+  const std::vector<std::byte> bytes =
+      meta::build_image({.object = options.input, .output = {}, .witnesses = witnesses}, diag);
+  const auto image = types::Image::open(bytes.data(), bytes.size());
+  if (!image) {
+    print(diag);
+    return meta::kExitBadInput;
+  }
+  dump(*image, options.json);
+  return meta::kExitOk;
+}
+
+}  // namespace
+
 int run_meta_dump(const MetaDumpOptions& options) {
+  if (options.sites != meta::SiteWitnesses::all) return dump_as_told_by(options.sites, options);
   if (const auto words = read_image_file(options.input)) {
     const auto image =
         types::Image::open(reinterpret_cast<const std::byte*>(words->data()), words->size() * 8);
@@ -177,6 +197,15 @@ void add_meta_commands(CLI::App& app, int& status) {
   CLI::App* dump = group->add_subcommand("dump", "Print what an image says");
   dump->add_option("input", dump_options->input, "A program, a library or an image")->required();
   dump->add_flag("--json", dump_options->json, "JSON instead of text");
+  const std::map<std::string, meta::SiteWitnesses> witnesses{
+      {"all", meta::SiteWitnesses::all},
+      {"told", meta::SiteWitnesses::compilers},
+      {"inferred", meta::SiteWitnesses::code}};
+  dump->add_option("--sites", dump_options->sites,
+                   "Types of allocation sites by one witness alone: what compilers told, or what "
+                   "is inferred from the code")
+      ->transform(CLI::CheckedTransformer(witnesses))
+      ->option_text("all|told|inferred");
   dump->callback([dump_options, &status] { status = run_meta_dump(*dump_options); });
 }
 

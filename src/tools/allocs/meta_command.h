@@ -5,6 +5,8 @@
 
 #include <filesystem>
 
+#include "meta/build_metadata.h"
+
 namespace allocs::tool {
 
 struct MetaBuildOptions {
@@ -19,6 +21,7 @@ int run_meta_build(const MetaBuildOptions& options);
 struct MetaDumpOptions {
   std::filesystem::path input;  // an image, or an object whose image is looked up or made
   bool json = false;
+  meta::SiteWitnesses sites = meta::SiteWitnesses::all;  // others: the image is made anew
 };
 int run_meta_dump(const MetaDumpOptions& options);
 
