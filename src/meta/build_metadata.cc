@@ -108,8 +108,8 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
 
   const CodeScan scan = scanning.get();
   auto tables = beside([&] { return find_jump_tables(*files.object, linkage, scan, starts); });
-  read_allocation_sites(files, linkage, scan, frames, facts, merged.index_of, options.witnesses, model,
-                        diag);
+  read_allocation_sites(files, linkage, scan, frames, facts, merged.index_of, options.witnesses,
+                        model, diag);
   add_jump_tables(tables.get(), model);
   add_constants(*files.object, scan, model);
   read_string_literals(files, linkage, scan, model);

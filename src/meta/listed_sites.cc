@@ -371,12 +371,6 @@ class SiteJoin {
 
   // --- what is said
 
-  // std::allocator's source asks for any number of elements; where it was inlined, the code shows that a container's node is one.
-  static bool is_one_node(const ListedSite& site, const CallInstruction& call) {
-    const bool is_operator_new = canonical_callee(site.callee) == "_Znwm";
-    return is_operator_new && call.constant_size != 0 && call.constant_size == site.type.size;
-  }
-
   ToldSite answer(const Found& found, const CallInstruction& call) {
     ToldSite answer;
     if (found.is_wrapper) {
@@ -390,8 +384,7 @@ class SiteJoin {
     const ListedSite& site = *found.site;
     const bool has_tail = site.kind->shape == types::SiteShape::flexible && !site.tail.name.empty();
     types::SiteKind kind = *site.kind;
-    if (kind.shape == types::SiteShape::array && is_one_node(site, call))
-      kind.shape = types::SiteShape::one;
+    if (is_one_node(kind, site.type.size, call)) kind.shape = types::SiteShape::one;
     return told_site(kind, types_.find(site.type), has_tail ? types_.find(site.tail) : kNoType,
                      model_.types);
   }

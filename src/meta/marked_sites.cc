@@ -58,9 +58,10 @@ class MarkReader {
     const Meaning* meaning = meaning_of(line.discriminator, line.table);
     std::uint32_t scope = kNoRecord;
     for (int hop = 0; hop < kMostInlined && meaning != nullptr; ++hop) {
-      if (meaning->kind.origin != SiteOrigin::wrapper) return told(*meaning);
+      if (meaning->kind.origin != SiteOrigin::wrapper) return told(*meaning, call);
       scope = hop == 0 ? scopes_.innermost_at(call.at) : facts_.scopes[scope].parent;
-      if (scope == kNoRecord || facts_.scopes[scope].parent == kNoRecord) return told(*meaning);
+      if (scope == kNoRecord || facts_.scopes[scope].parent == kNoRecord)
+        return told(*meaning, call);
       // The wrapper was inlined: its caller's call has an id, or nothing is known.
       meaning = meaning_of(facts_.scopes[scope].call_discriminator, line.table);
     }
@@ -89,11 +90,14 @@ class MarkReader {
     return any == of_all_.end() || any->second->is_ambiguous ? nullptr : &*any->second;
   }
 
-  ToldSite told(const Meaning& meaning) {
+  ToldSite told(const Meaning& meaning, const CallInstruction& call) {
     types::TypeIndex tail = meaning.tail;
     if (tail != kNoType && model_.types[tail].kind == types::Kind::array)
       tail = model_.types[tail].target;
-    return told_site(meaning.kind, meaning.type, tail, model_.types);
+    types::SiteKind kind = meaning.kind;
+    if (meaning.type != kNoType && is_one_node(kind, model_.types[meaning.type].size, call))
+      kind.shape = types::SiteShape::one;
+    return told_site(kind, meaning.type, tail, model_.types);
   }
 
   const DwarfFacts& facts_;

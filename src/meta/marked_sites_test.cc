@@ -10,7 +10,8 @@
 
 // The subjects are compiled by clang with the plugin of the build tree. Each line that allocates says what is right after "//=": the
 // type's name, several with "or" between them, "none" if nothing may be claimed, "wrapper" for a call whose type is the
-// caller's business; a "~" in front of a name stands for a type that is only plausible.
+// caller's business; a "~" in front of a name stands for a type that is only plausible. "//= ?" is for a line that may have no call:
+// what it calls was inlined, and the call is on that line; or the call became a jump.
 namespace allocs::meta {
 namespace {
 
@@ -43,10 +44,10 @@ static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 void *xmalloc(size_t n) { void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
 void *xcalloc(size_t n, size_t size) { void *p = calloc(n, size); if (!p) abort(); return p; } //= wrapper
 void *xrealloc(void *old, size_t n) { void *p = realloc(old, n); if (!p) abort(); return p; } //= wrapper
-static void *inner(size_t n) { return malloc(n ? n : 1); } //= wrapper
-void *outer(size_t n) { return inner(rounded(n + 8)); } //= wrapper
+static void *inner(size_t n) { return malloc(n ? n : 1); } //= ?wrapper
+void *outer(size_t n) { return inner(rounded(n + 8)); } //= ?wrapper
 static char *bytes_of(unsigned n) { char *p = malloc(n + 1); if (p) p[0] = 0; return p; } //= wrapper or none or none
-void *hooked(size_t n) { return hooks.get(n); } //= wrapper
+void *hooked(size_t n) { return hooks.get(n); } //= ?wrapper
 void one(void) { head = malloc(sizeof *head); } //= node
 void one_zeroed(void) { head = calloc(1, sizeof *head); } //= node
 void nodes(int k) { head = malloc(k * sizeof *head); } //= __ARR0_node
@@ -102,10 +103,10 @@ void target_only(size_t *n) { head = malloc(*n); } //= ~node
 void ints_only(size_t *n) { tables[0].counts = malloc(*n); } //= ~__ARR0_int$32
 void untyped(int k) { anything = malloc(k); } //= none
 void through_void(size_t *n) { void *p = malloc(*n); struct node *x = p; head = x; } //= ~node
-void wrapped(void) { head = xmalloc(sizeof *head); } //= node
-void wrapped_many(int k) { hidden = xcalloc(k, sizeof(struct point)); } //= __ARR0_point
-void wrapped_again(int k) { hidden = outer(k * sizeof(double)); } //= __ARR0_float$64
-void rewrapped(int k) { weights = xrealloc(weights, k * sizeof *weights); } //= __ARR0_float$64
+void wrapped(void) { head = xmalloc(sizeof *head); } //= ?node
+void wrapped_many(int k) { hidden = xcalloc(k, sizeof(struct point)); } //= ?__ARR0_point
+void wrapped_again(int k) { hidden = outer(k * sizeof(double)); } //= ?__ARR0_float$64
+void rewrapped(int k) { weights = xrealloc(weights, k * sizeof *weights); } //= ?__ARR0_float$64
 void wrapped_bytes(int k) { hidden = bytes_of(k); } //= none
 void attributed(void) { hidden = declared(sizeof(struct node)); } //= node
 void attributed_many(int k) { hidden = declared_many(k, sizeof(struct point)); } //= __ARR0_point
@@ -122,6 +123,31 @@ struct node *returned(void) { return malloc(sizeof(struct node)); } //= node
 void copied(const void *from, size_t n) { hidden = memcpy(malloc(n), from, n); } //= none
 void not_allocating(void *key) { hidden = bsearch(key, head, 3, sizeof(struct node), NULL); }
 void two(void) { struct point *p; struct node *n; TWO(p, n); hidden = p; hidden = n; } //= point, node
+struct methods { void *(*get)(int); int (*round)(int); int (*size)(void *); } methods; size_t in_use;
+static void counted(int n, void **out) {
+  int full = methods.round(n);
+  void *p = methods.get(full); //= wrapper
+  if (p) in_use += methods.size(p);
+  *out = p;
+}
+void *given(size_t n) { void *p; if (n == 0) { p = NULL; } else if (in_use) {
+    counted((int)n, &p); //= ?wrapper
+  } else {
+    p = methods.get((int)n); //= ?wrapper
+  } return p; }
+void *given_zero(size_t n) {
+  void *p = given(n); //= ?wrapper
+  if (p) memset(p, 0, n);
+  return p;
+}
+void from_pool(void) { head = given_zero(sizeof *head); } //= ?node
+void from_pool_many(int k) { hidden = given(k * sizeof(struct point)); } //= ?__ARR0_point
+static int obtained(void **out, size_t n) { *out = malloc(n); return *out != NULL; } //= wrapper
+void by_address(void) { void *p; if (obtained(&p, sizeof(struct node))) hidden = p; } //= ?node
+void *behind_head(size_t n) { size_t *p = malloc(n + 8); if (p) { p[0] = n; p++; } return p; } //= none
+void *behind_head_too(size_t n) { char *p = malloc(n + 16); *(size_t *)p = n; return p + 16; } //= none
+void *behind_head_again(size_t n) { char *p = malloc(n + 16); p += 16; return p; } //= none
+char *word(const char *s) { char *p = malloc(strlen(s) + 1); strcpy(p, s); while (*p == ' ') p++; return p; } //= ~__ARR0_signed_char$8
 int main(void) { return 0; }
 )";
 
@@ -136,11 +162,11 @@ struct point { int x, y; };
 struct counted { ~counted(); int n; };
 struct shape { virtual ~shape(); int color; };
 struct square : shape { int side; };
-struct pooled { static void *operator new(std::size_t n) { return malloc(n); } int value; }; //= wrapper
+struct pooled { static void *operator new(std::size_t n) { return malloc(n); } int value; }; //= ?wrapper
 template <class T> struct box { T *content = new T(); };
 template <class T, int N> T *make() { return static_cast<T *>(malloc(N * sizeof(T))); }
 namespace zoo { struct cat { cat(); int lives; }; enum class color : short { red }; namespace { struct hidden_cat { int n; }; } }
-struct arena { void *get(std::size_t n) { return ::operator new(n); } }; //= wrapper
+struct arena { void *get(std::size_t n) { return ::operator new(n); } }; //= ?wrapper
 void *volatile hidden;
 void one() { hidden = new point; } //= point
 void initialised() { hidden = new point{1, 2}; } //= point
@@ -158,14 +184,14 @@ void anonymous() { hidden = new zoo::hidden_cat; } //= zoo::(anonymous namespace
 void enumeration() { hidden = new zoo::color; } //= zoo::color
 void pointers(int n) { hidden = new shape *[n]; } //= __ARR0___PTR_shape
 void constant() { hidden = const_cast<point *>(new const point{1, 2}); } //= point
-void in_class() { hidden = new pooled; } //= pooled
+void in_class() { hidden = new pooled; } //= ?pooled
 void raw() { hidden = ::operator new(sizeof(square)); } //= square
 void raw_many(int n) { hidden = ::operator new[](n * sizeof(point)); } //= __ARR0_point
 void raw_bytes(int n) { hidden = ::operator new(n); } //= none
 void placed() { void *raw = malloc(sizeof(square)); hidden = new (raw) square; } //= square
 void in_lambda(int n) { auto f = [](int k) { return new point[k]; }; hidden = f(n); } //= __ARR0_point
 void cast_to(int n) { hidden = static_cast<point *>(malloc(n * sizeof(point))); } //= __ARR0_point
-void from_arena(arena &a) { hidden = a.get(sizeof(point)); } //= point
+void from_arena(arena &a) { hidden = a.get(sizeof(point)); } //= ?point
 void local() { struct inside { int a, b, c; }; hidden = new inside; } //= local::inside or local()::inside
 int *global = new int(3); //= int$32
 void *raw_global = malloc(sizeof(point)); //= point
@@ -173,10 +199,13 @@ struct owner { point *p = new point; owner() {} }; //= point
 owner an_owner;
 struct raw_owner { void *p; raw_owner(); };
 raw_owner::raw_owner() : p(malloc(sizeof(point))) {} //= point
+struct default_owner { void *p = malloc(sizeof(point)); int *q = (int *)malloc(4 * sizeof(int)); default_owner() {} }; //= point or __ARR0_int$32
+struct default_aggregate { void *p = malloc(sizeof(square)); }; //= square
+void defaults() { hidden = default_owner().p; hidden = default_aggregate().p; hidden = default_aggregate{}.p; } //= ?square
 template <class T> struct typed_owner { T *p; explicit typed_owner(int n) : p(new T[n]) {} }; //= __FLEX_uint$64____ARR0_square
 void owned(int n) { hidden = typed_owner<square>(n).p; }
-void with_default(point *p = new point) { hidden = p; } //= point
-void uses() { hidden = make<point, 3>(); hidden = make<shape, 4>(); hidden = box<double>().content; with_default(); }
+void with_default(point *p = new point) { hidden = p; }
+void uses() { hidden = make<point, 3>(); hidden = make<shape, 4>(); hidden = box<double>().content; with_default(); } //= none or point
 void containers(int n) {
   std::vector<point> v(n); hidden = &v[0];
   std::list<zoo::cat> l; l.emplace_back(); hidden = &l.front();
@@ -207,9 +236,10 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
 std::vector<std::vector<std::string>> expectations(std::string_view source) {
   std::vector<std::vector<std::string>> lines{{}};
   for (const std::string& line : split(source, "\n")) {
-    const std::size_t mark = line.find("//= ");
+    std::size_t mark = line.find("//= ");
+    if (mark != line.npos) mark += line[mark + 4] == '?' ? 5 : 4;
     lines.push_back(mark == line.npos ? std::vector<std::string>{}
-                                      : split(line.substr(mark + 4), ", "));
+                                      : split(line.substr(mark), ", "));
   }
   return lines;
 }
@@ -250,9 +280,11 @@ Tally compare(const types::Image& image, std::string_view source, const std::str
              expected[site.line].front().c_str());
     }
   }
-  for (std::size_t line = 0; line < expected.size(); ++line) {
+  const std::vector<std::string> text = split(source, "\n");
+  for (std::size_t line = 1; line < expected.size(); ++line) {
     const bool is_missing = !lines.contains(line) && !expected[line].empty() &&
-                            expected[line].front().find("none") == std::string::npos;
+                            expected[line].front().find("none") == std::string::npos &&
+                            text[line - 1].find("//= ?") == std::string::npos;
     if (!is_missing) continue;
     ++tally.cannot_tell;
     printf("  %s: line %zu: no site instead of %s\n", command.c_str(), line,
@@ -330,12 +362,17 @@ TEST(MarkedSites, InStandardContainersAreTyped) {
     CompiledSubject subject{compilation, kCxx, true};
     const auto image = subject.image();
     ASSERT_TRUE(image) << compilation.command;
+    // std::allocator in a function of its own does not show that a node is one.
+    const bool is_inlined = compilation.command.find("-O0") == std::string::npos &&
+                            compilation.command.find("-fno-inline") == std::string::npos;
     std::set<std::string> found;
     for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites))
       found.insert(answer_of(*image, site));
-    for (const char* name :
-         {"__ARR0_point", "zoo::cat", "__ARR0_std::_List_node<zoo::cat>", "__ARR0_shape",
-          "float$64", "__ARR0_std::_Rb_tree_node<std::pair<const int, square> >"}) {
+    const std::string node = is_inlined ? "" : "__ARR0_";
+    for (const std::string& name :
+         {std::string{"__ARR0_point"}, std::string{"zoo::cat"}, std::string{"__ARR0_shape"},
+          std::string{"float$64"}, node + "std::_List_node<zoo::cat>",
+          node + "std::_Rb_tree_node<std::pair<const int, square> >"}) {
       EXPECT_TRUE(found.contains(name)) << compilation.command << ": " << name;
     }
   }

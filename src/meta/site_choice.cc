@@ -216,6 +216,13 @@ bool is_used_as_more_than_bytes(const TypeGraph& graph, std::span<const SiteTarg
          std::any_of(targets_elsewhere.begin(), targets_elsewhere.end(), is_more);
 }
 
+// `*p++ = n; return p;`: a number in front of somebody else's memory.
+bool is_used_elsewhere_as_other(const TypeGraph& graph, TypeIndex type,
+                                std::span<const TypeIndex> targets_elsewhere) {
+  return std::any_of(targets_elsewhere.begin(), targets_elsewhere.end(),
+                     [&](TypeIndex other) { return other != type && !is_character(graph[other]); });
+}
+
 // One if the targets agree, none if there are none that fit, several if they disagree.
 std::vector<Proposal> choose_proposals(const TypeGraph& graph, const Containers& containers,
                                        std::span<const SiteTarget> targets, const RequestSize& size,
@@ -273,8 +280,8 @@ bool Containers::starts_with(TypeIndex outer, TypeIndex inner, int depth) const 
 SiteType choose_type(const TypeGraph& graph, const Containers& containers,
                      std::span<const SiteTarget> targets,
                      std::span<const TypeIndex> targets_elsewhere,
-                     std::span<const TypeIndex> dynamic_types,
-                     const RequestSize& size, AllocationKind kind) {
+                     std::span<const TypeIndex> dynamic_types, const RequestSize& size,
+                     AllocationKind kind) {
   std::vector<SiteTarget> direct, indirect;
   for (const SiteTarget& target : targets) (target.is_direct ? direct : indirect).push_back(target);
   if (!dynamic_types.empty()) {
@@ -296,6 +303,9 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
   if (is_used_as_more_than_bytes(graph, targets, targets_elsewhere)) {
     std::erase_if(proposals, [&](const Proposal& p) { return is_character(graph[p.type]); });
   }
+  std::erase_if(proposals, [&](const Proposal& p) {
+    return p.rank == Rank::unknown && is_used_elsewhere_as_other(graph, p.type, targets_elsewhere);
+  });
   SiteType answer;
   answer.conflict = proposals.size() > 1;
   if (proposals.size() != 1) return answer;

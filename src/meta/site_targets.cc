@@ -281,7 +281,9 @@ void TargetFinder::add_argument_targets(std::vector<SiteTarget>& targets, const 
 }
 
 bool TargetFinder::is_returned(const CallFact& call) const {
-  return call.return_address == 0 || uses_.uses_of(call.result).is_returned;
+  if (call.return_address == 0) return true;
+  const ResultUses& uses = uses_.uses_of(call.result);
+  return uses.is_returned && !uses.is_returned_elsewhere;
 }
 
 bool TargetFinder::is_from_argument(const Value& value, std::uint64_t pc) const {

@@ -113,6 +113,7 @@ class TargetFinder {
   // The classes whose virtual tables are stored where the result of `call` points.
   std::vector<types::TypeIndex> dynamic_types(const CallFact& call) const;
 
+  // The block itself, on some way; and on no way an address elsewhere in it.
   bool is_returned(const CallFact& call) const;
   // What a type found for one result tells about others: `p->next = malloc(...)`.
   void set_result_type(AtomId result, types::TypeIndex pointee) { result_types_[result] = pointee; }

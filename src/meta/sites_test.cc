@@ -105,6 +105,12 @@ void *marked(size_t *n) {
   unsigned char *p = malloc(*n + 16); //= none
   p[0] = 7; p[15] = 9; return p + 16;
 }
+void *counted(size_t *n) {
+  size_t *p = malloc(*n + 8); //= none
+  *p++ = *n; return p;
+}
+__attribute__((noinline)) void *headed(size_t n) { size_t *p = malloc(n + 8); if (p) { p[0] = n; p++; } return p; } //= none
+void behind_a_head(void) { struct node *n = headed(sizeof *n); keep(n); }
 void *on_a_line(size_t *n) {
   char *raw = malloc(*n + 64); //= none
   struct node *object = (struct node *)(((size_t)raw + 63) & ~(size_t)63);

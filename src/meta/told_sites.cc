@@ -98,6 +98,15 @@ std::vector<CallInstruction> all_calls(const Linkage& linkage, const CodeScan& s
   return calls;
 }
 
+bool is_one_node(const types::SiteKind& kind, std::uint64_t element_size,
+                 const CallInstruction& call) {
+  if (kind.shape != types::SiteShape::array || kind.origin != types::SiteOrigin::size) return false;
+  if (call.constant_size == 0 || call.constant_size != element_size) return false;
+  return std::any_of(call.callees.begin(), call.callees.end(), [](std::string_view name) {
+    return name == "_Znwm" || name == "_ZnwmSt11align_val_t";
+  });
+}
+
 ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::TypeIndex tail,
                    types::TypeGraph& types) {
   using types::SiteOrigin;

@@ -43,6 +43,11 @@ struct ToldSite {
   std::uint8_t flags = 0;     // SiteFlag
 };
 
+// std::allocator's source asks for any number of elements of `element_size` bytes; where it was inlined, the code shows that a
+// container's node is one.
+bool is_one_node(const types::SiteKind& kind, std::uint64_t element_size,
+                 const CallInstruction& call);
+
 // A site of the given kind: `type` is T and `tail` is U (or kNoType); neither counts for a wrapper. May add types.
 ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::TypeIndex tail,
                    types::TypeGraph& types);

@@ -73,10 +73,14 @@ std::optional<Request> AllocationCalls::request_of(const CallExpr* call, const F
   if (callee != nullptr) {
     if (auto request = known_request(call, callee, body)) return request;
     if (auto request = attributed_request(call, callee, body)) return request;
-    if (is_raw_pointer(callee->getReturnType())) {
-      if (const SizeFacts* facts = wrapper(callee)) {
-        return Request{Allocator::known, sizes_.for_caller(*facts, call, body), nullptr, {}, false};
-      }
+    if (const Wrapper* known = wrapper(callee)) {
+      const auto at = known->stored_by_parameter;
+      if (at && *at >= call->getNumArgs()) return std::nullopt;
+      return Request{known->allocator,
+                     sizes_.for_caller(known->size, call, body),
+                     at ? call->getArg(*at) : nullptr,
+                     {},
+                     false};
     }
     if (is_ruled_out(callee)) return std::nullopt;
   }
@@ -183,28 +187,45 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
                  !is_raw_pointer(result)};
 }
 
-const SizeFacts* AllocationCalls::wrapper(const FunctionDecl* function) {
+const AllocationCalls::Wrapper* AllocationCalls::wrapper(const FunctionDecl* function) {
   const FunctionBody* body = bodies_.of(function);
   if (body == nullptr || body->calls.empty()) return nullptr;
   const auto [known, is_new] = wrappers_.try_emplace(body, std::nullopt);  // recursion ends here
   if (is_new) {
-    std::optional<SizeFacts> found;
+    std::optional<Wrapper> found;
     for (const CallExpr* call : body->calls) {
-      if (!call->getType()->isPointerType()) continue;
-      const auto request = request_of(call, *body);
-      if (!request || request->allocator != Allocator::known || request->stored_at != nullptr)
-        continue;
-      if (request->size.parameters == 0 || request->size.has_positive_term()) continue;
-      const Target target = target_of(call, *body, context_);
-      if (!target.is_returned || target.has_conflict || !(target.type.isNull() || target.is_bytes))
-        continue;
-      found = request->size;
-      break;
+      found = wrapper_around(call, *body);
+      if (found) break;
     }
     wrappers_[body] = found;
   }
-  const std::optional<SizeFacts>& facts = wrappers_[body];
-  return facts ? &*facts : nullptr;
+  const std::optional<Wrapper>& found = wrappers_[body];
+  return found ? &*found : nullptr;
+}
+
+// A function that returns what a call through a pointer returned needs no mention here: its callers' calls may allocate in any case.
+// One that stores it (`*out = hooks.get(n)`) does.
+std::optional<AllocationCalls::Wrapper> AllocationCalls::wrapper_around(const CallExpr* call,
+                                                                        const FunctionBody& body) {
+  const bool is_through_pointer =
+      call->getDirectCallee() == nullptr && call->getType()->isVoidPointerType();
+  const auto request = request_of(call, body);
+  if (!request || request->size.parameters == 0 || request->size.has_positive_term())
+    return std::nullopt;
+  const bool is_known = request->allocator == Allocator::known;
+  if (!is_known && !is_through_pointer) return std::nullopt;
+  if (request->stored_at == nullptr && !call->getType()->isPointerType()) return std::nullopt;
+  const Target target = request->stored_at == nullptr
+                            ? target_of(call, body, context_)
+                            : target_stored_at(request->stored_at, body, context_);
+  if (target.has_conflict || !(target.type.isNull() || target.is_bytes)) return std::nullopt;
+  if (target.is_returned) {
+    const bool returns_bytes = is_raw_pointer(body.function()->getReturnType());
+    return is_known && returns_bytes ? std::optional{Wrapper{request->size, Allocator::known, {}}}
+                                     : std::nullopt;
+  }
+  if (!target.stored_by_parameter) return std::nullopt;
+  return Wrapper{request->size, request->allocator, target.stored_by_parameter};
 }
 
 }  // namespace allocs::plugin

@@ -42,13 +42,19 @@ class AllocationCalls {
                                             const FunctionBody& body);
   std::optional<Request> possible_request(const clang::CallExpr* call, const FunctionBody& body);
   std::optional<std::uint64_t> constant_of(const clang::Expr* size) const;
-  // What the size is made of, in terms of the function's own parameters; nullptr if it is no wrapper.
-  const SizeFacts* wrapper(const clang::FunctionDecl* function);
+  struct Wrapper {
+    SizeFacts size;  // in terms of the function's own parameters
+    Allocator allocator = Allocator::known;
+    std::optional<unsigned> stored_by_parameter;  // none: it returns the block
+  };
+  // nullptr if it is no wrapper.
+  const Wrapper* wrapper(const clang::FunctionDecl* function);
+  std::optional<Wrapper> wrapper_around(const clang::CallExpr* call, const FunctionBody& body);
 
   clang::ASTContext& context_;
   FunctionBodies& bodies_;
   SizeAnalysis sizes_;
-  llvm::DenseMap<const FunctionBody*, std::optional<SizeFacts>> wrappers_;
+  llvm::DenseMap<const FunctionBody*, std::optional<Wrapper>> wrappers_;
 };
 
 }  // namespace allocs::plugin

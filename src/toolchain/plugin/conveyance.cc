@@ -31,7 +31,7 @@ Expr* outermost_of_same_value(CallExpr* call, const FunctionBody& body) {
     const auto* unary = dyn_cast_or_null<UnaryOperator>(parent);
     const auto* choice = dyn_cast_or_null<GenericSelectionExpr>(parent);
     const bool is_transparent =
-        isa_and_nonnull<ParenExpr>(parent) ||
+        isa_and_nonnull<ParenExpr, CXXDefaultInitExpr>(parent) ||
         (binary != nullptr && binary->getOpcode() == BO_Comma && binary->getRHS() == at) ||
         (unary != nullptr && unary->getOpcode() == UO_Extension) ||
         (choice != nullptr && !choice->isResultDependent() && choice->getResultExpr() == at);

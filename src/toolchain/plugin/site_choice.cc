@@ -75,7 +75,7 @@ class Chooser {
  private:
   std::optional<SiteType> choose_without_terms() {
     const bool is_raw = target_.type.isNull() || target_.is_bytes;
-    const bool is_wrapper = target_.is_returned && is_raw && !target_.has_conflict;
+    const bool is_wrapper = target_.is_given_to_caller() && is_raw && !target_.has_conflict;
     // A function that is not known to allocate, but hands its caller's size on, is believed to, whatever type it gives the block.
     const bool may_be_one =
         request_.allocator == Allocator::perhaps && target_.is_handed_on && !size_.is_constant();

@@ -334,8 +334,9 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
 SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, int depth) {
   constexpr int kCost = 6;
   const FunctionDecl* callee = call->getDirectCallee();
-  if (callee == nullptr || !call->getType()->isIntegerType()) return unknown();
-  const FunctionBody* body = depth + kCost < kDeepest ? bodies_.of(callee) : nullptr;
+  if (!call->getType()->isIntegerType()) return unknown();
+  const FunctionBody* body =
+      callee != nullptr && depth + kCost < kDeepest ? bodies_.of(callee) : nullptr;
   if (body != nullptr && !body->returns.empty() && body->returns.size() < 8) {
     const Frame inner{body, call, &frame};
     SizeFacts result;
@@ -347,7 +348,7 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
     }
     return result;
   }
-  if (const unsigned builtin = callee->getBuiltinID();
+  if (const unsigned builtin = callee == nullptr ? 0 : callee->getBuiltinID();
       builtin == Builtin::BI__builtin_expect || builtin == Builtin::BI__builtin_assume_aligned) {
     return evaluate(call->getArg(0), frame, depth);
   }

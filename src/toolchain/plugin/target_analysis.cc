@@ -94,6 +94,7 @@ class Follower {
   Target take() {
     Target target;
     target.is_returned = is_returned_;
+    target.stored_by_parameter = stored_by_parameter_;
     if (has_conflict_) {
       target.has_conflict = true;
     } else if (!found_.isNull()) {
@@ -137,6 +138,8 @@ class Follower {
       if (receive(operation->getLHS()->getType())) return false;
       if (VarDecl* variable = variable_named_by(operation->getLHS())) {
         follow_variable(variable, depth);
+      } else if (const auto parameter = parameter_behind(operation->getLHS())) {
+        stored_by_parameter_ = parameter;
       }
       return true;
     }
@@ -173,6 +176,17 @@ class Follower {
       return outer != nullptr && cast<CompoundStmt>(above)->body_back() == below;
     }
     return isa<StmtExpr>(above);
+  }
+
+  // `*out`, where `out` is a parameter of the function.
+  std::optional<unsigned> parameter_behind(const Expr* place) const {
+    const auto* operation = dyn_cast<UnaryOperator>(place->IgnoreParens());
+    if (operation == nullptr || operation->getOpcode() != UO_Deref) return std::nullopt;
+    const auto* parameter =
+        dyn_cast_or_null<ParmVarDecl>(variable_named_by(operation->getSubExpr()));
+    if (parameter == nullptr || parameter->getDeclContext() != body_.function())
+      return std::nullopt;
+    return parameter->getFunctionScopeIndex();
   }
 
   bool is_scalar_access(const CastExpr* cast) const {
@@ -252,27 +266,69 @@ class Follower {
   QualType bytes_;
   bool has_conflict_ = false;
   bool is_returned_ = false;
+  std::optional<unsigned> stored_by_parameter_;
 };
 
-// Whether the value, through casts and at most one local variable, is what the function returns.
-bool is_handed_on(const Expr* value, const FunctionBody& body) {
+bool is_moved(const VarDecl* variable, const FunctionBody& body) {
+  const auto assignments = body.assignments(variable);
+  const bool is_added_to = llvm::any_of(assignments, [](const Assignment& how) {
+    return how.second == nullptr && how.operation != BO_Assign;
+  });
+  return is_added_to || llvm::any_of(body.uses(variable), [&](const DeclRefExpr* use) {
+           const auto* operation = dyn_cast_or_null<UnaryOperator>(body.parent(use));
+           return operation != nullptr && operation->isIncrementDecrementOp();
+         });
+}
+
+// The variable in `p + n`, `p - n` and `&p[n]`.
+const VarDecl* variable_moved_in(const Expr* expression) {
+  expression = expression->IgnoreParenCasts();
+  if (const auto* sum = dyn_cast<BinaryOperator>(expression)) {
+    return sum->isAdditiveOp() && sum->getLHS()->getType()->isPointerType()
+               ? variable_named_by(sum->getLHS())
+               : nullptr;
+  }
+  const auto* operation = dyn_cast<UnaryOperator>(expression);
+  if (operation == nullptr || operation->getOpcode() != UO_AddrOf) return nullptr;
+  const auto* element = dyn_cast<ArraySubscriptExpr>(operation->getSubExpr()->IgnoreParens());
+  return element == nullptr ? nullptr : variable_named_by(element->getBase());
+}
+
+enum class HandedOn : std::uint8_t { no, yes, moved };
+
+// Whether the value, through casts and at most one local variable, is what the function returns, or whether the function returns memory
+// that begins elsewhere in the block.
+HandedOn handed_on(const Expr* value, const FunctionBody& body) {
   const VarDecl* variable = nullptr;
   for (const Stmt* at = value; at != nullptr && variable == nullptr; at = body.parent(at)) {
     variable = body.slot(at).variable;
     const Stmt* above = body.parent(at);
     if (variable != nullptr || above == nullptr) break;
-    if (isa<ReturnStmt>(above)) return true;
+    if (isa<ReturnStmt>(above)) return HandedOn::yes;
     const auto* operation = dyn_cast<BinaryOperator>(above);
     if (operation != nullptr && operation->getOpcode() == BO_Assign && operation->getRHS() == at) {
       variable = variable_named_by(operation->getLHS());
       break;
     }
-    if (!isa<CastExpr, ParenExpr, FullExpr>(above)) return false;
+    if (!isa<CastExpr, ParenExpr, FullExpr>(above)) return HandedOn::no;
   }
-  if (variable == nullptr || !variable->isLocalVarDeclOrParm()) return false;
-  return llvm::any_of(body.returns, [&](const ReturnStmt* one) {
-    return one->getRetValue() != nullptr && variable_named_by(one->getRetValue()) == variable;
-  });
+  if (variable == nullptr || !variable->isLocalVarDeclOrParm()) return HandedOn::no;
+  HandedOn found = HandedOn::no;
+  for (const ReturnStmt* one : body.returns) {
+    const Expr* returned = one->getRetValue();
+    if (returned == nullptr) continue;
+    if (variable_moved_in(returned) == variable) return HandedOn::moved;
+    if (variable_named_by(returned) == variable)
+      found = is_moved(variable, body) ? HandedOn::moved : HandedOn::yes;
+  }
+  return found;
+}
+
+bool returns_raw_memory(const FunctionBody& body) {
+  const FunctionDecl* function = body.function();
+  if (function == nullptr || !function->getReturnType()->isPointerType()) return false;
+  const QualType pointee = function->getReturnType()->getPointeeType();
+  return pointee->isVoidType() || is_byte_type(pointee);
 }
 
 }  // namespace
@@ -281,14 +337,24 @@ Target target_of(const Expr* expression, const FunctionBody& body, const ASTCont
   Follower follower{body, context};
   follower.follow(expression, 0);
   Target target = follower.take();
-  target.is_handed_on = target.is_returned || is_handed_on(expression, body);
+  const HandedOn how = handed_on(expression, body);
+  target.is_handed_on = how == HandedOn::yes || target.is_given_to_caller();
+  const bool is_string = target.is_bytes && body.function() != nullptr &&
+                         !body.function()->getReturnType()->isVoidPointerType();
+  if (how == HandedOn::moved && returns_raw_memory(body) && !is_string) {
+    // A head of its own, and the caller's memory behind it: the block is neither.
+    target = {};
+    target.has_conflict = true;
+  }
   return target;
 }
 
 Target target_stored_at(const Expr* address, const FunctionBody& body, const ASTContext& context) {
   Follower follower{body, context};
   follower.follow_stored(address);
-  return follower.take();
+  Target target = follower.take();
+  target.is_handed_on = target.is_given_to_caller();
+  return target;
 }
 
 }  // namespace allocs::plugin

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+
 #include "toolchain/plugin/function_body.h"
 
 namespace allocs::plugin {
@@ -13,6 +15,10 @@ struct Target {
   bool is_returned =
       false;  // the value itself is what the function returns, and met no type before
   bool is_handed_on = false;  // it is what the function returns, under whatever type
+  // The value itself is what the function stores where this parameter points (`*out = p`), and met no type before.
+  std::optional<unsigned> stored_by_parameter;
+
+  bool is_given_to_caller() const { return is_returned || stored_by_parameter.has_value(); }
 };
 
 // The declared types that the value of `expression`, a pointer, meets on its way: casts, variables, members, parameters, the

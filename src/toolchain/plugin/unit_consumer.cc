@@ -95,7 +95,9 @@ bool UnitConsumer::can_wait(const FunctionDecl* function) const {
 void UnitConsumer::read_body(const FunctionBody& body) {
   for (CallExpr* call : body.calls) {
     if (!is_sound(call)) continue;
-    const bool may_allocate = call->getType()->isPointerType() || call->getType()->isIntegerType();
+    const QualType result = call->getType();
+    const bool may_allocate =
+        result->isPointerType() || result->isIntegerType() || result->isVoidType();
     const auto request = may_allocate ? calls_->request_of(call, body) : std::nullopt;
     if (!request) continue;
     Target target;
