@@ -67,8 +67,9 @@ bool same_bytes(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
-std::unique_ptr<ElfFile> open_if_present(const fs::path& path, Diagnostics& diag) {
-  return ::access(path.c_str(), F_OK) == 0 ? ElfFile::open(path, diag) : nullptr;
+std::unique_ptr<ElfFile> open_if_present(const fs::path& path, Diagnostics& diag,
+                                         ElfFile::Sort sort = ElfFile::Sort::linked) {
+  return ::access(path.c_str(), F_OK) == 0 ? ElfFile::open(path, diag, sort) : nullptr;
 }
 
 // Opening a candidate may fail for reasons that matter to nobody unless nothing else is found: these are no errors.
@@ -118,7 +119,7 @@ std::unique_ptr<ElfFile> find_alternate(const ElfFile& debug, Diagnostics& diag)
   if (const auto path = path_by_build_id(id)) candidates.insert(candidates.begin(), *path);
   for (const fs::path& path : candidates) {
     Diagnostics aside;
-    auto file = open_if_present(path, aside);
+    auto file = open_if_present(path, aside, ElfFile::Sort::any);  // dwz makes a relocatable one
     diag.warn_of_all(aside);
     if (file != nullptr && same_bytes(file->build_id(), id)) return file;
   }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Whatever form the debug information has -- DWARF 2 to 5, 64-bit, type units, compressed, split off into .dwo files or a package of
+# Whatever form the debug information has -- DWARF 2 to 5, 64-bit, type units, compressed, shared out by dwz, split off into .dwo files or a package of
 # them -- a program's objects are what they are with -g. Without its .dwo files it says that it cannot tell.
 . "$(dirname "$0")/lib.sh"
 
@@ -75,6 +75,13 @@ for compiler in gcc clang clang-19; do
     same types : -g -fdebug-types-section
     same wide : -g -gdwarf64
     same compressed : -g -gz
+    if command -v dwz > /dev/null; then
+      # Between two files, what both have goes into a third; in one, into partial units.
+      same dwz 'dwz program' -gdwarf-4
+      cp program other
+      same dwz_common 'cp program other && dwz -m common.dwz program other' -gdwarf-4
+      rm -f other common.dwz
+    fi
     for version in 4 5; do
       same split$version : -gdwarf-$version -gsplit-dwarf
       same split_types$version : -gdwarf-$version -gsplit-dwarf -fdebug-types-section
