@@ -238,17 +238,21 @@ class SiteJoin {
     std::uint64_t size = call.constant_size;
     const std::uint32_t innermost = scopes_.innermost_at(call.at);
     std::uint32_t at = innermost;
+    Found wrapper;  // the last one that was met
     for (int hop = 0; hop < kMostInlined && at != kNoRecord && place.line != 0; ++hop) {
       const CodeScope& scope = facts_.scopes[at];
       const DebugFunction function = function_of(scope);
       if (!is_rest_of(function, callees)) {
         std::vector<LineRef> lines = lines_at(place, scope, callees);
         for (const LineRef one : lines) note_seen(at, one);
-        const ListedSite* meant = agreement(lines, size);
+        const bool is_split =
+            lines.empty() && wrapper.site != nullptr && is_named(function, callees);
+        const ListedSite* meant = is_split ? wrapper.site : agreement(lines, size);
         if (meant == nullptr || !meant->kind) return {};
-        const std::uint32_t list = lines.front().list;
+        const std::uint32_t list = is_split ? wrapper.list : lines.front().list;
         if (!meant->is_wrapper()) return {meant, list, at, innermost, false};
-        if (scope.parent == kNoRecord) return {meant, list, at, innermost, true};
+        wrapper = {meant, list, at, innermost, true};
+        if (scope.parent == kNoRecord) return wrapper;
       }
       // The wrapper may add to the size.
       size = 0;
@@ -257,6 +261,15 @@ class SiteJoin {
       at = scope.parent;
     }
     return {};
+  }
+
+  // gcc splits a function and inlines the rest in what is left of it: a function in itself, at a call that is in no source.
+  static bool is_named(const DebugFunction& function, std::span<const std::string_view> names) {
+    const std::string_view own =
+        function.linkage_name.empty() ? function.name : function.linkage_name;
+    return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+      return function_key(name) == function_key(own);
+    });
   }
 
   // gcc inlines the first part of a function, and the call of the rest that it then has is in no source.

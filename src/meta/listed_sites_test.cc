@@ -361,6 +361,52 @@ int main(int argc, char **argv) { return get(argc) == argv; }
   EXPECT_EQ(sites, 1);
 }
 
+// gcc -O2 splits `given` at its first condition, and inlines the rest in what is left of it.
+TEST(ListedSites, OfAWrapperInAFunctionThatIsInlinedInItselfAreWrappers) {
+  const Subject subject{R"(#include <stdlib.h>
+struct methods { void *(*get)(int); int (*round)(int); int (*size)(void *); } methods;
+int is_counting; volatile long used, highest, count, alarm_at, nearly_full; void *mutex, *volatile hidden;
+__attribute__((noinline)) void lock(void *m) { used++; }
+__attribute__((noinline)) void rang(int n) { used--; }
+static void counted(int n, void **out) {
+  void *p; int full = methods.round(n);
+  if (n > highest) highest = n;
+  if (alarm_at > 0) { long u = used; if (u >= alarm_at - full) { nearly_full = 1; rang(full); } else nearly_full = 0; }
+  p = @methods.get(full); //= counted - wuo - 0
+  if (p) { full = methods.size(p); used += full; count++; if (used > highest) highest = used; }
+  *out = p;
+}
+void *given(unsigned long n) {
+  void *p;
+  if (n == 0 || n > 0x7fffff00) { p = 0;
+  } else if (is_counting) {
+    lock(mutex);
+    @counted((int)n, &p); //= given counted wuo - 0
+    lock(mutex);
+  } else {
+    p = @methods.get((int)n); //= given - wuo - 0
+  }
+  return p;
+}
+void *given32(int n) { return n <= 0 ? 0 : @given(n); } //= given32 given wuo - 0
+void *zeroed(unsigned long n) { void *p = @given(n); if (p) *(long *)p = 0; return p; } //= zeroed given wuo - 0
+int main(int argc, char **argv) { hidden = given(argc); hidden = zeroed(argc); return 0; }
+)"};
+  for (const char* level : {"-g -O1", "-g -O2", "-g -O3"}) {
+    ListedProgram program{level, subject, false};
+    ASSERT_TRUE(program.is_built());
+    const auto image = program.image();
+    ASSERT_TRUE(image);
+    int sites = 0;
+    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
+      if (site.line != 10) continue;
+      EXPECT_EQ(answer_of(*image, site), "wrapper") << level;
+      ++sites;
+    }
+    EXPECT_GE(sites, 1) << level;
+  }
+}
+
 // Lists that lie: whatever they say, a block of one T is as large as T, as far as the code tells.
 TEST(ListedSites, ThatWereDamagedNeverGiveATypeOfAnotherSize) {
   const Subject subject{kC};
