@@ -514,18 +514,38 @@ ModuleRecord* module_record(std::uint32_t instance) {
 
 namespace {
 
+// Is the object's code still mapped where the loader has the object? If the fork came in the middle of another thread's dlclose, the
+// child's loader never learns that it is gone, and anything may have come in its place, even its file.
+bool is_still_mapped(const LoaderObject& object) {
+  alignas(elf::FileHeader) std::byte unused[64];
+  if (!runt::self::read_memory(address_of(object.map_start), unused, sizeof unused) ||
+      !runt::self::read_memory(address_of(object.object), unused, sizeof unused))
+    return false;
+  elf::FileHeader header;
+  std::memcpy(&header, unused, sizeof header);
+  if (!elf::is_supported(header) || header.e_phnum > elf::kMaxProgramHeaders) return false;
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    elf::ProgramHeader part;
+    const Address at = address_of(object.map_start) + header.e_phoff + i * sizeof part;
+    if (!runt::self::read_memory(at, &part, sizeof part)) return false;
+    if (part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0 || part.p_filesz == 0) continue;
+    const Address code{object.object->l_addr + part.p_vaddr};
+    const runt::MappingAnswer answer = runt::self::mapping_of(code);
+    const runt::Mapping& mapping = answer.mapping;
+    return answer.certainty == Certainty::known && mapping.is_executable && mapping.inode != 0 &&
+           raw(mapping.offset) + (code - mapping.range.begin) == part.p_offset;
+  }
+  return true;
+}
+
 // In a forked child: the one place, by the lock-free look-up.
 Refreshed refresh_place(Address a) {
-  if (g_find_object == nullptr) return Refreshed::no;
+  if (g_find_object == nullptr || is_sandboxed()) return Refreshed::no;
   const TableLock lock;
   if (!lock) return Refreshed::no;
   LoaderObject found{};
   ModuleRecord* const record = present_record_at(a);
-  // The fork may have come in the middle of a dlclose.
-  std::byte unused[64];
-  if (loader_finds(a, found) &&
-      runt::self::read_memory(address_of(found.map_start), unused, sizeof unused) &&
-      runt::self::read_memory(address_of(found.object), unused, sizeof unused)) {
+  if (loader_finds(a, found) && is_still_mapped(found)) {
     note_loader_object(found);
   } else if (record != nullptr) {
     retire(*record);
