@@ -93,7 +93,8 @@ enum alloc_evidence {
   ALLOC_EV_LINK_MAP = 1 << 9,
   ALLOC_EV_SITE_NEW = 1 << 10,        /* a new-expression */
   ALLOC_EV_SECTION = 1 << 11,
-  ALLOC_EV_STATED = 1 << 12           /* the program has said so: alloc_set_type, alloc_new */
+  ALLOC_EV_STATED = 1 << 12,          /* the program has said so: alloc_set_type, alloc_new */
+  ALLOC_EV_PERF_MAP = 1 << 13         /* what the program tells perf of code that it made */
 };
 
 struct alloc_info {
@@ -102,7 +103,8 @@ struct alloc_info {
   size_t size;         /* bytes; heap: as asked for; functions: of the code */
   struct uniqtype *type;
   const void *site;    /* return address of the allocating call; NULL if there is none */
-  const char *name;    /* symbol, function of a frame, file of a mapping; NULL if none. Lives as long as the process */
+  const char *name;    /* symbol, function of a frame, file of a mapping; NULL if none. Lives as long as the process. With
+                          ALLOC_E_NO_UNWIND: the function, made at run time, at which the walk ended (`site` lies in it), if it is told */
   int error;           /* ALLOC_OK, or why some of the above is missing */
   int type_error;      /* ALLOC_OK, or why `type` is NULL */
   unsigned evidence;   /* enum alloc_evidence */

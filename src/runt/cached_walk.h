@@ -36,7 +36,7 @@ static_assert(Memory<StackMemory>);
 //
 // Frames of the common shape need rip, rsp and rbp only, so the others are given up on the way. The rare frame whose rule
 // needs one of them (a lazy binding stub, a realigned stack) makes the walk start over, keeping every register.
-// `Rules` is asked on a miss. Holds references to everything it is given; the walked frames must stay on their stack.
+// `Rules` is asked on a miss. It may have a last_is_lasting(), which tells whether the rule that it gave last may be kept. Holds references to everything it is given; the walked frames must stay on their stack.
 // Context: signal, if the memory's view() and the rules are.
 template <Memory M, RuleSource R>
 class CachedWalk {
@@ -62,6 +62,8 @@ class CachedWalk {
   Certainty end() const {
     return cursor_.end == Certainty::known ? Certainty::cannot_tell : cursor_.end;
   }
+  // What the next frame's rule is looked up with; where the walk has ended, that of the frame for which there was none.
+  Address lookup_pc() const { return cursor_.lookup_pc(); }
   // The registers of the frame that comes next; rip, rsp and rbp at least.
   const Registers& registers() const { return cursor_.registers; }
   const M& memory() const { return stack_; }
@@ -125,7 +127,7 @@ class CachedWalk {
     const std::uint64_t generation = cache_.generation();
     const Address pc = cursor_.lookup_pc();
     const auto rule = rules_.rule_of(pc);
-    if (rule) {
+    if (rule && may_keep()) {
       if (const auto packed = PackedRule::pack(*rule)) cache_.insert(pc, generation, *packed);
     }
     if (const auto frame = step_by_rule(stack_, rule, cursor_)) {
@@ -133,6 +135,11 @@ class CachedWalk {
       return frame;
     }
     return used_cache_ ? start_over() : std::nullopt;
+  }
+
+  bool may_keep() const {
+    if constexpr (requires { rules_.last_is_lasting(); }) return rules_.last_is_lasting();
+    return true;
   }
 
   // Repeats the walk up to here with all registers, then takes one step more.

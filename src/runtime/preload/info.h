@@ -33,6 +33,10 @@ inline void put_info(const query::Answer& answer, alloc_info& out) {
   out.error = answer.error;
   out.type_error = answer.type_error;
   out.allocator = object_of(answer);
+  if (answer.error == ALLOC_E_NO_UNWIND) {
+    out.site = pointer(answer.site);
+    out.name = answer.name;
+  }
   if (answer.error != ALLOC_OK) return;
   out.base = pointer(answer.range.begin);
   out.size = size_of(answer);

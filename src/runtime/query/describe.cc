@@ -87,6 +87,7 @@ void put_evidence(TextWriter& out, std::uint32_t evidence) {
       {ALLOC_EV_KERNEL, "kernel"},
       {ALLOC_EV_ELF_SYMBOL, "ELF symbol"},
       {ALLOC_EV_SECTION, "section headers"},
+      {ALLOC_EV_PERF_MAP, "perf map"},
       {ALLOC_EV_CODE_REFERENCE, "references in the code"},
       {ALLOC_EV_DEBUG_INFORMATION, "debug information"},
       {ALLOC_EV_SITE_NEW, "new-expression"},
@@ -125,6 +126,12 @@ void put_type(TextWriter& out, const Answer& answer) {
 
 }  // namespace
 
+void put_end_of_walk(TextWriter& out, const Answer& answer) {
+  out.put(": no rule at ").hexadecimal(raw(answer.site));
+  if (answer.site_function != nullptr) out.put(" in ").put(answer.site_function);
+  if (answer.site_object != nullptr) out.put(" of ").put(answer.site_object);
+}
+
 void put_description(TextWriter& out, const Answer& answer, Address at) {
   out.hexadecimal(raw(at)).put(": ");
   if (answer.error != ALLOC_OK) {
@@ -132,6 +139,7 @@ void put_description(TextWriter& out, const Answer& answer, Address at) {
         .put(error_message(answer.error));
     if (answer.error == ALLOC_E_UNINDEXED && answer.allocator != Allocator::none)
       out.put(", perhaps by ").put(row_of(answer.allocator).name);
+    if (answer.error == ALLOC_E_NO_UNWIND && answer.site != Address{}) put_end_of_walk(out, answer);
     return;
   }
   const std::uint64_t offset = at - answer.range.begin;

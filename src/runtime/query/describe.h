@@ -14,6 +14,9 @@ void put_description(TextWriter& out, const Answer& answer, Address at);
 // "debug information, ELF symbol": the words for a set of evidence. Context: signal.
 void put_evidence(TextWriter& out, std::uint32_t evidence);
 
+// ": no rule at 0x7f12 in NAME of SOURCE": the code, made by the program, in which the walk of a stack ended. Context: signal.
+void put_end_of_walk(TextWriter& out, const Answer& answer);
+
 const char* grade_word(std::uint8_t grade);
 
 }  // namespace allocs::query

@@ -34,6 +34,13 @@ struct MappingView {
   bool is_accessible = true;
 };
 
+// Code in no loaded object, of which the program told what it is.
+struct MadeCode {
+  const char* function = nullptr;  // nullptr: not told
+  const char* source = "";         // who told: "[jit]" (gdb's interface), "[perf map]"
+  std::uint32_t evidence = 0;
+};
+
 // A thread, as far as its thread-locals and its stack are concerned.
 struct ThreadView {
   int id = 0;                // of the kernel
@@ -78,6 +85,7 @@ struct TypeMaker {
 // is_ld_so_pool(m)    whether the dynamic linker's own malloc took that mapping
 // nested_at(n, a)     the allocation of a registered allocator directly in `n` that contains `a`; nested_from(n, a): the first one that
 //                     starts at or above `a`; or nothing there
+// made_code_at(a)     what the program told of code at `a` that it made at run time
 // query_own(a)        the answer if `a` is memory of the run time itself
 template <typename P>
 concept Process = requires(const P& process, Address a, std::uint32_t instance) {
@@ -97,6 +105,7 @@ concept Process = requires(const P& process, Address a, std::uint32_t instance) 
   { process.type_of_mapping(MappingView{}) } -> std::same_as<uniqtype*>;
   { process.knows_mappings() } -> std::same_as<bool>;
   { process.nested_at(Answer{}, a) } -> std::same_as<Answer>;
+  { process.made_code_at(a) } -> std::same_as<std::optional<MadeCode>>;
   { process.query_own(a) } -> std::same_as<Answer>;
 };
 

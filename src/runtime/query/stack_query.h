@@ -43,6 +43,16 @@ inline Answer answer_from_bare_frame(const runt::Frame& frame, AddressRange rang
   return answer;
 }
 
+// The frame of a function that the program made at run time.
+inline Answer answer_from_frame_of_made_code(const runt::Frame& frame, AddressRange range,
+                                             const MadeCode& code) {
+  Answer answer = answer_from_bare_frame(frame, range, ALLOC_E_NO_METADATA);
+  answer.name = answer.site_function = code.function;
+  answer.site_object = code.source;
+  answer.evidence |= code.evidence;
+  return answer;
+}
+
 // What the metadata says of the function that a frame is of, at its pc. The same for every frame of that pc and size, so that it can
 // be kept.
 struct FrameFacts {
@@ -75,6 +85,10 @@ Answer answer_from_frame(const P& process, const runt::Frame& frame, const Frame
                          Address at) {
   const AddressRange whole{frame.lowest(), frame.cfa};
   if (facts.function == nullptr) {
+    if (facts.object == nullptr) {
+      if (const auto code = process.made_code_at(frame.lookup_pc()))
+        return answer_from_frame_of_made_code(frame, whole, *code);
+    }
     const bool has_image = facts.object != nullptr && facts.object->image;
     const int why = has_image                 ? ALLOC_E_NO_TYPE
                     : facts.object != nullptr ? facts.object->image_error
@@ -154,6 +168,7 @@ template <typename W>
 concept FrameWalk = requires(W& walk) {
   { walk.next() } -> std::same_as<std::optional<runt::Frame>>;
   { walk.registers_of_last() } -> std::same_as<std::optional<runt::Registers>>;
+  { walk.lookup_pc() } -> std::same_as<Address>;
   requires Memory<std::remove_cvref_t<decltype(walk.memory())>>;
 };
 
@@ -168,6 +183,7 @@ class PlainWalk {
     return runt::step(stack_, rules_, cursor_);
   }
   std::optional<runt::Registers> registers_of_last() const { return last_; }
+  Address lookup_pc() const { return cursor_.lookup_pc(); }
   const S& memory() const { return stack_; }
 
  private:
@@ -187,7 +203,8 @@ std::optional<Answer> answer_from_stack_arguments(const P& process, const runt::
   return answer_from_frame(process, callee, facts, at);
 }
 
-// Walks until the frame that contains `at`. "Cannot tell" if the walk ends before it. An address below the innermost frame is in
+// Walks until the frame that contains `at`. "Cannot tell" if the walk ends before it; if that was in code that the program made, with its
+// name. An address below the innermost frame is in
 // none: nothing there. Where a thread runs on several stacks, `where` is the one that `at` lies on: frames elsewhere are passed.
 // Context: signal if process.types() may not make types.
 template <Process P, FrameWalk W>
@@ -213,7 +230,14 @@ Answer query_frames(const P& process, W& walk, Address at, AddressRange where = 
     }
     callee = frame;
   }
-  return Answer::cannot_tell(ALLOC_E_NO_UNWIND);
+  Answer answer = Answer::cannot_tell(ALLOC_E_NO_UNWIND);
+  if (const auto code = process.made_code_at(walk.lookup_pc())) {
+    answer.name = answer.site_function = code->function;
+    answer.site_object = code->source;
+    answer.site = walk.lookup_pc();
+    answer.evidence = code->evidence;
+  }
+  return answer;
 }
 
 }  // namespace allocs::query

@@ -8,6 +8,7 @@
 #include "runtime/self/fact_caches.h"
 #include "runtime/self/known_objects.h"
 #include "runtime/self/loader.h"
+#include "runtime/self/made_code.h"
 #include "runtime/self/memory.h"
 #include "runtime/self/stated_types.h"
 #include "runtime/self/wrapper_sites.h"
@@ -28,13 +29,32 @@ constinit bool g_has_initial_stack = false;
 constexpr std::uint64_t kUsualStackLimit = 8u << 20;
 constexpr std::uint64_t kPageSize = 4096;
 
+// The rules of loaded objects, and, where the kernel may be asked, those of code that the program made: these are not kept.
+class CallerRules {
+ public:
+  explicit CallerRules(bool may_ask_kernel) : may_ask_kernel_(may_ask_kernel) {}
+
+  std::optional<elf::UnwindRule> rule_of(Address pc) const {
+    const auto section = allocators::KnownEhFrames{}.eh_frame_of(pc);
+    last_is_lasting_ = section.has_value();
+    if (section) return elf::find_unwind_rule(TrustedMemory{}, *section, pc);
+    if (!may_ask_kernel_ || index::module_at(TrustedMemory{}, allocators::g_root, pc))
+      return std::nullopt;
+    return rule_of_made_code(pc);
+  }
+  bool last_is_lasting() const { return last_is_lasting_; }
+
+ private:
+  bool may_ask_kernel_;
+  mutable bool last_is_lasting_ = true;
+};
+
 // Frames of the thread that asks, without those of this library.
 class CallerWalk {
  public:
-  CallerWalk(const runt::StackMemory& stack, const runt::Registers& start, AddressRange own_code)
-      : rules_(trusted_, known_frames_),
-        walk_(stack, rules_, g_rules, start),
-        own_code_(own_code) {}
+  CallerWalk(const runt::StackMemory& stack, const runt::Registers& start, AddressRange own_code,
+             bool may_ask_kernel)
+      : rules_(may_ask_kernel), walk_(stack, rules_, g_rules, start), own_code_(own_code) {}
 
   std::optional<runt::Frame> next() {
     for (;;) {
@@ -43,14 +63,12 @@ class CallerWalk {
     }
   }
   std::optional<runt::Registers> registers_of_last() const { return walk_.registers_of_last(); }
+  Address lookup_pc() const { return walk_.lookup_pc(); }
   const runt::StackMemory& memory() const { return walk_.memory(); }
 
  private:
-  TrustedMemory trusted_;
-  allocators::KnownEhFrames known_frames_;
-  runt::MemoryRules<TrustedMemory, allocators::KnownEhFrames> rules_;
-  runt::CachedWalk<runt::StackMemory, runt::MemoryRules<TrustedMemory, allocators::KnownEhFrames>>
-      walk_;
+  CallerRules rules_;
+  runt::CachedWalk<runt::StackMemory, CallerRules> walk_;
   AddressRange own_code_;
 };
 
@@ -199,7 +217,8 @@ query::Answer SelfProcess::query_own_frames(const runt::StackMemory& memory, Add
   forget_rules_of_gone_modules();
   const auto own =
       index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
-  CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{});
+  CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{},
+                  may_ask_kernel());
   query::Answer answer = query::query_frames(*this, walk, at, where);
   if (answer.error == ALLOC_OK) answer.thread = id_of_caller();
   return answer;
@@ -210,7 +229,8 @@ std::optional<runt::Registers> SelfProcess::registers_of_program() const {
   const auto own =
       index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
   const runt::StackMemory memory(stack_of_caller());
-  CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{});
+  CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{},
+                  may_ask_kernel());
   return walk.next() ? walk.registers_of_last() : std::nullopt;
 }
 
@@ -253,6 +273,11 @@ query::Answer SelfProcess::query_stacks(Address at) const {
     }
   }
   return answer;
+}
+
+std::optional<query::MadeCode> SelfProcess::made_code_at(Address at) const {
+  if (!may_ask_kernel() || index::module_at(tables(), *root(), at)) return std::nullopt;
+  return self::made_code_at(at);
 }
 
 query::Answer SelfProcess::query_own(Address at) const {

@@ -13,6 +13,7 @@
 #include "runtime/query/process.h"
 #include "runtime/query/stack_query.h"
 #include "runtime/self/bare_object.h"
+#include "runtime/self/checked_memory.h"
 
 namespace allocs::self {
 
@@ -43,6 +44,7 @@ class SelfProcess {
   query::Answer stack_at(Address at) const;
   query::Answer query_stacks(Address at) const;
   bool runs_on(AddressRange range) const { return range.contains(caller_.sp()); }
+  std::optional<query::MadeCode> made_code_at(Address at) const;
   query::Answer query_own(Address at) const;
   query::Answer nested_at(const query::Answer& parent, Address at) const;
   query::Answer nested_from(const query::Answer& parent, Address from) const;
@@ -84,23 +86,6 @@ class SelfProcess {
   mutable std::optional<query::Object>
       scratch_object_;  // for want of memory that outlives the query
 };
-
-// Memory of this process that may vanish at any moment, read through the kernel. A view is valid until the fourth next one.
-// Context: signal, where the host allows system calls.
-class CheckedMemory {
- public:
-  const std::byte* view(Address at, std::size_t size) const {
-    if (size > kLongest) return nullptr;
-    std::byte* into = buffers_[next_++ % kBuffers];
-    return runt::self::read_memory(at, into, size) ? into : nullptr;
-  }
-
- private:
-  static constexpr std::size_t kBuffers = 4, kLongest = 64;
-  mutable std::byte buffers_[kBuffers][kLongest]{};
-  mutable unsigned next_ = 0;
-};
-static_assert(Memory<CheckedMemory>);
 
 template <typename Visit>
 void SelfProcess::for_each_thread(Visit&& visit) const {

@@ -67,6 +67,8 @@ Finding find_out(const P& process, Address at) {
   finding.error = answer.error;
   if (answer.error != ALLOC_OK) {
     finding.message = query::error_message(answer.error);
+    if (answer.error == ALLOC_E_NO_UNWIND && answer.site != Address{})
+      finding.message += text_of([&](TextWriter& out) { query::put_end_of_walk(out, answer); });
     return finding;
   }
   finding.allocator = query::row_of(answer.allocator).name;

@@ -21,6 +21,7 @@
 #include "runtime/query/stack_query.h"
 #include "tools/allocs/c_library.h"
 #include "tools/allocs/image_provider.h"
+#include "tools/allocs/remote_made_code.h"
 #include "tools/allocs/root_finder.h"
 
 namespace allocs::tool {
@@ -40,6 +41,7 @@ class RemoteProcess {
     std::vector<runt::Mapping> mappings;
     std::vector<runt::remote::ThreadState> threads;
     std::string executable;  // a path that can be opened; empty: as the mappings have it
+    int pid = 0;             // of a live process; 0: a core
   };
 
   RemoteProcess(const M& memory, Facts facts, ImageProvider& images)
@@ -48,12 +50,17 @@ class RemoteProcess {
         images_(images),
         loaded_(runt::remote::read_objects(memory, facts_.auxiliary)),
         root_(find_root(memory, loaded_)),
-        c_library_(memory, loaded_) {
+        c_library_(memory, loaded_),
+        made_code_(memory, loaded_, facts_.pid,
+                   [this](const auto& object) { return path_of(object); }) {
     interner_->open(tool_type_memory());
     types_ = {.interner = interner_.get(), .scratch = tool_scratch_memory(), .may_make = true};
     for (const auto& object : loaded_.all()) add_object(object);
     read_initial_stack();
   }
+
+  RemoteProcess(const RemoteProcess&) = delete;
+  RemoteProcess& operator=(const RemoteProcess&) = delete;
 
   const M& tables() const { return memory_; }
   const M& host() const { return memory_; }
@@ -114,6 +121,9 @@ class RemoteProcess {
     const auto is_there = [&](const auto& thread) { return range.contains(thread.registers.sp()); };
     return std::any_of(facts_.threads.begin(), facts_.threads.end(), is_there);
   }
+  std::optional<query::MadeCode> made_code_at(Address at) const {
+    return loaded_.find(at) == nullptr ? made_code_.at(at) : std::nullopt;
+  }
   const query::InitialStack* initial_stack() const {
     return initial_stack_ ? &*initial_stack_ : nullptr;
   }
@@ -166,6 +176,13 @@ class RemoteProcess {
   void read_initial_stack();
   query::Answer query_left_stack(const query::MappingView& mapping, Address at) const;
 
+  std::string path_of(const runt::remote::LoadedObject& object) const {
+    for (const Entry& entry : objects_) {
+      if (entry.object.range.begin == object.module.range.begin) return entry.path;
+    }
+    return {};
+  }
+
   static bool is_same_build(const Entry& entry, const index::ModuleRecord& module) {
     return entry.build_id.size == module.build_id_size &&
            std::equal(entry.build_id.bytes, entry.build_id.bytes + entry.build_id.size,
@@ -178,6 +195,7 @@ class RemoteProcess {
   runt::remote::ObjectTable loaded_;
   std::unique_ptr<index::Root> root_;
   CLibrary c_library_;
+  RemoteMadeCode<M> made_code_;
   std::unique_ptr<types::Interner> interner_ = std::make_unique<types::Interner>();
   query::TypeMaker types_;
   mutable std::deque<Entry> objects_;
@@ -268,12 +286,13 @@ query::Answer RemoteProcess<M>::query_stacks(Address at) const {
     if (nearest == nullptr || thread.registers.sp() > nearest->registers.sp()) nearest = &thread;
   }
   if (nearest == nullptr) return query_left_stack(*mapping, at);
-  const runt::MemoryRules rules(memory_, loaded_);
+  const RemoteRules rules(memory_, loaded_, made_code_);
   query::PlainWalk walk(memory_, rules, nearest->registers);
   query::Answer answer = query::query_frames(*this, walk, at);
   if (answer.error == ALLOC_OK) answer.thread = nearest->id;
+  // The thread's control block and its thread-locals may lie beyond its outermost frame.
   if (answer.error == ALLOC_E_NO_UNWIND && at >= nearest->thread_pointer &&
-      raw(nearest->thread_pointer) != 0)
+      mapping->range.contains(nearest->thread_pointer))
     return {};
   return answer;
 }
@@ -282,7 +301,7 @@ template <Memory M>
 query::Answer RemoteProcess<M>::query_left_stack(const query::MappingView& mapping,
                                                  Address at) const {
   const bool is_initial = std::string_view(mapping.name).starts_with("[stack");
-  const runt::MemoryRules rules(memory_, loaded_);
+  const RemoteRules rules(memory_, loaded_, made_code_);
   for (const auto& thread : facts_.threads) {
     // The control block of a thread lies at the end of its stack; that of the first does not.
     if (!is_initial && !mapping.range.contains(thread.thread_pointer)) continue;

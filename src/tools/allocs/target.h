@@ -47,7 +47,8 @@ int visit_target(const std::string& target, Use use) {
                                  .start_of_stack = Address{0},
                                  .mappings = mappings_of(*core),
                                  .threads = core->threads(),
-                                 .executable = {}},
+                                 .executable = {},
+                                 .pid = 0},
                                 images);
     return use(process, [] {});
   }
@@ -63,7 +64,8 @@ int visit_target(const std::string& target, Use use) {
        .mappings = memory->mappings(),
        .threads = threads->all(),
        .executable =
-           std::filesystem::read_symlink(fmt::format("/proc/{}/exe", *pid), error).string()},
+           std::filesystem::read_symlink(fmt::format("/proc/{}/exe", *pid), error).string(),
+       .pid = *pid},
       images);
   return use(process, [&] { threads->resume(); });
 }
