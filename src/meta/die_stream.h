@@ -35,6 +35,7 @@ enum class At : std::uint8_t {
   bit_offset,
   data_bit_offset,
   data_member_location,
+  data_location,
   encoding,
   const_value,
   upper_bound,

@@ -58,23 +58,26 @@ std::optional<std::uint64_t> member_offset(const Die& die) {
 }
 
 // How many elements a DW_TAG_subrange_type stands for; kUnbounded if it does not say, or says so at run time.
-std::uint64_t element_count(const Die& die) {
+std::uint64_t element_count(const Die& die, std::uint64_t first_index) {
   if (die.has(At::count)) return die.constant(At::count).value_or(kUnbounded);
   const auto upper = die.constant(At::upper_bound);
   if (!upper || *upper == 0xFFFFFFFFu) return kUnbounded;
-  const std::uint64_t lower = die.constant(At::lower_bound).value_or(0);
+  const std::uint64_t lower = die.constant(At::lower_bound).value_or(first_index);
   const auto count = static_cast<std::int64_t>(*upper - lower) + 1;
   return count > 0 ? static_cast<std::uint64_t>(count) : kUnbounded;
 }
 
 // How a dimension is found at run time, if it is.
-std::optional<TypeEntries::RunTimeCount> run_time_count(const Die& die) {
+std::optional<TypeEntries::RunTimeCount> run_time_count(const Die& die, std::uint64_t first_index) {
   const bool has_count = die.has(At::count);
   if (!has_count && !die.has(At::upper_bound)) return std::nullopt;
   const AttributeValue& value = die[has_count ? At::count : At::upper_bound];
   TypeEntries::RunTimeCount found;
-  if (!has_count)
-    found.more = 1 - static_cast<std::int64_t>(die.constant(At::lower_bound).value_or(0));
+  if (!has_count) {
+    // A bound that is only known at run time may be any.
+    if (die.has(At::lower_bound) && !die.constant(At::lower_bound)) return std::nullopt;
+    found.more = 1 - static_cast<std::int64_t>(die.constant(At::lower_bound).value_or(first_index));
+  }
   if (value.kind == ValueClass::block) {
     found.expression = {value.bytes, value.number};
   } else if (value.kind == ValueClass::reference) {
@@ -184,7 +187,7 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
     case DW_TAG_subrange_type: {
       record.kind = Kind::subrange;
       record.target = type_of(die);
-      const std::uint64_t lower = die.constant(At::lower_bound).value_or(0);
+      const std::uint64_t lower = die.constant(At::lower_bound).value_or(context.first_index);
       record.count = die.constant(At::upper_bound).value_or(lower) - lower;
       record.first = static_cast<std::uint32_t>(types_.members.size());
       MemberRecord bound;
@@ -197,7 +200,6 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
     default:
       return false;
   }
-  (void)context;
   fill(die, record);
   return true;
 }
@@ -342,16 +344,26 @@ TypeEntries::Open TypeEntries::open_array(const Die& die) {
   record.kind = Kind::array;
   record.target = type_of(die);
   record.count = kUnbounded;
+  if (die.has(At::data_location)) {
+    // What is there is a descriptor; where the elements are, it says at run time.
+    record = {};
+    record.kind = Kind::composite;
+    record.name = strings_.add("<array descriptor>");
+    record.flags = types::kTypeIncomplete | types::kTypeWithoutTagKeyword;
+    record.size = kUnknownSize;
+  }
   fill(die, record);
   return {node_of(die.key), static_cast<std::uint32_t>(dimensions_.size()), kUnknownSize,
           die.constant(At::byte_stride).value_or(0)};
 }
 
-void TypeEntries::add_dimension(const Die& die) {
-  Dimension dimension{.count = element_count(die), .run_time = run_time_count(die)};
+void TypeEntries::add_dimension(const Die& die, const UnitContext& context, const Open& array) {
+  Dimension dimension{.count = element_count(die, context.first_index),
+                      .run_time = run_time_count(die, context.first_index)};
   if (dimension.count == 0)
     dimension.count = kUnbounded;  // both are called __ARR0_, and are used alike
-  dimensions_.push_back(dimension);
+  const auto outermost = dimensions_.begin() + array.first;
+  dimensions_.insert(context.is_column_major ? outermost : dimensions_.end(), dimension);
 }
 
 // The first dimension is the outermost.

@@ -14,7 +14,9 @@ namespace allocs::meta {
 struct UnitContext {
   const Unit& unit;
   UnitFiles& files;
-  bool is_c = false;  // one flat space of tags, written "struct x"
+  bool is_c = false;              // one flat space of tags, written "struct x"
+  std::uint64_t first_index = 0;  // of an array that does not say
+  bool is_column_major = false;   // the first index of an array is the one of neighbours in memory
 };
 
 // Turns the entries of types into nodes of SourceTypes. The children of an entry are handed in as they come, between
@@ -51,7 +53,7 @@ class TypeEntries {
   void close_enumeration(const Open& open);
 
   Open open_array(const Die& die);
-  void add_dimension(const Die& die);
+  void add_dimension(const Die& die, const UnitContext& context, const Open& array);
   void close_array(const Open& open);
 
   // What tells, at run time, how many elements an array type has: an expression, or a variable of the function.

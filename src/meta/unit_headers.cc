@@ -27,6 +27,8 @@ At at_of(std::uint64_t name) {
       return At::data_bit_offset;
     case DW_AT_data_member_location:
       return At::data_member_location;
+    case DW_AT_data_location:
+      return At::data_location;
     case DW_AT_encoding:
       return At::encoding;
     case DW_AT_const_value:

@@ -33,6 +33,40 @@ bool is_c(std::uint64_t language) {
   }
 }
 
+bool is_fortran(std::uint64_t language) {
+  switch (language) {
+    case DW_LANG_Fortran77:
+    case DW_LANG_Fortran90:
+    case DW_LANG_Fortran95:
+    case DW_LANG_Fortran03:
+    case DW_LANG_Fortran08:
+    case 0x2d:  // DW_LANG_Fortran18
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Where an array begins that does not say, by DWARF's table of languages.
+std::uint64_t first_index_of(std::uint64_t language) {
+  switch (language) {
+    case DW_LANG_Ada83:
+    case DW_LANG_Ada95:
+    case 0x2e:  // DW_LANG_Ada2005
+    case 0x2f:  // DW_LANG_Ada2012
+    case DW_LANG_Cobol74:
+    case DW_LANG_Cobol85:
+    case DW_LANG_Modula2:
+    case DW_LANG_Modula3:
+    case DW_LANG_Pascal83:
+    case DW_LANG_PLI:
+    case DW_LANG_Julia:
+      return 1;
+    default:
+      return is_fortran(language) ? 1 : 0;
+  }
+}
+
 // Whether the name of a site mark is among the names that entries refer to.
 bool has_site_marks(const ObjectFiles& files) {
   const auto has_in = [](const ElfFile& file) {
@@ -58,8 +92,9 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   DieStream stream{unit, signatures};
   if (unit.language != 0 && default_language_ == 0) default_language_ = unit.language;
   UnitFiles files{unit, strings_};
-  const UnitContext context{unit, files,
-                            is_c(unit.language != 0 ? unit.language : default_language_)};
+  const std::uint64_t language = unit.language != 0 ? unit.language : default_language_;
+  const UnitContext context{unit, files, is_c(language), first_index_of(language),
+                            is_fortran(language)};
   unit_name_ = strings_.add(unit.name);
   unit_directory_ = strings_.add(unit.directory);
   scopes_.assign(1, Scope{});
@@ -165,7 +200,7 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
     case DW_TAG_subrange_type:
     case DW_TAG_generic_subrange:
       if (around.kind == Kind::array) {
-        types_.add_dimension(die);
+        types_.add_dimension(die, context, scopes_.back().type);
       } else {
         types_.read_simple(die, context, name_of(die, context));
       }

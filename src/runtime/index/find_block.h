@@ -84,9 +84,12 @@ class ShadowReader {
     const std::uint64_t word = word_of(region_of(raw(a)));
     // A block of the region before may reach into one in which none starts, and which has no leaf: a short way without a
     // record there.
-    const bool near_region_before = (raw(a) & kInRegion) < kBigBlock;
-    if ((word != 0 || near_region_before) && scan_back(a, word, no_start_in_line, out)) return true;
-    if (word == 0 && !near_region_before && highest_level_ < kRegionShift) return false;
+    const bool is_far = word == 0 && (raw(a) & kInRegion) >= kBigBlock;
+    if (is_far) {
+      if (highest_level_ < kRegionShift) return false;
+    } else if (scan_back(a, word, no_start_in_line, out)) {
+      return true;
+    }
     if (highest_level_ == 0) return false;
     if (probe_boundaries(a, a, out)) return true;
     // The last bytes of a block beyond a boundary that had no room for a record: ask for the byte below it.
@@ -161,15 +164,21 @@ class ShadowReader {
     const std::uint64_t index = raw(a) >> kG.cell_shift;
     std::uint64_t line = index & ~(kLine - 1);
     // Cells of the line that may hold the start.
-    unsigned eligible = no_start_in_line || word == 0 ? 0 : (2u << (index % kLine)) - 1;
-    if (eligible != 0) {
+    unsigned eligible = no_start_in_line ? 0 : (2u << (index % kLine)) - 1;
+    if (word == 0) [[unlikely]] {  // none starts in this region
+      line = index & ~(leaf_cells(kG) - 1);
+      word = word_of(region_of((line - 1) << kG.cell_shift));
+      if (word == 0) return false;
+      line -= kLine;
+      eligible = (1u << kLine) - 1;
+    } else if (eligible != 0) {
       const Cell own = cell(word, index);
       if (is_start(own) && start_of(index, own) > raw(a)) eligible >>= 1;
     }
     constexpr std::uint64_t kReach = kBigBlock >> kG.cell_shift;
     const std::uint64_t lowest = index > kReach ? index - kReach : 0;
     for (;; line -= kLine, eligible = (1u << kLine) - 1) {
-      unsigned starts = eligible == 0 || word == 0 ? 0 : starts_in_line(word, line) & eligible;
+      unsigned starts = eligible == 0 ? 0 : starts_in_line(word, line) & eligible;
       for (; starts != 0; starts &= ~(1u << (31 - __builtin_clz(starts)))) {
         const std::uint64_t at = line + 31 - static_cast<unsigned>(__builtin_clz(starts));
         const Cell start = cell(word, at);
