@@ -82,7 +82,7 @@ struct TypeMaker {
 // mapping_of(a)       the mapping that contains a; asks the kernel, so it is empty when that is not allowed
 // type_of_mapping(m)  the type that the program has stated for it, or nullptr
 // knows_mappings()    whether an empty mapping_of() means that there is none
-// is_ld_so_pool(m)    whether the dynamic linker's own malloc took that mapping
+// ld_so_pool(m)       the pages of that mapping from which the dynamic linker's own malloc certainly gave (LoaderPool), or none
 // nested_at(n, a)     the allocation of a registered allocator directly in `n` that contains `a`; nested_from(n, a): the first one that
 //                     starts at or above `a`; or nothing there
 // made_code_at(a)     what the program told of code at `a` that it made at run time

@@ -53,15 +53,20 @@ Answer query_mapping(const P& process, Address at) {
   if (!mapping)
     return Answer::cannot_tell(process.knows_mappings() ? ALLOC_E_NOTHING_THERE : ALLOC_E_NOT_YET);
   const std::string_view name(mapping->name);
-  const Allocator who = name == "[heap]"                  ? Allocator::brk
-                        : begins_with(name, "[stack")     ? Allocator::stack
-                        : process.is_ld_so_pool(*mapping) ? Allocator::ld_so_malloc
-                                                          : Allocator::mmap;
+  const AddressRange pool = process.ld_so_pool(*mapping);
+  const Allocator who = name == "[heap]"              ? Allocator::brk
+                        : begins_with(name, "[stack") ? Allocator::stack
+                        : pool.contains(at)           ? Allocator::ld_so_malloc
+                                                      : Allocator::mmap;
   if (who == Allocator::mmap && process.may_be_object(at))
     return Answer::cannot_tell(ALLOC_E_NOT_YET);
   if (may_hold_unindexed_blocks(process.root(), who, name)) return unindexed(*process.root());
-  const AddressRange range =
-      name.empty() ? without_own_ranges(process, mapping->range, at) : mapping->range;
+  AddressRange range = mapping->range;
+  if (who == Allocator::ld_so_malloc) {
+    range = pool;
+  } else if (name.empty()) {
+    range = without_own_ranges(process, mapping->range, at);
+  }
   Answer answer = Answer::of(who, range, ALLOC_EV_KERNEL);
   if (!name.empty()) answer.name = mapping->name;
   set_stated_type(process, *mapping, answer);

@@ -95,10 +95,11 @@ Answer child_in_memory(const P& process, const Answer& parent, Address at) {
       if (initial != nullptr && range.contains(initial->argc)) range.end = initial->argc;
       return Answer::of(Allocator::stack, range, ALLOC_EV_KERNEL);
     }
-    if (parent.allocator == Allocator::mmap &&
-        process.is_ld_so_pool(
-            {.range = parent.range, .name = name.data() == nullptr ? "" : name.data()}))
-      return Answer::of(Allocator::ld_so_malloc, parent.range, ALLOC_EV_KERNEL);
+    if (parent.allocator == Allocator::mmap) {
+      const AddressRange pool = process.ld_so_pool(
+          {.range = parent.range, .name = name.data() == nullptr ? "" : name.data()});
+      if (pool.contains(at)) return Answer::of(Allocator::ld_so_malloc, pool, ALLOC_EV_KERNEL);
+    }
   }
   if (parent.allocator == Allocator::stack || process.runs_on(parent.range)) {
     const Answer leaf = process.query_stacks(at);

@@ -5,6 +5,7 @@
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/index/find_block.h"
 #include "runtime/query/initial_stack.h"
+#include "runtime/query/loader_pool.h"
 #include "runtime/self/fact_caches.h"
 #include "runtime/self/known_objects.h"
 #include "runtime/self/loader.h"
@@ -316,16 +317,17 @@ std::optional<query::MappingView> SelfProcess::mapping_from(Address at) const {
   return view_of(answer.mapping);
 }
 
-bool SelfProcess::is_ld_so_pool(const query::MappingView& mapping) const {
-  if (mapping.name[0] != '\0') return false;
-  bool found = false;
+AddressRange SelfProcess::ld_so_pool(const query::MappingView& mapping) const {
+  query::LoaderPool pool(mapping.range);
+  if (mapping.name[0] != '\0') return pool.range();
   index::for_each_module(tables(), *root(), [&](const index::ModuleRecord& module) {
     // Of what is opened later the link map is a block of malloc.
-    found = mapping.range.contains(module.link_map) &&
-            !index::find_block(tables(), *root(), module.link_map);
-    return !found;
+    if (mapping.range.contains(module.link_map) &&
+        !index::find_block(tables(), *root(), module.link_map))
+      pool.add_link_map(module.link_map);
+    return true;
   });
-  return found;
+  return pool.range();
 }
 
 }  // namespace allocs::self

@@ -60,7 +60,7 @@ class SelfProcess {
   Address stack_pointer() const { return caller_.sp(); }  // of the asker
   uniqtype* type_of_mapping(const query::MappingView& mapping) const;
   bool knows_mappings() const { return may_ask_kernel(); }
-  bool is_ld_so_pool(const query::MappingView& mapping) const;
+  AddressRange ld_so_pool(const query::MappingView& mapping) const;
 
   template <typename Visit>
   void for_each_object(Visit&& visit) const {

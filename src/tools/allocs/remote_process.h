@@ -17,6 +17,7 @@
 #include "runtime/index/tables.h"
 #include "runtime/query/heap_query.h"
 #include "runtime/query/initial_stack.h"
+#include "runtime/query/loader_pool.h"
 #include "runtime/query/process.h"
 #include "runtime/query/stack_query.h"
 #include "tools/allocs/c_library.h"
@@ -141,16 +142,18 @@ class RemoteProcess {
   const std::vector<runt::Mapping>& mappings() const { return facts_.mappings; }
   const std::vector<runt::remote::ThreadState>& threads() const { return facts_.threads; }
 
-  bool is_ld_so_pool(const query::MappingView& mapping) const {
-    if (mapping.name[0] != '\0') return false;
-    // Malloc makes the link maps of what is opened later; that of the C library was made before there was a malloc.
-    if (root_ == nullptr) return mapping.range.contains(c_library_.link_map());
-    for (const auto& object : loaded_.all()) {
-      if (mapping.range.contains(object.link_map) &&
-          !index::find_block(memory_, *root_, object.link_map))
-        return true;
+  AddressRange ld_so_pool(const query::MappingView& mapping) const {
+    query::LoaderPool pool(mapping.range);
+    if (mapping.name[0] != '\0') return pool.range();
+    if (root_ == nullptr) {
+      // Malloc makes the link maps of what is opened later; that of the C library was made before there was a malloc.
+      pool.add_link_map(c_library_.link_map());
+      return pool.range();
     }
-    return false;
+    for (const auto& object : loaded_.all()) {
+      if (!index::find_block(memory_, *root_, object.link_map)) pool.add_link_map(object.link_map);
+    }
+    return pool.range();
   }
 
   // Only the process itself can call its allocators.
