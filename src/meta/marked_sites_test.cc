@@ -148,6 +148,9 @@ void *behind_head(size_t n) { size_t *p = malloc(n + 8); if (p) { p[0] = n; p++;
 void *behind_head_too(size_t n) { char *p = malloc(n + 16); *(size_t *)p = n; return p + 16; } //= none
 void *behind_head_again(size_t n) { char *p = malloc(n + 16); p += 16; return p; } //= none
 char *word(const char *s) { char *p = malloc(strlen(s) + 1); strcpy(p, s); while (*p == ' ') p++; return p; } //= ~__ARR0_signed_char$8
+void number_in_front(int k) { unsigned char *p = malloc(sizeof(unsigned) + k); *(unsigned *)p = k; hidden = p; } //= ~__ARR0_unsigned_char$8
+void number_in_front_of_anything(int k) { hidden = malloc(sizeof(unsigned) + k); } //= none
+unsigned *numbers_and_more(int k) { unsigned *p = malloc(sizeof(unsigned) + k); return p; } //= uint$32
 int main(void) { return 0; }
 )";
 

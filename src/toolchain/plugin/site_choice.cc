@@ -9,6 +9,7 @@
 //     struct node *n = malloc(sizeof(struct point));            point, and they disagree
 //     struct node *n = malloc(bytes);                           at least a node, on the pointer's word only
 //     struct list *l = malloc(sizeof *l + n * sizeof(double));  list, then double[]
+//     char *s = malloc(sizeof(unsigned) + n);                   char[]: a number is only in front of it
 //     return malloc(size);                                      size is a parameter: a wrapper
 //     object *o = new_object(sizeof(struct table));             table: who hands a size on gives each block the same type
 //
@@ -57,6 +58,10 @@ class Chooser {
     says_ = compare_with_target();
     const bool has_typed_target = !target_.type.isNull() && !target_.is_bytes;
     if (is_byte_type(type_) && has_typed_target) return by_target(false);
+    if (is_header_of_bytes()) {
+      const bool has_target = !target_.type.isNull();
+      return has_target && request_.allocator == Allocator::known ? by_target(false) : std::nullopt;
+    }
     if (size_.is_uncertain && says_ != SiteTargetSays::agrees) {
       return has_typed_target && request_.allocator == Allocator::known ? by_target(false)
                                                                         : std::nullopt;
@@ -157,6 +162,14 @@ class Chooser {
     if (!are_alike) return SiteTargetSays::disagrees;
     type_ = wanted;
     return SiteTargetSays::agrees;
+  }
+
+  // `sizeof(uint32_t) + n`: one number in front of something else does not make the block numbers.
+  bool is_header_of_bytes() const {
+    const bool has_rest =
+        size_.has_more || size_.parameters != 0 || size_.bytes != 0 || size_.terms.size() > 1;
+    return type_->isScalarType() && !is_byte_type(type_) && !is_multiple_ && has_rest &&
+           says_ != SiteTargetSays::agrees;
   }
 
   std::optional<SiteShape> shape_of(const SizeTerm& head, QualType& tail) const {
