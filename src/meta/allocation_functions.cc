@@ -9,7 +9,7 @@ namespace {
 using enum AllocationKind;
 
 // clang-format off
-constexpr std::array<AllocationFunction, 22> kKnown{{
+constexpr std::array<AllocationFunction, 23> kKnown{{
     {"malloc",         plain, 0},
     {"calloc",         plain, 1, 0},
     {"realloc",        plain, 1},
@@ -23,6 +23,8 @@ constexpr std::array<AllocationFunction, 22> kKnown{{
     {"__strdup",       text},
     {"strndup",        text},
     {"__strndup",      text},
+    // std::string's own, which ends in a jump to operator new
+    {"_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE9_M_createERmm", text},
     {"_Znwm",                               new_one,   0},
     {"_ZnwmRKSt9nothrow_t",                 new_one,   0},
     {"_ZnwmSt11align_val_t",                new_one,   0},

@@ -265,7 +265,7 @@ class SiteReader {
     if (size.bytes.is_constant() && size.bytes.addend > 0) {
       site.record.constant_size = static_cast<std::uint64_t>(size.bytes.addend);
     }
-    site.is_text = function.kind == AllocationKind::text;
+    site.is_text = function.kind == AllocationKind::text || is_in_string_member(call.at);
     if (site.is_text) return site;
     if (wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, function)) {
       site.record.flags |= types::kSiteWrapper;
@@ -296,6 +296,18 @@ class SiteReader {
     return model_.strings.add(linkage_.callee_at(followed.flow.low).name);
   }
 
+  // std::string allocates nothing but its characters ([string.require] in the C++ standard: by its allocator, of value_type), and
+  // libstdc++ has it out of line, mostly without debug information. The old string, shared by its copies, has a head in front of them.
+  bool is_in_string_member(std::uint64_t at) const {
+    constexpr std::string_view kMember = "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE";
+    const std::vector<std::uint64_t>& starts = linkage_.function_starts();
+    const auto after = std::upper_bound(starts.begin(), starts.end(), at);
+    if (after == starts.begin()) return false;
+    const auto names = linkage_.names_at(*std::prev(after));
+    return std::any_of(names.begin(), names.end(),
+                       [&](std::string_view name) { return name.starts_with(kMember); });
+  }
+
   // Calls that no way through a function was seen to reach, and those in code that could not be followed.
   void add_calls_not_seen(std::vector<Site>& sites) {
     std::unordered_set<std::uint64_t> seen;
@@ -305,7 +317,7 @@ class SiteReader {
       if (function == nullptr || return_address == 0 || seen.contains(return_address)) return;
       Site site;
       site.record = start_record(return_address, *function);
-      site.is_text = function->kind == AllocationKind::text;
+      site.is_text = function->kind == AllocationKind::text || is_in_string_member(at);
       if (const FunctionRecord* f = types::function_at(model_, at)) site.record.function = f->name;
       sites.push_back(site);
     };
