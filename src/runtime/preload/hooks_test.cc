@@ -450,9 +450,12 @@ TEST(Hooks, ABlockInReallocIsNeverGone) {
   inside = raw(address_of(below)) + 100;
   bool moved = false;
   char* q = below;
-  for (int i = 0; i < 300000 && !moved; ++i) {
-    q = static_cast<char*>(opaque(realloc(q, i % 2 == 0 ? 6000 : 9000)));
-    moved = raw(address_of(q)) + 100 != inside;
+  const auto asked = [&] { return known + in_flux + wrong; };
+  for (int i = 0; (i < 150000 || asked() == 0) && !moved; ++i) {  // the asker may start late
+    for (const std::size_t size : {6000u, 9000u}) {
+      if (!moved) q = static_cast<char*>(opaque(realloc(q, size)));
+      moved = moved || raw(address_of(q)) + 100 != inside;
+    }
   }
   stop = true;
   asker.join();
