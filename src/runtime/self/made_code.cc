@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <span>
+#include <string_view>
 
 #include "elf/symbols.h"
 #include "runt/jit_code.h"
@@ -120,7 +121,11 @@ std::optional<elf::UnwindRule> rule_of_made_code(Address pc) {
 std::optional<query::MadeCode> made_code_at(Address pc) {
   char name[kLongestName];
   const auto registered = with_code(pc, [&](const WideMemory& memory, const runt::JitCode& code) {
-    const bool is_named = runt::jit_name_of(memory, code, pc, name);
+    // Twice: a file that was given up and registered anew at its old place has the same entry, but may have been read half written.
+    char again[kLongestName];
+    const bool is_named = runt::jit_name_of(memory, code, pc, name) &&
+                          runt::jit_name_of(memory, code, pc, again) &&
+                          std::string_view(name) == again;
     return std::optional(
         query::MadeCode{.function = is_named ? name : nullptr,
                         .source = "[jit]",
