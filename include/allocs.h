@@ -62,7 +62,7 @@ enum alloc_error {
   ALLOC_E_NO_ROOM = -21,           /* it cannot grow where it is, and was not allowed to move */
   ALLOC_E_DOES_NOT_FIT = -22,      /* the type is larger than the allocation */
   ALLOC_E_NO_IDENTITY = -23,       /* an anonymous mapping has nothing by which it would be known again: make it with alloc_new */
-  ALLOC_E_REFUSED = -24            /* the kernel, or the C library, refused */
+  ALLOC_E_REFUSED = -24            /* the kernel, the C library or the size of the file does not allow it */
 };
 const char *alloc_error_message(int error); /* never NULL; static text */
 
@@ -94,7 +94,8 @@ enum alloc_evidence {
   ALLOC_EV_SITE_NEW = 1 << 10,        /* a new-expression */
   ALLOC_EV_SECTION = 1 << 11,
   ALLOC_EV_STATED = 1 << 12,          /* the program has said so: alloc_set_type, alloc_new */
-  ALLOC_EV_PERF_MAP = 1 << 13         /* what the program tells perf of code that it made */
+  ALLOC_EV_PERF_MAP = 1 << 13,        /* what the program tells perf of code that it made */
+  ALLOC_EV_LIBRARY_FACT = 1 << 14     /* what a library's function is known to allocate */
 };
 
 struct alloc_info {

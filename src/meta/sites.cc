@@ -11,6 +11,7 @@
 #include "meta/beside.h"
 #include "meta/compiler_sites.h"
 #include "meta/line_table.h"
+#include "meta/range_lists.h"
 #include "meta/request_size.h"
 #include "meta/site_choice.h"
 #include "meta/site_targets.h"
@@ -58,6 +59,7 @@ class SiteReader {
   std::vector<Site> read() {
     std::vector<Site> sites;
     learn_known_functions();
+    find_string_members();
     if (!model_.functions.empty()) {  // else there are no types to be found
       find_function_starts();
       find_callers();
@@ -299,13 +301,18 @@ class SiteReader {
   // std::string allocates nothing but its characters ([string.require] in the C++ standard: by its allocator, of value_type), and
   // libstdc++ has it out of line, mostly without debug information. The old string, shared by its copies, has a head in front of them.
   bool is_in_string_member(std::uint64_t at) const {
+    return std::any_of(string_members_.begin(), string_members_.end(),
+                       [&](const PcRange& code) { return at >= code.low && at < code.high; });
+  }
+
+  void find_string_members() {
     constexpr std::string_view kMember = "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE";
-    const std::vector<std::uint64_t>& starts = linkage_.function_starts();
-    const auto after = std::upper_bound(starts.begin(), starts.end(), at);
-    if (after == starts.begin()) return false;
-    const auto names = linkage_.names_at(*std::prev(after));
-    return std::any_of(names.begin(), names.end(),
-                       [&](std::string_view name) { return name.starts_with(kMember); });
+    for (const types::StaticRecord& record : model_.statics) {
+      const types::StringRef symbol = record.linkage_name != 0 ? record.linkage_name : record.name;
+      if (record.kind == types::StaticKind::function &&
+          std::string_view(model_.strings[symbol]).starts_with(kMember))
+        string_members_.push_back({record.address, record.address + record.size});
+    }
   }
 
   // Calls that no way through a function was seen to reach, and those in code that could not be followed.
@@ -337,6 +344,7 @@ class SiteReader {
   TypedStatics statics_;
   VirtualTables virtual_tables_;
   Containers containers_;
+  std::vector<PcRange> string_members_;
   std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted
   std::unordered_set<std::uint64_t> called_;
   std::unordered_multimap<std::uint64_t, std::uint64_t> callers_by_address_;
@@ -352,6 +360,7 @@ void fill_in_type(Site& site, ObjectModel& model) {
     record.type = model.types.unbounded_array_of(model.types.base_type(kDwarfSignedChar, 1));
     record.shape = types::Shape::array;
     record.provenance = types::Provenance::inferred;
+    record.evidence = types::kSiteLibraryFact;
     return;
   }
   const SiteType& type = site.type;

@@ -29,7 +29,7 @@ struct Skeleton {
 class SplitUnitReader {
  public:
   SplitUnitReader(const ObjectFiles& files, std::vector<Unit>& units, Diagnostics& diag)
-      : files_(files), units_(units), diag_(diag) {}
+      : files_(files), main_(files.with_debug_information()), units_(units), diag_(diag) {}
 
   SplitFiles read() {
     std::vector<Skeleton> skeletons = find_skeletons();
@@ -181,9 +181,8 @@ class SplitUnitReader {
   std::vector<Unit> units_of(DebugSections sections) {
     std::vector<Unit> units;
     // Addresses and the ranges of DWARF 4 are the linker's business, and so stayed.
-    const DebugSections main{files_.with_debug_information()};
-    sections.addr = main.addr;
-    sections.ranges = main.ranges;
+    sections.addr = main_.addr;
+    sections.ranges = main_.ranges;
     const bool too_large =
         sections.info.size() >> kLotShift != 0 || sections.types.size() >> kLotShift != 0;
     if (++lots_ >= kMostLots || too_large) return units;
@@ -238,6 +237,7 @@ class SplitUnitReader {
   static constexpr std::uint64_t kMostLots = kInAlternate >> kLotShift;
 
   const ObjectFiles& files_;
+  const DebugSections main_;
   std::vector<Unit>& units_;
   Diagnostics& diag_;
   SplitFiles split_;

@@ -62,6 +62,7 @@ std::uint64_t element_count(const Die& die, std::uint64_t first_index) {
   if (die.has(At::count)) return die.constant(At::count).value_or(kUnbounded);
   const auto upper = die.constant(At::upper_bound);
   if (!upper || *upper == 0xFFFFFFFFu) return kUnbounded;
+  if (die.has(At::lower_bound) && !die.constant(At::lower_bound)) return kUnbounded;
   const std::uint64_t lower = die.constant(At::lower_bound).value_or(first_index);
   const auto count = static_cast<std::int64_t>(*upper - lower) + 1;
   return count > 0 ? static_cast<std::uint64_t>(count) : kUnbounded;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/stat.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +22,13 @@
 // Lines are only ever appended. A later line tells what is there now: one that covers the pc replaces the earlier one; one that
 // covers a part of the earlier one's code, but not the pc, shows that the earlier one no longer holds.
 namespace allocs::runt {
+
+// Whether the file tells of the process of `user` that began at `start` (seconds of the real-time clock, rounded down): a file that only that
+// user or root can have written, since then. Context: signal.
+inline bool perf_map_is_believed(const struct stat& file, std::uint64_t user, std::int64_t start) {
+  return S_ISREG(file.st_mode) && (file.st_uid == user || file.st_uid == 0) &&
+         (file.st_mode & (S_IWGRP | S_IWOTH)) == 0 && file.st_mtim.tv_sec >= start;
+}
 
 // Looks for one pc in a text that is fed in pieces. A last line without its newline is still being written, and not taken.
 // Context: signal.

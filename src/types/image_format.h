@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    11;  // bump when anything below changes, or what the writer puts in it
+    12;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -254,7 +254,8 @@ enum SiteEvidence : std::uint8_t {
   kSiteConstantSizeFits =
       4,              // the requested size is a constant and a positive multiple of the type's size
   kSiteArgument = 8,  // ... to an argument of pointer type
-  kSiteStrideFits = 16,  // calloc-like: the element size is a constant equal to the type's size
+  kSiteStrideFits = 16,   // calloc-like: the element size is a constant equal to the type's size
+  kSiteLibraryFact = 32,  // the function is one of a library's that is known to allocate that
 };
 enum SiteFlag : std::uint8_t {
   kSiteWrapper = 1,   // the result is returned: the type is to be found in the caller

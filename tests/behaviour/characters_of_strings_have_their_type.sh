@@ -34,3 +34,30 @@ for level in -O0 -O2; do
   ALLOCS_META=wait preload ./a > out
   ! grep -q signed_char out || fail "old strings at $level: $(cat out)"
 done
+
+# What follows a member of string in a stripped library, without a symbol of its own, is not that member.
+cat > members.cc << 'END'
+#include <string>
+std::string made_of(const char *from, const char *to) { return std::string(from, to); }
+END
+cat > hidden.cc << 'END'
+#include <new>
+__attribute__((visibility("hidden"), noinline)) void *made_in_hidden(unsigned long size) { return ::operator new(size); }
+END
+cat > entry.cc << 'END'
+void *made_in_hidden(unsigned long) __attribute__((visibility("hidden")));
+void *made(unsigned long size) { void *volatile at = made_in_hidden(size); return at; }
+END
+cat > asks.cc << 'END'
+#include <allocs.h>
+#include <cstdio>
+void *made(unsigned long);
+int main() { std::puts(UNIQTYPE_NAME(alloc_get_type(made(64)))); }
+END
+for source in members hidden entry; do $CXX -O0 -g0 -fPIC -c $source.cc; done
+$CXX -shared -Wl,-soname,libmade.so -o libmade.so entry.o members.o hidden.o
+strip libmade.so
+nm -D libmade.so | grep -q 'basic_stringIcSt11char_traits.*_M_construct' || fail "the library has no member of string: $(nm -D libmade.so)"
+build asks.cc -O0 "$PWD/libmade.so" "-Wl,-rpath,$PWD"
+ALLOCS_META=wait preload ./asks > out
+[ "$(cat out)" = "(no type)" ] || fail "a block of another function: $(cat out)"

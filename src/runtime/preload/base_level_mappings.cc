@@ -10,8 +10,8 @@
 #include "base/text.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/preload/base_level.h"
+#include "runtime/preload/editable_file.h"
 #include "runtime/preload/info.h"
-#include "runtime/preload/mapped_file.h"
 #include "runtime/query/traits.h"
 #include "runtime/self/self_process.h"
 #include "runtime/self/stated_types.h"
@@ -28,7 +28,10 @@ constexpr std::uint64_t whole_pages(std::uint64_t size) {
 }
 
 // Private, so that it is memory like any other; of a file, so that it is known again, and as large as it may ever grow.
-constexpr std::int64_t kRoom = std::int64_t{1} << 42;
+constexpr std::uint64_t kRoom = std::uint64_t{1} << 42;
+constexpr const char* kName = "allocs";
+// As the kernel then calls the mapping.
+constexpr std::string_view kMappingName = "/memfd:allocs";
 
 self::MappingIdentity identity_of(const runt::Mapping& mapping) {
   return {mapping.range.begin, std::uint64_t{mapping.device_major} << 32 | mapping.device_minor,
@@ -80,9 +83,13 @@ int make_mapping(void*, uniqtype* type, std::size_t count, void** base) {
   if (allocators::is_sandboxed()) return ALLOC_E_REFUSED;
   uniqtype* const whole = type_of_objects(type, count);
   if (whole == nullptr) return ALLOC_E_NO_MEMORY;
-  const SyscallResult file = raw_syscall(SYS_memfd_create, "allocs", MFD_CLOEXEC);
+  if (!may_have_size(kRoom)) return ALLOC_E_REFUSED;
+  const SyscallResult file = raw_syscall(SYS_memfd_create, kName, MFD_CLOEXEC);
   if (!file.ok()) return ALLOC_E_REFUSED;
-  raw_syscall(SYS_ftruncate, file.value, kRoom);
+  if (!raw_syscall(SYS_ftruncate, file.value, kRoom).ok()) {
+    raw_syscall(SYS_close, file.value);
+    return ALLOC_E_REFUSED;
+  }
   const SyscallResult made = raw_syscall(SYS_mmap, 0, whole_pages(size), PROT_READ | PROT_WRITE,
                                          MAP_PRIVATE, file.value, 0);
   raw_syscall(SYS_close, file.value);
@@ -106,10 +113,18 @@ int resize_mapping(void*, const alloc_info* asked, std::size_t size, unsigned fl
   if (const int error = find_mapping(*asked, mapping); error != ALLOC_OK) return error;
   Address moved{};
   // A file that is mapped for all to see has the size of its mapping.
-  MappedFile file;
+  EditableFile file;
   const bool is_of_file = mapping.is_shared && mapping.is_writable && mapping.inode != 0;
+  const bool is_view_of_file =
+      mapping.inode != 0 && !is_of_file && !begins_with(mapping.name, kMappingName);
+  if (is_view_of_file && whole_pages(size) > mapping.range.size()) {
+    // Beyond the end of the file there is nothing but SIGBUS.
+    if (file.open(mapping, O_RDONLY) != ALLOC_OK ||
+        raw(mapping.offset) + size > whole_pages(file.size()))
+      return ALLOC_E_REFUSED;
+  }
   if (is_of_file) {
-    if (const int error = file.open(mapping); error != ALLOC_OK) return error;
+    if (const int error = file.open(mapping, O_RDWR); error != ALLOC_OK) return error;
     if (!file.is_whole_tail(mapping)) return ALLOC_E_NO_ROOM;
     if (raw(mapping.offset) + size > file.size() && !file.set_size(raw(mapping.offset) + size))
       return ALLOC_E_REFUSED;
@@ -132,11 +147,7 @@ int release_mapping(void*, const alloc_info* asked) {
 int set_type_of_mapping(void*, const alloc_info* asked, uniqtype* type) {
   runt::Mapping mapping;
   if (const int error = find_mapping(*asked, mapping); error != ALLOC_OK) return error;
-  const auto& record = types::record_of(*type);
-  const bool is_unbounded = record.kind == types::Kind::array && record.count == types::kUnbounded;
-  const uniqtype* unit = is_unbounded ? type->related[0].un.t.ptr : type;
-  const std::uint64_t least = types::size_of(*unit);
-  if (least == 0 || least > mapping.range.size()) return ALLOC_E_DOES_NOT_FIT;
+  if (!self::fits_in(*type, mapping.range.size())) return ALLOC_E_DOES_NOT_FIT;
   return self::state_type_of_mapping(identity_of(mapping), type);
 }
 
@@ -152,7 +163,7 @@ using namespace allocs::preload;
 struct Edit {
   alloc_info asked{};
   runt::Mapping mapping{};
-  MappedFile file;
+  EditableFile file;
   std::uint64_t at = 0;      // in the mapping
   std::uint64_t extent = 0;  // of the file, in the mapping
 };
@@ -168,7 +179,7 @@ int begin_edit(const void* at, Edit& edit) {
   if (const int error = find_mapping(edit.asked, edit.mapping); error != ALLOC_OK) return error;
   if (!edit.mapping.is_shared || !edit.mapping.is_writable || edit.mapping.inode == 0)
     return ALLOC_E_NO_SUCH_OPERATION;
-  if (const int error = edit.file.open(edit.mapping); error != ALLOC_OK) return error;
+  if (const int error = edit.file.open(edit.mapping, O_RDWR); error != ALLOC_OK) return error;
   if (!edit.file.is_whole_tail(edit.mapping)) return ALLOC_E_NO_ROOM;
   edit.at = address_of(at) - edit.mapping.range.begin;
   edit.extent = edit.file.size() - raw(edit.mapping.offset);

@@ -54,7 +54,7 @@ const char* error_message(int error) {
     case ALLOC_E_NO_IDENTITY:
       return "an anonymous mapping would not be known again: make it with alloc_new";
     case ALLOC_E_REFUSED:
-      return "the kernel or the C library refused";
+      return "the kernel, the C library or the size of the file does not allow it";
     default:
       return "unknown error";
   }
@@ -94,6 +94,7 @@ void put_evidence(TextWriter& out, std::uint32_t evidence) {
       {ALLOC_EV_SITE_TARGET, "target of the allocating call"},
       {ALLOC_EV_SITE_SIZE, "size that fits"},
       {ALLOC_EV_STATED, "stated by the program"},
+      {ALLOC_EV_LIBRARY_FACT, "known of the library"},
   };
   bool first = true;
   for (const auto& [bit, word] : kWords) {

@@ -49,7 +49,8 @@ inline std::uint32_t evidence_of(const types::SiteRecord& site) {
   }
   if ((site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0)
     evidence |= ALLOC_EV_SITE_SIZE;
-  return evidence;
+  const bool is_library_fact = (site.evidence & types::kSiteLibraryFact) != 0;
+  return evidence | (is_library_fact ? ALLOC_EV_LIBRARY_FACT : ALLOC_EV_DEBUG_INFORMATION);
 }
 
 inline std::uint8_t grade_of(const types::SiteRecord& site) {
@@ -100,7 +101,7 @@ SiteFacts read_site_facts(const P& process, const index::SiteRecord& where) {
   facts.unit = unit_of(*object->image, site->type);
   facts.shape = site->shape;
   facts.grade = grade_of(*site);
-  facts.evidence = evidence_of(*site) | ALLOC_EV_DEBUG_INFORMATION;
+  facts.evidence = evidence_of(*site);
   return facts;
 }
 

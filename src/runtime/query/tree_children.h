@@ -26,6 +26,9 @@ Address first_special(const P& process, const Answer& parent, Address from) {
   const bool is_outermost = parent.allocator == Allocator::mmap;
   if (is_outermost) {
     if (const InitialStack* initial = process.initial_stack()) take_less(initial->argc, from, best);
+    const AddressRange pool = process.ld_so_pool(
+        {.range = parent.range, .name = parent.name == nullptr ? "" : parent.name});
+    if (pool.size() != 0) take_less(pool.begin, from, best);
     if (process.root() != nullptr) {
       index::for_each_own_range(process.tables(), *process.root(),
                                 [&](AddressRange own) { take_less(own.begin, from, best); });

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -82,18 +83,20 @@ Descriptors descriptors() {
   return g_descriptors;
 }
 
-// Calls use(memory, code) with the code at `pc`, and returns what it gave if the code is still registered then. Not inlined: the buffers
-// are large.
-template <typename Use>
-[[gnu::noinline]] auto with_code(Address pc, Use use)
-    -> decltype(use(WideMemory{}, runt::JitCode{})) {
+// What read(memory, code) gives for the code at `pc`: twice the same, and the code still registered in between. For a file that was given up
+// and registered anew at its old place has the same entry, and may be read half written. Not inlined: the buffers are large.
+template <typename Read, typename IsSame>
+[[gnu::noinline]] auto read_code(Address pc, Read read, IsSame is_same)
+    -> decltype(read(WideMemory{}, runt::JitCode{})) {
   const Descriptors all = descriptors();
   for (const Address descriptor : std::span(all.at).first(all.count)) {
     const WideMemory memory;
     const auto code = runt::find_jit_code(memory, descriptor, pc);
     if (!code) continue;
-    auto found = use(memory, *code);
-    if (runt::is_still_registered(memory, descriptor, *code)) return found;
+    auto found = read(memory, *code);
+    if (!runt::is_still_registered(memory, descriptor, *code)) continue;
+    const auto again = read(memory, *code);
+    if (found && again && is_same(*found, *again)) return found;
   }
   return {};
 }
@@ -107,39 +110,55 @@ bool needs_expression(const elf::UnwindRule& rule) {
   return false;
 }
 
+// Of rules without expressions.
+bool is_same_rule(const elf::UnwindRule& a, const elf::UnwindRule& b) {
+  if (a.cfa_register != b.cfa_register || a.cfa_offset != b.cfa_offset ||
+      a.specified != b.specified || a.function != b.function ||
+      a.is_signal_frame != b.is_signal_frame || a.return_register != b.return_register)
+    return false;
+  for (unsigned which = 0; which < elf::kRegisterCount; ++which) {
+    if (a.specifies(which) && (a.how[which] != b.how[which] || a.where[which] != b.where[which]))
+      return false;
+  }
+  return true;
+}
+
+struct CodeName {
+  char text[kLongestName];  // empty: the file does not tell
+};
+
 }  // namespace
 
 std::optional<elf::UnwindRule> rule_of_made_code(Address pc) {
-  auto rule = with_code(pc, [pc](const WideMemory& memory, const runt::JitCode& code) {
-    auto found = runt::jit_rule_of(memory, code, pc);
-    return found && !needs_expression(*found) ? found : std::nullopt;
-  });
+  auto rule = read_code(
+      pc,
+      [pc](const WideMemory& memory, const runt::JitCode& code) {
+        auto found = runt::jit_rule_of(memory, code, pc);
+        return found && !needs_expression(*found) ? found : std::nullopt;
+      },
+      is_same_rule);
   if (rule) rule->common_entry = rule->function_entry = {};
   return rule;
 }
 
 std::optional<query::MadeCode> made_code_at(Address pc) {
-  char name[kLongestName];
-  const auto registered = with_code(pc, [&](const WideMemory& memory, const runt::JitCode& code) {
-    // Twice: a file that was given up and registered anew at its old place has the same entry, but may have been read half written.
-    char again[kLongestName];
-    const bool is_named = runt::jit_name_of(memory, code, pc, name) &&
-                          runt::jit_name_of(memory, code, pc, again) &&
-                          std::string_view(name) == again;
-    return std::optional(
-        query::MadeCode{.function = is_named ? name : nullptr,
-                        .source = "[jit]",
-                        .evidence = is_named ? unsigned{ALLOC_EV_ELF_SYMBOL} : 0u});
-  });
-  if (registered && registered->function != nullptr) {
-    auto code = *registered;
-    code.function = keep_text(name);
-    return code;
+  const auto name = read_code(
+      pc,
+      [pc](const WideMemory& memory, const runt::JitCode& code) {
+        std::optional<CodeName> read(std::in_place);
+        runt::jit_name_of(memory, code, pc, read->text);
+        return read;
+      },
+      [](const CodeName& a, const CodeName& b) { return std::string_view(a.text) == b.text; });
+  if (name && name->text[0] != '\0') {
+    return query::MadeCode{
+        .function = keep_text(name->text), .source = "[jit]", .evidence = ALLOC_EV_ELF_SYMBOL};
   }
   if (const char* told = name_in_perf_map(pc)) {
     return query::MadeCode{.function = told, .source = "[perf map]", .evidence = ALLOC_EV_PERF_MAP};
   }
-  return registered;
+  if (!name) return std::nullopt;
+  return query::MadeCode{.function = nullptr, .source = "[jit]", .evidence = 0};
 }
 
 }  // namespace allocs::self

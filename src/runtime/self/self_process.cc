@@ -213,13 +213,20 @@ AddressRange SelfProcess::stack_of_caller() const {
   return {sp, Address{(raw(sp) | (kPageSize - 1)) + 1}};
 }
 
+namespace {
+
+AddressRange code_of_run_time() {
+  const auto own = index::module_at(TrustedMemory{}, allocators::g_root,
+                                    address_of(reinterpret_cast<const void*>(&g_rules)));
+  return own ? AddressRange{own->begin, own->end} : AddressRange{};
+}
+
+}  // namespace
+
 query::Answer SelfProcess::query_own_frames(const runt::StackMemory& memory, AddressRange where,
                                             Address at) const {
   forget_rules_of_gone_modules();
-  const auto own =
-      index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
-  CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{},
-                  may_ask_kernel());
+  CallerWalk walk(memory, caller_, code_of_run_time(), may_ask_kernel());
   query::Answer answer = query::query_frames(*this, walk, at, where);
   if (answer.error == ALLOC_OK) answer.thread = id_of_caller();
   return answer;
@@ -227,11 +234,8 @@ query::Answer SelfProcess::query_own_frames(const runt::StackMemory& memory, Add
 
 std::optional<runt::Registers> SelfProcess::registers_of_program() const {
   forget_rules_of_gone_modules();
-  const auto own =
-      index::module_at(tables(), *root(), address_of(reinterpret_cast<const void*>(&g_rules)));
   const runt::StackMemory memory(stack_of_caller());
-  CallerWalk walk(memory, caller_, own ? AddressRange{own->begin, own->end} : AddressRange{},
-                  may_ask_kernel());
+  CallerWalk walk(memory, caller_, code_of_run_time(), may_ask_kernel());
   return walk.next() ? walk.registers_of_last() : std::nullopt;
 }
 

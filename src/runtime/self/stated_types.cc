@@ -37,16 +37,22 @@ std::uint32_t original_of(std::uint32_t site) {
   return site;
 }
 
+// Of the type, or of the element of an array without end; 0 if that is not known.
+std::uint64_t size_of_unit(const uniqtype& type) {
+  const auto& record = types::record_of(type);
+  const bool is_unbounded = record.kind == types::Kind::array && record.count == types::kUnbounded;
+  const uniqtype* unit = is_unbounded ? type.related[0].un.t.ptr : &type;
+  const std::uint64_t size = unit == nullptr ? 0 : types::size_of(*unit);
+  return size == types::kUnknownSize ? 0 : size;
+}
+
 // What is known of the place, with the stated type.
 bool put_facts(const SelfProcess& process, std::uint32_t original, std::uint32_t id,
                uniqtype* type) {
   query::SiteFacts facts = process.site_facts(original);
-  const auto& record = types::record_of(*type);
-  const bool is_unbounded = record.kind == types::Kind::array && record.count == types::kUnbounded;
-  const uniqtype* unit = is_unbounded ? type->related[0].un.t.ptr : type;
   facts.type = type;
   facts.type_error = ALLOC_OK;
-  facts.unit = types::size_of(*unit);
+  facts.unit = size_of_unit(*type);
   facts.shape = types::Shape::flexible;
   facts.grade = ALLOC_GRADE_EXACT;
   facts.evidence = ALLOC_EV_STATED;
@@ -67,15 +73,6 @@ std::uint32_t site_with_type(const SelfProcess& process, std::uint32_t original,
   return id;
 }
 
-// Is the block at least one of it?
-bool fits(const uniqtype& type, std::uint64_t size) {
-  const auto& record = types::record_of(type);
-  const bool is_unbounded = record.kind == types::Kind::array && record.count == types::kUnbounded;
-  const uniqtype* unit = is_unbounded ? type.related[0].un.t.ptr : &type;
-  const std::uint64_t least = unit == nullptr ? 0 : types::size_of(*unit);
-  return least != 0 && least != types::kUnknownSize && least <= size;
-}
-
 TypedMapping* find_mapping(const MappingIdentity& identity) {
   for (TypedMapping* each = g_mappings.load(std::memory_order_acquire); each != nullptr;
        each = each->next) {
@@ -86,9 +83,14 @@ TypedMapping* find_mapping(const MappingIdentity& identity) {
 
 }  // namespace
 
+bool fits_in(const uniqtype& type, std::uint64_t size) {
+  const std::uint64_t unit = size_of_unit(type);
+  return unit != 0 && unit <= size;
+}
+
 int state_type_of_block(const SelfProcess& process, Address block, std::uint64_t size,
                         uniqtype* type) {
-  if (!fits(*type, size)) return ALLOC_E_DOES_NOT_FIT;
+  if (!fits_in(*type, size)) return ALLOC_E_DOES_NOT_FIT;
   const ProcessLock::Guard guard(g_lock, kPatience);
   if (!guard.is_held()) return ALLOC_E_NOT_YET;
   void* const start = reinterpret_cast<void*>(raw(block));

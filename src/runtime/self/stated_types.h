@@ -12,6 +12,9 @@
 // must not take another for it. Anonymous memory has neither; alloc_new therefore maps a memory file of its own, privately.
 namespace allocs::self {
 
+// Has memory of `size` bytes room for one of it, or for one element of an array without end? Context: signal.
+bool fits_in(const uniqtype& type, std::uint64_t size);
+
 // The type of all of the block. 0, or ALLOC_E_NOTHING_THERE (it has gone), ALLOC_E_DOES_NOT_FIT, ALLOC_E_UNINDEXED (its place of allocation is
 // not known), ALLOC_E_NO_MEMORY, ALLOC_E_NOT_YET. Context: query.
 int state_type_of_block(const SelfProcess& process, Address block, std::uint64_t size,

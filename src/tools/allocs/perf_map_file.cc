@@ -60,10 +60,8 @@ std::optional<std::string> name_in_perf_map(int pid, Address pc) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return std::nullopt;
   struct stat status;
-  const bool is_believed = fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
-                           (status.st_uid == facts->user || status.st_uid == 0) &&
-                           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-                           status.st_mtime >= facts->start;
+  const bool is_believed =
+      fstat(file, &status) == 0 && runt::perf_map_is_believed(status, facts->user, facts->start);
   runt::PerfMapSearch search(pc);
   std::array<char, 1 << 16> piece;
   for (ssize_t size = 1; is_believed && size > 0;) {

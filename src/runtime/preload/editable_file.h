@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -19,21 +20,28 @@ constexpr std::uint32_t minor_of(std::uint64_t device) {
   return static_cast<std::uint32_t>((device & 0xff) | (device >> 12 & ~std::uint64_t{0xff}));
 }
 
-// The file that a mapping is of, opened for writing under the name that the kernel has for it, and only if it is still that file.
-class MappedFile {
+// Whether the process may give a file that size (RLIMIT_FSIZE): trying what it may not would raise SIGXFSZ.
+inline bool may_have_size(std::uint64_t size) {
+  rlimit limit{};
+  return raw_syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit).ok() && size <= limit.rlim_cur;
+}
+
+// The file that a mapping is of, opened under the name that the kernel has for it, and only if it is still that file.
+class EditableFile {
  public:
-  MappedFile() = default;
-  ~MappedFile() {
+  EditableFile() = default;
+  ~EditableFile() {
     if (descriptor_ >= 0) raw_syscall(SYS_close, descriptor_);
   }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
+  EditableFile(const EditableFile&) = delete;
+  EditableFile& operator=(const EditableFile&) = delete;
 
-  // ALLOC_OK, or ALLOC_E_REFUSED: there is no such file any more, or it may not be written.
-  int open(const runt::Mapping& mapping) {
+  // `access`: O_RDWR, or O_RDONLY to learn its size. ALLOC_OK, or ALLOC_E_REFUSED: there is no such file any more, or it may not be
+  // opened so.
+  int open(const runt::Mapping& mapping, int access) {
     if (mapping.name_was_cut || mapping.name[0] != '/') return ALLOC_E_REFUSED;
-    const SyscallResult file =
-        raw_syscall(SYS_openat, AT_FDCWD, mapping.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    const SyscallResult file = raw_syscall(SYS_openat, AT_FDCWD, mapping.name,
+                                           access | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (!file.ok()) return ALLOC_E_REFUSED;
     descriptor_ = static_cast<int>(file.value);
     struct stat status {};
@@ -47,6 +55,7 @@ class MappedFile {
 
   std::uint64_t size() const { return size_; }
   bool set_size(std::uint64_t size) {
+    if (size > size_ && !may_have_size(size)) return false;
     if (!raw_syscall(SYS_ftruncate, descriptor_, size).ok()) return false;
     size_ = size;
     return true;
