@@ -216,7 +216,7 @@ void read_string_literals(const ObjectFiles& files, const Linkage& linkage, cons
     StaticRecord record;
     record.address = address;
     record.size = size;
-    record.type = model.types.array_of(model.types.base_type(kDwarfSignedChar, 1), size);
+    record.type = model.types.array_of(model.types.base_type(kDwarfSignedChar, 1, "char"), size);
     record.kind = types::StaticKind::string_literal;
     record.flags = types::kStaticInferred;
     model.statics.push_back(record);

@@ -357,7 +357,8 @@ void fill_in_type(Site& site, ObjectModel& model) {
   SiteRecord& record = site.record;
   if (site.is_text) {
     constexpr std::uint8_t kDwarfSignedChar = 6;  // DW_ATE_signed_char
-    record.type = model.types.unbounded_array_of(model.types.base_type(kDwarfSignedChar, 1));
+    record.type =
+        model.types.unbounded_array_of(model.types.base_type(kDwarfSignedChar, 1, "char"));
     record.shape = types::Shape::array;
     record.provenance = types::Provenance::inferred;
     record.evidence = types::kSiteLibraryFact;

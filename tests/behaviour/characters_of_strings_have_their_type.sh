@@ -11,7 +11,12 @@ cat > a.cc << 'END'
 #include <string>
 static void show(const std::string &s) {
   const void *at = s.data() + s.size() / 2;
-  std::printf("%s %d\n", UNIQTYPE_NAME(alloc_get_type(at)), alloc_get_base(at) == s.data());
+  char name[20];
+  uniqtype_describe(alloc_get_type(at), name, sizeof name);
+  alloc_info info;
+  alloc_query(at, 0, &info);
+  std::printf("%s %s %d %d\n", UNIQTYPE_NAME(alloc_get_type(at)), name, info.base == s.data(),
+              (info.evidence & (ALLOC_EV_LIBRARY_FACT | ALLOC_EV_DEBUG_INFORMATION)) == ALLOC_EV_LIBRARY_FACT);
 }
 int main() {
   std::string made(100, 'x'), sum = made + " and more and more and more", pushed, copied = sum, text;
@@ -29,7 +34,7 @@ for level in -O0 -O2; do
   build a.cc $level
   ALLOCS_META=wait preload ./a > out
   sort -u out > kinds
-  [ "$(cat kinds)" = '__ARR0_signed_char$8 1' ] || fail "at $level: $(cat out)"
+  [ "$(cat kinds)" = '__ARR0_signed_char$8 char[] 1 1' ] || fail "at $level: $(cat out)"
   build a.cc $level -D_GLIBCXX_USE_CXX11_ABI=0
   ALLOCS_META=wait preload ./a > out
   ! grep -q signed_char out || fail "old strings at $level: $(cat out)"

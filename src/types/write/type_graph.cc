@@ -75,12 +75,14 @@ TypeIndex TypeGraph::flexible_of(TypeIndex type, TypeIndex element) {
   return made;
 }
 
-TypeIndex TypeGraph::base_type(std::uint8_t encoding, std::uint64_t size) {
+TypeIndex TypeGraph::base_type(std::uint8_t encoding, std::uint64_t size,
+                               std::string_view human_name) {
   TypeRecord record;
   record.kind = Kind::base;
   record.detail = encoding;
   record.size = size;
   record.hash = hash_of_base(encoding, size, 0, 0);
+  if (!human_name.empty()) record.human_name = strings_->add(human_name);
   return add(record);
 }
 
