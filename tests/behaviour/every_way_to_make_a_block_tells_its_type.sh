@@ -10,6 +10,7 @@ cat > a.cc << 'END'
 #include <allocs.h>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 struct point { double x, y; };
 struct counted { int n; ~counted() { ++n; } };
 struct by_new { point *p; by_new() : p(new point) {} };
@@ -50,6 +51,7 @@ int main(int argc, char **) {
   auto generic = [&](auto n) -> void * { return new point[n]; };
   tell("generic lambda", generic(argc + 1));
   tell("called at once", [&] { return (void *)new point; }());
+  tell("instantiated elsewhere", new std::string(argc, '/'));
 }
 END
 
@@ -81,6 +83,7 @@ aligned member: point
 in lambda: __ARR0_point
 generic lambda: __ARR0_point
 called at once: point
+instantiated elsewhere: std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >
 END
   done
 done

@@ -110,6 +110,10 @@ void SiteListWriter::append_type(std::string& line, QualType type) const {
                    ? static_cast<std::uint64_t>(context_.getTypeSizeInChars(type).getQuantity())
                    : 0);
   const TagDecl* tag = tag_in(type, context_);
+  // An instance of a template is where the template is, also where it is instantiated explicitly.
+  if (const auto* record = dyn_cast_or_null<CXXRecordDecl>(tag)) {
+    if (const CXXRecordDecl* pattern = record->getTemplateInstantiationPattern()) tag = pattern;
+  }
   const SourceManager& sources = context_.getSourceManager();
   const PresumedLoc place =
       tag == nullptr ? PresumedLoc{}

@@ -21,6 +21,10 @@ void UnitConsumer::Initialize(ASTContext& context) {
   calls_ = std::make_unique<AllocationCalls>(context, bodies_);
   if (!list_path_.empty()) {
     list_ = std::make_unique<SiteListWriter>(context, compiler_);
+    if (compiler_.getFrontendOpts().SkipFunctionBodies) {
+      late_ = std::make_unique<LateBodies>(compiler_);
+      late_->begin();
+    }
     return;
   }
   const CodeGenOptions& options = compiler_.getCodeGenOpts();
@@ -42,7 +46,14 @@ bool UnitConsumer::HandleTopLevelDecl(DeclGroupRef group) {
   return true;
 }
 
+bool UnitConsumer::shouldSkipFunctionBody(Decl* declaration) {
+  return late_ != nullptr && late_->pass_over(declaration);
+}
+
 void UnitConsumer::HandleTranslationUnit(ASTContext&) {
+  if (late_ != nullptr) {
+    for (FunctionDecl* function : late_->read_used()) read_function(function);
+  }
   for (std::size_t i = 0; i < waiting_.size(); ++i) {  // reading one may find others
     if (const FunctionBody* body = bodies_.of(waiting_[i])) read_body(*body);
   }

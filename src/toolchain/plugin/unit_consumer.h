@@ -9,6 +9,7 @@
 #include <string>
 
 #include "toolchain/plugin/conveyance.h"
+#include "toolchain/plugin/late_bodies.h"
 #include "toolchain/plugin/site_list_writer.h"
 
 namespace allocs::plugin {
@@ -24,6 +25,7 @@ class UnitConsumer : public clang::ASTConsumer {
   void Initialize(clang::ASTContext& context) override;
   bool HandleTopLevelDecl(clang::DeclGroupRef group) override;
   void HandleTranslationUnit(clang::ASTContext& context) override;
+  bool shouldSkipFunctionBody(clang::Decl* declaration) override;
 
  private:
   void read(clang::Decl* declaration);
@@ -42,6 +44,7 @@ class UnitConsumer : public clang::ASTConsumer {
   std::unique_ptr<AllocationCalls> calls_;
   std::unique_ptr<Conveyance> conveyance_;
   std::unique_ptr<SiteListWriter> list_;
+  std::unique_ptr<LateBodies> late_;
   llvm::DenseSet<const clang::Decl*> seen_;
   std::vector<std::unique_ptr<FunctionBody>> initialisers_;
   std::vector<clang::FunctionDecl*> waiting_;
