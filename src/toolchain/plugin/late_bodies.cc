@@ -27,10 +27,9 @@ bool counts_only_if_used(const FunctionDecl* function) {
     return false;
   return function->isInlined() && function->getTemplatedKind() == FunctionDecl::TK_NonTemplate &&
          !function->isDependentContext() && !isa<CXXConstructorDecl>(function) &&
-         function->getFriendObjectKind() == Decl::FOK_None &&
-         !function->hasAttr<UsedAttr>() && !function->hasAttr<ConstructorAttr>() &&
-         !function->hasAttr<DestructorAttr>() && !function->hasAttr<GNUInlineAttr>() &&
-         function->getParentFunctionOrMethod() == nullptr;
+         function->getFriendObjectKind() == Decl::FOK_None && !function->hasAttr<UsedAttr>() &&
+         !function->hasAttr<ConstructorAttr>() && !function->hasAttr<DestructorAttr>() &&
+         !function->hasAttr<GNUInlineAttr>() && function->getParentFunctionOrMethod() == nullptr;
 }
 
 }  // namespace
@@ -119,7 +118,8 @@ std::vector<FunctionDecl*> LateBodies::read_used() {
   std::vector<FunctionDecl*> done;
   is_at_end_ = true;
   compiler_.getPreprocessor().setTokenWatcher(nullptr);
-  if (sema.LateTemplateParser == nullptr || compiler_.getDiagnostics().hasErrorOccurred()) return done;
+  if (sema.LateTemplateParser == nullptr || compiler_.getDiagnostics().hasErrorOccurred())
+    return done;
   // Sema takes the unit's scope for closed; the parser still has it.
   llvm::SaveAndRestore unit_scope(sema.TUScope, sema.getCurScope());
   for (bool found = true; found;) {
