@@ -256,6 +256,13 @@ void compare_with_a_map(std::uint64_t seed, unsigned largest_bits, std::uint64_t
   EXPECT_GT(asked, 1000);
 }
 
+// ThreadSanitizer keeps four words for each word of the index, and never gives them back: 23 GiB for the largest blocks.
+#ifdef __SANITIZE_THREAD__
+constexpr bool kHasMemoryForLargeBlocks = false;
+#else
+constexpr bool kHasMemoryForLargeBlocks = true;
+#endif
+
 TEST(HeapShadow, AgreesWithAMapOverSmallBlocks) {
   compare_with_a_map<kCoarse>(1, 9, 0x7f0000000010, 60000);
 }
@@ -263,9 +270,11 @@ TEST(HeapShadow, AgreesWithAMapOverMixedBlocks) {
   compare_with_a_map<kCoarse>(2, 18, 0x555555559010, 30000);
 }
 TEST(HeapShadow, AgreesWithAMapOverLargeBlocks) {
+  if (!kHasMemoryForLargeBlocks) GTEST_SKIP();
   compare_with_a_map<kCoarse>(3, 32, 0x10000010, 400);
 }
 TEST(HeapShadow, AgreesWithAMapOverHugeBlocks) {
+  if (!kHasMemoryForLargeBlocks) GTEST_SKIP();
   compare_with_a_map<kCoarse>(4, 43, 0x100000010, 120);
 }
 TEST(HeapShadow, AgreesWithAMapOverSmallFineBlocks) {
@@ -275,6 +284,7 @@ TEST(HeapShadow, AgreesWithAMapOverMixedFineBlocks) {
   compare_with_a_map<kFine>(6, 20, 0x7f0000000008, 10000);
 }
 TEST(HeapShadow, AgreesWithAMapOverHugeFineBlocks) {
+  if (!kHasMemoryForLargeBlocks) GTEST_SKIP();
   compare_with_a_map<kFine>(7, 40, 0x100000008, 60);
 }
 
