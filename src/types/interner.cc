@@ -119,12 +119,14 @@ uniqtype_record* Interner::find(const Hash128& hash) const {
 }
 
 uniqtype* Interner::find_by_name(std::string_view name) const {
+  uniqtype* declared = nullptr;
   for (auto* record = newest_.load(std::memory_order_acquire); record != nullptr;
        record = record->older.load(std::memory_order_acquire)) {
-    if (record->complete.load(std::memory_order_acquire) && name == record->name)
-      return record->type;
+    if (!record->complete.load(std::memory_order_acquire) || name != record->name) continue;
+    if ((record->flags & kTypeIncomplete) == 0) return record->type;
+    declared = record->type;
   }
-  return nullptr;
+  return declared;
 }
 
 uniqtype_record* Interner::find_or_make(const TypeDraft& draft, MemberSource members,

@@ -63,7 +63,7 @@ class Interner {
   uniqtype_record* find_or_make(const TypeDraft& draft, MemberSource members = nullptr,
                                 const void* context = nullptr);
 
-  // Context: signal. The first complete type of that canonical name.
+  // Context: signal. A type of that canonical name, rather one that is known whole than one that is only declared.
   uniqtype* find_by_name(std::string_view name) const;
 
   std::size_t bytes_used() const { return bytes_used_.load(std::memory_order_relaxed); }
