@@ -259,6 +259,87 @@ TEST(BuildImage, ClassesHaveTheirBasesScopesAndStatics) {
   }
 }
 
+constexpr std::string_view kVariants = R"(
+struct base { long n; base(); virtual ~base(); };
+base::base() : n(1) {}
+base::~base() { n = 0; }
+struct derived : virtual base { int m; derived(int); ~derived(); };
+derived::derived(int i) : m(i) {}
+derived::~derived() { m = 0; }
+struct last : derived { last() : derived(3) {} };
+int main() { last one; derived two(4); return one.m + two.m > 100; }
+)";
+
+TEST(BuildImage, ConstructorsTakeWhatIsPassedToThem) {
+  for (const char* flags : {"g++ -g -O0", "g++ -gdwarf-3 -O1 -fno-inline"}) {
+    SCOPED_TRACE(flags);
+    CompiledSubject subject({flags}, kVariants, true);
+    ASSERT_TRUE(subject.is_compiled());
+    const auto image = subject.image();
+    ASSERT_TRUE(image.has_value());
+    const Reader reader(*image);
+    std::map<std::string, std::string> types;
+    for (const types::StaticRecord& record : image->statics()) {
+      if (record.type != types::kNoType)
+        types[image->text(record.linkage_name)] = reader.human(record.type);
+    }
+    EXPECT_EQ(types["_ZN4baseD2Ev"] + types["_ZN4baseD1Ev"], "void (base *)");  // one is the other
+    EXPECT_EQ(types["_ZN7derivedC1Ei"], "void (derived *, int)");
+    EXPECT_EQ(types["_ZN7derivedC2Ei"], "void (derived *, void **, int)");
+    EXPECT_EQ(types["_ZN7derivedD1Ev"], "void (derived *)");
+    EXPECT_EQ(types["_ZN7derivedD2Ev"], "void (derived *, void **)");
+  }
+}
+
+constexpr std::string_view kLambda = R"(
+#line 1 "traits.h"
+template <class T> struct itself { typedef T type; };
+#line 1 "subject.cc"
+typedef struct {
+  int a;
+} named;
+named the_named;
+int main(int argc, char **) {
+  auto lambda = [argc](int n) { return n + argc; };
+  static itself<decltype(lambda)>::type *kept;
+  kept = &lambda;
+  return (*kept)(1) > 100;
+}
+)";
+
+TEST(BuildImage, ATypedefElsewhereDoesNotNameALambda) {
+  CompiledSubject subject({"g++ -g -O0"}, kLambda, true);
+  ASSERT_TRUE(subject.is_compiled());
+  const auto image = subject.image();
+  ASSERT_TRUE(image.has_value());
+  const Reader reader(*image);
+  const types::StaticRecord* kept = reader.variable("main::kept");
+  ASSERT_NE(kept, nullptr);
+  EXPECT_EQ(reader.human(kept->type), "__anon_struct_subject.cc_6 *");
+  ASSERT_NE(reader.variable("the_named"), nullptr);
+  EXPECT_EQ(reader.human(reader.variable("the_named")->type), "named");
+}
+
+constexpr std::string_view kMerged = R"(
+struct address { unsigned char bytes[16]; };
+struct element { long a, b; };
+static const struct element nothing = {0, 0};
+const struct address any = {{0}};
+const void *volatile where[2];
+int main(void) { where[0] = &nothing; where[1] = &any; return where[0] != where[1]; }
+)";
+
+TEST(BuildImage, OfMergedConstantsTheOneThatOthersCanNameIsTold) {
+  CompiledSubject subject({"gcc -g -O2 -fmerge-all-constants"}, kMerged, false);
+  ASSERT_TRUE(subject.is_compiled());
+  if (std::system(subject.object().c_str()) != 0) GTEST_SKIP() << "not merged";
+  const auto image = subject.image();
+  ASSERT_TRUE(image.has_value());
+  const Reader reader(*image);
+  ASSERT_NE(reader.variable("any"), nullptr);
+  EXPECT_EQ(reader.human(reader.variable("any")->type), "struct address");
+}
+
 constexpr std::string_view kFrames = R"(
 #include <stdio.h>
 struct pair { long first, second; };

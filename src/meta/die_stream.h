@@ -36,6 +36,7 @@ enum class At : std::uint8_t {
   data_bit_offset,
   data_member_location,
   data_location,
+  string_length,
   encoding,
   const_value,
   upper_bound,

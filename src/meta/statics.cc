@@ -273,9 +273,16 @@ class Collector {
   }
 
   using Known = std::unordered_map<std::uint64_t, std::uint32_t>;
+  // The first keeps the address; but of constants that are equal, and so were merged, the one that others can name is better.
   static void add(std::vector<StaticRecord>& statics, Known& known, const StaticRecord& record) {
-    if (known.try_emplace(record.address, static_cast<std::uint32_t>(statics.size())).second)
-      statics.push_back(record);
+    const auto [at, is_new] =
+        known.try_emplace(record.address, static_cast<std::uint32_t>(statics.size()));
+    if (is_new) return statics.push_back(record);
+    StaticRecord& first = statics[at->second];
+    const bool is_described = (record.flags & types::kStaticFromSymbolOnly) == 0;
+    if (record.kind == StaticKind::object && first.kind == StaticKind::object && is_described &&
+        (record.flags & ~first.flags & types::kStaticExternal) != 0)
+      first = record;
   }
 
   // Something without a size extends to whatever comes next.

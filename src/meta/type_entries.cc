@@ -108,15 +108,21 @@ void TypeEntries::fill(const Die& die, const TypeRecord& record) {
   types_.types[node] = record;
 }
 
+void TypeEntries::place(const Die& die, const UnitContext& context, TypeRecord& record) const {
+  if (die.has(At::decl_file)) record.file = context.files[die[At::decl_file].number];
+  if (die.has(At::decl_line)) record.line = static_cast<std::uint32_t>(die[At::decl_line].number);
+}
+
 TypeRecord TypeEntries::described(const Die& die, const UnitContext& context) const {
   TypeRecord record;
   record.size = die.constant(At::byte_size).value_or(0);
-  if (die.has(At::decl_file)) record.file = context.files[die[At::decl_file].number];
-  if (die.has(At::decl_line)) record.line = static_cast<std::uint32_t>(die[At::decl_line].number);
+  place(die, context, record);
   if (const auto align = die.constant(At::alignment); align && std::has_single_bit(*align)) {
     record.align_log2 = static_cast<std::uint8_t>(std::countr_zero(*align));
   }
-  if (die.flag(At::declaration)) {
+  // Some languages have records whose size is computed at run time.
+  const bool has_run_time_size = die.has(At::byte_size) && !die.constant(At::byte_size);
+  if (die.flag(At::declaration) || has_run_time_size) {
     record.flags |= types::kTypeIncomplete;
     record.size = kUnknownSize;
   }
@@ -161,6 +167,7 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
     case DW_TAG_template_alias:
       record.kind = types::kKindTypedef;
       record.target = type_of(die);
+      place(die, context, record);
       break;
     case DW_TAG_const_type:
     case DW_TAG_volatile_type:
@@ -181,7 +188,10 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
       character.name = strings_.add("char");
       record.name = 0;
       record.kind = Kind::array;
-      record.count = die.constant(At::byte_size).value_or(kUnbounded);
+      // What tells the length at run time has a size, too, and that is not the string's.
+      record.count = kUnbounded;
+      if (!die.has(At::string_length))
+        record.count = die.constant(At::byte_size).value_or(kUnbounded);
       record.target = types_.add(character);
       break;
     }
@@ -277,7 +287,8 @@ void TypeEntries::add_base_class(const Die& die) {
 void TypeEntries::close_composite(const Open& open) {
   TypeRecord& type = types_.types[open.node];
   const auto moved_by = static_cast<std::uint32_t>(types_.members.size()) - open.first;
-  if (type.kind == Kind::composite) {
+  const bool is_whole = type.kind == Kind::composite && (type.flags & types::kTypeIncomplete) == 0;
+  if (is_whole) {
     type.first = static_cast<std::uint32_t>(types_.members.size());
     type.count = members_.size() - open.first;
     types_.members.insert(types_.members.end(), members_.begin() + open.first, members_.end());
@@ -285,7 +296,7 @@ void TypeEntries::close_composite(const Open& open) {
   members_.resize(open.first);
   std::size_t kept = bit_fields_.size();
   while (kept > 0 && bit_fields_[kept - 1].member >= open.first) --kept;
-  for (std::size_t i = kept; i < bit_fields_.size() && type.kind == Kind::composite; ++i) {
+  for (std::size_t i = kept; i < bit_fields_.size() && is_whole; ++i) {
     bit_fields_[i].member += moved_by;
     types_.bit_fields.push_back(bit_fields_[i]);
   }

@@ -85,6 +85,7 @@ class TypeEntries {
 
  private:
   void fill(const Die& die, const types::TypeRecord& record);
+  void place(const Die& die, const UnitContext& context, types::TypeRecord& record) const;
   types::TypeRecord described(const Die& die, const UnitContext& context) const;
 
   types::SourceTypes& types_;

@@ -99,6 +99,8 @@ At at_of(std::uint64_t name) {
       return At::dwo_name;
     case 0x2131:  // DW_AT_GNU_dwo_id
       return At::dwo_id;
+    case DW_AT_string_length:
+      return At::string_length;
     case DW_AT_byte_stride:
       return At::byte_stride;
     case DW_AT_call_file:

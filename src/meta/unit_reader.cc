@@ -184,8 +184,10 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
       open_block(die, context, scope);
       return;
     case DW_TAG_formal_parameter:
-      if (around.kind == Kind::signature || (around.kind == Kind::function && around.has_type))
+      if (around.kind == Kind::signature ||
+          (around.kind == Kind::function && around.has_type && !is_of_other_variants(die, context)))
         types_.add_argument(die);
+      if (around.kind == Kind::function && !around.has_type) note_table_argument(die);
       if (around.kind != Kind::signature) read_variable(die, context);
       return;
     case DW_TAG_variable:
@@ -371,6 +373,41 @@ void UnitReader::read_flexible_member(const Die& die, types::TypeIndex record) {
   }
 }
 
+// gcc describes all variants of a constructor or destructor once, with an argument that says which is meant, and one that only those have
+// that make a base class which has virtual bases. No variant of today's ABI takes the first.
+bool UnitReader::is_of_other_variants(const Die& die, const UnitContext& context) {
+  if (context.is_c || !die.flag(At::artificial)) return false;
+  const std::string_view name = strings_[name_of(die, context)];
+  if (name == "__vtt_parm") table_arguments_[die.key] = types_.type_of(die);
+  return name == "__in_chrg" || name == "__vtt_parm";
+}
+
+// A variant that does take that table.
+void UnitReader::note_table_argument(const Die& die) {
+  const DieKey origin = die.reference(At::abstract_origin);
+  if (origin == kNoDie || scopes_.back().function == kNoEntity) return;
+  if (const auto found = table_arguments_.find(origin); found != table_arguments_.end())
+    with_table_.push_back({scopes_.back().function, found->second});
+}
+
+// Its signature is that of the others, with the table behind `this`.
+void UnitReader::add_table_arguments() {
+  for (const auto& [function, table] : with_table_) {
+    Entity& entity = facts_.entities[function];
+    if (entity.type == kNoType) continue;
+    types::SourceTypes& all = facts_.types;
+    types::TypeRecord signature = all.types[entity.type];
+    if (signature.kind != types::Kind::subprogram || signature.count == 0) continue;
+    const auto old = all.members_of(signature);
+    std::vector<types::MemberRecord> arguments{old.begin(), old.end()};
+    arguments.insert(arguments.begin() + 1, types::MemberRecord{.type = table});
+    signature.first = static_cast<std::uint32_t>(all.members.size());
+    signature.count = arguments.size();
+    all.members.insert(all.members.end(), arguments.begin(), arguments.end());
+    entity.type = all.add(signature);
+  }
+}
+
 void UnitReader::open_block(const Die& die, const UnitContext& context, Scope& scope) {
   scope.kind = Scope::Kind::block;
   if (die.has(At::low_pc) || die.has(At::ranges)) read_scope_ranges(die, context, scope);
@@ -537,6 +574,7 @@ StringRef UnitReader::tag_name(const Die& die, const UnitContext& context) {
 void UnitReader::settle() {
   types_.settle_names();
   settle_origins();
+  add_table_arguments();
   settle_counts();
   for (SiteMark& mark : facts_.site_marks) {
     const auto tail = flexible_tails_.find(mark.type);

@@ -64,6 +64,9 @@ class UnitReader {
   void close_function();
   Place frame_base_of(const AttributeValue& base, const Unit& unit);
   void open_inlined(const Die& die, const UnitContext& context, Scope& scope);
+  bool is_of_other_variants(const Die& die, const UnitContext& context);
+  void note_table_argument(const Die& die);
+  void add_table_arguments();
   void open_block(const Die& die, const UnitContext& context, Scope& scope);
   void read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope);
   void keep_code_scope(const Die& die, const UnitContext& context, Scope& scope);
@@ -107,6 +110,12 @@ class UnitReader {
     types::TypeIndex type = types::kNoType;
   };
   std::unordered_map<DieKey, Artificial> artificial_;
+  std::unordered_map<DieKey, types::TypeIndex> table_arguments_;  // "__vtt_parm", by its type
+  struct WithTable {
+    EntityIndex function;
+    types::TypeIndex table;
+  };
+  std::vector<WithTable> with_table_;
   types::StringRef unit_name_ = 0;
   types::StringRef unit_directory_ = 0;
   bool keeps_code_scopes_ = false;

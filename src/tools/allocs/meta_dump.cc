@@ -45,6 +45,12 @@ std::string kind_name(const types::TypeRecord& type) {
   return "?";
 }
 
+// Its record has the name of the class where others have a file.
+bool is_member_pointer(const types::TypeRecord& type) {
+  return type.kind == Kind::address &&
+         type.detail == static_cast<std::uint8_t>(types::AddressKind::member_pointer);
+}
+
 std::string type_name(const Image& image, types::TypeIndex index) {
   const types::TypeRecord* type = image.type(index);
   return type == nullptr ? "?" : image.text(type->human_name);
@@ -124,7 +130,11 @@ void dump_types(const Image& image, std::FILE* out) {
                kind_name(type), image.text(type.name), image.text(type.human_name));
     if (type.size != types::kUnknownSize) fmt::print(out, " : {}", type.size);
     if ((type.flags & types::kTypeIncomplete) != 0) fmt::print(out, " incomplete");
-    if (type.file != 0) fmt::print(out, " {}", source_place(image, type.file, type.line));
+    if (is_member_pointer(type)) {
+      fmt::print(out, " of {}", image.text(type.file));
+    } else if (type.file != 0) {
+      fmt::print(out, " {}", source_place(image, type.file, type.line));
+    }
     fmt::print(out, "\n");
     for (const types::MemberRecord& member : image.members_of(type)) {
       if (type.kind != Kind::composite) break;
@@ -221,14 +231,26 @@ Json json_of_types(const Image& image) {
       one["bit_size"] = type.bit_size;
       one["bit_offset"] = type.bit_offset;
     }
-    if (type.file != 0) one["declared"] = source_place(image, type.file, type.line);
+    if (type.kind == Kind::subrange) one["upper_minus_lower"] = type.count;
+    if ((type.flags & types::kTypeVariadic) != 0) one["variadic"] = true;
+    if ((type.flags & types::kTypePrototyped) != 0) one["prototyped"] = true;
+    if ((type.flags & types::kTypeAnonymous) != 0) one["made_up_name"] = true;
+    if (is_member_pointer(type)) {
+      one["class"] = image.text(type.file);
+    } else if (type.file != 0) {
+      one["declared"] = source_place(image, type.file, type.line);
+    }
     for (const types::MemberRecord& member : image.members_of(type)) {
       Json field{{"type", member.type}};
       if (type.kind == Kind::composite) field["name"] = image.text(member.name);
       if (type.kind == Kind::composite && member.offset != types::kUnknownSize)
         field["offset"] = member.offset;
+      if (type.kind == Kind::subrange) field["lower"] = static_cast<std::int64_t>(member.offset);
       if (member.alias != 0) field["alias"] = image.text(member.alias);
       if ((member.flags & types::kMemberBaseClass) != 0) field["base_class"] = true;
+      if ((member.flags & types::kMemberVirtualBase) != 0) field["virtual_base"] = true;
+      if ((member.flags & types::kMemberArtificial) != 0) field["artificial"] = true;
+      if ((member.flags & types::kMemberFlexible) != 0) field["flexible"] = true;
       one["members"].push_back(std::move(field));
     }
     for (const types::EnumeratorRecord& enumerator : image.enumerators_of(type)) {

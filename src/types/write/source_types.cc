@@ -32,6 +32,13 @@ std::string_view last_part(std::string_view path) {
   return slash == path.npos ? path : path.substr(slash + 1);
 }
 
+// Whether the typedef may be a part of the declaration of what it stands for: a lambda, too, has typedefs, far away in templates.
+bool may_name(const TypeRecord& alias, const TypeRecord& type, const StringPool& strings) {
+  if (alias.file == 0 || type.file == 0) return true;
+  return alias.line >= type.line && (alias.file == type.file || last_part(strings[alias.file]) ==
+                                                                    last_part(strings[type.file]));
+}
+
 }  // namespace
 
 SourceTypes::SourceTypes() { types.push_back({}); }
@@ -41,7 +48,8 @@ void name_anonymous_types(SourceTypes& source, StringPool& strings) {
   constexpr StringRef kSeveral = 0xFFFFFFFFu;
   for (const TypeRecord& type : source.types) {
     if (type.kind != kKindTypedef || type.target >= naming.size()) continue;
-    if (!is_anonymous_tag(source.types[type.target])) continue;
+    const TypeRecord& target = source.types[type.target];
+    if (!is_anonymous_tag(target) || !may_name(type, target, strings)) continue;
     StringRef& name = naming[type.target];
     name = name == 0 || name == type.name ? type.name : kSeveral;
   }
