@@ -34,6 +34,7 @@ int main(void) {
 END
 build a.c
 mkfifo input
+: > out
 LD_PRELOAD=$PRELOAD ./a < input > out &
 exec 3> input
 while [ "$(wc -l < out)" -lt 3 ]; do sleep 0.1; done
