@@ -23,7 +23,8 @@
 //   - of a class and its base of the same size, the class;
 // Two kinds of agreement are not believed, because nobody can tell:
 //   - a structure that is smaller than the block, when another structure starts with it and has exactly the size of the block;
-//   - a structure and a power of two of bytes behind it, which looks like a header before a buffer.
+//   - a structure and a power of two of bytes behind it, which looks like a header before a buffer;
+// and one witness alone: a member that points to bytes, where the request is a number that could be a head, and more.
 namespace allocs::meta {
 
 using types::Kind;
@@ -100,6 +101,13 @@ std::optional<Proposal> judge_flexible(Proposal proposal, const TypeRecord& type
   return proposal;
 }
 
+// `list->bytes = malloc(sizeof *packed + n)`: a member that points to bytes keeps something else now and then.
+bool is_behind_head(const SiteTarget& target, const LinearForm& bytes) {
+  constexpr std::int64_t kSmallestHead = 4;
+  const bool is_member_alone = target.evidence == types::kSiteTargetField;
+  return is_member_alone && !bytes.is_unknown() && bytes.addend >= kSmallestHead;
+}
+
 // Compares the request with T; nothing if T is contradicted.
 std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containers,
                               const SiteTarget& target, const RequestSize& request,
@@ -144,7 +152,7 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     return proposal;
   }
   if (size == 1) {
-    if (type.kind == Kind::composite) return std::nullopt;
+    if (type.kind == Kind::composite || is_behind_head(target, bytes)) return std::nullopt;
     proposal.rank = Rank::multiple;
     return proposal;
   }

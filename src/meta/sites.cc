@@ -229,17 +229,29 @@ class SiteReader {
   bool learn_wrapper(const Followed& followed) {
     const std::uint64_t low = followed.flow.low;
     if (allocating_.contains(low) || !code_around(low).is_entry) return false;
+    std::optional<AllocationFunction> found;
     for (const CallFact& call : followed.flow.calls) {
       const AllocationFunction* callee = allocation_function(call.callee);
       if (callee == nullptr) continue;
-      auto wrapper =
+      const auto wrapper =
           wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, *callee);
       if (!wrapper) continue;
-      wrapper->name = linkage_.callee_at(low).name;
-      allocating_.emplace(low, *wrapper);
-      return true;
+      if (!found) {
+        found = wrapper;
+      } else if (count_differently(*found, *wrapper)) {
+        found->size = found->count = kNoArgument;
+      }
     }
-    return false;
+    if (!found) return false;
+    found->name = linkage_.callee_at(low).name;
+    allocating_.emplace(low, *found);
+    return true;
+  }
+
+  // Of one wrapper's allocations: what its callers ask for then cannot be told from their arguments.
+  static bool count_differently(const AllocationFunction& a, const AllocationFunction& b) {
+    if (a.size == kNoArgument || b.size == kNoArgument) return false;
+    return a.size != b.size || a.count != b.count || a.unit != b.unit;
   }
 
   // --- sites

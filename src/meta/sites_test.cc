@@ -32,7 +32,11 @@ __attribute__((noinline)) void *xcalloc(size_t n, size_t size) { void *p = callo
 __attribute__((noinline)) void *xrealloc(void *old, size_t n) { void *p = realloc(old, n); if (!p) abort(); return p; } //= wrapper
 __attribute__((noinline)) void *outer(size_t n) { return xmalloc(n ? n : 1); } //= wrapper
 __attribute__((noinline)) void *xzalloc(size_t n) { return memset(xmalloc(n), 0, n); } //= wrapper
+__attribute__((noinline)) void *units(int is_wide, size_t n) { void *p; if (is_wide) p = malloc(n * 24); else p = malloc(n * 4); if (!p) abort(); return p; } //= wrapper
 void *volatile hidden;
+struct six { double weights[6]; };
+void wide_or_narrow(int k) { struct six *p = units(k, 2); p->weights[0] = 1; hidden = p; } //= none
+void narrow_or_wide(int k) { struct point *p = units(k, 2); p->x = 1; hidden = p; } //= none
 void one(void) { struct node *n = malloc(sizeof *n); keep(n); } //= node
 void one_zeroed(void) { struct node *n = calloc(1, sizeof *n); keep(n); } //= node
 void nodes(int k) { struct node *n = malloc(k * sizeof *n); keep(n); } //= __ARR0_node
@@ -42,6 +46,7 @@ void grow(int k) { head = realloc(head, (k + 1) * sizeof *head); } //= __ARR0_no
 void field(struct node *n) { n->points = malloc(sizeof *n->points); } //= point
 void fields(struct node *n, int k) { n->points = malloc(k * sizeof *n->points); } //= __ARR0_point
 void text_field(struct node *n, int k) { n->name = malloc(k + 1); } //= __ARR0_signed_char$8
+void perhaps_text_field(struct node *n, int *k) { n->name = malloc(*k + 8); } //= none
 void untyped_field(struct node *n, int k) { n->cookie = malloc(k); } //= none
 void untyped_global(int k) { anything = malloc(k); } //= none
 void ints(void) { int *p = malloc(42 * sizeof(int)); hidden = p; p[1] = 3; } //= __ARR0_int$32
