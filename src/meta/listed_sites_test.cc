@@ -361,6 +361,24 @@ int main(int argc, char **argv) { return get(argc) == argv; }
   EXPECT_EQ(sites, 1);
 }
 
+TEST(ListedSites, OnTheWordOfAPointerThatTheFunctionUsesItselfAreNoWrappers) {
+  const Subject subject{R"(#include <stdlib.h>
+__attribute__((noinline)) char *more(char *s, int n) { s = @realloc(s, *(int *)s + n); s[0] = n; return s; } //= more realloc taa signed_char$8 1
+int main(int argc, char **argv) { return more(argv[0], argc) == argv[1]; }
+)"};
+  ListedProgram program{"-g -O2", subject, false};
+  ASSERT_TRUE(program.is_built());
+  const auto image = program.image();
+  ASSERT_TRUE(image);
+  int sites = 0;
+  for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
+    if (site.line != 2) continue;
+    EXPECT_EQ(answer_of(*image, site), "__ARR0_signed_char$8");
+    ++sites;
+  }
+  EXPECT_EQ(sites, 1);
+}
+
 // gcc -O2 splits `given` at its first condition, and inlines the rest in what is left of it.
 TEST(ListedSites, OfAWrapperInAFunctionThatIsInlinedInItselfAreWrappers) {
   const Subject subject{R"(#include <stdlib.h>

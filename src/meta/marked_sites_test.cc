@@ -150,6 +150,33 @@ void *behind_head_again(size_t n) { char *p = malloc(n + 16); p += 16; return p;
 char *word(const char *s) { char *p = malloc(strlen(s) + 1); strcpy(p, s); while (*p == ' ') p++; return p; } //= ~__ARR0_signed_char$8
 void number_in_front(int k) { unsigned char *p = malloc(sizeof(unsigned) + k); *(unsigned *)p = k; hidden = p; } //= ~__ARR0_unsigned_char$8
 void number_in_front_of_anything(int k) { hidden = malloc(sizeof(unsigned) + k); } //= none
+void *never_empty(size_t n) { void *p = malloc(n > 0 ? n : sizeof(long)); if (!p) abort(); return p; } //= wrapper
+void *never_small(size_t n) { if (n < sizeof(struct node)) n = sizeof(struct node); void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
+static inline void *told_room(size_t n, size_t *room) { if (n > 1000) return NULL; void *p = malloc(n ? n : sizeof(long)); if (p && room) *room = n; return p; } //= ?wrapper
+void *roomy(size_t n, size_t *room) { size_t r = 0; void *p = told_room(n, &r); if (room) *room = r; return p; } //= ?wrapper
+void from_never_empty(void) { head = never_empty(sizeof *head); } //= ?node
+void from_never_small(int k) { hidden = never_small(k * sizeof(struct point)); } //= ?__ARR0_point
+void from_roomy(void) { head = roomy(sizeof *head, NULL); } //= ?node
+struct point *points_or_more(size_t n) { struct point *p = malloc(n > sizeof *p ? n : sizeof *p); return p; } //= point or ~point
+void *behind_a_floor(size_t n) { struct header *h = malloc(sizeof *h + (n ? n : sizeof(long))); hidden = h; return h ? h + 1 : NULL; } //= header
+void *repeated_floor(size_t n, size_t k) { return malloc(k * (n ? n : sizeof(long))); } //= none or wrapper
+void nodes_of_anyone(size_t *n) { head = elsewhere(anything, *n); } //= ~node
+void text_of_anyone(size_t *n) { char *p = elsewhere(anything, *n); hidden = p; } //= ~__ARR0_signed_char$8
+void nothing_of_anyone(size_t *n) { hidden = elsewhere(anything, *n); } //= none
+unsigned char *insert(unsigned char *list, unsigned n) { list = realloc(list, *(unsigned *)list + n); list[0] = n; return list; } //= ~__ARR0_unsigned_char$8
+char *bytes_for_anyone(size_t n) { char *p = malloc((n + 7) / 8 * 8 + 8); if (p) p[n] = 1; return p; } //= wrapper
+union closure { struct c_closure { long kind; double values[1]; } c; struct l_closure { long kind; int lines; long more[9]; } l; };
+void closed(int k) { union closure *u = elsewhere(anything, sizeof(struct c_closure) + (k - 1) * sizeof(double)); hidden = u; } //= c_closure
+void *grow_any(void *old, int *count, size_t size, int most);
+int lines_there; unsigned *lines;
+void grown_by_reference(void) { lines = grow_any(lines, &lines_there, sizeof(unsigned), 1000); } //= __ARR0_uint$32
+void counted_up(int *from) { int n = 0; struct point *p = NULL; while (*from++) { p = realloc(p, sizeof *p * (n + 1)); p[n++].x = 1; } hidden = p; } //= __ARR0_point
+void counted_once(int k) { int n = k * sizeof(struct point); n++; hidden = malloc(n); } //= __ARR0_point
+int text_of(char *to, size_t size, long number); char printed[32];
+void text_by_reference(long k) { int n = text_of(printed, sizeof printed, k); unsigned char *p = malloc(n); hidden = p; } //= ~__ARR0_unsigned_char$8 or __ARR0_unsigned_char$8
+void head_inside(size_t *n) { char *p = malloc(*n + 16); hidden = p; head = (struct node *)(p + 16); } //= none
+void head_inside_too(size_t *n) { char *p = elsewhere(anything, *n); hidden = p; head = (struct node *)&p[*n / 2]; } //= none
+void number_inside(size_t *n) { char *p = malloc(*n); *(unsigned *)(p + 4) = 1; hidden = p; } //= ~__ARR0_signed_char$8 or none
 unsigned *numbers_and_more(int k) { unsigned *p = malloc(sizeof(unsigned) + k); return p; } //= uint$32
 int main(void) { return 0; }
 )";

@@ -35,7 +35,7 @@ bool is_refuted(const SiteRecord& inferred, const ToldSite& told) {
 // The pointer that a wrapper keeps the block in says nothing of what its callers want it for.
 bool is_outweighed(const SiteRecord& inferred, const ToldSite& told) {
   return told.what == Told::a_type && told.provenance == types::Provenance::target &&
-         (inferred.flags & types::kSiteWrapper) != 0;
+         !told.is_used_as_told && (inferred.flags & types::kSiteWrapper) != 0;
 }
 
 void apply(const ToldSite& told, SiteRecord& site) {
@@ -148,6 +148,7 @@ ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::Ty
     case SiteOrigin::wrapper:
       told.provenance = types::Provenance::target;
       told.evidence |= types::kSiteTargetVariable;
+      told.is_used_as_told = kind.target == types::SiteTargetSays::agrees;
       break;
   }
   if (kind.target == types::SiteTargetSays::agrees) told.evidence |= types::kSiteTargetVariable;

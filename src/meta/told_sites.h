@@ -39,8 +39,9 @@ struct ToldSite {
   types::TypeIndex type = types::kNoType;  // of the whole block
   types::Shape shape = types::Shape::unknown;
   types::Provenance provenance = types::Provenance::none;
-  std::uint8_t evidence = 0;  // SiteEvidence
-  std::uint8_t flags = 0;     // SiteFlag
+  std::uint8_t evidence = 0;     // SiteEvidence
+  std::uint8_t flags = 0;        // SiteFlag
+  bool is_used_as_told = false;  // by the function that allocates: it is no wrapper
 };
 
 // std::allocator's source asks for any number of elements of `element_size` bytes; where it was inlined, the code shows that a

@@ -36,7 +36,8 @@ enum class SiteOrigin : char {
   wrapper = 'w',         // the type is the caller's business; there is none here
 };
 
-// What the pointer that receives the block says of the type that was read off something else.
+// What the pointer that receives the block says of the type that was read off something else. Of one that was read off the pointer
+// itself: `agrees` if the function that allocates also uses the block as that.
 enum class SiteTargetSays : char { agrees = 'a', disagrees = 'd', nothing = 'u' };
 
 enum class SiteShape : char {

@@ -55,12 +55,21 @@ bool is_ruled_out(const FunctionDecl* callee) {
       .Default(false);
 }
 
+bool is_count(QualType type) {
+  return type->isIntegerType() && !type->isEnumeralType() && !type.isConstQualified() &&
+         !type->isBooleanType() && !is_byte_type(type);
+}
+
 bool is_raw_pointer(QualType type) {
   return type->isPointerType() &&
          (type->getPointeeType()->isVoidType() || is_byte_type(type->getPointeeType()));
 }
 
 }  // namespace
+
+bool keeps_own_bytes(const SizeFacts& size, const Target& target) {
+  return size.has_own_part && target.is_bytes && target.is_used_as_bytes;
+}
 
 std::optional<std::uint64_t> AllocationCalls::constant_of(const Expr* size) const {
   Expr::EvalResult result;
@@ -168,14 +177,18 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
       size = facts;
     } else {
       size.parameters |= facts.parameters;
+      size.has_own_part |= facts.has_own_part;
       size.has_more = true;
     }
   }
   if (!has_number || (!has_terms && !call->getType()->isVoidPointerType())) return std::nullopt;
-  // Written `get(n, sizeof(T))` the count is another argument; a constant there is rather a flag or a tag.
+  // Written `get(n, sizeof(T))` or `grow(old, &n, sizeof(T))` the count is another argument; a constant there is rather a flag or a tag.
   if (size.terms.size() == 1 && !size.terms[0].is_multiple) {
     for (const Expr* argument : call->arguments()) {
-      if (!argument->getType()->isIntegerType()) continue;
+      const QualType type = argument->getType();
+      if (type->isPointerType() && is_count(type->getPointeeType()))
+        size.terms[0].is_multiple = true;
+      if (!type->isIntegerType()) continue;
       const SizeFacts facts = sizes_.facts_of(argument, body);
       if (!facts.has_positive_term() && !facts.is_constant()) size.terms[0].is_multiple = true;
     }
@@ -210,8 +223,9 @@ std::optional<AllocationCalls::Wrapper> AllocationCalls::wrapper_around(const Ca
   const bool is_through_pointer =
       call->getDirectCallee() == nullptr && call->getType()->isVoidPointerType();
   const auto request = request_of(call, body);
-  if (!request || request->size.parameters == 0 || request->size.has_positive_term())
-    return std::nullopt;
+  if (!request || request->size.parameters == 0) return std::nullopt;
+  if (request->size.has_positive_term() && !request->size.has_floor) return std::nullopt;
+  const SizeFacts size = request->size.without_floor();
   const bool is_known = request->allocator == Allocator::known;
   if (!is_known && !is_through_pointer) return std::nullopt;
   if (request->stored_at == nullptr && !call->getType()->isPointerType()) return std::nullopt;
@@ -221,11 +235,11 @@ std::optional<AllocationCalls::Wrapper> AllocationCalls::wrapper_around(const Ca
   if (target.has_conflict || !(target.type.isNull() || target.is_bytes)) return std::nullopt;
   if (target.is_returned) {
     const bool returns_bytes = is_raw_pointer(body.function()->getReturnType());
-    return is_known && returns_bytes ? std::optional{Wrapper{request->size, Allocator::known, {}}}
-                                     : std::nullopt;
+    const bool is_wrapper = is_known && returns_bytes && !keeps_own_bytes(size, target);
+    return is_wrapper ? std::optional{Wrapper{size, Allocator::known, {}}} : std::nullopt;
   }
   if (!target.stored_by_parameter) return std::nullopt;
-  return Wrapper{request->size, request->allocator, target.stored_by_parameter};
+  return Wrapper{size, request->allocator, target.stored_by_parameter};
 }
 
 }  // namespace allocs::plugin

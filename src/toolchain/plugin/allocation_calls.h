@@ -24,6 +24,11 @@ struct Request {
       false;  // not a `void *` or a byte pointer: its type may be a common head of many
 };
 
+// Whether a function that hands its caller's size on keeps bytes of its own in the block: it is no wrapper then.
+//
+//     unsigned char *insert(unsigned char *list, size_t n) { list = get(list, list_bytes(list) + n); list[0] = n; return list; }
+bool keeps_own_bytes(const SizeFacts& size, const Target& target);
+
 // Tells calls that allocate from others, and finds the unit's wrappers: functions that hand a size of their callers' to an
 // allocation function and return what it returns.
 class AllocationCalls {

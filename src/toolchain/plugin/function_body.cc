@@ -111,6 +111,15 @@ void FunctionBody::visit(Stmt* at) {
     }
     return;
   }
+  // `n++` adds to it; how often is not known.
+  if (auto* operation = dyn_cast<UnaryOperator>(at);
+      operation && operation->isIncrementDecrementOp()) {
+    VarDecl* variable = variable_named_by(operation->getSubExpr());
+    const BinaryOperatorKind change = operation->isIncrementOp() ? BO_AddAssign : BO_SubAssign;
+    if (variable != nullptr && variable->getType()->isIntegerType())
+      assign(variable, {at, nullptr, nullptr, change});
+    return;
+  }
   // `&size` may be for something to write to.
   if (auto* operation = dyn_cast<UnaryOperator>(at);
       operation && operation->getOpcode() == UO_AddrOf) {

@@ -18,8 +18,9 @@ struct Slot {
 
 // One way in which a variable gets a value.
 struct Assignment {
-  const clang::Stmt* at = nullptr;     // what assigns: a declaration, an operator, a call
-  const clang::Expr* value = nullptr;  // nullptr: not known
+  const clang::Stmt* at = nullptr;  // what assigns: a declaration, an operator, a call
+  const clang::Expr* value =
+      nullptr;  // nullptr: not known; of `n++` and `n--`, which add and subtract: 1
   const clang::Expr* second =
       nullptr;  // of checked arithmetic (__builtin_mul_overflow) the other operand
   clang::BinaryOperatorKind operation = clang::BO_Assign;

@@ -50,6 +50,7 @@ class Chooser {
 
   std::optional<SiteType> choose() {
     if (!size_.has_positive_term()) return choose_without_terms();
+    if (size_.has_floor && is_for_caller()) return wrapper();
     const SizeTerm* head = choose_head();
     if (head == nullptr) return std::nullopt;
     type_ = head->type;
@@ -78,17 +79,24 @@ class Chooser {
   }
 
  private:
-  std::optional<SiteType> choose_without_terms() {
+  static SiteType wrapper() {
+    return {{SiteOrigin::wrapper, SiteTargetSays::nothing, SiteShape::one}, {}, {}};
+  }
+
+  // The caller gets the block, and nothing was made of it before.
+  bool is_for_caller() const {
     const bool is_raw = target_.type.isNull() || target_.is_bytes;
-    const bool is_wrapper = target_.is_given_to_caller() && is_raw && !target_.has_conflict;
+    return target_.is_given_to_caller() && is_raw && !target_.has_conflict;
+  }
+
+  std::optional<SiteType> choose_without_terms() {
     // A function that is not known to allocate, but hands its caller's size on, is believed to, whatever type it gives the block.
     const bool may_be_one =
         request_.allocator == Allocator::perhaps && target_.is_handed_on && !size_.is_constant();
-    if (size_.parameters != 0 && (is_wrapper || may_be_one)) {
-      return SiteType{{SiteOrigin::wrapper, SiteTargetSays::nothing, SiteShape::one}, {}, {}};
-    }
-    if (request_.allocator == Allocator::perhaps) return std::nullopt;
-    return by_target(size_.is_constant());
+    const bool is_wrapper = size_.parameters != 0 && (is_for_caller() || may_be_one) &&
+                            !keeps_own_bytes(size_, target_);
+    // What a function returns that does not allocate is asked for by no one.
+    return is_wrapper ? wrapper() : by_target(size_.is_constant());
   }
 
   // On the word of the pointer alone. `is_constant`: the number of bytes is known.
@@ -108,6 +116,7 @@ class Chooser {
       kind.shape = SiteShape::flexible;
     }
     if (target_.is_bytes) kind.shape = SiteShape::array;
+    if (keeps_own_bytes(size_, target_)) kind.target = SiteTargetSays::agrees;
     return SiteType{kind, type, {}};
   }
 
@@ -146,10 +155,17 @@ class Chooser {
   SiteTargetSays compare_with_target() {
     if (target_.has_conflict) return SiteTargetSays::disagrees;
     if (target_.type.isNull()) return SiteTargetSays::nothing;
-    if (target_.is_bytes)
-      return is_byte_type(type_) ? SiteTargetSays::agrees : SiteTargetSays::nothing;
+    if (target_.is_bytes) {
+      if (!is_byte_type(type_)) return SiteTargetSays::nothing;
+      type_ = target_.type;
+      return SiteTargetSays::agrees;
+    }
     const QualType wanted = target_.type;
     if (starts_with(type_, wanted, context_)) return SiteTargetSays::agrees;
+    // One alternative of a union, with no room for the others.
+    const auto* record = wanted->getAsRecordDecl();
+    if (record != nullptr && record->isUnion() && starts_with(wanted, type_, context_))
+      return SiteTargetSays::agrees;
     const auto* array = context_.getAsConstantArrayType(wanted);
     if (array != nullptr && is_multiple_ &&
         context_.hasSameUnqualifiedType(context_.getBaseElementType(wanted), type_)) {

@@ -138,6 +138,14 @@ bool SizeFacts::has_positive_term() const {
   return std::any_of(terms.begin(), terms.end(), [](const SizeTerm& t) { return !t.is_negative; });
 }
 
+SizeFacts SizeFacts::without_floor() const {
+  SizeFacts facts = *this;
+  facts.terms.clear();
+  facts.is_uncertain = false;
+  facts.has_floor = false;
+  return facts;
+}
+
 SizeFacts SizeAnalysis::facts_of(const Expr* size, const FunctionBody& body) {
   steps_ = 0;
   return evaluate(size, Frame{&body, nullptr, nullptr}, 0);
@@ -309,9 +317,18 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
   if (parameter != nullptr && !is_hidden) take(incoming);
   // `n += x`, `n *= x` change what the others assign; nearest first, so they are applied behind.
   std::vector<const Assignment*> changes;
+  std::int64_t counted = 0;  // `n++`, `n--`
+  bool is_counted = false;   // ... who knows how often
   for (const Assignment* how : values) {
     const bool is_change = how->second == nullptr && how->operation != BO_Assign;
-    if (is_change) {
+    if (is_change && how->value == nullptr) {
+      bool is_guarded = false;
+      const Stmt* around = compound_around(*frame.body, how->at, is_guarded);
+      const bool is_once = !is_guarded && is_inside(*frame.body, use, around) &&
+                           outermost_loop(*frame.body, how->at, nullptr) == nullptr;
+      counted += !is_once ? 0 : how->operation == BO_AddAssign ? 1 : -1;
+      is_counted |= !is_once;
+    } else if (is_change) {
       changes.push_back(how);
     } else if (how->value == nullptr) {
       take(unknown());
@@ -327,6 +344,8 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
     const auto operation = BinaryOperator::getOpForCompoundAssignment((*change)->operation);
     result = combine(operation, result, evaluate((*change)->value, frame, depth));
   }
+  if (counted != 0) result = sum(result, constant(counted), false);
+  result.has_more |= is_counted;
   return result;
 }
 
@@ -389,6 +408,7 @@ SizeFacts SizeAnalysis::product(const SizeFacts& a, const SizeFacts& b) const {
       facts.terms.empty() && typed.parameters != 0 && factor.parameters != 0;
   facts.parameters |= factor.parameters;
   facts.is_uncertain |= factor.is_uncertain;
+  facts.has_floor = false;
   for (SizeTerm& term : facts.terms) term.is_multiple = true;
   if (facts.terms.empty()) {
     facts.has_more |= factor.has_more;
@@ -403,6 +423,11 @@ SizeFacts SizeAnalysis::product(const SizeFacts& a, const SizeFacts& b) const {
 }
 
 SizeFacts SizeAnalysis::sum(SizeFacts a, const SizeFacts& b, bool is_difference) const {
+  const auto is_own = [](const SizeFacts& facts) {
+    return facts.has_more && facts.terms.empty() && facts.parameters == 0;
+  };
+  a.has_own_part |= b.has_own_part || is_own(a) || is_own(b);
+  a.has_floor = (a.has_floor && b.terms.empty()) || (b.has_floor && a.terms.empty());
   for (SizeTerm term : b.terms) {
     if (is_difference) term.is_negative = !term.is_negative;
     add_term(a, term);
@@ -434,6 +459,10 @@ SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
     // `n != 0 ? n * sizeof(T) : 1` is about T; some other number of bytes may be about anything.
     SizeFacts facts = a.terms.empty() ? b : a;
     const SizeFacts& other = a.terms.empty() ? a : b;
+    const bool is_constant = facts.parameters == 0 && !facts.has_more &&
+                             std::none_of(facts.terms.begin(), facts.terms.end(),
+                                          [](const SizeTerm& t) { return t.is_multiple; });
+    facts.has_floor |= is_constant && other.parameters != 0;
     facts.is_uncertain |= !other.is_constant();
     facts.parameters |= other.parameters;
     return facts;
@@ -453,6 +482,7 @@ SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
         std::equal(shorter.terms.begin(), shorter.terms.end(), longer.terms.begin(), same);
     if (!begins) return unknown();
     SizeFacts facts = longer;
+    facts.has_floor = false;
     facts.is_uncertain |= shorter.is_uncertain;
     facts.has_more |= shorter.has_more || shorter.bytes != longer.bytes;
     return facts;
@@ -461,6 +491,7 @@ SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
   for (std::size_t i = 0; i < facts.terms.size(); ++i)
     facts.terms[i].is_multiple |= b.terms[i].is_multiple;
   facts.has_more |= b.has_more || a.bytes != b.bytes;
+  facts.has_floor &= b.has_floor;
   facts.is_uncertain |= b.is_uncertain;
   facts.parameters |= b.parameters;
   return facts;

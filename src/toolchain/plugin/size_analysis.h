@@ -22,9 +22,14 @@ struct SizeFacts {
   bool is_uncertain = false;             // on some ways it is made of something else
   std::uint64_t parameters = 0;          // bit i: depends on parameter i
   bool multiplies_parameters = false;    // ... which are factors, not addends
+  bool has_floor =
+      false;  // the terms stand in for small parameters: `n < sizeof(T) ? sizeof(T) : n`
+  bool has_own_part = false;  // a summand that no parameter goes into and nothing is known of
 
   bool is_constant() const { return terms.empty() && !has_more && parameters == 0; }
   bool has_positive_term() const;
+  // Of what has a floor: the parameters alone.
+  SizeFacts without_floor() const;
 };
 
 // Takes sizes to pieces: products, sums, conditionals, local variables (what reaches the use, in source order), checked arithmetic,

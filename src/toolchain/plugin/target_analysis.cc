@@ -11,7 +11,8 @@
 //     insert(tree, malloc(k));             the parameter
 //     void *p = get(k); new (p) item;      what is constructed in it
 //
-// char and its relatives are believed last: programs use them for memory of any type.
+// char and its relatives are believed last: programs use them for memory of any type. They are not believed at all where something
+// else is made of an address inside the block, `(struct head *)(bytes + n)`.
 #include "toolchain/plugin/target_analysis.h"
 
 #include <clang/AST/RecordLayout.h>
@@ -95,11 +96,12 @@ class Follower {
     Target target;
     target.is_returned = is_returned_;
     target.stored_by_parameter = stored_by_parameter_;
+    target.is_used_as_bytes = is_used_as_bytes_ && returns_bytes();
     if (has_conflict_) {
       target.has_conflict = true;
     } else if (!found_.isNull()) {
       target.type = found_;
-    } else if (!bytes_.isNull()) {
+    } else if (!bytes_.isNull() && !has_more_inside_) {
       target.type = bytes_;
       target.is_bytes = true;
     }
@@ -109,6 +111,7 @@ class Follower {
  private:
   // Whether the value of `above` is that of `below`; if it goes somewhere instead, follows it there.
   bool passes_on(const Stmt* above, const Stmt* below, int depth) {
+    if (depth > 0) note_use(above, below);
     if (const auto* cast = dyn_cast<CastExpr>(above)) {
       switch (cast->getCastKind()) {
         case CK_BitCast:
@@ -189,6 +192,62 @@ class Follower {
     return parameter->getFunctionScopeIndex();
   }
 
+  // What is done with a variable that is not just given away.
+  void note_use(const Stmt* above, const Stmt* below) {
+    if (is_more_made_inside(above, below)) {
+      has_more_inside_ = true;
+    } else if (const auto* access = dyn_cast<Expr>(above);
+               access && is_access_to_byte(access, below)) {
+      is_used_as_bytes_ = true;
+    }
+  }
+
+  // `below[i]` or `*below`; whoever zeroes a block for somebody else does that too.
+  bool is_access_to_byte(const Expr* access, const Stmt* below) const {
+    const auto* element = dyn_cast<ArraySubscriptExpr>(access);
+    const auto* operation = dyn_cast<UnaryOperator>(access);
+    const bool is_access = (element != nullptr && element->getBase() == below) ||
+                           (operation != nullptr && operation->getOpcode() == UO_Deref);
+    const Stmt* above = body_.parent(access);
+    const auto* address = dyn_cast_or_null<UnaryOperator>(above);
+    if (!is_access || !is_byte_type(access->getType())) return false;
+    if (address != nullptr && address->getOpcode() == UO_AddrOf) return false;
+    const auto* around = dyn_cast_or_null<BinaryOperator>(above);
+    const bool is_written =
+        around != nullptr && around->getOpcode() == BO_Assign && around->getLHS() == access;
+    Expr::EvalResult value;
+    const bool is_zeroed = is_written && around->getRHS()->EvaluateAsInt(value, context_) &&
+                           value.Val.getInt().isZero();
+    return !is_zeroed;
+  }
+
+  // `(T *)(below + n)`, `(T *)&below[n]`, where T is no scalar that is only read or written.
+  bool is_more_made_inside(const Stmt* above, const Stmt* below) const {
+    const auto* sum = dyn_cast<BinaryOperator>(above);
+    const bool is_sum = sum != nullptr && sum->isAdditiveOp() && sum->getType()->isPointerType();
+    const auto* element = dyn_cast<ArraySubscriptExpr>(above);
+    if (!is_sum && (element == nullptr || element->getBase() != below)) return false;
+    const Stmt* at = body_.parent(above);
+    while (at != nullptr && isa<ParenExpr>(at)) at = body_.parent(at);
+    if (element != nullptr) {
+      const auto* operation = dyn_cast_or_null<UnaryOperator>(at);
+      if (operation == nullptr || operation->getOpcode() != UO_AddrOf) return false;
+      at = body_.parent(at);
+      while (at != nullptr && isa<ParenExpr>(at)) at = body_.parent(at);
+    }
+    const auto* cast = dyn_cast_or_null<CastExpr>(at);
+    if (cast == nullptr || cast->getCastKind() != CK_BitCast || is_scalar_access(cast))
+      return false;
+    const QualType type = cast->getType()->getPointeeType();
+    return !type.isNull() && !type->isVoidType() && !is_byte_type(type);
+  }
+
+  bool returns_bytes() const {
+    const FunctionDecl* function = body_.function();
+    if (function == nullptr || !function->getReturnType()->isPointerType()) return false;
+    return is_byte_type(function->getReturnType()->getPointeeType());
+  }
+
   bool is_scalar_access(const CastExpr* cast) const {
     const QualType pointee = cast->getType()->getPointeeType();
     if (pointee.isNull() || !pointee->isScalarType()) return false;
@@ -266,6 +325,8 @@ class Follower {
   QualType bytes_;
   bool has_conflict_ = false;
   bool is_returned_ = false;
+  bool is_used_as_bytes_ = false;
+  bool has_more_inside_ = false;
   std::optional<unsigned> stored_by_parameter_;
 };
 

@@ -14,7 +14,8 @@ struct Target {
   bool has_conflict = false;  // they contradict each other, and `type` is null
   bool is_returned =
       false;  // the value itself is what the function returns, and met no type before
-  bool is_handed_on = false;  // it is what the function returns, under whatever type
+  bool is_handed_on = false;      // it is what the function returns, under whatever type
+  bool is_used_as_bytes = false;  // the function returns bytes, and reads or writes them one by one
   // The value itself is what the function stores where this parameter points (`*out = p`), and met no type before.
   std::optional<unsigned> stored_by_parameter;
 
