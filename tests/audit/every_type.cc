@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shapes of types that C++ has: see types_subject.c.
+// Shapes of types that C++ has: see every_type.c.
 #include <cstdint>
 #include <functional>
 #include <map>

@@ -1,5 +1,5 @@
 ! SPDX-License-Identifier: Apache-2.0
-! Shapes of types that Fortran has: see types_subject.c.
+! Shapes of types that Fortran has: see every_type.c.
 module shapes
   implicit none
   type point

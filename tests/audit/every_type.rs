@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shapes of types that Rust has: see types_subject.c.
+// Shapes of types that Rust has: see every_type.c.
 use std::collections::HashMap;
 use std::rc::Rc;
 

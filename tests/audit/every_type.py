@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the types, static objects, functions and variables of metadata with what gdb and pahole read from the same debug information.
 
-usage: types.py [--verbose] [--whole] PREFIX [OBJECT...]
+usage: every_type.py [--verbose] [--whole] PREFIX [OBJECT...]
 
 Without OBJECT the subjects are built: C, C++ and, where the compilers are there, Fortran and Rust. With --whole in more ways, and libc,
 libstdc++ and python are asked about as well, where their debug information is installed. Everything is right, wrong, or cannot be told:
@@ -193,7 +193,8 @@ class Comparison:
                  any(plain(ours["name"]).endswith("::" + name) for name in names), f"called {names}")
         else:
             want(is_called(ours["name"], theirs["name"]), f"called {theirs['name']}")
-        if theirs["name"] is None and theirs["size"] and not theirs.get("members", True) and ours.get("made_up_name"):
+        is_declaration = theirs["name"] is None and not theirs.get("members", True) and (theirs["size"] or ours.get("incomplete"))
+        if is_declaration and ours.get("made_up_name"):
             self.used["no name"] += 1
             return set()
         want(not ours.get("incomplete"), "incomplete")
@@ -280,7 +281,7 @@ def compare_types(comparison):
             continue
         candidates = by_name[plain(ours["name"])] or by_name[last_part(ours["name"])]
         if ours.get("made_up_name") or not candidates:
-            candidates = [one for one in nameless if one["size"] == ours.get("size")]
+            candidates = [one for one in nameless if one["size"] == ours.get("size") and (one.get("members") or one.get("enumerators"))]
         problems = []
         for candidate in candidates:
             try:
@@ -468,7 +469,7 @@ def gdb_lines(path, dump, variables, folder):
     names = {kind["name"] for kind in dump["types"] if kind["kind"] in TAGGED} | {alias["name"] for alias in dump["aliases"]}
     locals_ = [(pc, record["name"].split("::")[-1]) for pc, _, record in variables]
     ask.write_text(json.dumps({"addresses": sorted(places), "names": sorted(names), "variables": locals_}))
-    subprocess.run(["gdb", "-nx", "-batch", "-iex", "set auto-load off", "-x", HERE / "gdb_types.py", path], check=True, timeout=1800,
+    subprocess.run(["gdb", "-nx", "-batch", "-iex", "set auto-load off", "-x", HERE / "gdb_every_type.py", path], check=True, timeout=1800,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "AUDIT_ASK": str(ask), "AUDIT_OUT": str(out)})
     with out.open() as lines:
         return [json.loads(line) for line in lines]
@@ -510,7 +511,9 @@ def compare_with_pahole(path, comparison, count):
 
 def audit(prefix, path, options, folder):
     """What is wrong."""
-    dump = json.loads(subprocess.run([prefix / "bin/allocs", "meta", "dump", "--json", path], check=True, stdout=subprocess.PIPE).stdout)
+    fresh = {**os.environ, "XDG_CACHE_HOME": str(folder)}  # not what an earlier build made of it
+    dump = json.loads(subprocess.run([prefix / "bin/allocs", "meta", "dump", "--json", path], check=True, stdout=subprocess.PIPE,
+                                     env=fresh).stdout)
     variables = list(variables_of(dump))
     lines = gdb_lines(path, dump, variables, folder)
     symbols = elf_symbols(path)
@@ -566,7 +569,7 @@ def subjects(options, folder):
             print(f"left out: {compiler} is not installed")
             continue
         program = folder / f"{number}.{compiler}{flags.replace(' ', '')}"
-        subprocess.run([compiler, *flags.split(), *(["-w"] if language != "rs" else ["-Awarnings"]), HERE / f"types_subject.{language}", "-o",
+        subprocess.run([compiler, *flags.split(), *(["-w"] if language != "rs" else ["-Awarnings"]), HERE / f"every_type.{language}", "-o",
                         program], check=True, cwd=folder)
         yield str(program)
     if options.whole:
