@@ -56,6 +56,11 @@ inline void nested_braces() { if (int x[] = {1, 2}; x[0]) { new part<29>; } }
 struct cleaner { ~cleaner() { new part<30>; } };
 inline long operator""_units(unsigned long long n) { new part<31>; return n; }
 inline void recursive(int n) { if (n) recursive(n - 1); new part<32>; }
+inline void with_pragmas(int n) {
+#pragma GCC diagnostic push
+  for (int i = 0; i < n; ++i) new part<33>;
+#pragma GCC diagnostic pop
+}
 END
 cat > a.cc << 'END'
 #include "header.h"
@@ -66,7 +71,7 @@ int main(int argc, char **) {
   one->later(); all::shared(); long *numbers = *one; *one += 1; one->deduced(); one->trailing(); one->lambda(); one->nested();
   one->attempt(); int n = one->attributed(); befriended(*one); one->within.go(); by_macro(); a::anonymous(); nested_braces();
   static thread_local cleaner at_the_end;
-  (void)at_the_end; (void)numbers; recursive(2);
+  (void)at_the_end; (void)numbers; recursive(2); with_pragmas(n);
   delete one;
   return n + value + counted(3) + 3_units;
 }
@@ -76,9 +81,21 @@ clang++-19 -std=c++17 -w -fsyntax-only -fplugin="$plugin" -Xclang -plugin-arg-al
 "$lister" used "$(command -v clang++-19)" -std=c++17 -w -fsyntax-only a.cc
 sites all | grep -v ' part<10[0-9]> \|unused' > expected
 sites used > told
-[ "$(wc -l < expected)" -ge 33 ] || fail "only $(wc -l < expected) sites in all"
+[ "$(wc -l < expected)" -ge 34 ] || fail "only $(wc -l < expected) sites in all"
 diff expected told || fail "the list is not what the unit uses"
 [ "$(sites all | wc -l)" -gt "$(wc -l < told)" ] || fail "what nothing uses was to be in the list of all"
+
+# Of some directives inside a function the parser makes what no token says.
+cat > directive.h << 'END'
+inline void with_directive(int n) {
+#pragma clang loop unroll(enable)
+  for (int i = 0; i < n; ++i) new long[n];
+}
+inline void nobody() { new int; }
+END
+printf '#include "directive.h"\nint main(int n, char **) { with_directive(n); }\n' > directive.cc
+"$lister" directive "$(command -v clang++-19)" -w -fsyntax-only directive.cc
+sites directive | grep -q '^site _Z14with_directivei .* int.64 8 ' || fail "with a directive: $(cat directive)"
 
 # `word` in the header is the first one, and nothing once both are known.
 cat > early.h << 'END'

@@ -104,7 +104,12 @@ std::uint32_t LateBodies::end_of_braces(std::uint32_t open) const {
 void LateBodies::read(const Passed& passed) {
   Sema& sema = compiler_.getSema();
   const std::uint32_t end = end_of_braces(passed.body);
-  if (end == kNone) return;
+  if (end == kNone) {
+    DiagnosticsEngine& diagnostics = compiler_.getDiagnostics();
+    diagnostics.Report(
+        diagnostics.getCustomDiagID(DiagnosticsEngine::Error, "this body cannot be read late"));
+    return;
+  }
   LateParsedTemplate late;
   late.D = passed.function;
   late.FPO = sema.getCurFPFeatures();

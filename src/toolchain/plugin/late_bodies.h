@@ -28,7 +28,8 @@ class LateBodies {
   // Whether the body of `declaration`, which is about to be read, is to be passed over.
   bool pass_over(clang::Decl* declaration);
 
-  // At the end of the unit: reads what is used, and what that uses in turn. Returns the functions that have got bodies.
+  // At the end of the unit: reads what is used, and what that uses in turn. Returns the functions that have got bodies. If one cannot be
+  // read now, that is an error of the unit, among the compiler's diagnostics.
   std::vector<clang::FunctionDecl*> read_used();
 
  private:

@@ -46,33 +46,40 @@ enum class Reading {
   all,
 };
 
-bool list_sites(const std::string& list, const std::vector<const char*>& command, Reading reading) {
+enum class Outcome { done, failed, failed_in_part };  // the last: and not all was to be read
+
+// `outcome` is set also if clang crashes.
+void list_sites(const std::string& list, const std::vector<const char*>& command, Reading reading,
+                Outcome& outcome) {
+  outcome = Outcome::failed;
   const auto diagnostics = clang::CompilerInstance::createDiagnostics(
       new clang::DiagnosticOptions, new clang::IgnoringDiagConsumer);
   clang::CreateInvocationOptions options;
   options.Diags = diagnostics;
   const std::shared_ptr<clang::CompilerInvocation> invocation =
       clang::createInvocation(command, options);
-  if (invocation == nullptr) return false;
+  if (invocation == nullptr) return;
   if (reading == Reading::what_is_used && invocation->getLangOpts().CPlusPlus) {
     invocation->getLangOpts().DelayedTemplateParsing = true;
     invocation->getFrontendOpts().SkipFunctionBodies = true;  // those that LateBodies chooses
+    outcome = Outcome::failed_in_part;
   }
   clang::CompilerInstance compiler;
   compiler.setInvocation(invocation);
   compiler.setDiagnostics(diagnostics.get());
   ListSites action(list);
-  return compiler.ExecuteAction(action) && !diagnostics->hasErrorOccurred();
+  if (compiler.ExecuteAction(action) && !diagnostics->hasErrorOccurred()) outcome = Outcome::done;
 }
 
 // Bodies that are read late are read in another order than their author's. Where that does not go well, all is read in order.
 bool list_sites(const std::string& list, const std::vector<const char*>& command) {
+  Outcome outcome = Outcome::failed;
   llvm::CrashRecoveryContext::Enable();
-  bool done = false;
   llvm::CrashRecoveryContext().RunSafely(
-      [&] { done = list_sites(list, command, Reading::what_is_used); });
+      [&] { list_sites(list, command, Reading::what_is_used, outcome); });
   llvm::CrashRecoveryContext::Disable();
-  return done || list_sites(list, command, Reading::all);
+  if (outcome == Outcome::failed_in_part) list_sites(list, command, Reading::all, outcome);
+  return outcome == Outcome::done;
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ bool UnitConsumer::HandleTopLevelDecl(DeclGroupRef group) {
 }
 
 bool UnitConsumer::shouldSkipFunctionBody(Decl* declaration) {
-  return late_ != nullptr && late_->pass_over(declaration);
+  return late_ == nullptr || late_->pass_over(declaration);
 }
 
 void UnitConsumer::HandleTranslationUnit(ASTContext&) {
