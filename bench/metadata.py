@@ -79,8 +79,7 @@ def peers(bench, debug_file, btf):
     gdb = have("gdb")
     yield "gdb, info types", [gdb, "-q", "-nx", "-batch", "-ex", "info types", debug_file] if gdb else None
     readelf = have("readelf")
-    is_small = debug_file == debug_file_of(LIBC)  # readelf prints gigabytes of the others
-    if is_small:
+    if debug_file == debug_file_of(LIBC):  # readelf prints gigabytes of the others
         yield "readelf --debug-dump=info", [readelf, "--debug-dump=info", debug_file] if readelf and not bench.smoke else None
 
 

@@ -144,6 +144,17 @@ std::string answer_of(const types::Image& image, const types::SiteRecord& site) 
   return type == nullptr ? "none" : std::string{image.text(type->name)};
 }
 
+// What the image of a C program says of the calls of one line; nothing if it could not be built.
+std::vector<std::string> answers_at(std::uint32_t line, const char* flags, const Subject& subject) {
+  ListedProgram program{flags, subject, false};
+  const auto image = program.is_built() ? program.image() : std::nullopt;
+  std::vector<std::string> answers;
+  if (!image) return answers;
+  for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites))
+    if (site.line == line) answers.push_back(answer_of(*image, site));
+  return answers;
+}
+
 // What may be said at a place: of a wrapper that was inlined, what its callers say.
 std::set<std::string> right_answers(const Subject& subject, const Listed& one, int depth = 0) {
   std::set<std::string> answers{one.answer()};
@@ -348,17 +359,7 @@ TEST(ListedSites, OnTheWordOfAPointerAloneDoNotHideAWrapper) {
 __attribute__((noinline)) void *get(size_t n) { long *p = @malloc(n); if (!p) abort(); return p; } //= get malloc tua int$64 8
 int main(int argc, char **argv) { return get(argc) == argv; }
 )"};
-  ListedProgram program{"-g -O2", subject, false};
-  ASSERT_TRUE(program.is_built());
-  const auto image = program.image();
-  ASSERT_TRUE(image);
-  int sites = 0;
-  for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
-    if (site.line != 2) continue;
-    EXPECT_EQ(answer_of(*image, site), "wrapper");
-    ++sites;
-  }
-  EXPECT_EQ(sites, 1);
+  EXPECT_EQ(answers_at(2, "-g -O2", subject), std::vector<std::string>{"wrapper"});
 }
 
 TEST(ListedSites, OnTheWordOfAPointerThatTheFunctionUsesItselfAreNoWrappers) {
@@ -366,17 +367,7 @@ TEST(ListedSites, OnTheWordOfAPointerThatTheFunctionUsesItselfAreNoWrappers) {
 __attribute__((noinline)) char *more(char *s, int n) { s = @realloc(s, *(int *)s + n); s[0] = n; return s; } //= more realloc taa signed_char$8 1
 int main(int argc, char **argv) { return more(argv[0], argc) == argv[1]; }
 )"};
-  ListedProgram program{"-g -O2", subject, false};
-  ASSERT_TRUE(program.is_built());
-  const auto image = program.image();
-  ASSERT_TRUE(image);
-  int sites = 0;
-  for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
-    if (site.line != 2) continue;
-    EXPECT_EQ(answer_of(*image, site), "__ARR0_signed_char$8");
-    ++sites;
-  }
-  EXPECT_EQ(sites, 1);
+  EXPECT_EQ(answers_at(2, "-g -O2", subject), std::vector<std::string>{"__ARR0_signed_char$8"});
 }
 
 // gcc -O2 splits `given` at its first condition, and inlines the rest in what is left of it.
@@ -411,17 +402,9 @@ void *zeroed(unsigned long n) { void *p = @given(n); if (p) *(long *)p = 0; retu
 int main(int argc, char **argv) { hidden = given(argc); hidden = zeroed(argc); return 0; }
 )"};
   for (const char* level : {"-g -O1", "-g -O2", "-g -O3"}) {
-    ListedProgram program{level, subject, false};
-    ASSERT_TRUE(program.is_built());
-    const auto image = program.image();
-    ASSERT_TRUE(image);
-    int sites = 0;
-    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
-      if (site.line != 10) continue;
-      EXPECT_EQ(answer_of(*image, site), "wrapper") << level;
-      ++sites;
-    }
-    EXPECT_GE(sites, 1) << level;
+    const std::vector<std::string> answers = answers_at(10, level, subject);
+    EXPECT_FALSE(answers.empty()) << level;
+    for (const std::string& answer : answers) EXPECT_EQ(answer, "wrapper") << level;
   }
 }
 
