@@ -82,6 +82,16 @@ std::string qualified_name_of(std::string_view linkage_name) {
   return comparable_spelling(declarator(demangled(linkage_name.substr(0, linkage_name.find('.')))));
 }
 
+DebugFunction source_function(const DebugFunction& function) {
+  const std::size_t region = function.name.find("._omp_fn.");
+  if (!function.linkage_name.empty() || region == function.name.npos) return function;
+  const std::string_view around = function.name.substr(0, region);
+  // Names of scopes around it may come first: they are a function's.
+  const std::size_t colon = around.rfind(':');
+  const std::string_view own = colon == around.npos ? around : around.substr(colon + 1);
+  return {own, own.starts_with("_Z") ? own : std::string_view{}};
+}
+
 FunctionFit compare_functions(std::string_view listed, const DebugFunction& function) {
   if (listed.empty()) {
     return is_global_initialiser(function.name) ? FunctionFit::same : FunctionFit::different;

@@ -24,6 +24,10 @@ struct DebugFunction {
   std::string_view linkage_name;  // empty: C, or it has internal linkage
 };
 
+// The function in whose body the source has the code of `function`: itself, or that around a parallel region of OpenMP, of which gcc
+// makes a function "main._omp_fn.0", with the linkage name in the place of the name.
+DebugFunction source_function(const DebugFunction& function);
+
 // `listed` is the linkage name in a list, or empty for the initialisers of global variables.
 FunctionFit compare_functions(std::string_view listed, const DebugFunction& function);
 

@@ -139,12 +139,28 @@ class SiteJoin {
 
   DebugFunction function_of(const CodeScope& scope) const {
     const Entity& entity = facts_.entities[scope.function];
-    return {model_.strings[entity.name], model_.strings[entity.linkage_name]};
+    return source_function({model_.strings[entity.name], model_.strings[entity.linkage_name]});
+  }
+
+  // The scope to which the calls of `index` belong in the source. gcc makes a function of its own of a parallel region.
+  std::uint32_t scope_in_source(std::uint32_t index) {
+    const CodeScope& scope = facts_.scopes[index];
+    if (scope.parent != kNoRecord) return index;
+    const DebugFunction function = function_of(scope);
+    const std::string_view name =
+        function.linkage_name.empty() ? function.name : function.linkage_name;
+    std::string key = std::to_string(std::uint64_t{scope.unit} << 32 | scope.directory);
+    key.append(" ").append(name);
+    const auto [known, is_new] = root_of_function_.try_emplace(std::move(key), index);
+    const bool is_region =
+        function.name.size() != model_.strings[facts_.entities[scope.function].name].size();
+    return is_region && !is_new ? known->second : index;
   }
 
   void note_scope(std::uint32_t index) {
     const CodeScope& scope = facts_.scopes[index];
-    root_of_.push_back(scope.parent == kNoRecord ? index : root_of_[scope.parent]);
+    in_source_.push_back(scope_in_source(index));
+    root_of_.push_back(scope.parent == kNoRecord ? in_source_.back() : root_of_[scope.parent]);
     scopes_in_[root_of_.back()].push_back(index);
     const DebugFunction function = function_of(scope);
     if (!function.linkage_name.empty()) {
@@ -286,7 +302,7 @@ class SiteJoin {
   // --- calls in the source for which there is no instruction
 
   void note_seen(std::uint32_t scope, LineRef line) {
-    seen_[scope].insert(line.number());
+    seen_[in_source_[scope]].insert(line.number());
     seen_in_root_[root_of_[scope]].insert(line.number());
   }
 
@@ -309,7 +325,7 @@ class SiteJoin {
         by_function_.find(function_in_list(found.list, found.site->function));
     const std::string_view callee = found.site->callee;
     if (same_function != by_function_.end() &&
-        has_lost(found, same_function->second, seen_[found.scope], {&callee, 1},
+        has_lost(found, same_function->second, seen_[in_source_[found.scope]], {&callee, 1},
                  call.constant_size))
       return true;
     const auto around = scopes_in_.find(root_of_[found.innermost]);
@@ -410,7 +426,9 @@ class SiteJoin {
   std::unordered_map<std::string, std::vector<LineRef>> by_line_;
   std::unordered_map<std::string, std::vector<LineRef>> by_function_;  // by its name in the list
   std::unordered_map<std::string, std::vector<LineRef>> by_key_;       // by function_key()
-  std::vector<std::uint32_t> root_of_;  // of each scope the one that is not inlined
+  std::unordered_map<std::string, std::uint32_t> root_of_function_;
+  std::vector<std::uint32_t> in_source_;  // of each scope the one that has its code in the source
+  std::vector<std::uint32_t> root_of_;    // of each scope the one that is not inlined
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> scopes_in_;  // by root
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> lists_of_unit_;
   std::unordered_set<std::string> functions_with_code_;

@@ -78,6 +78,8 @@ void FunctionBody::walk(Stmt* root) {
       if (value != nullptr) slots_[value] = {nullptr, init->getField()};
     } else {
       for (Stmt* child : at->children()) children.push_back(child);
+      // A parallel region: what is in it is code of this function, whatever function the compiler makes of it.
+      if (auto* region = dyn_cast<CapturedStmt>(at)) children.push_back(region->getCapturedStmt());
     }
     for (auto child = children.rbegin(); child != children.rend(); ++child) {
       // A node that is reached twice (the two forms of an initialiser list share theirs) is read once.
