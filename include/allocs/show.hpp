@@ -93,7 +93,7 @@ class Writer {
 };
 
 // DW_ATE_*
-enum Encoding : unsigned { kBoolean = 2, kFloat = 4, kSigned = 5, kSignedChar = 6, kUnsigned = 7, kUnsignedChar = 8, kUtf = 16 };
+enum Encoding : unsigned { kBoolean = 2, kComplexFloat = 3, kFloat = 4, kSigned = 5, kSignedChar = 6, kUnsigned = 7, kUnsignedChar = 8, kUtf = 16 };
 
 class Shower {
  public:
@@ -225,16 +225,40 @@ class Shower {
       if (width < 64) bits &= (std::uint64_t{1} << width) - 1;
     }
     if (encoding == kBoolean) return out_.put(bits != 0 ? "true" : "false");
-    if (encoding == kFloat && size == sizeof(float)) return real<float>(at);
-    if (encoding == kFloat && size == sizeof(double)) return real<double>(at);
-    if (encoding == kFloat && size == sizeof(long double)) return real<long double>(at);
-    if (size > 8) return unknown(at, size);
+    if (encoding == kFloat) return floating(uniqtype_name(&u), at, size);
+    if (encoding == kComplexFloat || size > 8) return unknown(at, size);
     if (is_char(type)) {
       out_.put('\'');
       character(static_cast<unsigned char>(bits));
       return out_.put('\'');
     }
     integer(bits, width, encoding == kSigned || encoding == kSignedChar);
+  }
+  // Formats of one size are told apart by the canonical name.
+  void floating(std::string_view name, const char* at, std::size_t size) {
+    const std::string_view format = name.substr(0, name.find('$'));
+    const bool is_usual = format == "float";
+    if (is_usual && size == sizeof(float)) return real<float>(at);
+    if (is_usual && size == sizeof(double)) return real<double>(at);
+    if (is_usual && size == sizeof(long double)) return real<long double>(at);
+    if (is_usual && size == 2) return out_.real(of_binary16(bits_of(at, size)));
+    if (format == "bfloat16" && size == 2) return out_.real(of_binary32(bits_of(at, size) << 16));
+#ifdef __SIZEOF_FLOAT128__
+    __extension__ typedef __float128 Quad;
+    if (format == "binary128" && size == sizeof(Quad)) return real<Quad>(at);
+#endif
+    unknown(at, size);
+  }
+  static float of_binary32(std::uint64_t bits) {
+    const auto word = static_cast<std::uint32_t>(bits);
+    float value;
+    std::memcpy(&value, &word, sizeof value);
+    return value;
+  }
+  static float of_binary16(std::uint64_t bits) {
+    const std::uint64_t sign = bits >> 15 << 31, exponent = bits >> 10 & 31, fraction = bits & 0x3FF;
+    if (exponent == 0) return of_binary32(sign | 0x33800000) * static_cast<float>(fraction); // of 2^-24
+    return of_binary32(sign | (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13);
   }
   template <typename Real>
   void real(const char* at) {

@@ -291,6 +291,82 @@ TEST(BuildImage, ConstructorsTakeWhatIsPassedToThem) {
   }
 }
 
+constexpr std::string_view kNumbers = R"(
+long double extended; __float128 quad; _Complex long double complex_extended;
+#if !defined __clang__ || __clang_major__ > 14
+_Float16 half;
+#endif
+#if __clang_major__ > 14
+__bf16 brain;
+#elif !defined __clang__
+_Complex _Float128 complex_quad; _Complex _Float16 complex_half; _Float64x other_extended; __float80 eighty;
+#endif
+int main(void) { return 0; }
+)";
+
+// What each variable of a program is called, canonically.
+std::map<std::string, std::string> types_of_variables(const types::Image& image) {
+  std::map<std::string, std::string> types;
+  for (const types::StaticRecord& record : image.statics()) {
+    if (record.kind == types::StaticKind::object && record.type != types::kNoType)
+      types[image.text(record.name)] = Reader(image).canonical(record.type);
+  }
+  return types;
+}
+
+TEST(BuildImage, NumbersOfOneSizeAreTypesByTheirFormats) {
+  for (const Compilation& compilation : with_every_dwarf(false)) {
+    SCOPED_TRACE(compilation.command);
+    CompiledSubject subject(compilation, kNumbers, false);
+    ASSERT_TRUE(subject.is_compiled());
+    const auto image = subject.image();
+    ASSERT_TRUE(image.has_value());
+    auto types = types_of_variables(*image);
+    EXPECT_EQ(types["extended"], "float$128");
+    EXPECT_EQ(types["quad"], "binary128$128");
+    if (types.contains("half")) {
+      EXPECT_EQ(types["half"], "float$16");
+    }
+    if (types.contains("brain")) {
+      EXPECT_EQ(types["brain"], "bfloat16$16");
+    }
+    // clang calls both that have 32 bytes "complex".
+    const bool is_gcc = types.contains("eighty");
+    EXPECT_EQ(types["complex_extended"],
+              is_gcc ? "complex_float$256" : "complex_unclear_float$256");
+    if (!is_gcc) continue;
+    EXPECT_EQ(types["complex_quad"], "complex_binary128$256");
+    EXPECT_EQ(types["complex_half"], "complex_float$32");
+    EXPECT_EQ(types["other_extended"], "float$128");
+    EXPECT_EQ(types["eighty"], "float$128");
+  }
+}
+
+TEST(BuildImage, LongDoubleIsWhatGccWasToldThatItIs) {
+  CompiledSubject subject({"gcc -g -mlong-double-128"},
+                          "long double quad; _Complex long double complex_quad; __float80 "
+                          "extended; int main(void) { return 0; }",
+                          false);
+  ASSERT_TRUE(subject.is_compiled());
+  const auto image = subject.image();
+  ASSERT_TRUE(image.has_value());
+  auto types = types_of_variables(*image);
+  EXPECT_EQ(types["quad"], "binary128$128");
+  EXPECT_EQ(types["complex_quad"], "complex_binary128$256");
+  EXPECT_EQ(types["extended"], "float$128");
+}
+
+TEST(BuildImage, ComplexNumbersOfClangAreExtendedWhereNothingElseIsThere) {
+  if (std::system("command -v clang-19 >/dev/null") != 0) GTEST_SKIP();
+  CompiledSubject subject({"clang-19 -g"},
+                          "_Complex long double complex_extended; int main(void) { return 0; }",
+                          false);
+  ASSERT_TRUE(subject.is_compiled());
+  const auto image = subject.image();
+  ASSERT_TRUE(image.has_value());
+  EXPECT_EQ(types_of_variables(*image)["complex_extended"], "complex_float$256");
+}
+
 constexpr std::string_view kLambda = R"(
 #line 1 "traits.h"
 template <class T> struct itself { typedef T type; };

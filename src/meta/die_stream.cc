@@ -81,6 +81,7 @@ DieStream::DieStream(Unit& unit, const SignatureTable& signatures)
   take(At::language, unit.language);
   if (root.has(At::stmt_list)) unit.line_offset = root[At::stmt_list].number;
   if (root.has(At::name)) unit.name = unit.text(root[At::name]);
+  if (root.has(At::producer)) unit.producer = unit.text(root[At::producer]);
   if (root.has(At::comp_dir)) unit.directory = unit.text(root[At::comp_dir]);
   if (root.has(At::low_pc)) unit.base_address = unit.address(root[At::low_pc]).value_or(0);
 }

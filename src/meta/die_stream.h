@@ -64,6 +64,7 @@ enum class At : std::uint8_t {
   stmt_list,
   comp_dir,
   language,
+  producer,
   str_offsets_base,
   addr_base,
   rnglists_base,
@@ -166,6 +167,7 @@ struct Unit {
   std::string_view name;
   std::string_view directory;
   std::uint64_t language = 0;
+  std::string_view producer;
   std::optional<std::uint64_t> line_offset;
   std::uint64_t base_address = 0;
   std::uint64_t str_offsets_base = 0, addr_base = 0, rnglists_base = 0, loclists_base = 0;

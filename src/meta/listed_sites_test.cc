@@ -296,6 +296,9 @@ void looped(int k) { while (k--) { struct a *p = @malloc(sizeof *p); p->next = a
 void flexible(int k) { struct packet *p = @malloc(sizeof *p + k); p->size = k; hidden = p; } //= flexible malloc saf packet 4
 void pointers(int k) { hidden = @malloc(k * sizeof(struct a *)); } //= pointers malloc sua __PTR_a 8
 void numbers(int k) { hidden = @malloc(k * sizeof(float)); } //= numbers malloc sua float$32 4
+void quads(int k) { hidden = @malloc((k + 1) * sizeof(__float128)); } //= quads malloc sua binary128$128 16
+void extended(int k) { hidden = @malloc((k + 2) * sizeof(long double)); } //= extended malloc sua float$128 16
+void complex_quads(int k) { hidden = @malloc(k * sizeof(_Complex _Float128)); } //= complex_quads malloc sua complex_binary128$256 32
 void rows(int k) { hidden = @malloc(k * sizeof(float[4])); } //= rows malloc sua __ARR4_float$32 16
 void unknown(int k) { hidden = @malloc(k); } //= unknown malloc - - 0
 void joined(int k) { void *p; if (k) p = @malloc(sizeof(struct a)); else p = @malloc(sizeof(struct b)); hidden = p; } //= joined malloc suo a 24 | . malloc suo b 24

@@ -36,6 +36,7 @@ bool take(std::string_view& text, std::string_view prefix) {
 struct BaseStem {
   std::string_view stem;
   std::uint8_t encoding;
+  types::FloatFormat format = types::FloatFormat::by_size;
 };
 constexpr BaseStem kBaseStems[] = {
     {"int", DW_ATE_signed},
@@ -46,6 +47,9 @@ constexpr BaseStem kBaseStems[] = {
     {"boolean", DW_ATE_boolean},
     {"complex_float", DW_ATE_complex_float},
     {"utf", DW_ATE_UTF},
+    {"binary128", DW_ATE_float, types::FloatFormat::binary128},
+    {"complex_binary128", DW_ATE_complex_float, types::FloatFormat::binary128},
+    {"bfloat16", DW_ATE_float, types::FloatFormat::bfloat16},
 };
 
 }  // namespace
@@ -111,7 +115,8 @@ TypeIndex ListedTypes::base(std::string_view name) {
                         bits % 8 == 0 && bits > 0 && bits <= 256;
   if (!is_whole) return kNoType;
   for (const BaseStem& one : kBaseStems) {
-    if (name.substr(0, dollar) == one.stem) return model_.types.base_type(one.encoding, bits / 8);
+    if (name.substr(0, dollar) == one.stem)
+      return model_.types.base_type(one.encoding, bits / 8, {}, one.format);
   }
   return kNoType;
 }

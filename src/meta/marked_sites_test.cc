@@ -77,6 +77,9 @@ void helper(int k) { hidden = malloc(node_bytes(k)); } //= __ARR0_node
 void helped(void) { hidden = malloc(larger(sizeof(struct node), 16)); } //= node or none
 void padded(void) { hidden = malloc(rounded(sizeof(struct node))); } //= node
 void variable(int k) { size_t n = k * sizeof(struct point); if (k > 9) n += sizeof(struct point); hidden = malloc(n); } //= __ARR0_point
+void quads(int k) { __float128 *q = malloc(k * sizeof *q); hidden = q; } //= __ARR0_binary128$128
+void extended(int k) { long double *q = malloc(k * sizeof *q); hidden = q; } //= __ARR0_float$128
+void brains(int k) { __bf16 *q = malloc(k * sizeof *q); hidden = q; } //= __ARR0_bfloat16$16
 void reused(int k) { size_t n = k * sizeof(struct point); hidden = malloc(n); n = k * sizeof(double); hidden = malloc(n); } //= __ARR0_point, __ARR0_float$64
 void checked(size_t k) { size_t n; if (__builtin_mul_overflow(k, sizeof(struct node), &n)) return; hidden = malloc(n); } //= __ARR0_node
 void choice(int k) { hidden = malloc(k ? k * sizeof(struct node) : sizeof(struct node)); } //= __ARR0_node

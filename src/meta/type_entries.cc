@@ -130,6 +130,15 @@ TypeRecord TypeEntries::described(const Die& die, const UnitContext& context) co
   return record;
 }
 
+void TypeEntries::set_float_format(const Die& die, const UnitContext& context, TypeRecord& record) {
+  const std::string_view name = strings_[record.name];
+  const auto format = float_format_of(name, record.detail, record.size, context.floats);
+  record.flags |= types::type_flags_of(format);
+  if (format == types::FloatFormat::binary128) has_binary128_ = true;
+  if (is_nameless_complex(name, record.detail, record.size, context.floats))
+    nameless_complex_.push_back(node_of(die.key));
+}
+
 bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types::StringRef name) {
   TypeRecord record;
   record.name = name;
@@ -138,6 +147,7 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
       record.kind = Kind::base;
       record.detail = static_cast<std::uint8_t>(die.constant(At::encoding).value_or(0));
       record.size = die.constant(At::byte_size).value_or(0);
+      set_float_format(die, context, record);
       if (const auto bits = die.constant(At::bit_size);
           bits && *bits < record.size * 8 && *bits <= kMostBits) {
         record.bit_size = static_cast<std::uint16_t>(*bits);
@@ -453,6 +463,12 @@ void TypeEntries::settle_names() {
   }
   constexpr int kDeepest = 64;
   while (!nested_.empty()) qualify(nested_.begin()->first, kDeepest);
+}
+
+void TypeEntries::settle_complex_numbers() {
+  if (!has_binary128_) return;
+  for (const TypeIndex type : nameless_complex_)
+    types_.types[type].flags |= types::type_flags_of(types::FloatFormat::unclear);
 }
 
 void TypeEntries::qualify(TypeIndex node, int levels) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "meta/dwarf_facts.h"
+#include "meta/float_names.h"
 #include "meta/line_header.h"
 #include "meta/offset_table.h"
 
@@ -17,6 +18,7 @@ struct UnitContext {
   bool is_c = false;              // one flat space of tags, written "struct x"
   std::uint64_t first_index = 0;  // of an array that does not say
   bool is_column_major = false;   // the first index of an array is the one of neighbours in memory
+  FloatNaming floats{};
 };
 
 // Turns the entries of types into nodes of SourceTypes. The children of an entry are handed in as they come, between
@@ -82,9 +84,12 @@ class TypeEntries {
   }
   // Names the types that continue a declaration elsewhere (DW_AT_specification) after it, and completes nested names.
   void settle_names();
+  // Once all base types are known: what clang calls "complex" is unclear where the object has numbers of another format, too.
+  void settle_complex_numbers();
 
  private:
   void fill(const Die& die, const types::TypeRecord& record);
+  void set_float_format(const Die& die, const UnitContext& context, types::TypeRecord& record);
   void place(const Die& die, const UnitContext& context, types::TypeRecord& record) const;
   types::TypeRecord described(const Die& die, const UnitContext& context) const;
 
@@ -107,6 +112,8 @@ class TypeEntries {
   void qualify(types::TypeIndex node, int levels);
 
   std::vector<Continued> continued_;
+  std::vector<types::TypeIndex> nameless_complex_;
+  bool has_binary128_ = false;
   std::map<types::TypeIndex, types::TypeIndex> nested_;
 };
 

@@ -84,6 +84,8 @@ At at_of(std::uint64_t name) {
       return At::comp_dir;
     case DW_AT_language:
       return At::language;
+    case DW_AT_producer:
+      return At::producer;
     case DW_AT_str_offsets_base:
       return At::str_offsets_base;
     case DW_AT_addr_base:

@@ -17,15 +17,18 @@ using types::StringRef;
 
 namespace {
 
-// Whether the name of a site mark is among the names that entries refer to.
-bool has_site_marks(const ObjectFiles& files) {
-  const auto has_in = [](const ElfFile& file) {
+// Whether the text is among, or in, those that entries refer to.
+bool has_text(const ObjectFiles& files, std::string_view sought) {
+  const auto has_in = [&](const ElfFile& file) {
     const std::span<const std::byte> names = DebugSections{file}.str;
     const std::string_view text{reinterpret_cast<const char*>(names.data()), names.size()};
-    return text.find(types::kSiteMarkerPrefix) != text.npos;
+    return text.find(sought) != text.npos;
   };
   return has_in(files.with_debug_information()) || (files.alternate && has_in(*files.alternate));
 }
+
+// Whether the name of a site mark is among them.
+bool has_site_marks(const ObjectFiles& files) { return has_text(files, types::kSiteMarkerPrefix); }
 
 }  // namespace
 
@@ -36,15 +39,21 @@ UnitReader::UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::Strin
       strings_(strings),
       frames_(frames),
       types_(facts.types, strings),
-      keeps_code_scopes_(site_list_section(files) != nullptr || has_site_marks(files)) {}
+      keeps_code_scopes_(site_list_section(files) != nullptr || has_site_marks(files)),
+      has_long_binary128_(has_text(files, kLongDoubleIsBinary128)) {}
 
 bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   DieStream stream{unit, signatures};
   if (unit.language != 0 && default_language_ == 0) default_language_ = unit.language;
   UnitFiles files{unit, strings_};
   const std::uint64_t language = unit.language != 0 ? unit.language : default_language_;
-  const UnitContext context{unit, files, is_c(language), first_index_of(language),
-                            is_fortran(language)};
+  const UnitContext context{
+      unit,
+      files,
+      is_c(language),
+      first_index_of(language),
+      is_fortran(language),
+      {is_fortran(language), format_of_long_double(unit.producer, has_long_binary128_)}};
   unit_name_ = strings_.add(unit.name);
   unit_directory_ = strings_.add(unit.directory);
   scopes_.assign(1, Scope{});
@@ -573,6 +582,7 @@ StringRef UnitReader::tag_name(const Die& die, const UnitContext& context) {
 
 void UnitReader::settle() {
   types_.settle_names();
+  types_.settle_complex_numbers();
   settle_origins();
   add_table_arguments();
   settle_counts();

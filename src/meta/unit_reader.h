@@ -119,6 +119,7 @@ class UnitReader {
   types::StringRef unit_name_ = 0;
   types::StringRef unit_directory_ = 0;
   bool keeps_code_scopes_ = false;
+  bool has_long_binary128_ = false;  // some unit's `long double` is another than usual
   std::unordered_map<types::TypeIndex, types::TypeIndex> flexible_tails_;
   std::uint64_t default_language_ = 0;
 };

@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    14;  // bump when anything below changes, or what the writer puts in it
+    15;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -101,7 +101,22 @@ enum TypeFlag : std::uint8_t {
   kTypeVariadic = 2,    // a subprogram with "..."
   kTypeAnonymous = 4,   // the name is made up
   kTypePrototyped = 8,  // a subprogram whose arguments are known (C: declared with a prototype)
+  kTypeFloatFormat = 16 | 32,  // a base type of floating-point or complex numbers: its FloatFormat
 };
+
+// What a floating-point number's bits mean, where its size does not say. Types that differ in it are two.
+enum class FloatFormat : std::uint8_t {
+  by_size,    // 2, 4, 8 bytes: IEEE 754 binary16, 32, 64; 10 and 16: x87 extended
+  binary128,  // of 16 bytes: IEEE 754 binary128, as __float128
+  bfloat16,   // of 2 bytes: the high half of a binary32, as __bf16
+  unclear,    // the debug information may mean any of that size
+};
+constexpr FloatFormat float_format(std::uint8_t type_flags) {
+  return static_cast<FloatFormat>((type_flags & kTypeFloatFormat) >> 4);
+}
+constexpr std::uint8_t type_flags_of(FloatFormat format) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(format) << 4);
+}
 
 struct TypeRecord {
   Hash128 hash{};            // of the content, transitively: see types/type_hash.h

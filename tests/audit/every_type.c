@@ -127,6 +127,7 @@ struct numbers {
   float f;
   double d;
   long double ld;
+  __float128 quad;
   float complex fc;
   double complex dc;
   long double complex ldc;

@@ -39,6 +39,14 @@ RULES = {
 }
 
 
+def stems_of(what, size, name):
+    """The stems that our name of such a base type may have; of numbers of 16 bytes the name tells binary128."""
+    if what == "float" and size == 16 and re.search(r"[Ff]loat128|f128|kind=16", name or ""):
+        return {"binary128"}
+    # clang calls two of 32 bytes "complex".
+    return STEMS[what] | ({"complex_unclear_float"} if (size, name) == (32, "complex") else set())
+
+
 class Difference(Exception):
     """What two descriptions of one thing differ in."""
 
@@ -119,7 +127,7 @@ class Comparison:
         if what in STEMS:
             stem = ours["name"].split("$")[0]
             want(kind == "base" and "bit_size" not in ours and ours["size"] == term[1])
-            want(stem in STEMS[what] and (term[1] > 1 or CHARACTERS.get(term[2], stem) == stem), stem)
+            want(stem in stems_of(what, term[1], term[2]) and (term[1] > 1 or CHARACTERS.get(term[2], stem) == stem), stem)
             return {index}
         if what in ("pointer", "reference", "rvalue reference"):
             want(kind == what and ours["size"] == 8, kind)

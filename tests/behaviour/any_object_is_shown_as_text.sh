@@ -27,6 +27,14 @@ struct Everything : Base {
   void* anything;
   union { int whole; unsigned char first; };
 };
+struct Numbers {
+  _Float16 binary16;
+  _Float16 tiny;
+  long double extended;
+  __float128 binary128;
+  _Complex float complex;
+};
+static Numbers numbers = {1.5, -0x3p-24, -2.25, 1e20, {}};
 struct Link { Link* next; int value; };
 static void callee() {}
 static Everything all;
@@ -50,6 +58,7 @@ int main() {
   std::cout << allocs::show(lone) << ' ' << text << (length > sizeof text ? " cut" : " whole") << '\n';
   for (const allocs::Member& member : allocs::type_of(ring).members())
     std::cout << member.name << " at " << member.offset << ", " << member.type.name() << '\n';
+  std::cout << allocs::show(numbers) << '\n';
   const allocs::Allocation block = allocs::Allocation::of(ring);
   std::cout << block.allocator_name() << " in " << block.parent().allocator_name() << ", depth " << block.depth() << ", "
             << (block.traits().capabilities == 15 ? "can" : "cannot") << ", " << allocs::Allocation::of(reinterpret_cast<void*>(8)).why() << '\n';
@@ -72,6 +81,7 @@ green -1 null
 0x123 {next = 0x*cut
 next at 0, __PTR_Link
 value at 8, int$32
+{binary16 = 1.5, tiny = -1.788139e-7, extended = -2.25, binary128 = 1e20, complex = <8 bytes at 0x*>}
 __default_lib_malloc in brk, depth 2, can, nothing is allocated there
 2 links, listed 1
 EOF

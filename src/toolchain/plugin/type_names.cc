@@ -23,7 +23,11 @@ class Namer {
     if (const auto* atomic = dyn_cast<AtomicType>(type))
       return canonical(atomic->getValueType(), depth);
     if (const auto* base = dyn_cast<BuiltinType>(type)) return builtin(base);
-    if (isa<ComplexType>(type)) return "complex_float$" + bits(type);
+    if (const auto* complex = dyn_cast<ComplexType>(type)) {
+      const auto* part = dyn_cast<BuiltinType>(complex->getElementType().getCanonicalType());
+      if (part == nullptr || !part->isFloatingPoint()) return "complex_int$" + bits(type);
+      return std::string{"complex_"} + float_stem(part) + bits(type);
+    }
     if (const auto* array = context_.getAsArrayType(type)) {
       const auto* fixed = dyn_cast<ConstantArrayType>(array);
       return "__ARR" + std::to_string(fixed == nullptr ? 0 : fixed->getZExtSize()) + "_" +
@@ -44,6 +48,14 @@ class Namer {
 
  private:
   std::string bits(QualType type) const { return std::to_string(context_.getTypeSize(type)); }
+
+  // Numbers of one size have several formats.
+  const char* float_stem(const BuiltinType* type) const {
+    const llvm::fltSemantics& format = context_.getFloatTypeSemantics(QualType{type, 0});
+    if (&format == &llvm::APFloat::IEEEquad()) return "binary128$";
+    if (&format == &llvm::APFloat::BFloat()) return "bfloat16$";
+    return "float$";
+  }
 
   std::string builtin(const BuiltinType* type) const {
     const std::string size = type->isVoidType() ? "" : bits(QualType{type, 0});
@@ -67,7 +79,7 @@ class Namer {
       default:
         break;
     }
-    if (type->isFloatingPoint()) return "float$" + size;
+    if (type->isFloatingPoint()) return float_stem(type) + size;
     return (type->isSignedInteger() ? "int$" : "uint$") + size;
   }
 

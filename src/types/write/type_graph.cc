@@ -76,12 +76,13 @@ TypeIndex TypeGraph::flexible_of(TypeIndex type, TypeIndex element) {
 }
 
 TypeIndex TypeGraph::base_type(std::uint8_t encoding, std::uint64_t size,
-                               std::string_view human_name) {
+                               std::string_view human_name, FloatFormat format) {
   TypeRecord record;
   record.kind = Kind::base;
   record.detail = encoding;
   record.size = size;
-  record.hash = hash_of_base(encoding, size, 0, 0);
+  record.flags = type_flags_of(format);
+  record.hash = hash_of_base(encoding, size, 0, 0, format);
   if (!human_name.empty()) record.human_name = strings_->add(human_name);
   return add(record);
 }

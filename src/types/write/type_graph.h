@@ -36,7 +36,8 @@ class TypeGraph {
   TypeIndex flexible_of(TypeIndex type, TypeIndex element);
   // A whole base type, e.g. (DW_ATE_signed_char, 1, "char"). `human_name` is for an object that has no such type yet; without it, the
   // canonical one.
-  TypeIndex base_type(std::uint8_t encoding, std::uint64_t size, std::string_view human_name = {});
+  TypeIndex base_type(std::uint8_t encoding, std::uint64_t size, std::string_view human_name = {},
+                      FloatFormat format = FloatFormat::by_size);
 
   // A structure that no source declares. Its members have names and offsets; none may lead back to it.
   TypeIndex structure(StringRef name, std::span<const MemberRecord> members, std::uint64_t size);

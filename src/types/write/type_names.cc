@@ -37,14 +37,42 @@ std::string base_stem(std::uint8_t encoding) {
   return fmt::format("encoding_{:x}", encoding);
 }
 
+constexpr std::uint8_t kComplexFloat = 3;  // DW_ATE_complex_float
+
+// Of numbers whose size does not say their format: that instead of "float".
+std::string float_stem(const TypeRecord& type) {
+  constexpr const char* kFormats[] = {"float", "binary128", "bfloat16", "unclear_float"};
+  const char* format = kFormats[static_cast<unsigned>(float_format(type.flags))];
+  return fmt::format("{}{}", type.detail == kComplexFloat ? "complex_" : "", format);
+}
+
 std::string base_type_name(const TypeRecord& type) {
   const std::uint64_t bits = type.bit_size != 0 ? type.bit_size : type.size * 8;
-  std::string name = fmt::format("{}${}", base_stem(type.detail), bits);
+  const bool is_plain = float_format(type.flags) == FloatFormat::by_size;
+  std::string name =
+      fmt::format("{}${}", is_plain ? base_stem(type.detail) : float_stem(type), bits);
   if (type.bit_size != 0) name += fmt::format("${}", type.bit_offset);
   return name;
 }
 
-constexpr std::uint8_t kComplexFloat = 3;  // DW_ATE_complex_float
+// Compilers differ in what they call complex numbers ("complex double", "complex"), so this does; "" where it cannot.
+const char* complex_word(const TypeRecord& type) {
+  switch (float_format(type.flags)) {
+    case FloatFormat::binary128:
+      return "_Complex _Float128";
+    case FloatFormat::bfloat16:
+      return "_Complex __bf16";
+    case FloatFormat::unclear:
+      return "";
+    case FloatFormat::by_size:
+      break;
+  }
+  return type.size == 4    ? "_Complex _Float16"
+         : type.size == 8  ? "_Complex float"
+         : type.size == 16 ? "_Complex double"
+         : type.size > 16  ? "_Complex long double"
+                           : "";
+}
 
 // The C word for a bit-field's declared type, which is gone: its size tells which it was.
 std::string bit_field_word(const TypeRecord& type) {
@@ -154,12 +182,8 @@ void name_types(TypeTables& tables, StringPool& strings, std::span<const StringR
     if (type.kind != Kind::base && type.kind != Kind::subrange) continue;
     const StringRef word = index < spelling.size() ? spelling[index] : 0;
     type.human_name = word != 0 ? word : type.name;
-    if (type.detail == kComplexFloat && type.size >= 8) {
-      // Compilers differ in what they call them: "complex double", "complex".
-      type.human_name = strings.add(type.size == 8    ? "_Complex float"
-                                    : type.size == 16 ? "_Complex double"
-                                                      : "_Complex long double");
-    }
+    if (type.detail == kComplexFloat && complex_word(type)[0] != '\0')
+      type.human_name = strings.add(complex_word(type));
     if (type.bit_size == 0) continue;
     type.human_name = strings.add(fmt::format("{}:{}", bit_field_word(type), type.bit_size));
   }

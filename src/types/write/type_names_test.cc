@@ -75,6 +75,26 @@ TEST_F(TypeNames, BaseTypesAreCalledByEncodingAndBits) {
   expect(base("odd", 0x85, 2), "encoding_85$16", "odd");
 }
 
+TEST_F(TypeNames, FormatsOfFloatingPointNumbersThatTheSizeDoesNotSayAreNamed) {
+  const auto number = [&](const char* spelling, std::uint8_t encoding, std::uint64_t size,
+                          FloatFormat format) {
+    const TypeIndex made = base(spelling, encoding, size);
+    source_.types[made].flags = type_flags_of(format);
+    return made;
+  };
+  using enum FloatFormat;
+  expect(number("long double", 4, 16, by_size), "float$128", "long double");
+  expect(number("__float128", 4, 16, binary128), "binary128$128", "_Float128");
+  expect(number("_Float128", 4, 16, binary128), "binary128$128", "_Float128");
+  expect(number("_Float16", 4, 2, by_size), "float$16", "_Float16");
+  expect(number("__bf16", 4, 2, bfloat16), "bfloat16$16", "__bf16");
+  expect(number("complex", 3, 32, by_size), "complex_float$256", "_Complex long double");
+  expect(number("complex", 3, 32, binary128), "complex_binary128$256", "_Complex _Float128");
+  expect(number("complex", 3, 4, by_size), "complex_float$32", "_Complex _Float16");
+  expect(number("complex", 3, 32, unclear), "complex_unclear_float$256", "complex");
+  expect(number("long double", 4, 16, unclear), "unclear_float$128", "long double");
+}
+
 TEST_F(TypeNames, SpellingsOfOneTypeShareItAndTheShortestIsShown) {
   expect(base("long long int", 5, 8), "int$64", "long int");
   expect(base("long int", 5, 8), "int$64", "long int");
