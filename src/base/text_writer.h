@@ -24,11 +24,17 @@ class TextWriter {
     return *this;
   }
   TextWriter& put(std::string_view text) {
-    for (const char c : text) put(c);
+    if (length_ + 1 < capacity_) {
+      const std::size_t room = capacity_ - length_ - 1;
+      const std::size_t count = text.size() < room ? text.size() : room;
+      __builtin_memcpy(buffer_ + length_, text.data(), count);
+      buffer_[length_ + count] = '\0';
+    }
+    length_ += text.size();
     return *this;
   }
-  TextWriter& decimal(std::uint64_t value) { return number(value, 10); }
-  TextWriter& hexadecimal(std::uint64_t value) { return put("0x").number(value, 16); }
+  TextWriter& decimal(std::uint64_t value) { return number<10>(value); }
+  TextWriter& hexadecimal(std::uint64_t value) { return put("0x").number<16>(value); }
   TextWriter& signed_decimal(std::int64_t value) {
     if (value < 0) put('-');
     return decimal(value < 0 ? ~static_cast<std::uint64_t>(value) + 1
@@ -42,15 +48,15 @@ class TextWriter {
   }
 
  private:
-  TextWriter& number(std::uint64_t value, unsigned base) {
+  template <unsigned kBase>
+  TextWriter& number(std::uint64_t value) {
     char digits[20];
-    int count = 0;
+    std::size_t first = sizeof digits;
     do {
-      digits[count++] = "0123456789abcdef"[value % base];
-      value /= base;
+      digits[--first] = "0123456789abcdef"[value % kBase];
+      value /= kBase;
     } while (value != 0);
-    while (count > 0) put(digits[--count]);
-    return *this;
+    return put(std::string_view{digits + first, sizeof digits - first});
   }
 
   char* buffer_;

@@ -62,10 +62,14 @@ class RuleCache {
 
   // Context: hook, signal.
   std::optional<PackedRule> find(Address pc) const {
-    if (pc >= kEndOfUserAddresses) return std::nullopt;
+    const PackedRule rule = find_or_zero(pc, generation());
+    return rule.bits != 0 ? std::optional{rule} : std::nullopt;
+  }
+  // The same for a loop: no bits where nothing is known. No rule is 0.
+  [[gnu::always_inline]] PackedRule find_or_zero(Address pc, std::uint64_t generation) const {
+    if (pc >= kEndOfUserAddresses) return {};
     const std::uint64_t entry = entries_[index_of(pc)].load(std::memory_order_relaxed);
-    if (((entry ^ key_of(pc, generation())) >> PackedRule::kSize) != 0 || entry == 0)
-      return std::nullopt;
+    if ((entry ^ key_of(pc, generation)) >> PackedRule::kSize != 0) return {};
     return PackedRule{entry & ((std::uint64_t{1} << PackedRule::kSize) - 1)};
   }
 

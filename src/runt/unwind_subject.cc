@@ -27,7 +27,7 @@ using namespace allocs;
 using namespace allocs::runt;
 
 constinit RuleCache g_cache;
-std::atomic<long> g_frames, g_walks, g_signal_frames, g_wrong;
+std::atomic<long> g_frames, g_walks, g_signal_frames, g_passed, g_wrong;
 thread_local AddressRange g_stack, g_alternate;
 thread_local unsigned long g_sum;
 
@@ -78,6 +78,24 @@ Certainty compare(const char* who, const Trace& trace, Next next, Certainty (*en
   return end(state);
 }
 
+// Frames that are passed below an address in each of `frames` are those that a walk frame by frame passes, and it goes on from there.
+void compare_passing(const Frame* frames, int count, const auto& new_walk) {
+  for (int target = 0; target < count; target += 1 + target / 4) {
+    auto walk = new_walk();
+    walk.pass_below(frames[target].cfa - 1, Trace::kMost);
+    auto frame = walk.next();
+    int at = 0;
+    while (frame && at < count && frames[at].cfa != frame->cfa) ++at;
+    g_passed.fetch_add(at);
+    if (at > 0 && at >= target) complain("passing", target, frame ? &*frame : nullptr, nullptr);
+    for (; frame && at < count && at < target + 3; ++at, frame = walk.next()) {
+      if (frame->pc != frames[at].pc || frame->sp != frames[at].sp || frame->fp != frames[at].fp)
+        complain("passing, and on", at, &*frame, nullptr);
+    }
+    if (!frame && at < count) complain("passing ends", at, nullptr, nullptr);
+  }
+}
+
 [[gnu::noinline]] void walk_here() {
   Trace trace;
   _Unwind_Backtrace(record, &trace);
@@ -94,6 +112,16 @@ Certainty compare(const char* who, const Trace& trace, Next next, Certainty (*en
         who, trace, [&] { return walk.next(); },
         [](void* w) { return static_cast<Walk*>(w)->end(); }, &walk);
   }
+  Frame frames[Trace::kMost];
+  int count = 0;
+  const auto new_walk = [&] { return CachedWalk{stack, rules, g_cache, here}; };
+  auto walk = new_walk();
+  while (count < Trace::kMost) {
+    const auto frame = walk.next();
+    if (!frame) break;
+    frames[count++] = *frame;
+  }
+  compare_passing(frames, count, new_walk);
   UnwindCursor cursor{.registers = here};
   compare(
       "plain walk", trace, [&] { return step(stack, rules, cursor); },
@@ -271,7 +299,9 @@ int main() {
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i) threads.emplace_back(run_thread);
   for (std::thread& thread : threads) thread.join();
-  printf("%ld walks, %ld frames compared, %ld of them signal frames, %ld wrong\n", g_walks.load(),
-         g_frames.load(), g_signal_frames.load(), g_wrong.load());
-  return g_wrong.load() == 0 && g_frames.load() > 100'000 && g_signal_frames.load() > 1000 ? 0 : 1;
+  printf("%ld walks, %ld frames compared, %ld of them signal frames, %ld passed, %ld wrong\n",
+         g_walks.load(), g_frames.load(), g_signal_frames.load(), g_passed.load(), g_wrong.load());
+  const bool has_seen_enough =
+      g_frames.load() > 100'000 && g_signal_frames.load() > 1000 && g_passed.load() > 50'000;
+  return g_wrong.load() == 0 && has_seen_enough ? 0 : 1;
 }

@@ -210,6 +210,9 @@ std::optional<Answer> answer_from_stack_arguments(const P& process, const runt::
 template <Process P, FrameWalk W>
 Answer query_frames(const P& process, W& walk, Address at, AddressRange where = kAnywhere) {
   std::optional<runt::Frame> callee;
+  if constexpr (requires { walk.pass_below(at, kMostFrames); }) {
+    if (where == kAnywhere) walk.pass_below(at, kMostFrames);
+  }
   for (unsigned depth = 0; depth < kMostFrames; ++depth) {
     const auto frame = walk.next();
     if (!frame) break;

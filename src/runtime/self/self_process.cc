@@ -63,6 +63,7 @@ class CallerWalk {
       if (!frame || !own_code_.contains(frame->pc)) return frame;
     }
   }
+  void pass_below(Address at, std::size_t most) { walk_.pass_below(at, most); }
   std::optional<runt::Registers> registers_of_last() const { return walk_.registers_of_last(); }
   Address lookup_pc() const { return walk_.lookup_pc(); }
   const runt::StackMemory& memory() const { return walk_.memory(); }
