@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/byte_reader.h"
 #include "meta/object_file.h"
 
 namespace allocs::meta {
@@ -44,6 +45,21 @@ std::optional<Link> read_link(const Section* section, std::size_t alignment) {
   const std::size_t rest = (length + alignment) / alignment * alignment;
   if (rest > section->bytes.size()) return std::nullopt;
   return Link{{text, length}, section->bytes.subspan(rest)};
+}
+
+// .debug_sup of DWARF 5, by which an object and what dwz moved out of it know each other: the object's names the file, and both hold the same
+// checksum, which is a file's identity (nothing can be computed from it).
+std::optional<Link> read_supplement(const Section* section, bool of_the_supplement) {
+  if (section == nullptr) return std::nullopt;
+  ByteReader reader{section->bytes.data(), section->bytes.size()};
+  const auto version = reader.read<std::uint16_t>();
+  const bool is_supplement = reader.read<std::uint8_t>() != 0;
+  const char* name = reader.read_text();
+  const std::uint64_t size = reader.read_uleb();
+  if (!reader.ok() || version < 2 || version > 5 || is_supplement != of_the_supplement ||
+      size == 0 || size > reader.remaining())
+    return std::nullopt;
+  return Link{name, {reader.position(), size}};
 }
 
 // The CRC-32 of IEEE 802.3, which .gnu_debuglink uses.
@@ -112,16 +128,23 @@ std::unique_ptr<ElfFile> find_debug_file(const ElfFile& object, Diagnostics& dia
 }
 
 std::unique_ptr<ElfFile> find_alternate(const ElfFile& debug, Diagnostics& diag) {
-  const auto link = read_link(debug.section(".gnu_debugaltlink"), 1);
+  auto link = read_link(debug.section(".gnu_debugaltlink"), 1);
+  if (!link) link = read_supplement(debug.section(".debug_sup"), false);
   if (!link) return nullptr;
   const std::span id{reinterpret_cast<const std::uint8_t*>(link->rest.data()), link->rest.size()};
+  const auto has_that_id = [&](const ElfFile& file) {
+    if (same_bytes(file.build_id(), id)) return true;
+    const auto own = read_supplement(file.section(".debug_sup"), true);
+    return own &&
+           std::equal(own->rest.begin(), own->rest.end(), link->rest.begin(), link->rest.end());
+  };
   std::vector<fs::path> candidates{fs::path{debug.path()}.parent_path() / link->name};
   if (const auto path = path_by_build_id(id)) candidates.insert(candidates.begin(), *path);
   for (const fs::path& path : candidates) {
     Diagnostics aside;
     auto file = open_if_present(path, aside, ElfFile::Sort::any);  // dwz makes a relocatable one
     diag.warn_of_all(aside);
-    if (file != nullptr && same_bytes(file->build_id(), id)) return file;
+    if (file != nullptr && has_that_id(*file)) return file;
   }
   diag.warning(
       debug.path(),

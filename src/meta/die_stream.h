@@ -77,6 +77,8 @@ enum class At : std::uint8_t {
   call_line,
   call_column,
   call_discriminator,
+  macros,
+  macro_info,
   count_
 };
 static_assert(static_cast<int>(At::count_) <= 64);
@@ -124,7 +126,7 @@ struct DebugSections {
   explicit DebugSections(const ElfFile& elf, std::string_view suffix = {});
   const ElfFile* file;
   std::span<const std::byte> info, types, abbrev, str, line_str, str_offsets, addr, loc, loclists,
-      ranges, rnglists, line;
+      ranges, rnglists, line, macro, macinfo;
 };
 
 struct Abbreviation {

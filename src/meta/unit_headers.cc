@@ -113,6 +113,11 @@ At at_of(std::uint64_t name) {
       return At::call_column;
     case 0x2136:  // DW_AT_GNU_discriminator
       return At::call_discriminator;
+    case DW_AT_macros:
+    case DW_AT_GNU_macros:
+      return At::macros;
+    case DW_AT_macro_info:
+      return At::macro_info;
     case DW_AT_containing_type:
       return At::containing_type;
     default:
@@ -258,6 +263,8 @@ DebugSections::DebugSections(const ElfFile& elf, std::string_view suffix) : file
   ranges = bytes("ranges");
   rnglists = bytes("rnglists");
   line = bytes("line");
+  macro = bytes("macro");
+  macinfo = bytes("macinfo");
 }
 
 std::vector<Unit> read_units(const DebugSections& sections, const DebugSections* alternate,

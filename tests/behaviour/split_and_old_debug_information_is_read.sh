@@ -81,6 +81,9 @@ for compiler in gcc clang clang-19; do
       cp program other
       same dwz_common 'cp program other && dwz -m common.dwz program other' -gdwarf-4
       rm -f other common.dwz
+      # By the section of DWARF 5; what clang writes, dwz does not take.
+      [ $compiler != gcc ] || same dwz_common5 'cp program other && dwz -5 -m common.dwz program other && readelf -SW program | grep -q debug_sup' -gdwarf-5
+      rm -f other common.dwz
     fi
     for version in 4 5; do
       same split$version : -gdwarf-$version -gsplit-dwarf

@@ -18,6 +18,7 @@
 #include "tools/allocs/image_provider.h"
 #include "tools/allocs/meta_all_command.h"
 #include "tools/allocs/meta_dump.h"
+#include "tools/allocs/meta_macros_command.h"
 #include "types/image_path.h"
 #include "types/write/image_writer.h"
 
@@ -192,6 +193,7 @@ void add_meta_commands(CLI::App& app, int& status) {
   build->callback([build_options, &status] { status = run_meta_build(*build_options); });
 
   add_meta_all_command(*group, status);
+  add_meta_macros_command(*group, status);
 
   auto dump_options = std::make_shared<MetaDumpOptions>();
   CLI::App* dump = group->add_subcommand("dump", "Print what an image says");
