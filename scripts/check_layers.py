@@ -16,6 +16,7 @@ OBSERVE = QUERY + ["runtime/query"]
 # An entry that names a file allows that file only; "include" stands for the public headers.
 MAY_INCLUDE = {
     "base": [],
+    "declarations": BASE,
     "elf": BASE,
     "elf/write": ["base", "elf"],
     "types": ["base", "include"],
@@ -29,12 +30,12 @@ MAY_INCLUDE = {
     "runtime/self": OBSERVE + ["runtime/allocators", "runtime/metadata", "include"],
     "runtime/preload": OBSERVE + ["runtime/allocators", "runtime/metadata", "runtime/self", "include"],
     "runtime/stand_in": ["base", "include"],
-    "meta": ["base", "elf", "types", "types/write", "include"],
+    "meta": ["base", "declarations", "elf", "types", "types/write", "include"],
     "toolchain/toolsub": BASE,
-    "toolchain/allocscc": ["base", "elf/write", "toolchain/toolsub"],
-    "toolchain/plugin": ["types/site_id.h", "types/site_list.h"],
+    "toolchain/allocscc": ["base", "declarations", "elf/write", "toolchain/toolsub"],
+    "toolchain/plugin": ["base", "declarations", "types/site_id.h", "types/site_list.h"],
     "clients": ["base", "include"],
-    "tools": ["base", "elf", "elf/write", "types", "types/write", "meta", "toolchain/toolsub", "clients",
+    "tools": ["base", "declarations", "elf", "elf/write", "types", "types/write", "meta", "toolchain/toolsub", "clients",
               "runtime/index", "runtime/query", "runtime/metadata", "runt", "runt/remote",
               "include"],
 }

@@ -76,6 +76,11 @@ std::vector<std::uint64_t> function_starts(const Linkage& linkage, const DwarfFa
   return starts;
 }
 
+const declarations::Declarations& declarations_of(const Options& options) {
+  static const declarations::Declarations kBuiltIn = declarations::Declarations::of_libraries();
+  return options.declared == nullptr ? kBuiltIn : *options.declared;
+}
+
 }  // namespace
 
 std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
@@ -108,8 +113,8 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
 
   const CodeScan scan = scanning.get();
   auto tables = beside([&] { return find_jump_tables(*files.object, linkage, scan, starts); });
-  read_allocation_sites(files, linkage, scan, frames, facts, merged.index_of, options.witnesses,
-                        model, diag);
+  read_allocation_sites(files, linkage, scan, frames, facts, merged.index_of,
+                        declarations_of(options), options.witnesses, model, diag);
   add_jump_tables(tables.get(), model);
   add_constants(*files.object, scan, model);
   read_string_literals(files, linkage, scan, model);

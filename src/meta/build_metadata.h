@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "declarations/declarations.h"
 #include "meta/diagnostics.h"
 
 namespace allocs::meta {
@@ -23,6 +24,8 @@ struct Options {
   bool for_embedding =
       false;  // it goes into the object itself, whose size and time it therefore does not know
   SiteWitnesses witnesses = SiteWitnesses::all;
+  const declarations::Declarations* declared =
+      nullptr;  // of functions that allocate; nullptr: what is built in
 };
 
 inline constexpr int kExitOk = 0;

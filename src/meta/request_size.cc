@@ -92,6 +92,11 @@ RequestSize request_size(const FunctionFlow& flow, const CallFact& call,
   const LinearForm bytes =
       scale(linear_form(flow.atoms, argument(call, function.size)), function.unit);
   size.bytes = bytes;
+  if (function.may_be_counted) {
+    size.bytes = bytes.is_constant() ? LinearForm{std::abs(bytes.addend), 0}
+                                     : LinearForm{std::gcd(bytes.stride, bytes.addend), 0};
+    if (size.bytes.is_constant()) size.bytes = kUnknownForm;
+  }
   if (function.count == kNoArgument) return size;
   const LinearForm count = linear_form(flow.atoms, argument(call, function.count));
   if (bytes.is_constant()) {

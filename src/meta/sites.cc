@@ -40,14 +40,17 @@ constexpr std::uint64_t kMostCode = 1u << 20;  // of one function
 struct Site {
   SiteRecord record;
   SiteType type;
-  bool is_text = false;
+  const declarations::Content* content = nullptr;  // known of the function; else `type` counts
 };
+
+const declarations::Content kText{declarations::Content::Shape::array, "char", 0};
 
 class SiteReader {
  public:
   SiteReader(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
-             CallFrames& frames, ObjectModel& model)
+             CallFrames& frames, const declarations::Declarations& declared, ObjectModel& model)
       : object_(*files.object),
+        declared_(declared, *files.object),
         linkage_(linkage),
         scan_(scan),
         frames_(frames),
@@ -58,6 +61,7 @@ class SiteReader {
 
   std::vector<Site> read() {
     std::vector<Site> sites;
+    declared_.find_code(model_);
     learn_known_functions();
     find_string_members();
     if (!model_.functions.empty()) {  // else there are no types to be found
@@ -124,7 +128,7 @@ class SiteReader {
     const auto add = [&](const Callee& callee, std::uint64_t at) {
       if (callee.address != 0) {
         callers_by_address_.emplace(callee.address, at);
-      } else if (known_allocation_function(callee.name) != nullptr) {
+      } else if (declared_.find(callee.name) != nullptr) {
         callers_of_known_.push_back(at);
       }
     };
@@ -133,19 +137,19 @@ class SiteReader {
   }
 
   void learn_known_functions() {
-    for (const AllocationFunction& function : known_allocation_functions()) {
-      if (const auto address = linkage_.address_of(function.name)) {
+    for (const auto& [name, function] : declared_.all()) {
+      const auto address = linkage_.address_of(name);
+      if (address && declared_.find_own(name) != nullptr)
         allocating_.try_emplace(*address, function);
-      }
     }
   }
 
   const AllocationFunction* allocation_function(const Callee& callee) const {
     if (callee.address != 0) {
       const auto found = allocating_.find(callee.address);
-      if (found != allocating_.end()) return &found->second;
+      return found == allocating_.end() ? declared_.find_own(callee.name) : &found->second;
     }
-    return known_allocation_function(callee.name);
+    return declared_.find(callee.name);
   }
 
   // --- following values
@@ -279,8 +283,7 @@ class SiteReader {
     if (size.bytes.is_constant() && size.bytes.addend > 0) {
       site.record.constant_size = static_cast<std::uint64_t>(size.bytes.addend);
     }
-    site.is_text = function.kind == AllocationKind::text || is_in_string_member(call.at);
-    if (site.is_text) return site;
+    if (settle(site, call.at, function)) return site;
     if (wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, function)) {
       site.record.flags |= types::kSiteWrapper;
       return site;
@@ -295,7 +298,34 @@ class SiteReader {
     site.type = choose_type(model_.types, containers_, targets, elsewhere,
                             followed.targets->dynamic_types(call), size, function.kind);
     if (site.type.conflict) site.record.flags |= types::kSiteConflict;
+    if (!site.type.is_known() && !site.type.conflict) fall_back(site, call.at);
     return site;
+  }
+
+  // What is declared, and needs no look at the code: of the function that is called, or by the user of the function around the call.
+  bool settle(Site& site, std::uint64_t at, const AllocationFunction& called) const {
+    if (called.kind == AllocationKind::typed) {
+      site.content = &called.declared->content;
+    } else if (is_in_string_member(at)) {
+      site.content = &kText;
+    } else if (const AllocationFunction* around = declared_.around(at);
+               around != nullptr && around->declared->is_users) {
+      fall_back(site, at);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  // What is declared of the function around a call whose type the code does not tell.
+  void fall_back(Site& site, std::uint64_t at) const {
+    const AllocationFunction* around = declared_.around(at);
+    if (around == nullptr) return;
+    if (around->declared->is_wrapper()) {
+      site.record.flags |= types::kSiteWrapper;
+    } else {
+      site.content = &around->declared->content;
+    }
   }
 
   SiteRecord start_record(std::uint64_t return_address, const AllocationFunction& function) {
@@ -336,7 +366,7 @@ class SiteReader {
       if (function == nullptr || return_address == 0 || seen.contains(return_address)) return;
       Site site;
       site.record = start_record(return_address, *function);
-      site.is_text = function->kind == AllocationKind::text || is_in_string_member(at);
+      if (!settle(site, at, *function)) fall_back(site, at);
       if (const FunctionRecord* f = types::function_at(model_, at)) site.record.function = f->name;
       sites.push_back(site);
     };
@@ -349,6 +379,7 @@ class SiteReader {
   }
 
   const ElfFile& object_;
+  DeclaredFunctions declared_;
   const Linkage& linkage_;
   const CodeScan& scan_;
   CallFrames& frames_;
@@ -367,11 +398,10 @@ class SiteReader {
 
 void fill_in_type(Site& site, ObjectModel& model) {
   SiteRecord& record = site.record;
-  if (site.is_text) {
-    constexpr std::uint8_t kDwarfSignedChar = 6;  // DW_ATE_signed_char
-    record.type =
-        model.types.unbounded_array_of(model.types.base_type(kDwarfSignedChar, 1, "char"));
-    record.shape = types::Shape::array;
+  if (site.content != nullptr) {
+    record.type = type_of_content(*site.content, model);
+    if (record.type == types::kNoType) return;
+    record.shape = shape_of_content(*site.content);
     record.provenance = types::Provenance::inferred;
     record.evidence = types::kSiteLibraryFact;
     return;
@@ -408,9 +438,10 @@ void fill_in_lines(const ObjectFiles& files, ObjectModel& model, Diagnostics& di
 
 void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
                            CallFrames& frames, const DwarfFacts& facts,
-                           std::span<const TypeIndex> index_of, SiteWitnesses witnesses,
+                           std::span<const TypeIndex> index_of,
+                           const declarations::Declarations& declared, SiteWitnesses witnesses,
                            ObjectModel& model, Diagnostics& diag) {
-  std::vector<Site> sites = SiteReader{files, linkage, scan, frames, model}.read();
+  std::vector<Site> sites = SiteReader{files, linkage, scan, frames, declared, model}.read();
   // Types are only added from here on: what was decided above does not change.
   for (Site& site : sites) {
     fill_in_type(site, model);

@@ -55,6 +55,7 @@ AllocationFunction sized_like(const AtomTable& atoms, const CallFact& call,
     }
   }
   wrapper.unit = times(wrapper.unit, callee.unit);
+  wrapper.may_be_counted = callee.may_be_counted;
   return wrapper;
 }
 
@@ -79,7 +80,7 @@ std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model
                                                  const FunctionFlow& flow,
                                                  const TargetFinder& targets, const CallFact& call,
                                                  const AllocationFunction& callee) {
-  if (callee.size == kNoArgument || callee.kind == AllocationKind::text) return std::nullopt;
+  if (callee.size == kNoArgument || callee.kind == AllocationKind::typed) return std::nullopt;
   if (!targets.is_returned(call)) return std::nullopt;
   if (!returns_bytes(model, function)) return std::nullopt;
   bool from_argument = false;

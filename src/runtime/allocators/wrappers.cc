@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/wrappers.h"
 
+#include "base/text.h"
 #include "elf/eh_frame.h"
 #include "runtime/allocators/dynamic_symbols.h"
 #include "runtime/allocators/module_frames.h"
-#include "runtime/allocators/operators.h"
 #include "runtime/index/word.h"
 
 namespace allocs::allocators {
@@ -13,10 +13,27 @@ using namespace index;
 
 namespace {
 
-// Functions that return a fresh block whose size follows from an argument, and whose type the caller decides.
-#define ALLOCS_WRAPPER_NAME(number, name) SymbolName(#name),
-constexpr SymbolName kWrappers[] = {ALLOCS_NEW_OPERATORS(ALLOCS_WRAPPER_NAME) SymbolName("strdup"),
-                                    SymbolName("strndup"), SymbolName("wcsdup")};
+// Functions that hand out a block whose type the caller knows better. Of a library's the file must be called as the library says: another
+// one's function of that name may be something else.
+struct KnownWrapper {
+  std::string_view library;  // soname; empty: any
+  SymbolName name;
+};
+#define X(library, name) {library, SymbolName(name)},
+constexpr KnownWrapper kWrappers[] = {
+#include <known_wrappers.inc>  // made of src/declarations/libraries.allocs by the build
+};
+#undef X
+
+bool is_of_library(const ModuleRecord& module, std::string_view library) {
+  if (library.empty()) return true;
+  if (module.path == Address{}) return false;
+  const std::string_view path(reinterpret_cast<const char*>(raw(module.path)));
+  const std::string_view file = part_of(path, path.rfind('/') + 1);
+  if (!begins_with(file, library)) return false;
+  const std::string_view rest = part_of(file, library.size());
+  return rest.empty() || rest.front() == '.';
+}
 
 // ModuleRecord::has_wrappers.
 enum class HasWrappers : std::uint32_t { unknown = 0, no, yes };
@@ -28,9 +45,9 @@ bool is_in_known_function(Address call, ModuleRecord& module) {
   const DynamicSymbols symbols(module.bias,
                                reinterpret_cast<const ElfW(Dyn)*>(raw(module.dynamic)));
   HasWrappers has = HasWrappers::no;
-  for (const SymbolName& name : kWrappers) {
-    const auto* const symbol = symbols.find(name);
-    if (symbol == nullptr) continue;
+  for (const KnownWrapper& wrapper : kWrappers) {
+    const auto* const symbol = symbols.find(wrapper.name);
+    if (symbol == nullptr || !is_of_library(module, wrapper.library)) continue;
     has = HasWrappers::yes;
     if (raw(call) - module.bias - symbol->st_value < symbol->st_size) return true;
   }

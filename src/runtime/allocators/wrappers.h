@@ -13,7 +13,7 @@
 // calls malloc; the return address that malloc sees is the same for every `new` of the program. The site of such a block
 // is the return address in the first caller that is not a wrapper.
 //
-// Whether a place is in a wrapper is found out once, when its site is recorded: the place must lie in one of the known functions,
+// Whether a place is in a wrapper is found out once, when its site is recorded: the place must lie in one of the known functions (src/declarations/libraries.allocs),
 // or the object's metadata must say so of the site (xmalloc and the like of the program), and the place's unwind rule must have the
 // common form (PackedRule). The site's slot in the cache then holds the rule instead of
 // cells, under an address that no caller has (kInWrapper). So a hook that finds its caller in the cache pays nothing for this; one
