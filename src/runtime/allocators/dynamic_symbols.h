@@ -15,10 +15,17 @@ namespace allocs::allocators {
 
 // A name with its hash for the GNU table, computed by the compiler.
 struct SymbolName {
-  consteval SymbolName(const char* name) : text(name) {  // NOLINT: a name is what it is written as
-    for (const char c : text) gnu_hash = gnu_hash * 33 + static_cast<unsigned char>(c);
+  consteval SymbolName(const char* name) {  // NOLINT: a name is what it is written as
+    for (; name[length] != '\0'; ++length) {
+      characters[length] = name[length];
+      gnu_hash = gnu_hash * 33 + static_cast<unsigned char>(name[length]);
+    }
   }
-  std::string_view text;
+  constexpr std::string_view text() const { return {characters, length}; }
+
+  // Not a pointer to them: the loader would have to relocate it in every process. A name that is too long does not compile.
+  char characters[44] = {};
+  std::uint32_t length = 0;
   std::uint32_t gnu_hash = 5381;
 };
 
@@ -50,7 +57,7 @@ class DynamicSymbols {
   const ElfW(Sym) * find(const SymbolName& name) const {
     if (symbols_ == nullptr || strings_ == nullptr) return nullptr;
     if (gnu_hash_ != nullptr) return find_gnu(name);
-    return sysv_hash_ != nullptr ? find_sysv(name.text) : nullptr;
+    return sysv_hash_ != nullptr ? find_sysv(name.text()) : nullptr;
   }
 
   // Of the symbol with that number; nullptr if there are none.
@@ -100,7 +107,7 @@ class DynamicSymbols {
     if (number < first_symbol) return nullptr;
     for (;; ++number) {
       const std::uint32_t chain = chains[number - first_symbol];
-      if ((chain | 1) == (hash | 1) && is_definition_of(symbols_[number], name.text))
+      if ((chain | 1) == (hash | 1) && is_definition_of(symbols_[number], name.text()))
         return &symbols_[number];
       if ((chain & 1) != 0) return nullptr;
     }

@@ -146,7 +146,7 @@ Tables tables_of(const link_map& object) {
 const Row* row_named(const DynamicSymbols& symbols, std::uint32_t symbol) {
   const char* const name = symbols.name_of(symbol);
   for (const Row& row : kRows) {
-    if (name != nullptr && row.name.text == name && g_next_other[&row - kRows] != nullptr)
+    if (name != nullptr && row.name.text() == name && g_next_other[&row - kRows] != nullptr)
       return &row;
   }
   return nullptr;
