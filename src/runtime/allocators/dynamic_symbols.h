@@ -24,7 +24,7 @@ struct SymbolName {
   constexpr std::string_view text() const { return {characters, length}; }
 
   // Not a pointer to them: the loader would have to relocate it in every process. A name that is too long does not compile.
-  char characters[44] = {};
+  char characters[72] = {};
   std::uint32_t length = 0;
   std::uint32_t gnu_hash = 5381;
 };
