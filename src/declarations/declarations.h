@@ -23,6 +23,8 @@ class Declarations {
   // The value of an environment variable: signatures with blanks between them.
   void add_variable(std::string_view variable, Role role, std::string_view value);
 
+  void add_problem(std::string text) { problems_.push_back(std::move(text)); }
+
   // nullptr if nothing is declared of it.
   const Declaration* find(std::string_view name) const;
   const std::vector<std::unique_ptr<Declaration>>& all() const { return all_; }

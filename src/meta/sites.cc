@@ -41,6 +41,7 @@ struct Site {
   SiteRecord record;
   SiteType type;
   const declarations::Content* content = nullptr;  // known of the function; else `type` counts
+  bool is_stated = false;                          // by the user, whatever compilers told
 };
 
 const declarations::Content kText{declarations::Content::Shape::array, "char", 0};
@@ -306,11 +307,13 @@ class SiteReader {
   bool settle(Site& site, std::uint64_t at, const AllocationFunction& called) const {
     if (called.kind == AllocationKind::typed) {
       site.content = &called.declared->content;
+      site.is_stated = called.declared->is_users;
     } else if (is_in_string_member(at)) {
       site.content = &kText;
     } else if (const AllocationFunction* around = declared_.around(at);
                around != nullptr && around->declared->is_users) {
       fall_back(site, at);
+      site.is_stated = true;
     } else {
       return false;
     }
@@ -415,6 +418,17 @@ void fill_in_type(Site& site, ObjectModel& model) {
   record.evidence = type.evidence;
 }
 
+// What the user states is not overruled. The model's sites are sorted.
+void restore(std::span<const SiteRecord> stated, ObjectModel& model) {
+  for (const SiteRecord& as_stated : stated) {
+    const auto site = std::lower_bound(
+        model.sites.begin(), model.sites.end(), as_stated.return_address,
+        [](const SiteRecord& s, std::uint64_t address) { return s.return_address < address; });
+    if (site != model.sites.end() && site->return_address == as_stated.return_address)
+      *site = as_stated;
+  }
+}
+
 // The call stays, with what it asks for.
 void forget_conclusion(SiteRecord& site) {
   site.type = types::kNoType;
@@ -443,9 +457,11 @@ void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, con
                            ObjectModel& model, Diagnostics& diag) {
   std::vector<Site> sites = SiteReader{files, linkage, scan, frames, declared, model}.read();
   // Types are only added from here on: what was decided above does not change.
+  std::vector<SiteRecord> stated;
   for (Site& site : sites) {
     fill_in_type(site, model);
     model.sites.push_back(site.record);
+    if (site.is_stated) stated.push_back(site.record);
   }
   std::sort(model.sites.begin(), model.sites.end(), [](const SiteRecord& a, const SiteRecord& b) {
     return a.return_address < b.return_address;
@@ -455,6 +471,7 @@ void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, con
   }
   if (witnesses != SiteWitnesses::code)
     apply_compiler_sites(files, linkage, scan, facts, index_of, model, diag);
+  if (witnesses == SiteWitnesses::all) restore(stated, model);
   fill_in_lines(files, model, diag);
 }
 

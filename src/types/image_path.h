@@ -17,26 +17,34 @@ struct ObjectIdentity {
   std::string_view path{};
   std::uint64_t file_size = 0;
   std::uint64_t file_mtime_ns = 0;
+  std::uint64_t configuration = 0;  // ConfigurationHash of what users declared; 0: nothing
 };
 
-// "<directory>/ab/cdef....meta" by build-id; "<directory>/by-path/<16 hex digits>.meta" without one. Context: signal.
+// "<directory>/ab/cdef....meta" by build-id; "<directory>/by-path/<16 hex digits>.meta" without one. What users declared goes into an
+// image, so it goes into its name as well: "...+<16 hex digits>.meta". Context: signal.
 inline void put_image_path(TextWriter& out, std::string_view directory,
                            const ObjectIdentity& identity) {
   constexpr char kDigits[] = "0123456789abcdef";
+  const auto put_digits = [&](std::uint64_t number) {
+    for (int shift = 60; shift >= 0; shift -= 4) out.put(kDigits[number >> shift & 15]);
+  };
   out.put(directory).put('/');
   if (identity.build_id.empty()) {
     Hasher hasher;
     hasher.add(identity.path);
     hasher.add(identity.file_size);
     hasher.add(identity.file_mtime_ns);
-    const std::uint64_t hash = hasher.finish().high;
     out.put("by-path/");
-    for (int shift = 60; shift >= 0; shift -= 4) out.put(kDigits[hash >> shift & 15]);
+    put_digits(hasher.finish().high);
   } else {
     for (std::size_t i = 0; i < identity.build_id.size(); ++i) {
       out.put(kDigits[identity.build_id[i] >> 4]).put(kDigits[identity.build_id[i] & 15]);
       if (i == 0) out.put('/');
     }
+  }
+  if (identity.configuration != 0) {
+    out.put('+');
+    put_digits(identity.configuration);
   }
   out.put(".meta");
 }

@@ -40,8 +40,8 @@ std::optional<types::Image> open_image_at(const char* path, const types::ObjectI
 }
 
 std::optional<types::Image> find_in_directories(const Places& places,
-                                                const types::ObjectIdentity& identity,
-                                                Check check) {
+                                                types::ObjectIdentity identity, Check check) {
+  identity.configuration = places.configuration();
   std::optional<types::Image> found;
   places.for_each_directory([&](std::string_view directory) {
     char path[kLongestPath];

@@ -34,12 +34,12 @@ namespace allocs::metadata {
 namespace {
 
 constexpr std::size_t kStackSize = 64 * 1024;
-constexpr std::size_t kMostVariables = 6;
+constexpr std::size_t kMostVariables = 8 + std::size(kDeclaringVariables);  // with the end
 constexpr rlim_t kMemoryLimit = rlim_t{6} << 30;
 
 // Lies at the low end of the go-between's stack mapping.
 struct Job {
-  const char* arguments[6];
+  const char* arguments[7];
   const char* environment[kMostVariables];
   int alive;   // set before clone; the kernel stores 0 and wakes at exit
   int status;  // of the tool, as wait4 gives it; -1: not started
@@ -205,13 +205,18 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
   if (!mapped.ok()) return MakeResult::failed;
   char* stack = reinterpret_cast<char*>(mapped.value);
   auto& job = *reinterpret_cast<Job*>(stack);
-  job = {.arguments = {tool, "meta", "build", "--quiet", object, nullptr},
+  job = {.arguments = {tool, "meta", "build", "--quiet", "--lenient", object, nullptr},
          .environment = {},
          .alive = 1,
          .status = -1};
   std::size_t variables = 0;
-  for (const char* variable : {places.home(), places.xdg_cache_home(), places.search_path(),
-                               "LC_ALL=C", "PATH=/usr/bin:/bin"}) {
+  for (const char* variable :
+       {places.home(), places.xdg_cache_home(), places.search_path(), places.xdg_config_home(),
+        places.first_configuration(), "LC_ALL=C", "PATH=/usr/bin:/bin"}) {
+    if (variable[0] != '\0') job.environment[variables++] = variable;
+  }
+  for (std::size_t i = 0; i < std::size(kDeclaringVariables); ++i) {
+    const char* variable = places.declaring_variable(i);
     if (variable[0] != '\0') job.environment[variables++] = variable;
   }
 

@@ -11,7 +11,7 @@ enum class MakeResult : unsigned char {
   unfinished,  // it was not waited for to the end; it goes on
 };
 
-// Runs "`tool` meta build --quiet `object`" so that the host does not notice: no SIGCHLD, no zombie that its wait() could
+// Runs "`tool` meta build --quiet --lenient `object`" so that the host does not notice: no SIGCHLD, no zombie that its wait() could
 // see, none of its descriptors, signal handlers, limits on memory apart from its own. Waits at most `timeout_ms`.
 //
 // Context: query. Not in a signal handler: starts a process.

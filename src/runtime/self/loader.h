@@ -18,7 +18,9 @@ class Loader {
   constexpr Loader() = default;
 
   // Context: init.
-  void open(const char* const* environment) { places_.read_environment(environment); }
+  void open(const char* const* environment) {
+    places_.read_environment(environment, "/proc/self/exe");
+  }
   const metadata::Places& places() const { return places_; }
 
   // The object of that module instance as far as it is known now; with `may_wait`, its metadata is found, or made, first. nullptr

@@ -13,6 +13,7 @@
 #include <list>
 #include <map>
 
+#include "declarations/environment.h"
 #include "toolchain/allocscc/amendments.h"
 #include "toolchain/allocscc/analysis.h"
 #include "toolchain/allocscc/scratch_files.h"
@@ -216,6 +217,25 @@ Ending link_and_strip(const Job& job, const LinkAmendment& amendment, const Word
   return ending;
 }
 
+// Says what is wrong with what the user declares of functions. False if nothing should be compiled so.
+bool accept(const Job& job, const declarations::Declarations& declared) {
+  for (const auto* texts : {&declared.warnings(), &declared.problems()}) {
+    for (const std::string& text : *texts)
+      std::fprintf(stderr, "%s: %s\n", job.settings.own_name.c_str(), text.c_str());
+  }
+  return declared.problems().empty();
+}
+
+// The plugin reads the declarations itself. Whoever keeps what was compiled, such as ccache, knows the command line only.
+void tell_caches(std::uint64_t declared, Words& to_compile) {
+  const auto loads_plugin = [](const std::string& word) { return word.starts_with("-fplugin="); };
+  if (declared == 0 || std::ranges::none_of(to_compile, loads_plugin)) return;
+  char word[64];
+  std::snprintf(word, sizeof word, "-fplugin-arg-allocs-declared=%016llx",
+                static_cast<unsigned long long>(declared));
+  to_compile.emplace_back(word);
+}
+
 }  // namespace
 
 Ending drive(const Job& job) {
@@ -223,7 +243,10 @@ Ending drive(const Job& job) {
   if (work < Work::precompile || lacks_inputs(job.line))
     return become_compiler(job, job.line.words());
 
-  const Words to_compile = words_for_compiling(job.line, job.compiler, job.installation);
+  const declarations::DeclaredHere declared = declarations::declared_here();
+  if (!accept(job, declared.all)) return Ending{2 << 8};
+  Words to_compile = words_for_compiling(job.line, job.compiler, job.installation);
+  tell_caches(declared.hash, to_compile);
   const LinkAmendment amendment = amendment_of_link(job.line, job.compiler);
   const std::string clang = job.compiler.is_clang ? "" : find_analyser();
   // Nothing has been run so far, and what is to be run is known.

@@ -19,17 +19,9 @@ struct Arguments {
   int stored = kNone;
 };
 
-// libc's and the C++ run time's, by name.
-std::optional<Arguments> known_arguments(llvm::StringRef name) {
-  using Answer = std::optional<Arguments>;
-  return llvm::StringSwitch<Answer>(name)
-      .Cases("malloc", "__builtin_malloc", "valloc", "pvalloc", Arguments{0})
-      .Cases("calloc", "__builtin_calloc", Arguments{1, 0})
-      .Cases("realloc", "__builtin_realloc", Arguments{1})
-      .Case("reallocarray", Arguments{2, 1})
-      .Cases("aligned_alloc", "__builtin_aligned_alloc", "memalign", Arguments{1})
-      .Case("posix_memalign", Arguments{2, kNone, 0})
-      .Default(std::nullopt);
+// Of a function that is declared to hand out what its caller asks for.
+Arguments arguments_of(const declarations::Declaration& declared) {
+  return {declared.size(), declared.count(), declared.stored()};
 }
 
 bool is_global_or_std(const FunctionDecl* function) {
@@ -80,6 +72,10 @@ std::optional<std::uint64_t> AllocationCalls::constant_of(const Expr* size) cons
 std::optional<Request> AllocationCalls::request_of(const CallExpr* call, const FunctionBody& body) {
   const FunctionDecl* callee = call->getDirectCallee();
   if (callee != nullptr) {
+    const declarations::Declaration* declared = declared_.of(callee);
+    const bool is_told = declared != nullptr && declared->role == declarations::Role::allocates &&
+                         !declared->is_wrapper();
+    if (is_told) return std::nullopt;  // what it allocates is declared: nothing to be found out
     if (auto request = known_request(call, callee, body)) return request;
     if (auto request = attributed_request(call, callee, body)) return request;
     if (const Wrapper* known = wrapper(callee)) {
@@ -100,21 +96,21 @@ std::optional<Request> AllocationCalls::known_request(const CallExpr* call,
                                                       const FunctionDecl* callee,
                                                       const FunctionBody& body) {
   std::optional<Arguments> arguments;
+  const declarations::Declaration* declared = nullptr;
   if (callee->getBuiltinID() == Builtin::BI__builtin_operator_new) {
     arguments = Arguments{0};
-  } else if (!is_global_or_std(callee)) {
-    return std::nullopt;
-  } else if (is_operator_new(callee)) {
+  } else if (is_global_or_std(callee) && is_operator_new(callee)) {
     if (callee->isReservedGlobalPlacementOperator()) return std::nullopt;
     arguments = Arguments{0};
-  } else if (const IdentifierInfo* name = callee->getIdentifier()) {
-    arguments = known_arguments(name->getName());
+  } else if (declared = declared_.of(callee); declared != nullptr && declared->hands_out()) {
+    arguments = arguments_of(*declared);
   }
   if (!arguments) return std::nullopt;
   const auto count = static_cast<int>(call->getNumArgs());
   if (arguments->size >= count || arguments->count >= count || arguments->stored >= count)
     return std::nullopt;
   const auto argument = [&](int index) { return call->getArg(static_cast<unsigned>(index)); };
+  if (arguments->size == kNone) return request_without_size(call, arguments->stored);
   const Expr* size = argument(arguments->size);
   const Expr* number = arguments->count == kNone ? nullptr : argument(arguments->count);
   const bool returns_block = arguments->stored == kNone && call->getType()->isPointerType();
@@ -128,8 +124,35 @@ std::optional<Request> AllocationCalls::known_request(const CallExpr* call,
     const auto times = constant_of(number);
     request.bytes = request.bytes && times ? std::optional{*request.bytes * *times} : std::nullopt;
   }
+  if (declared != nullptr && declared->unit != 1) {
+    SizeFacts unit;
+    unit.bytes = declared->unit;
+    request.size = sizes_.product(request.size, unit);
+    if (request.bytes) *request.bytes *= static_cast<std::uint64_t>(declared->unit);
+  }
+  if (declared != nullptr && declared->may_be_counted()) {
+    request.bytes.reset();
+    for (SizeTerm& term : request.size.terms) term.is_multiple = true;
+  }
   if (arguments->stored != kNone) request.stored_at = argument(arguments->stored);
   return request;
+}
+
+// Of a function that is declared to allocate, but not how much.
+std::optional<Request> AllocationCalls::request_without_size(const CallExpr* call, int stored) {
+  Request request;
+  request.size.has_more = true;
+  if (stored != kNone) {
+    request.stored_at = call->getArg(static_cast<unsigned>(stored));
+  } else if (!call->getType()->isPointerType()) {
+    return std::nullopt;
+  }
+  return request;
+}
+
+bool AllocationCalls::is_for_callers(const FunctionDecl* function) {
+  const declarations::Declaration* declared = declared_.of(function);
+  return declared != nullptr && declared->is_users && declared->is_wrapper();
 }
 
 std::optional<Request> AllocationCalls::attributed_request(const CallExpr* call,

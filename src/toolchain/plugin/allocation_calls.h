@@ -3,13 +3,14 @@
 
 #include <optional>
 
+#include "toolchain/plugin/declared_functions.h"
 #include "toolchain/plugin/size_analysis.h"
 #include "toolchain/plugin/target_analysis.h"
 
 namespace allocs::plugin {
 
 enum class Allocator {
-  known,  // libc's, operator new, what has an attribute, a function of the unit that turned out to be a wrapper
+  known,  // what is declared, operator new, what has an attribute, a function of the unit that turned out to be a wrapper
   perhaps,  // it returns a pointer and is told a size, or some number
 };
 
@@ -34,12 +35,19 @@ bool keeps_own_bytes(const SizeFacts& size, const Target& target);
 class AllocationCalls {
  public:
   AllocationCalls(clang::ASTContext& context, FunctionBodies& bodies)
-      : context_(context), bodies_(bodies), sizes_(context, bodies) {}
+      : context_(context),
+        bodies_(bodies),
+        declared_(context),
+        sizes_(context, bodies, declared_) {}
 
   // Nothing if it does not look like one.
   std::optional<Request> request_of(const clang::CallExpr* call, const FunctionBody& body);
 
+  // Whether users declare that what `function` allocates is its callers' business. nullptr: no.
+  bool is_for_callers(const clang::FunctionDecl* function);
+
  private:
+  static std::optional<Request> request_without_size(const clang::CallExpr* call, int stored);
   std::optional<Request> known_request(const clang::CallExpr* call,
                                        const clang::FunctionDecl* callee, const FunctionBody& body);
   std::optional<Request> attributed_request(const clang::CallExpr* call,
@@ -58,6 +66,7 @@ class AllocationCalls {
 
   clang::ASTContext& context_;
   FunctionBodies& bodies_;
+  DeclaredFunctions declared_;
   SizeAnalysis sizes_;
   llvm::DenseMap<const FunctionBody*, std::optional<Wrapper>> wrappers_;
 };

@@ -50,7 +50,7 @@ class Chooser {
 
   std::optional<SiteType> choose() {
     if (!size_.has_positive_term()) return choose_without_terms();
-    if (size_.has_floor && is_for_caller()) return wrapper();
+    if (size_.has_floor && is_for_caller()) return wrapper_site();
     const SizeTerm* head = choose_head();
     if (head == nullptr) return std::nullopt;
     type_ = head->type;
@@ -79,10 +79,6 @@ class Chooser {
   }
 
  private:
-  static SiteType wrapper() {
-    return {{SiteOrigin::wrapper, SiteTargetSays::nothing, SiteShape::one}, {}, {}};
-  }
-
   // The caller gets the block, and nothing was made of it before.
   bool is_for_caller() const {
     const bool is_raw = target_.type.isNull() || target_.is_bytes;
@@ -96,7 +92,7 @@ class Chooser {
     const bool is_wrapper = size_.parameters != 0 && (is_for_caller() || may_be_one) &&
                             !keeps_own_bytes(size_, target_);
     // What a function returns that does not allocate is asked for by no one.
-    return is_wrapper ? wrapper() : by_target(size_.is_constant());
+    return is_wrapper ? wrapper_site() : by_target(size_.is_constant());
   }
 
   // On the word of the pointer alone. `is_constant`: the number of bytes is known.
@@ -241,6 +237,10 @@ bool has_cookie(const CXXNewExpr* expression) {
 }
 
 }  // namespace
+
+SiteType wrapper_site() {
+  return {{SiteOrigin::wrapper, SiteTargetSays::nothing, SiteShape::one}, {}, {}};
+}
 
 std::optional<SiteType> choose_site_type(const Request& request, const Target& target,
                                          const ASTContext& context) {

@@ -14,6 +14,9 @@ struct SiteType {
       tail;  // of shape `flexible`: what follows; null: the type's own last member goes on
 };
 
+// Of a call whose block is the caller's business.
+SiteType wrapper_site();
+
 // Weighs what the size says against what the receiving pointer says. Nothing if they leave a doubt.
 std::optional<SiteType> choose_site_type(const Request& request, const Target& target,
                                          const clang::ASTContext& context);

@@ -349,11 +349,31 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
   return result;
 }
 
+// A function that is declared to compute a size of the one that it is told: that, and perhaps more.
+std::optional<SizeFacts> SizeAnalysis::evaluate_declared(const CallExpr* call, const Frame& frame,
+                                                         int depth) {
+  const declarations::Declaration* declared = declared_.of(call->getDirectCallee());
+  if (declared == nullptr || declared->role != declarations::Role::computes_size)
+    return std::nullopt;
+  const auto arguments = static_cast<int>(call->getNumArgs());
+  if (declared->size() >= arguments || declared->count() >= arguments) return std::nullopt;
+  const auto argument = [&](int n) {
+    return evaluate(call->getArg(static_cast<unsigned>(n)), frame, depth);
+  };
+  SizeFacts facts = argument(declared->size());
+  if (declared->unit != 1) facts = product(facts, constant(declared->unit));
+  if (declared->count() != declarations::Declaration::kNone)
+    return product(facts, argument(declared->count()));
+  facts.has_more = true;
+  return facts;
+}
+
 // A function that computes a size: what its source returns, or, where there is no source, something made of its arguments.
 SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, int depth) {
   constexpr int kCost = 6;
   const FunctionDecl* callee = call->getDirectCallee();
   if (!call->getType()->isIntegerType()) return unknown();
+  if (const auto declared = evaluate_declared(call, frame, depth + kCost)) return *declared;
   const FunctionBody* body =
       callee != nullptr && depth + kCost < kDeepest ? bodies_.of(callee) : nullptr;
   if (body != nullptr && !body->returns.empty() && body->returns.size() < 8) {

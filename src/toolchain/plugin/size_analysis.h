@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "toolchain/plugin/declared_functions.h"
 #include "toolchain/plugin/function_body.h"
 
 namespace allocs::plugin {
@@ -36,8 +37,9 @@ struct SizeFacts {
 // constants with names, and functions that compute sizes.
 class SizeAnalysis {
  public:
-  SizeAnalysis(clang::ASTContext& context, FunctionBodies& bodies)
-      : context_(context), bodies_(bodies) {}
+  // All outlive this.
+  SizeAnalysis(clang::ASTContext& context, FunctionBodies& bodies, DeclaredFunctions& declared)
+      : context_(context), bodies_(bodies), declared_(declared) {}
 
   // Of an expression in `body`.
   SizeFacts facts_of(const clang::Expr* size, const FunctionBody& body);
@@ -53,6 +55,8 @@ class SizeAnalysis {
   SizeFacts evaluate_name(const clang::DeclRefExpr* name, const Frame& frame, int depth);
   SizeFacts evaluate_variable(const clang::VarDecl* variable, const clang::Expr* use,
                               const Frame& frame, int depth);
+  std::optional<SizeFacts> evaluate_declared(const clang::CallExpr* call, const Frame& frame,
+                                             int depth);
   SizeFacts evaluate_call(const clang::CallExpr* call, const Frame& frame, int depth);
   SizeFacts combine(clang::BinaryOperatorKind operation, const SizeFacts& a,
                     const SizeFacts& b) const;
@@ -64,6 +68,7 @@ class SizeAnalysis {
 
   clang::ASTContext& context_;
   FunctionBodies& bodies_;
+  DeclaredFunctions& declared_;
   unsigned steps_ = 0;
 };
 

@@ -117,7 +117,9 @@ void UnitConsumer::read_body(const FunctionBody& body) {
     } else {
       target = target_stored_at(request->stored_at, body, *context_);
     }
-    const auto type = choose_site_type(*request, target, *context_);
+    const auto type = calls_->is_for_callers(body.function())
+                          ? std::optional{wrapper_site()}
+                          : choose_site_type(*request, target, *context_);
     if (list_ != nullptr) {
       list_->add(call, type, request->bytes, body);
     } else if (type && request->stored_at != nullptr) {

@@ -9,6 +9,7 @@
 #include "meta/build_metadata.h"
 #include "meta/diagnostics.h"
 #include "runtime/metadata/find_image.h"
+#include "tools/allocs/declared_functions.h"
 #include "types/image_path.h"
 #include "types/write/image_writer.h"
 
@@ -23,8 +24,9 @@ std::string environment(const char* name) {
 
 }  // namespace
 
-ImageProvider::ImageProvider() {
-  places_.read_environment(environ);
+ImageProvider::ImageProvider(const std::filesystem::path& program) {
+  places_.read_environment(environ, program.empty() ? nullptr : program.c_str());
+  declared_ = declared_functions(places_);
   char path[4096];
   TextWriter text(path, sizeof(path));
   types::put_user_cache(text, environment("XDG_CACHE_HOME"), environment("HOME"));
@@ -37,7 +39,8 @@ ProvidedImage ImageProvider::image_of(const std::filesystem::path& object,
   const std::string path = object.string();
   provided.file = metadata::map_file(path.c_str());
   elf::BuildId own;
-  types::ObjectIdentity identity{.build_id = build_id, .path = path};
+  types::ObjectIdentity identity{
+      .build_id = build_id, .path = path, .configuration = places_.configuration()};
   if (provided.file) {
     own = metadata::build_id_of(*provided.file);
     const std::span<const std::uint8_t> own_id(own.bytes, own.size);
@@ -73,7 +76,7 @@ std::optional<types::Image> ImageProvider::make(const std::filesystem::path& obj
                                                 std::string& problem) {
   meta::Diagnostics diagnostics;
   const std::vector<std::byte> bytes =
-      meta::build_image({.object = object, .output = {}}, diagnostics);
+      meta::build_image({.object = object, .output = {}, .declared = &declared_}, diagnostics);
   if (bytes.empty()) {
     problem = object.string() + ": no metadata could be made";
     return std::nullopt;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "declarations/declarations.h"
 #include "runtime/metadata/mapped_file.h"
 #include "runtime/metadata/places.h"
 #include "types/image.h"
@@ -27,7 +28,8 @@ struct ProvidedImage {
 // written, else only for this run.
 class ImageProvider {
  public:
-  ImageProvider();
+  // `program`: the one in question, beside which functions may be declared.
+  explicit ImageProvider(const std::filesystem::path& program = {});
 
   // `build_id`: what the object must have; empty to take what the file has.
   ProvidedImage image_of(const std::filesystem::path& object,
@@ -38,6 +40,11 @@ class ImageProvider {
     return image_of(object, {}).image.has_value();
   }
 
+  // What users declare of functions that allocate, and what is wrong with that.
+  const declarations::Declarations& declared() const { return declared_; }
+  // The hash of that: a part of an image's name.
+  std::uint64_t configuration() const { return places_.configuration(); }
+
   // Where images are kept; empty if there is no such place.
   const std::filesystem::path& cache() const { return cache_; }
 
@@ -46,6 +53,7 @@ class ImageProvider {
                                    const std::filesystem::path& cached, std::string& problem);
 
   metadata::Places places_;
+  declarations::Declarations declared_;
   std::filesystem::path cache_;
   std::vector<std::unique_ptr<std::vector<std::uint64_t>>> made_;
 };

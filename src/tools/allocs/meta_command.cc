@@ -15,6 +15,7 @@
 #include "meta/build_metadata.h"
 #include "meta/object_file.h"
 #include "runtime/metadata/find_image.h"
+#include "tools/allocs/declared_functions.h"
 #include "tools/allocs/image_provider.h"
 #include "tools/allocs/meta_all_command.h"
 #include "tools/allocs/meta_dump.h"
@@ -33,16 +34,16 @@ void print(const meta::Diagnostics& diag) {
   if (diag.left_out() != 0) fmt::print(stderr, "... and {} more of the kind\n", diag.left_out());
 }
 
-types::ObjectIdentity identity_of(const meta::ElfFile& object) {
+types::ObjectIdentity identity_of(const meta::ElfFile& object, std::uint64_t configuration) {
   return {.build_id = object.build_id(),
           .path = object.path(),
           .file_size = object.file_size(),
-          .file_mtime_ns = object.file_mtime_ns()};
+          .file_mtime_ns = object.file_mtime_ns(),
+          .configuration = configuration};
 }
 
 // Empty if there is no user's cache, because the environment does not say where home is.
-fs::path cache_path(const types::ObjectIdentity& identity) {
-  const fs::path cache = ImageProvider{}.cache();
+fs::path cache_path(const fs::path& cache, const types::ObjectIdentity& identity) {
   char text[4096];
   TextWriter out(text, sizeof(text));
   types::put_image_path(out, cache.string(), identity);
@@ -83,10 +84,20 @@ void dump(const types::Image& image, bool json) {
 
 namespace {
 
-int embed(const MetaBuildOptions& options) {
+// What is wrong with the user's declarations, and what has no effect. False if nothing should be made of them.
+bool accept_declarations(const declarations::Declarations& declared,
+                         const MetaBuildOptions& options) {
+  if (!options.quiet) {
+    for (const std::string& warning : declared.warnings()) fmt::print(stderr, "{}\n", warning);
+  }
+  for (const std::string& problem : declared.problems()) fmt::print(stderr, "{}\n", problem);
+  return declared.problems().empty() || options.lenient;
+}
+
+int embed(const MetaBuildOptions& options, const declarations::Declarations& declared) {
   meta::Diagnostics diag;
-  const std::vector<std::byte> image =
-      meta::build_image({.object = options.object, .output = {}, .for_embedding = true}, diag);
+  const std::vector<std::byte> image = meta::build_image(
+      {.object = options.object, .output = {}, .for_embedding = true, .declared = &declared}, diag);
   if (!image.empty()) {
     const std::string problem =
         elf::write::put_section(options.object, {.name = ".allocs", .content = image});
@@ -100,15 +111,18 @@ int embed(const MetaBuildOptions& options) {
 }  // namespace
 
 int run_meta_build(const MetaBuildOptions& options) {
-  if (options.embed) return embed(options);
+  const ImageProvider images{program_of(options.object)};
+  if (!accept_declarations(images.declared(), options)) return meta::kExitBadInput;
+  if (options.embed) return embed(options, images.declared());
   meta::Diagnostics opening;  // says what reading says again
   const auto object = meta::ElfFile::open(options.object, opening);
   if (object == nullptr) {
     print(opening);
     return meta::kExitBadInput;
   }
-  const types::ObjectIdentity identity = identity_of(*object);
-  const fs::path output = options.output.empty() ? cache_path(identity) : options.output;
+  const types::ObjectIdentity identity = identity_of(*object, images.configuration());
+  const fs::path output =
+      options.output.empty() ? cache_path(images.cache(), identity) : options.output;
   if (output.empty()) {
     fmt::print(
         stderr,
@@ -119,9 +133,11 @@ int run_meta_build(const MetaBuildOptions& options) {
   meta::Diagnostics diag;
   const bool have_it =
       options.output.empty() && !options.no_cache && is_up_to_date(output, identity);
-  const int status = have_it
-                         ? meta::kExitOk
-                         : meta::build_metadata({.object = options.object, .output = output}, diag);
+  const int status =
+      have_it
+          ? meta::kExitOk
+          : meta::build_metadata(
+                {.object = options.object, .output = output, .declared = &images.declared()}, diag);
   if (!options.quiet || status != meta::kExitOk) print(diag);
   if (!options.quiet && status == meta::kExitOk) fmt::print("{}\n", output.string());
   return status;
@@ -131,9 +147,13 @@ namespace {
 
 // Of an object's image that is made for the purpose and kept nowhere.
 int dump_as_told_by(meta::SiteWitnesses witnesses, const MetaDumpOptions& options) {
+  const ImageProvider images{program_of(options.input)};
   meta::Diagnostics diag;
-  const std::vector<std::byte> bytes =
-      meta::build_image({.object = options.input, .output = {}, .witnesses = witnesses}, diag);
+  const std::vector<std::byte> bytes = meta::build_image({.object = options.input,
+                                                          .output = {},
+                                                          .witnesses = witnesses,
+                                                          .declared = &images.declared()},
+                                                         diag);
   const auto image = types::Image::open(bytes.data(), bytes.size());
   if (!image) {
     print(diag);
@@ -164,7 +184,7 @@ int run_meta_dump(const MetaDumpOptions& options) {
     print(diag);
     return meta::kExitBadInput;
   }
-  ImageProvider provider;
+  ImageProvider provider{program_of(options.input)};
   const ProvidedImage provided = provider.image_of(options.input, {});
   if (!provided.image) {
     fmt::print(stderr, "{}; try allocs meta build\n", provided.problem);
@@ -189,6 +209,10 @@ void add_meta_commands(CLI::App& app, int& status) {
                  "Put it into the object itself, as section .allocs, which strip keeps")
       ->excludes(output);
   build->add_flag("--no-cache", build_options->no_cache, "Make it even if the cache has it");
+  build
+      ->add_flag("--lenient", build_options->lenient,
+                 "Pass over declarations of functions that are malformed")
+      ->group("");
   build->add_flag("-q,--quiet", build_options->quiet, "Say nothing but errors");
   build->callback([build_options, &status] { status = run_meta_build(*build_options); });
 

@@ -15,6 +15,7 @@ struct MetaBuildOptions {
   bool no_cache = false;         // make it even if there is one already
   bool embed = false;            // put it into the object, as section .allocs, and nowhere else
   bool quiet = false;
+  bool lenient = false;  // declarations of functions that are malformed are passed over
 };
 int run_meta_build(const MetaBuildOptions& options);
 

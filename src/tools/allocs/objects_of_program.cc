@@ -55,7 +55,8 @@ fs::path dynamic_linker_of(const fs::path& program) {
   return found;
 }
 
-// The output of `linker --list program`: lines like "libc.so.6 => /lib/libc.so.6 (0x7f...)".
+// The output of `linker --list program`: lines like "libc.so.6 => /lib/libc.so.6 (0x7f...)", or "./libmine.so (0x7f...)" where the
+// program says where it is.
 std::string list_libraries(const fs::path& linker, const fs::path& program) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return {};
@@ -105,10 +106,12 @@ std::vector<fs::path> objects_of_program(const fs::path& program) {
   if (linker.empty()) return objects;
   std::istringstream lines(list_libraries(linker, objects.front()));
   for (std::string line; std::getline(lines, line);) {
-    const std::size_t slash = line.find('/');
+    const std::size_t arrow = line.find(" => ");
+    const std::size_t from = arrow == std::string::npos ? line.find_first_not_of(" \t") : arrow + 4;
     const std::size_t end = line.rfind(" (0x");
-    if (slash == std::string::npos || end == std::string::npos || end < slash) continue;
-    objects.emplace_back(line.substr(slash, end - slash));
+    if (from == std::string::npos || end == std::string::npos || end < from) continue;
+    const std::string path = line.substr(from, end - from);
+    if (path.find('/') != std::string::npos) objects.emplace_back(path);
   }
   return objects;
 }

@@ -28,7 +28,10 @@ struct RunOptions {
 };
 
 void prepare_metadata(const fs::path& program, bool quiet) {
-  ImageProvider images;
+  std::error_code error;
+  const fs::path real = fs::canonical(program, error);
+  ImageProvider images{error ? program : real};
+  for (const std::string& text : images.declared().problems()) fmt::print(stderr, "{}\n", text);
   const std::vector<fs::path> objects = objects_of_program(program);
   Progress progress("metadata", objects.size(), quiet);
   for (const fs::path& object : objects) {

@@ -37,8 +37,12 @@ std::vector<runt::Mapping> mappings_of(const runt::remote::CoreMemory& core);
 // resume() is called, or `use` returns; what was read before stays good.
 template <typename Use>
 int visit_target(const std::string& target, Use use) {
-  ImageProvider images;
   const auto pid = parse_process_number(target);
+  std::error_code error;
+  const std::filesystem::path executable =
+      pid ? std::filesystem::read_symlink(fmt::format("/proc/{}/exe", *pid), error)
+          : std::filesystem::path{};
+  ImageProvider images{executable};
   if (!pid) {
     auto core = runt::remote::CoreMemory::open(target);
     if (!core) return say_failure(core.failure());
@@ -56,17 +60,14 @@ int visit_target(const std::string& target, Use use) {
   if (!memory) return say_failure(memory.failure());
   auto threads = runt::remote::StoppedThreads::stop(*pid);
   if (!threads) return say_failure(threads.failure());
-  std::error_code error;
-  const RemoteProcess process(
-      *memory,
-      {.auxiliary = memory->auxiliary_vector(),
-       .start_of_stack = memory->start_of_stack(),
-       .mappings = memory->mappings(),
-       .threads = threads->all(),
-       .executable =
-           std::filesystem::read_symlink(fmt::format("/proc/{}/exe", *pid), error).string(),
-       .pid = *pid},
-      images);
+  const RemoteProcess process(*memory,
+                              {.auxiliary = memory->auxiliary_vector(),
+                               .start_of_stack = memory->start_of_stack(),
+                               .mappings = memory->mappings(),
+                               .threads = threads->all(),
+                               .executable = executable.string(),
+                               .pid = *pid},
+                              images);
   return use(process, [&] { threads->resume(); });
 }
 
