@@ -34,7 +34,7 @@ struct Numbers {
   __float128 binary128;
   _Complex float complex;
 };
-static Numbers numbers = {1.5, -0x3p-24, -2.25, 1e20, {}};
+static Numbers numbers = {(_Float16)1.5, (_Float16)-0x3p-24, -2.25, 1e20, {}};
 struct Link { Link* next; int value; };
 static void callee() {}
 static Everything all;

@@ -74,7 +74,10 @@ static void handler(int signal) {
   struct alloc_cursor cursor;
   (void)signal;
   alloc_get_root(&root);
-  if (alloc_query(numbers, ALLOC_NOWAIT, &info) != 0 || alloc_get_parent(&info, ALLOC_NOWAIT, &parent) != 0) ++wrong;
+  if (alloc_query(numbers, ALLOC_NOWAIT, &info) != 0 || alloc_get_parent(&info, ALLOC_NOWAIT, &parent) != 0) {
+    ++wrong;
+    return;
+  }
   if (strncmp(parent.allocator->name, "static", 6) != 0) ++wrong;
   alloc_begin_children(&root, ALLOC_NOWAIT, &cursor);
   if (alloc_next_child(&cursor, &info) != ALLOC_E_NOT_YET) ++wrong;

@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "allocs.h"
 #include "runtime/index/find_block.h"
 #include "runtime/index/tables.h"
 
@@ -427,6 +428,29 @@ TEST(Hooks, NoAnswerIsWrongWhileFourThreadsChangeTheHeap) {
   for (auto& thread : threads) thread.join();
   std::printf("%ld look-ups, %ld wrong\n", shared->asked.load(), shared->wrong.load());
   EXPECT_EQ(shared->wrong, 0);
+}
+
+// While all that is known is that some block is inside realloc, what no block can be is answered all the same.
+TEST(Hooks, StaticsAndStacksAreAnsweredBesideReallocs) {
+  if (root().malloc_kind != MallocKind::libc) GTEST_SKIP() << "only libc's blocks lie apart";
+  const auto ask = reinterpret_cast<decltype(&alloc_query)>(dlsym(RTLD_DEFAULT, "alloc_query"));
+  ASSERT_NE(ask, nullptr);
+  static int object[4];
+  int local[4] = {};
+  void* block = opaque(realloc(opaque(malloc(100)), 300));
+  alloc_info info{};
+  auto& homeless = const_cast<Root&>(root()).flux_homeless;
+  __atomic_fetch_add(&homeless, 1, __ATOMIC_SEQ_CST);
+  for (const std::uint64_t flags : {0, static_cast<int>(ALLOC_NOWAIT)}) {
+    EXPECT_EQ(ask(opaque(object), flags, &info), ALLOC_OK);
+    EXPECT_STREQ(info.allocator->name, "static");
+    EXPECT_EQ(ask(opaque(local), flags, &info), ALLOC_OK);
+    EXPECT_STREQ(info.allocator->name, "stackframe");
+    EXPECT_EQ(ask(block, flags, &info), ALLOC_OK);
+    EXPECT_EQ(ask(static_cast<char*>(block) + 400, flags, &info), ALLOC_E_BEING_RESIZED);
+  }
+  __atomic_fetch_sub(&homeless, 1, __ATOMIC_SEQ_CST);
+  free(block);
 }
 
 // One block is resized without end; another thread asks for it by an address that is always inside. "Nothing there" is a lie.

@@ -113,10 +113,34 @@ Answer query_beyond_heap(const P& process, Address at) {
   return query_mapping(process, at);
 }
 
+// The index may only know that some block or other is inside realloc: threads that resize blocks without a pause can keep it from
+// saying more. No block of libc's lies in an object, among the program's arguments, or on a thread's stack.
+template <Process P>
+[[gnu::noinline]] Answer unless_beyond_heap(const P& process, Address at, Answer resized) {
+  if (process.root()->malloc_kind != index::MallocKind::libc) return resized;
+  const Answer beyond = query_beyond_heap(process, at);
+  if (beyond.error != ALLOC_OK) return resized;
+  switch (beyond.allocator) {
+    case Allocator::static_file:
+    case Allocator::static_segment:
+    case Allocator::static_section:
+    case Allocator::static_symbol:
+    case Allocator::auxv:
+    case Allocator::stack:
+    case Allocator::stackframe:
+    case Allocator::own:
+      return beyond;
+    default:
+      return resized;
+  }
+}
+
 template <Process P>
 Answer query(const P& process, Address at) {
   Answer answer = query_heap(process, at);
   if (answer.error == ALLOC_E_NOTHING_THERE) return query_beyond_heap(process, at);
+  if (answer.error == ALLOC_E_BEING_RESIZED) [[unlikely]]
+    return unless_beyond_heap(process, at, answer);
   if (process.runs_on(answer.range)) [[unlikely]]
     prefer_frame(process, at, answer);
   if (answer.error != ALLOC_OK || !answer.is_by_loader) return answer;

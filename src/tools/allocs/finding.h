@@ -38,11 +38,10 @@ struct Finding {
 
 template <typename Put>
 std::string text_of(Put&& put) {
-  std::string text(4096, '\0');
-  TextWriter out(text.data(), text.size());
+  char text[4096];
+  TextWriter out(text, sizeof text);
   put(out);
-  text.resize(out.text().size());
-  return text;
+  return std::string{out.text()};
 }
 
 // The function that holds a site: as the metadata of the site says, or by the object that lies there now.
