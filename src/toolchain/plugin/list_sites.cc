@@ -7,12 +7,17 @@
 // processor time, most of it to load and relocate its libraries; this program, which contains no more than a front end, 6.
 // Of C++ it reads only what the unit uses (late_bodies.h).
 //
+// What a source has come to is remembered, and is not read again as long as nothing that it was made of changes (site_memo.h).
+//
 // CLANG is the path of the clang whose headers are used. Nothing is printed. Exit status: 0, or 1 if clang does not
 // understand the source, and then there is no list.
 #include <clang/Basic/Diagnostic.h>
 #include <clang/Frontend/CompilerInstance.h>
+#include <clang/Frontend/CompilerInvocation.h>
 #include <clang/Frontend/FrontendAction.h>
 #include <clang/Frontend/Utils.h>
+#include <clang/Lex/PPCallbacks.h>
+#include <clang/Lex/Preprocessor.h>
 #include <llvm/Support/CrashRecoveryContext.h>
 #include <unistd.h>
 
@@ -20,24 +25,54 @@
 #include <string>
 #include <vector>
 
+#include "toolchain/plugin/recorded_environment.h"
+#include "toolchain/plugin/recording_file_system.h"
+#include "toolchain/plugin/site_memo.h"
 #include "toolchain/plugin/unit_consumer.h"
 
 namespace allocs::plugin {
 
 namespace {
 
+// A unit that asks what time it is has another outcome each time.
+class ClockWatch : public clang::PPCallbacks {
+ public:
+  ClockWatch(const clang::Preprocessor& preprocessor, memo::DependencyRecord& record)
+      : date_(preprocessor.getIdentifierInfo("__DATE__")),
+        time_(preprocessor.getIdentifierInfo("__TIME__")),
+        timestamp_(preprocessor.getIdentifierInfo("__TIMESTAMP__")),
+        record_(record) {}
+
+  void MacroExpands(const clang::Token& name, const clang::MacroDefinition& definition,
+                    clang::SourceRange, const clang::MacroArgs*) override {
+    const clang::IdentifierInfo* macro = name.getIdentifierInfo();
+    if (macro != date_ && macro != time_ && macro != timestamp_) return;
+    if (definition.getMacroInfo()->isBuiltinMacro()) record_.give_up();
+  }
+
+ private:
+  const clang::IdentifierInfo* date_;
+  const clang::IdentifierInfo* time_;
+  const clang::IdentifierInfo* timestamp_;
+  memo::DependencyRecord& record_;
+};
+
 class ListSites : public clang::ASTFrontendAction {
  public:
-  explicit ListSites(std::string list) : list_(std::move(list)) {}
+  ListSites(std::string& list, memo::DependencyRecord& record) : list_(list), record_(record) {}
 
  protected:
   std::unique_ptr<clang::ASTConsumer> CreateASTConsumer(clang::CompilerInstance& compiler,
                                                         llvm::StringRef) override {
-    return std::make_unique<UnitConsumer>(compiler, list_, nullptr);
+    clang::Preprocessor& preprocessor = compiler.getPreprocessor();
+    preprocessor.addPPCallbacks(std::make_unique<ClockWatch>(preprocessor, record_));
+    return std::make_unique<UnitConsumer>(
+        compiler, [&list = list_](std::string text) { list = std::move(text); });
   }
 
  private:
-  std::string list_;
+  std::string& list_;
+  memo::DependencyRecord& record_;
 };
 
 // How much of a C++ unit is read.
@@ -46,40 +81,63 @@ enum class Reading {
   all,
 };
 
-enum class Outcome { done, failed, failed_in_part };  // the last: and not all was to be read
+using Command = std::vector<const char*>;
 
-// `outcome` is set also if clang crashes.
-void list_sites(const std::string& list, const std::vector<const char*>& command, Reading reading,
-                Outcome& outcome) {
-  outcome = Outcome::failed;
+// One way to read a source. What is set, is also if clang crashes.
+struct Attempt {
+  Reading reading;
+  bool is_partial = false;  // not all was to be read
+  bool is_done = false;
+  std::string list = {};
+};
+
+void list_sites(const Command& command, Attempt& attempt, memo::DependencyRecord& record) {
   const auto diagnostics = clang::CompilerInstance::createDiagnostics(
       new clang::DiagnosticOptions, new clang::IgnoringDiagConsumer);
   clang::CreateInvocationOptions options;
   options.Diags = diagnostics;
+  options.VFS = recording_file_system(record);
   const std::shared_ptr<clang::CompilerInvocation> invocation =
       clang::createInvocation(command, options);
   if (invocation == nullptr) return;
-  if (reading == Reading::what_is_used && invocation->getLangOpts().CPlusPlus) {
+  if (attempt.reading == Reading::what_is_used && invocation->getLangOpts().CPlusPlus) {
     invocation->getLangOpts().DelayedTemplateParsing = true;
     invocation->getFrontendOpts().SkipFunctionBodies = true;  // those that LateBodies chooses
-    outcome = Outcome::failed_in_part;
+    attempt.is_partial = true;
   }
   clang::CompilerInstance compiler;
   compiler.setInvocation(invocation);
   compiler.setDiagnostics(diagnostics.get());
-  ListSites action(list);
-  if (compiler.ExecuteAction(action) && !diagnostics->hasErrorOccurred()) outcome = Outcome::done;
+  compiler.createFileManager(
+      clang::createVFSFromCompilerInvocation(*invocation, *diagnostics, options.VFS));
+  ListSites action(attempt.list, record);
+  attempt.is_done = compiler.ExecuteAction(action) && !diagnostics->hasErrorOccurred();
 }
 
 // Bodies that are read late are read in another order than their author's. Where that does not go well, all is read in order.
-bool list_sites(const std::string& list, const std::vector<const char*>& command) {
-  Outcome outcome = Outcome::failed;
+memo::Outcome list_sites(const Command& command, memo::DependencyRecord& record) {
+  Attempt attempt{.reading = Reading::what_is_used};
   llvm::CrashRecoveryContext::Enable();
-  llvm::CrashRecoveryContext().RunSafely(
-      [&] { list_sites(list, command, Reading::what_is_used, outcome); });
+  const bool is_alive =
+      llvm::CrashRecoveryContext().RunSafely([&] { list_sites(command, attempt, record); });
   llvm::CrashRecoveryContext::Disable();
-  if (outcome == Outcome::failed_in_part) list_sites(list, command, Reading::all, outcome);
-  return outcome == Outcome::done;
+  if (!is_alive) record.give_up();
+  if (!attempt.is_done && attempt.is_partial) {
+    attempt = Attempt{.reading = Reading::all};
+    list_sites(command, attempt, record);
+  }
+  return {attempt.is_done, attempt.is_done ? std::move(attempt.list) : std::string{}};
+}
+
+memo::Outcome remembered_or_listed(const Command& command) {
+  const SiteMemo memo(command);
+  if (auto outcome = memo.recall()) return *outcome;
+  memo::DependencyRecord record;
+  record_environment(&record);
+  memo::Outcome outcome = list_sites(command, record);
+  record_environment(nullptr);
+  memo.remember(outcome, record);
+  return outcome;
 }
 
 }  // namespace
@@ -87,7 +145,9 @@ bool list_sites(const std::string& list, const std::vector<const char*>& command
 }  // namespace allocs::plugin
 
 int main(int count, char** words) {
+  using namespace allocs;
   if (count < 4) return 1;
-  const bool done = allocs::plugin::list_sites(words[1], {words + 2, words + count});
-  ::_exit(done ? 0 : 1);  // taking the syntax tree down would only cost time
+  const memo::Outcome outcome = plugin::remembered_or_listed({words + 2, words + count});
+  if (outcome.has_succeeded) plugin::write_site_list(words[1], outcome.text);
+  ::_exit(outcome.has_succeeded ? 0 : 1);  // taking the syntax tree down would only cost time
 }

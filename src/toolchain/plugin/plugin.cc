@@ -31,7 +31,9 @@ class PluginAction : public clang::PluginASTAction {
                 passes.addPass(SitePass{{}, keeps, placed});
               });
         });
-    return std::make_unique<UnitConsumer>(compiler, list_, placed);
+    if (list_.empty()) return std::make_unique<UnitConsumer>(compiler, placed);
+    return std::make_unique<UnitConsumer>(
+        compiler, [path = list_](const std::string& text) { write_site_list(path, text); });
   }
 
   bool ParseArgs(const clang::CompilerInstance&,

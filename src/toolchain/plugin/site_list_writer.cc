@@ -128,13 +128,17 @@ std::string SiteListWriter::linkage_name(const Decl* function) {
   return names_.getName(named);
 }
 
-void SiteListWriter::write(const std::string& path) const {
+std::string SiteListWriter::text() const {
+  std::string text = header_ + '\n';
+  for (const std::string& line : lines_) text.append(line) += '\n';
+  return text.append(types::kSiteListEnd) + '\t' + std::to_string(lines_.size()) + '\n';
+}
+
+void write_site_list(const std::string& path, const std::string& text) {
   std::error_code error;
   llvm::raw_fd_ostream out{path, error, llvm::sys::fs::OF_None};
   if (error) return;
-  out << header_ << '\n';
-  for (const std::string& line : lines_) out << line << '\n';
-  out << llvm::StringRef{types::kSiteListEnd} << '\t' << lines_.size() << '\n';
+  out << text;
   out.flush();
   out.clear_error();
 }

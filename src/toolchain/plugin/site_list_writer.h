@@ -20,8 +20,8 @@ class SiteListWriter {
   void add(const clang::CallExpr* call, const std::optional<SiteType>& type,
            std::optional<std::uint64_t> bytes, const FunctionBody& body);
   void add(const clang::CXXNewExpr* expression, const SiteType& type, const FunctionBody& body);
-  // Failure is silent: a list that cannot be written is a build without one.
-  void write(const std::string& path) const;
+  // The whole list, as a file has it.
+  std::string text() const;
 
  private:
   void add_line(const clang::FunctionDecl* function, clang::SourceLocation at,
@@ -37,5 +37,8 @@ class SiteListWriter {
   std::string header_;
   std::set<std::string> lines_;
 };
+
+// Failure is silent: a list that cannot be written is a build without one.
+void write_site_list(const std::string& path, const std::string& text);
 
 }  // namespace allocs::plugin

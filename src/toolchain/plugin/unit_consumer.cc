@@ -19,7 +19,7 @@ using namespace clang;
 void UnitConsumer::Initialize(ASTContext& context) {
   context_ = &context;
   calls_ = std::make_unique<AllocationCalls>(context, bodies_);
-  if (!list_path_.empty()) {
+  if (take_list_) {
     list_ = std::make_unique<SiteListWriter>(context, compiler_);
     if (compiler_.getFrontendOpts().SkipFunctionBodies) {
       late_ = std::make_unique<LateBodies>(compiler_);
@@ -57,7 +57,7 @@ void UnitConsumer::HandleTranslationUnit(ASTContext&) {
   for (std::size_t i = 0; i < waiting_.size(); ++i) {  // reading one may find others
     if (const FunctionBody* body = bodies_.of(waiting_[i])) read_body(*body);
   }
-  if (list_ != nullptr && !compiler_.getDiagnostics().hasErrorOccurred()) list_->write(list_path_);
+  if (list_ != nullptr && !compiler_.getDiagnostics().hasErrorOccurred()) take_list_(list_->text());
 }
 
 void UnitConsumer::read(Decl* declaration) {

@@ -5,6 +5,7 @@
 #include <clang/Frontend/CompilerInstance.h>
 #include <llvm/ADT/DenseSet.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,10 +18,12 @@ namespace allocs::plugin {
 // Looks at every function of a translation unit before code is made of it.
 class UnitConsumer : public clang::ASTConsumer {
  public:
-  // `list` is the file for the site list; if it is empty, the types go into the code instead, some of them by `placed`.
-  UnitConsumer(clang::CompilerInstance& compiler, std::string list,
-               std::shared_ptr<PlacedMarks> placed)
-      : compiler_(compiler), list_path_(std::move(list)), placed_(std::move(placed)) {}
+  // The types go into the code, some of them by `placed`.
+  UnitConsumer(clang::CompilerInstance& compiler, std::shared_ptr<PlacedMarks> placed)
+      : compiler_(compiler), placed_(std::move(placed)) {}
+  // They go into a site list; `take` gets its text at the end of the unit, if that has no errors.
+  UnitConsumer(clang::CompilerInstance& compiler, std::function<void(std::string)> take)
+      : compiler_(compiler), take_list_(std::move(take)) {}
 
   void Initialize(clang::ASTContext& context) override;
   bool HandleTopLevelDecl(clang::DeclGroupRef group) override;
@@ -36,7 +39,7 @@ class UnitConsumer : public clang::ASTConsumer {
   bool can_wait(const clang::FunctionDecl* function) const;
 
   clang::CompilerInstance& compiler_;
-  std::string list_path_;
+  std::function<void(std::string)> take_list_;
   std::shared_ptr<PlacedMarks> placed_;
   clang::ASTContext* context_ = nullptr;
   bool changes_tree_ = false;

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolchain/plugin/site_memo.h"
+
+#include <elf.h>
+#include <llvm/ADT/SmallString.h>
+#include <llvm/Support/FileSystem.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+#include <string_view>
+
+#include "elf/build_id.h"
+#include "types/image_path.h"
+
+namespace allocs::plugin {
+
+namespace {
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// Empty if the user has no cache.
+std::string directory_of_memo() {
+  char path[PATH_MAX];
+  TextWriter text(path, sizeof(path));
+  types::put_user_cache(text, environment("XDG_CACHE_HOME"), environment("HOME"));
+  if (text.length() == 0 || path[0] != '/') return {};
+  text.put("/sites");
+  return text.fits() ? path : std::string{};
+}
+
+// This program is linked where it runs.
+std::optional<elf::BuildId> own_build_id() {
+  const elf::ProgramHeaders headers{Address{::getauxval(AT_PHDR)}, ::getauxval(AT_PHNUM)};
+  if (headers.at == Address{}) return std::nullopt;
+  return elf::find_build_id(TrustedMemory{}, headers, LoadBias{0});
+}
+
+// Nothing, if something decides the outcome that is not known here.
+std::optional<Hash128> key_of(std::span<const char* const> command) {
+  Hasher hasher;
+  const auto build_id = own_build_id();
+  if (!build_id) return std::nullopt;
+  hasher.add(std::string_view(reinterpret_cast<const char*>(build_id->bytes), build_id->size));
+  // The first is what relative paths are relative to, the second, which may lead there through links, is in the list.
+  char working_directory[PATH_MAX];
+  if (::getcwd(working_directory, sizeof(working_directory)) == nullptr) return std::nullopt;
+  hasher.add(std::string_view(working_directory));
+  llvm::SmallString<PATH_MAX> called;
+  if (llvm::sys::fs::current_path(called)) return std::nullopt;
+  hasher.add(std::string_view(called.data(), called.size()));
+  for (const std::string_view word : command) {
+    if (word.ends_with("=native")) return std::nullopt;  // the processor's properties
+    hasher.add(word);
+  }
+  return hasher.finish();
+}
+
+std::uint64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+}  // namespace
+
+SiteMemo::SiteMemo(std::span<const char* const> command) : began_ns_(now_ns()) {
+  const std::string directory =
+      environment("ALLOCSCC_MEMO") == "never" ? std::string{} : directory_of_memo();
+  if (directory.empty()) return;
+  const auto key = key_of(command);
+  if (!key) return;
+  key_ = *key;
+  memo_.emplace(memo::Store(directory));
+}
+
+std::optional<memo::Outcome> SiteMemo::recall() const {
+  return memo_ ? memo_->recall(key_) : std::nullopt;
+}
+
+void SiteMemo::remember(memo::Outcome outcome, const memo::DependencyRecord& record) const {
+  if (memo_) memo_->remember(key_, std::move(outcome), record, began_ns_);
+}
+
+}  // namespace allocs::plugin
