@@ -27,6 +27,7 @@
 
 #include "toolchain/plugin/recorded_environment.h"
 #include "toolchain/plugin/recording_file_system.h"
+#include "toolchain/plugin/roomy_heap.h"
 #include "toolchain/plugin/site_memo.h"
 #include "toolchain/plugin/unit_consumer.h"
 
@@ -132,6 +133,7 @@ memo::Outcome list_sites(const Command& command, memo::DependencyRecord& record)
 memo::Outcome remembered_or_listed(const Command& command) {
   const SiteMemo memo(command);
   if (auto outcome = memo.recall()) return *outcome;
+  make_heap_roomy();
   memo::DependencyRecord record;
   record_environment(&record);
   memo::Outcome outcome = list_sites(command, record);

@@ -21,6 +21,28 @@ memo::FileSight sight_of(const Status& status) {
               std::chrono::duration_cast<std::chrono::nanoseconds>(since_1970).count())};
 }
 
+// A file that cannot be read, although it is there, may be readable the next time.
+class RecordingFile : public llvm::vfs::File {
+ public:
+  RecordingFile(std::unique_ptr<llvm::vfs::File> file, memo::DependencyRecord& record)
+      : file_(std::move(file)), record_(record) {}
+
+  llvm::ErrorOr<Status> status() override { return file_->status(); }
+  llvm::ErrorOr<std::string> getName() override { return file_->getName(); }
+  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> getBuffer(const Twine& name, std::int64_t size,
+                                                               bool wants_nul,
+                                                               bool is_volatile) override {
+    auto buffer = file_->getBuffer(name, size, wants_nul, is_volatile);
+    if (!buffer) record_.give_up();
+    return buffer;
+  }
+  std::error_code close() override { return file_->close(); }
+
+ private:
+  std::unique_ptr<llvm::vfs::File> file_;
+  memo::DependencyRecord& record_;
+};
+
 class RecordingFileSystem : public llvm::vfs::ProxyFileSystem {
  public:
   explicit RecordingFileSystem(memo::DependencyRecord& record)
@@ -36,12 +58,12 @@ class RecordingFileSystem : public llvm::vfs::ProxyFileSystem {
 
   llvm::ErrorOr<std::unique_ptr<llvm::vfs::File>> openFileForRead(const Twine& path) override {
     auto file = ProxyFileSystem::openFileForRead(path);
-    if (file) {
-      saw(path, (*file)->status());
-    } else {
+    if (!file) {
       saw(path, file.getError());
+      return file;
     }
-    return file;
+    saw(path, (*file)->status());
+    return std::make_unique<RecordingFile>(std::move(*file), record_);
   }
 
   llvm::vfs::directory_iterator dir_begin(const Twine& path, std::error_code& error) override {
