@@ -123,3 +123,16 @@ for object in one two three; do
   grep -q '^site.*part<9>' $object.section || fail "the list in $object.o: $(cat $object.section)"
   cmp one.section $object.section
 done
+
+# All files are old by now. A home that there is not is not made; one that there is gets the cache.
+mkdir home
+for home in no-home home; do
+  (unset XDG_CACHE_HOME && export HOME="$PWD/$home" && expect_list '9 12' 'a home')
+done
+[ ! -e no-home ] || fail 'a home was made'
+[ "$(find home/.cache/allocs/sites -type f | wc -l)" -eq 1 ] || fail 'nothing is kept at home'
+
+# The list has the working directory, also if no other file is read there.
+mkdir linked && ln -s ../early ../late linked
+list_of "$PWD/plain.cc"
+(cd linked && list_of "$OLDPWD/plain.cc" && grep -q "^allocs-sites.*$PWD\$" told) || fail "by absolute paths: $(cat linked/told)"

@@ -30,8 +30,12 @@ std::string_view environment(const char* name) {
 std::string directory_of_memo() {
   char path[PATH_MAX];
   TextWriter text(path, sizeof(path));
-  types::put_user_cache(text, environment("XDG_CACHE_HOME"), environment("HOME"));
+  const std::string_view cache = environment("XDG_CACHE_HOME");
+  const std::string_view home = environment("HOME");
+  types::put_user_cache(text, cache, home);
   if (text.length() == 0 || path[0] != '/') return {};
+  // Builds are told of homes that there are not, so as to leave nothing there.
+  if (!cache.starts_with('/') && ::access(std::string(home).c_str(), F_OK) != 0) return {};
   text.put("/sites");
   return text.fits() ? path : std::string{};
 }
