@@ -21,6 +21,7 @@ cat > a.cc << 'END'
 void *f() { return new part<SIZE>; }
 END
 cp a.cc plain.cc
+echo 'struct s { int of[3]; }; int put(void **, unsigned long); void *f(void) { void *b; put(&b, sizeof(struct s)); return b; }' > declared.c
 (cat a.cc && echo 'const char *when() { return __TIME__; }') > clock.cc
 (cat a.cc && echo '#include "future.h"') > future.cc
 echo > future.h
@@ -60,7 +61,7 @@ expect_recalled() {
   cmp first told || fail "another list is recalled: $*"
 }
 expect_recalled list_of a.cc
-expect_recalled env PWD=/ HOME=/nowhere TERM=other "$lister" told "$clang" -w -Iearly -Ilate -DSIZE=8 -x c++ a.cc
+expect_recalled env PWD=/ TERM=other "$lister" told "$clang" -w -Iearly -Ilate -DSIZE=8 -x c++ a.cc
 
 # The files are old by now. What asks for the time, or comes from the future, is still not remembered; and failure is.
 list_of clock.cc && list_of future.cc
@@ -131,6 +132,16 @@ for home in no-home home; do
 done
 [ ! -e no-home ] || fail 'a home was made'
 [ "$(find home/.cache/allocs/sites -type f | wc -l)" -eq 1 ] || fail 'nothing is kept at home'
+
+# What users declare of functions is asked for as well.
+sites_of_declared() {
+  (export XDG_CONFIG_HOME="$PWD/config" && "$lister" told "$clang" -w -x c declared.c) && grep -c '^site' told || true
+}
+before=$(entries | wc -l)
+[ "$(sites_of_declared)" = 0 ] || fail "nothing is declared: $(cat told)"
+[ "$(entries | wc -l)" -gt "$before" ] || fail 'not remembered, a unit without declarations'
+mkdir -p config/allocs && echo 'alloc put(OZ)i' > config/allocs/config
+[ "$(sites_of_declared)" = 1 ] || fail "a function is declared: $(cat told)"
 
 # The list has the working directory, also if no other file is read there.
 mkdir linked && ln -s ../early ../late linked

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "declarations/environment.h"
 #include "elf/build_id.h"
 #include "types/image_path.h"
 
@@ -48,11 +49,12 @@ std::optional<elf::BuildId> own_build_id() {
 }
 
 // Nothing, if something decides the outcome that is not known here.
-std::optional<Hash128> key_of(std::span<const char* const> command) {
+std::optional<Hash128> key_of(std::span<const char* const> command, std::uint64_t declared) {
   Hasher hasher;
   const auto build_id = own_build_id();
   if (!build_id) return std::nullopt;
   hasher.add(std::string_view(reinterpret_cast<const char*>(build_id->bytes), build_id->size));
+  hasher.add(declared);
   // The first is what relative paths are relative to, the second, which may lead there through links, is in the list.
   char working_directory[PATH_MAX];
   if (::getcwd(working_directory, sizeof(working_directory)) == nullptr) return std::nullopt;
@@ -80,7 +82,8 @@ SiteMemo::SiteMemo(std::span<const char* const> command) : began_ns_(now_ns()) {
   const std::string directory =
       environment("ALLOCSCC_MEMO") == "never" ? std::string{} : directory_of_memo();
   if (directory.empty()) return;
-  const auto key = key_of(command);
+  declared_ = declarations::declared_here().hash;
+  const auto key = key_of(command, declared_);
   if (!key) return;
   key_ = *key;
   memo_.emplace(memo::Store(directory));
@@ -91,7 +94,9 @@ std::optional<memo::Outcome> SiteMemo::recall() const {
 }
 
 void SiteMemo::remember(memo::Outcome outcome, const memo::DependencyRecord& record) const {
-  if (memo_) memo_->remember(key_, std::move(outcome), record, began_ns_);
+  // The reader has read the declarations once more, meanwhile.
+  if (!memo_ || declarations::declared_here().hash != declared_) return;
+  memo_->remember(key_, std::move(outcome), record, began_ns_);
 }
 
 }  // namespace allocs::plugin

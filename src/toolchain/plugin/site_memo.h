@@ -10,7 +10,7 @@
 namespace allocs::plugin {
 
 // Remembers, in the user's cache, what this program has made of a command: the text of the site list, or that clang does not understand the
-// source. See docs/decisions/20_site_lists_are_remembered.md.
+// source. See docs/decisions/21_site_lists_are_remembered.md.
 class SiteMemo {
  public:
   // `command` is clang's, with the source; before anything is read for it. Remembers nothing, if ALLOCSCC_MEMO is "never" in the environment
@@ -23,6 +23,7 @@ class SiteMemo {
  private:
   std::optional<memo::Memo> memo_;
   Hash128 key_;
+  std::uint64_t declared_ = 0;  // hash of what users declare of functions, which is part of the key
   std::uint64_t began_ns_ = 0;
 };
 
