@@ -12,6 +12,7 @@ HOT, RING, BIG = 1.30, 1.18, 1.05
 # (name, kind, threads, budget, pairs in a full run)
 CASES = [("hot, 1 thread", "hot", 1, HOT, 2000000), ("hot, 2 threads", "hot", 2, HOT, 2000000),
          ("ring of 2000, 1 thread", "ring", 1, RING, 1000000), ("ring of 2000, 2 threads", "ring", 2, RING, 1000000),
+         ("freed by another, 2 threads", "passed", 2, RING, 1000000), ("freed by another, 8 threads", "passed", 8, RING, 250000),
          ("256 KiB and more, 1 thread", "big", 1, BIG, 30000), ("256 KiB and more, 2 threads", "big", 2, BIG, 30000),
          ("same, untouched", "big_untouched", 1, None, 1000000)]
 

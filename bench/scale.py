@@ -4,12 +4,26 @@
 For each kind and number: resident memory per item and time to make one, beyond what the same program needs alone; and the time of a whole
 query about one at random. The budget of the largest number is what the smallest of the row but one took: linear, or better.
 """
+import pathlib
+import re
+
 from figures import Figure
 from measure import SOURCE, Failure, run
 
-NUMBERS = {"blocks": (10**3, 10**4, 10**5, 10**6, 10**7), "mappings": (10**3, 10**4, 6 * 10**4), "threads": (10, 10**2, 10**3, 10**4),
+NUMBERS = {"blocks": (10**3, 10**4, 10**5, 10**6, 10**7, 10**8), "mappings": (10**3, 10**4, 6 * 10**4), "threads": (10, 10**2, 10**3, 10**4),
            "objects": (10, 10**2, 10**3)}
 SMOKE = {"blocks": (1000,), "mappings": (1000,), "threads": (20,), "objects": (10,)}
+
+
+BYTES_A_BLOCK = 80  # with what the allocator and the index need for it
+
+
+def fits(kind, number):
+    """Whether so many are possible without making the machine swap."""
+    if kind != "blocks":
+        return True
+    available = int(re.search(r"MemAvailable: +(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) * 1024
+    return number * BYTES_A_BLOCK < available / 2
 
 
 def measure(bench, program, environment, kind, number):
@@ -24,6 +38,9 @@ def scale_rows(bench):
     for kind, numbers in bench.choose(NUMBERS, SMOKE).items():
         base = None
         for number in numbers:
+            if not fits(kind, number):
+                yield Figure(f"{kind} {number}", None, "", note="not possible here: too little memory is free")
+                break
             try:
                 alone = measure(bench, program, bench.environment, kind, number)
             except Failure as failure:

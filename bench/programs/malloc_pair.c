@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// usage: malloc_pair hot|ring|big|big_untouched|live THREADS COUNT     Prints CPU nanoseconds per pair of malloc and free.
+// usage: malloc_pair hot|ring|passed|big|big_untouched|live THREADS COUNT     Prints CPU nanoseconds per pair of malloc and free.
 //
 // hot   frees each block at once           ring  2000 live blocks of 16 to 527 bytes a thread, a random one replaced each time
+// passed  as ring, but the 2000 live blocks are all threads' together: most are freed by another thread than made them
 // big   256 KiB, 1 MiB and 4 MiB in turn, one byte of each page written; big_untouched: none
 // live  COUNT blocks of 16 to 143 bytes, all alive at the end (for resident memory)
 #define _GNU_SOURCE
@@ -47,6 +48,19 @@ static void* ring(void* unused) {
   return unused;
 }
 
+static void* g_shared[kRing];
+
+static void* passed(void* unused) {
+  uint64_t random = (uint64_t)(uintptr_t)&random * 88172645463325253u | 1;
+  for (long i = 0; i < g_count; i++) {
+    const uint64_t value = next_random(&random);
+    void* mine = malloc(16 + (value & 511));
+    use(mine);
+    free(__atomic_exchange_n(&g_shared[(value >> 32) % kRing], mine, __ATOMIC_ACQ_REL));
+  }
+  return unused;
+}
+
 static inline void big_ones(int is_touched) {
   static const size_t sizes[] = {256 << 10, 1 << 20, 4 << 20};
   for (long i = 0; i < g_count; i++) {
@@ -79,10 +93,10 @@ static void* live(void* unused) {
 
 int main(int argc, char** argv) {
   if (argc != 4) return 2;
-  const char* kinds[] = {"hot", "ring", "big", "big_untouched", "live"};
-  void* (*const bodies[])(void*) = {hot, ring, big, big_untouched, live};
+  const char* kinds[] = {"hot", "ring", "passed", "big", "big_untouched", "live"};
+  void* (*const bodies[])(void*) = {hot, ring, passed, big, big_untouched, live};
   void* (*body)(void*) = NULL;
-  for (int i = 0; i < 5; i++) {
+  for (int i = 0; i < 6; i++) {
     if (strcmp(argv[1], kinds[i]) == 0) body = bodies[i];
   }
   const int threads = atoi(argv[2]);
