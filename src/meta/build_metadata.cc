@@ -84,7 +84,7 @@ const declarations::Declarations& declarations_of(const Options& options) {
 }  // namespace
 
 std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
-  const ObjectFiles files = open_object_files(options.object, diag);
+  const ObjectFiles files = open_object_files(options.object, diag, options.debuginfod);
   if (files.object == nullptr) return {};
   types::ObjectModel model;
   identify(files, options, model);

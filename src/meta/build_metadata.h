@@ -11,6 +11,8 @@
 
 namespace allocs::meta {
 
+class Debuginfod;
+
 // Who is asked about allocation sites.
 enum class SiteWitnesses : std::uint8_t {
   all,        // what compilers told, else what code and debug information show
@@ -25,7 +27,8 @@ struct Options {
       false;  // it goes into the object itself, whose size and time it therefore does not know
   SiteWitnesses witnesses = SiteWitnesses::all;
   const declarations::Declarations* declared =
-      nullptr;  // of functions that allocate; nullptr: what is built in
+      nullptr;                       // of functions that allocate; nullptr: what is built in
+  Debuginfod* debuginfod = nullptr;  // asked for what is not installed
 };
 
 inline constexpr int kExitOk = 0;

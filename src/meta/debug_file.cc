@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/byte_reader.h"
+#include "meta/debuginfod.h"
 #include "meta/object_file.h"
 
 namespace allocs::meta {
@@ -127,7 +128,15 @@ std::unique_ptr<ElfFile> find_debug_file(const ElfFile& object, Diagnostics& dia
   return nullptr;
 }
 
-std::unique_ptr<ElfFile> find_alternate(const ElfFile& debug, Diagnostics& diag) {
+// As find_debug_file, from a server.
+std::unique_ptr<ElfFile> fetch_debug_file(const ElfFile& object, Debuginfod& debuginfod,
+                                          Diagnostics& diag) {
+  const auto path = debuginfod.find(object.build_id(), object.path());
+  return path ? open_candidate(*path, object, diag) : nullptr;
+}
+
+std::unique_ptr<ElfFile> find_alternate(const ElfFile& debug, Debuginfod* debuginfod,
+                                        Diagnostics& diag) {
   auto link = read_link(debug.section(".gnu_debugaltlink"), 1);
   if (!link) link = read_supplement(debug.section(".debug_sup"), false);
   if (!link) return nullptr;
@@ -140,11 +149,19 @@ std::unique_ptr<ElfFile> find_alternate(const ElfFile& debug, Diagnostics& diag)
   };
   std::vector<fs::path> candidates{fs::path{debug.path()}.parent_path() / link->name};
   if (const auto path = path_by_build_id(id)) candidates.insert(candidates.begin(), *path);
-  for (const fs::path& path : candidates) {
+  const auto open = [&](const fs::path& path) -> std::unique_ptr<ElfFile> {
     Diagnostics aside;
     auto file = open_if_present(path, aside, ElfFile::Sort::any);  // dwz makes a relocatable one
     diag.warn_of_all(aside);
-    if (file != nullptr && has_that_id(*file)) return file;
+    return file != nullptr && has_that_id(*file) ? std::move(file) : nullptr;
+  };
+  for (const fs::path& path : candidates) {
+    if (auto file = open(path)) return file;
+  }
+  if (debuginfod != nullptr) {
+    if (const auto path = debuginfod->find(id, link->name)) {
+      if (auto file = open(*path)) return file;
+    }
   }
   diag.warning(
       debug.path(),
@@ -179,13 +196,17 @@ void read_symbols(const ElfFile& file, std::uint32_t section_type, std::vector<S
 
 }  // namespace
 
-ObjectFiles open_object_files(const fs::path& path, Diagnostics& diag) {
+ObjectFiles open_object_files(const fs::path& path, Diagnostics& diag, Debuginfod* debuginfod) {
   ObjectFiles files;
   files.object = ElfFile::open(path, diag);
   if (files.object == nullptr) return files;
-  if (!has_debug_information(*files.object)) files.debug = find_debug_file(*files.object, diag);
+  if (!has_debug_information(*files.object)) {
+    files.debug = find_debug_file(*files.object, diag);
+    if (files.debug == nullptr && debuginfod != nullptr)
+      files.debug = fetch_debug_file(*files.object, *debuginfod, diag);
+  }
   if (has_debug_information(files.with_debug_information())) {
-    files.alternate = find_alternate(files.with_debug_information(), diag);
+    files.alternate = find_alternate(files.with_debug_information(), debuginfod, diag);
   }
   if (files.debug) read_symbols(*files.debug, SHT_SYMTAB, files.symbols);
   if (files.symbols.empty()) read_symbols(*files.object, SHT_SYMTAB, files.symbols);

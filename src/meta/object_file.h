@@ -117,9 +117,12 @@ struct ObjectFiles {
   const ElfFile& with_debug_information() const { return debug ? *debug : *object; }
 };
 
+class Debuginfod;
+
 // Opens `path` and looks for its debug file: by build-id below /usr/lib/debug/.build-id, then by .gnu_debuglink,
-// whose checksum must fit. A file with another build-id is refused. `files.object` is null, and an error said, if the
+// whose checksum must fit, last from `debuginfod`'s servers, which may take its time. A file with another build-id is refused. `files.object` is null, and an error said, if the
 // object is no good.
-ObjectFiles open_object_files(const std::filesystem::path& path, Diagnostics& diag);
+ObjectFiles open_object_files(const std::filesystem::path& path, Diagnostics& diag,
+                              Debuginfod* debuginfod = nullptr);
 
 }  // namespace allocs::meta

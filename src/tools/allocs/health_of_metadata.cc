@@ -107,6 +107,8 @@ Diagnosis examine_c_library() {
     result.finding =
         "the C library has none here: its functions and variables have names, but no types";
     result.advice = "install it, for instance: apt-get install libc6-dbg";
+    if (meta::Debuginfod::is_wanted())
+      result.advice += "; or have it fetched: allocs meta build " + library.string();
   } else {
     result.health = Health::good;
     result.finding = fmt::format(

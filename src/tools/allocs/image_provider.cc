@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "meta/build_metadata.h"
 #include "meta/diagnostics.h"
@@ -24,7 +25,12 @@ std::string environment(const char* name) {
 
 }  // namespace
 
-ImageProvider::ImageProvider(const std::filesystem::path& program) {
+bool lacks_debug_information(const types::Image& image) {
+  return (image.header().flags & types::kImageHasDebugInformation) == 0;
+}
+
+ImageProvider::ImageProvider(const std::filesystem::path& program, meta::Debuginfod* debuginfod)
+    : debuginfod_(debuginfod) {
   places_.read_environment(environ, program.empty() ? nullptr : program.c_str());
   declared_ = declared_functions(places_);
   char path[4096];
@@ -57,7 +63,11 @@ ProvidedImage ImageProvider::image_of(const std::filesystem::path& object,
     provided.problem = path + ": cannot be read";
   }
   if (provided.file) provided.image = metadata::find_embedded_image(*provided.file, identity);
+  const bool is_embedded = provided.image.has_value();
   if (!provided.image) provided.image = metadata::find_image(places_, identity);
+  std::optional<types::Image> poor;  // better than none
+  if (provided.image && !is_embedded && provided.file && can_be_bettered(*provided.image, object))
+    poor = std::exchange(provided.image, std::nullopt);
   if (!provided.image && provided.file) {
     std::filesystem::path cached;
     if (!cache_.empty()) {
@@ -67,16 +77,24 @@ ProvidedImage ImageProvider::image_of(const std::filesystem::path& object,
       if (out.fits()) cached = text;
     }
     provided.image = make(object, cached, provided.problem);
+    if (!provided.image) provided.image = poor;
   }
   return provided;
+}
+
+bool ImageProvider::can_be_bettered(const types::Image& image,
+                                    const std::filesystem::path& object) const {
+  return debuginfod_ != nullptr && lacks_debug_information(image) &&
+         debuginfod_->find(image.build_id(), object.string()).has_value();
 }
 
 std::optional<types::Image> ImageProvider::make(const std::filesystem::path& object,
                                                 const std::filesystem::path& cached,
                                                 std::string& problem) {
   meta::Diagnostics diagnostics;
-  const std::vector<std::byte> bytes =
-      meta::build_image({.object = object, .output = {}, .declared = &declared_}, diagnostics);
+  const std::vector<std::byte> bytes = meta::build_image(
+      {.object = object, .output = {}, .declared = &declared_, .debuginfod = debuginfod_},
+      diagnostics);
   if (bytes.empty()) {
     problem = object.string() + ": no metadata could be made";
     return std::nullopt;

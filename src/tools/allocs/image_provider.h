@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "declarations/declarations.h"
+#include "meta/debuginfod.h"
 #include "runtime/metadata/mapped_file.h"
 #include "runtime/metadata/places.h"
 #include "types/image.h"
@@ -24,12 +25,17 @@ struct ProvidedImage {
   std::string problem;  // why there is no image
 };
 
+// Was it made where there was none?
+bool lacks_debug_information(const types::Image& image);
+
 // Finds metadata images where the run time finds them, and makes those that are missing: kept in the user's cache if that can be
 // written, else only for this run.
 class ImageProvider {
  public:
-  // `program`: the one in question, beside which functions may be declared.
-  explicit ImageProvider(const std::filesystem::path& program = {});
+  // `program`: the one in question, beside which functions may be declared. What has no debug information here is fetched from `debuginfod`,
+  // which outlives this: not while anything waits but the person.
+  explicit ImageProvider(const std::filesystem::path& program = {},
+                         meta::Debuginfod* debuginfod = nullptr);
 
   // `build_id`: what the object must have; empty to take what the file has.
   ProvidedImage image_of(const std::filesystem::path& object,
@@ -52,6 +58,10 @@ class ImageProvider {
   std::optional<types::Image> make(const std::filesystem::path& object,
                                    const std::filesystem::path& cached, std::string& problem);
 
+  // Is there debug information of the object to be had that the image does not know?
+  bool can_be_bettered(const types::Image& image, const std::filesystem::path& object) const;
+
+  meta::Debuginfod* debuginfod_ = nullptr;
   metadata::Places places_;
   declarations::Declarations declared_;
   std::filesystem::path cache_;

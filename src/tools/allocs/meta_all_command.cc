@@ -152,7 +152,11 @@ int make_all(const AllOptions& options) {
         name);
     return 2;
   }
-  if (options.system) objects = objects_below(system_directories());
+  if (options.system) {
+    objects = objects_below(system_directories());
+    // The debug information of a whole system is gigabytes, which nobody wants by accident.
+    unsetenv("DEBUGINFOD_URLS");
+  }
   if (objects.empty()) {
     fmt::print(stderr, "allocs: name processes, programs or directories, or say --system\n");
     return 2;

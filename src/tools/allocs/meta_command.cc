@@ -16,6 +16,7 @@
 #include "meta/object_file.h"
 #include "runtime/metadata/find_image.h"
 #include "tools/allocs/declared_functions.h"
+#include "tools/allocs/fetch_report.h"
 #include "tools/allocs/image_provider.h"
 #include "tools/allocs/meta_all_command.h"
 #include "tools/allocs/meta_dump.h"
@@ -50,13 +51,16 @@ fs::path cache_path(const fs::path& cache, const types::ObjectIdentity& identity
   return cache.empty() || !out.fits() ? fs::path{} : fs::path{text};
 }
 
-bool is_up_to_date(const fs::path& path, const types::ObjectIdentity& identity) {
+// Is the image there of this object, whole, and no worse than what could be made now?
+bool is_up_to_date(const fs::path& path, const types::ObjectIdentity& identity,
+                   meta::Debuginfod& debuginfod) {
   const auto file = metadata::map_file(path.c_str());
   if (!file) return false;
   const auto image = types::Image::open(file->bytes, file->size);
   const bool good = image && metadata::is_image_of(*image, identity) && image->content_is_intact();
+  const bool is_poor = good && lacks_debug_information(*image);
   metadata::unmap(*file);
-  return good;
+  return good && !(is_poor && debuginfod.find(identity.build_id, std::string{identity.path}));
 }
 
 std::optional<std::vector<std::uint64_t>> read_image_file(const fs::path& path) {
@@ -96,8 +100,14 @@ bool accept_declarations(const declarations::Declarations& declared,
 
 int embed(const MetaBuildOptions& options, const declarations::Declarations& declared) {
   meta::Diagnostics diag;
-  const std::vector<std::byte> image = meta::build_image(
-      {.object = options.object, .output = {}, .for_embedding = true, .declared = &declared}, diag);
+  FetchReport report(options.quiet);
+  meta::Debuginfod debuginfod(report);
+  const std::vector<std::byte> image = meta::build_image({.object = options.object,
+                                                          .output = {},
+                                                          .for_embedding = true,
+                                                          .declared = &declared,
+                                                          .debuginfod = &debuginfod},
+                                                         diag);
   if (!image.empty()) {
     const std::string problem =
         elf::write::put_section(options.object, {.name = ".allocs", .content = image});
@@ -131,13 +141,16 @@ int run_meta_build(const MetaBuildOptions& options) {
     return meta::kExitBadInput;
   }
   meta::Diagnostics diag;
+  FetchReport report(options.quiet);
+  meta::Debuginfod debuginfod(report);
   const bool have_it =
-      options.output.empty() && !options.no_cache && is_up_to_date(output, identity);
-  const int status =
-      have_it
-          ? meta::kExitOk
-          : meta::build_metadata(
-                {.object = options.object, .output = output, .declared = &images.declared()}, diag);
+      options.output.empty() && !options.no_cache && is_up_to_date(output, identity, debuginfod);
+  const int status = have_it ? meta::kExitOk
+                             : meta::build_metadata({.object = options.object,
+                                                     .output = output,
+                                                     .declared = &images.declared(),
+                                                     .debuginfod = &debuginfod},
+                                                    diag);
   if (!options.quiet || status != meta::kExitOk) print(diag);
   if (!options.quiet && status == meta::kExitOk) fmt::print("{}\n", output.string());
   return status;
@@ -149,10 +162,13 @@ namespace {
 int dump_as_told_by(meta::SiteWitnesses witnesses, const MetaDumpOptions& options) {
   const ImageProvider images{program_of(options.input)};
   meta::Diagnostics diag;
+  FetchReport report;
+  meta::Debuginfod debuginfod(report);
   const std::vector<std::byte> bytes = meta::build_image({.object = options.input,
                                                           .output = {},
                                                           .witnesses = witnesses,
-                                                          .declared = &images.declared()},
+                                                          .declared = &images.declared(),
+                                                          .debuginfod = &debuginfod},
                                                          diag);
   const auto image = types::Image::open(bytes.data(), bytes.size());
   if (!image) {
@@ -184,7 +200,9 @@ int run_meta_dump(const MetaDumpOptions& options) {
     print(diag);
     return meta::kExitBadInput;
   }
-  ImageProvider provider{program_of(options.input)};
+  FetchReport report;
+  meta::Debuginfod debuginfod(report);
+  ImageProvider provider{program_of(options.input), &debuginfod};
   const ProvidedImage provided = provider.image_of(options.input, {});
   if (!provided.image) {
     fmt::print(stderr, "{}; try allocs meta build\n", provided.problem);

@@ -8,7 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "meta/debuginfod.h"
 #include "meta/macros.h"
+#include "tools/allocs/fetch_report.h"
 
 namespace allocs::tool {
 
@@ -67,7 +69,9 @@ void print_json(const meta::Macros& macros) {
 int run(const MacrosOptions& options) {
   meta::Diagnostics diag;
   meta::Macros macros;
-  const meta::ObjectFiles files = meta::open_object_files(options.object, diag);
+  FetchReport report;
+  meta::Debuginfod debuginfod(report);
+  const meta::ObjectFiles files = meta::open_object_files(options.object, diag, &debuginfod);
   if (files.object != nullptr) macros = meta::read_macros(files, options.name, diag);
   for (const std::string& message : diag.messages()) fmt::print(stderr, "{}\n", message);
   if (files.object == nullptr) return 1;

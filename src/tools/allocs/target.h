@@ -13,6 +13,7 @@
 #include "runt/remote/core_memory.h"
 #include "runt/remote/process_memory.h"
 #include "runt/remote/stopped_threads.h"
+#include "tools/allocs/fetch_report.h"
 #include "tools/allocs/image_provider.h"
 #include "tools/allocs/remote_process.h"
 
@@ -42,7 +43,10 @@ int visit_target(const std::string& target, Use use) {
   const std::filesystem::path executable =
       pid ? std::filesystem::read_symlink(fmt::format("/proc/{}/exe", *pid), error)
           : std::filesystem::path{};
-  ImageProvider images{executable};
+  FetchReport report;
+  meta::Debuginfod debuginfod(report);
+  // Of a running process no servers are asked: it would stand still meanwhile.
+  ImageProvider images{executable, pid ? nullptr : &debuginfod};
   if (!pid) {
     auto core = runt::remote::CoreMemory::open(target);
     if (!core) return say_failure(core.failure());
