@@ -72,6 +72,7 @@ enum class At : std::uint8_t {
   dwo_name,
   dwo_id,
   byte_stride,
+  bit_stride,
   containing_type,
   call_file,
   call_line,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "meta/type_entries.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -55,6 +58,20 @@ std::optional<std::uint64_t> member_offset(const Die& die) {
   if (reader.read<std::uint8_t>() != DW_OP_plus_uconst) return std::nullopt;
   const std::uint64_t offset = reader.read_uleb();
   return reader.ok() && reader.at_end() ? std::optional{offset} : std::nullopt;
+}
+
+constexpr std::uint64_t kStrideAtRunTime = ~std::uint64_t{0};
+
+// What an array or one of its dimensions says of the distance of two elements, in bits; 0 if nothing.
+std::uint64_t stride_of(const Die& die) {
+  for (const auto& [at, bits] : {std::pair{At::bit_stride, 1u}, std::pair{At::byte_stride, 8u}}) {
+    if (!die.has(at)) continue;
+    const auto stride = die.constant(at);
+    std::uint64_t in_bits = 0;
+    const bool is_known = stride && !__builtin_mul_overflow(*stride, std::uint64_t{bits}, &in_bits);
+    return is_known ? in_bits : kStrideAtRunTime;
+  }
+  return 0;
 }
 
 // How many elements a DW_TAG_subrange_type stands for; kUnbounded if it does not say, or says so at run time.
@@ -242,11 +259,26 @@ TypeEntries::Open TypeEntries::open_composite(const Die& die, const UnitContext&
         (die[At::signature].kind == ValueClass::reference) ? die[At::signature].number : kNoDie);
   }
   types_.types[node] = record;
-  if (const DieKey declaration = die.reference(At::specification);
-      declaration != kNoDie && name == 0) {
+  if (name == 0) settle_later(die, context, node);
+  return {node, static_cast<std::uint32_t>(members_.size()), record.size};
+}
+
+// A tagged type without a name: it has that of the declaration that it continues, or is declared without one. gcc does the latter in type
+// units, whose signature says what they hold: the same entry of the same type unit is the same type.
+void TypeEntries::settle_later(const Die& die, const UnitContext& context, TypeIndex node) {
+  if (const DieKey declaration = die.reference(At::specification); declaration != kNoDie) {
     continued_.push_back({node, node_of(declaration)});
+    return;
   }
-  return {node, static_cast<std::uint32_t>(members_.size()), record.size, 0};
+  const TypeRecord& type = types_.types[node];
+  if ((type.flags & types::kTypeIncomplete) == 0 || type.file != 0) return;
+  const Unit& unit = context.unit;
+  const bool is_type_unit = unit.kind == DW_UT_type || unit.kind == DW_UT_split_type;
+  const std::uint64_t offset = (die.key & ~unit.key_mark) - unit.offset;
+  const std::string mark = is_type_unit
+                               ? fmt::format("{:016x}_{:x}", unit.signature, offset)
+                               : fmt::format("{}_{:x}_{:x}", unit.name, unit.offset, offset);
+  types_.nameless_declarations.push_back({node, strings_.add(mark)});
 }
 
 void TypeEntries::add_member(const Die& die, const Open& in, const UnitContext& context) {
@@ -327,11 +359,8 @@ TypeEntries::Open TypeEntries::open_enumeration(const Die& die, const UnitContex
         (die[At::signature].kind == ValueClass::reference) ? die[At::signature].number : kNoDie);
   }
   types_.types[node] = record;
-  if (const DieKey declaration = die.reference(At::specification);
-      declaration != kNoDie && name == 0) {
-    continued_.push_back({node, node_of(declaration)});
-  }
-  return {node, static_cast<std::uint32_t>(enumerators_.size()), record.size, 0};
+  if (name == 0) settle_later(die, context, node);
+  return {node, static_cast<std::uint32_t>(enumerators_.size()), record.size};
 }
 
 void TypeEntries::add_enumerator(const Die& die, const UnitContext& context) {
@@ -375,13 +404,16 @@ TypeEntries::Open TypeEntries::open_array(const Die& die) {
     record.size = kUnknownSize;
   }
   fill(die, record);
-  return {node_of(die.key), static_cast<std::uint32_t>(dimensions_.size()), kUnknownSize,
-          die.constant(At::byte_stride).value_or(0)};
+  const TypeIndex node = node_of(die.key);
+  if (record.kind == Kind::array)
+    note_spacing(node, stride_of(die), die.constant(At::byte_size).value_or(0));
+  return {node, static_cast<std::uint32_t>(dimensions_.size()), kUnknownSize};
 }
 
 void TypeEntries::add_dimension(const Die& die, const UnitContext& context, const Open& array) {
   Dimension dimension{.count = element_count(die, context.first_index),
-                      .run_time = run_time_count(die, context.first_index)};
+                      .run_time = run_time_count(die, context.first_index),
+                      .stride = stride_of(die)};
   if (dimension.count == 0)
     dimension.count = kUnbounded;  // both are called __ARR0_, and are used alike
   const auto outermost = dimensions_.begin() + array.first;
@@ -397,6 +429,7 @@ void TypeEntries::close_array(const Open& open) {
     inner.count = dimensions_.back().count;
     inner.target = element;
     element = types_.add(inner);
+    note_spacing(element, dimensions_.back().stride, 0);
     if (dimensions_.back().run_time)
       run_time_counts_.emplace(element, *dimensions_.back().run_time);
     dimensions_.pop_back();
@@ -406,6 +439,7 @@ void TypeEntries::close_array(const Open& open) {
   type.target = element;
   if (dimensions_.size() > open.first) {
     type.count = dimensions_.back().count;
+    note_spacing(open.node, dimensions_.back().stride, 0);
     if (dimensions_.back().run_time)
       run_time_counts_.emplace(open.node, *dimensions_.back().run_time);
   }
@@ -421,7 +455,7 @@ TypeEntries::Open TypeEntries::open_signature(const Die& die, const UnitContext&
   if (!context.is_c) record.flags |= types::kTypeWithoutTagKeyword;
   if (node == kNoType) node = node_of(die.key);
   types_.types[node] = record;
-  return {node, static_cast<std::uint32_t>(members_.size()), 0, 0};
+  return {node, static_cast<std::uint32_t>(members_.size()), 0};
 }
 
 void TypeEntries::add_argument(const Die& die) {
@@ -463,6 +497,82 @@ void TypeEntries::settle_names() {
   }
   constexpr int kDeepest = 64;
   while (!nested_.empty()) qualify(nested_.begin()->first, kDeepest);
+}
+
+void TypeEntries::note_spacing(TypeIndex array, std::uint64_t stride, std::uint64_t size) {
+  if (stride != 0 || size != 0) spaced_.push_back({array, stride, size});
+}
+
+// Of what is complete and has a size that the entries tell.
+std::optional<std::uint64_t> TypeEntries::size_of(TypeIndex type) const {
+  constexpr int kMostHops = 64;
+  std::uint64_t count = 1;
+  for (int hops = 0; hops < kMostHops && type < types_.types.size(); ++hops) {
+    const TypeRecord& record = types_.types[type];
+    const bool is_alias =
+        record.kind == types::kKindTypedef || record.kind == types::kKindQualifier;
+    const bool by_target = is_alias || record.kind == Kind::subrange ||
+                           (record.kind == Kind::enumeration && record.size == 0);
+    if (record.kind == Kind::array) {
+      if (record.count == kUnbounded || __builtin_mul_overflow(count, record.count, &count))
+        return std::nullopt;
+    } else if (!by_target) {
+      const bool has_size = record.kind == Kind::base || record.kind == Kind::address ||
+                            record.kind == Kind::composite || record.kind == Kind::enumeration;
+      std::uint64_t size = 0;
+      const bool is_known = has_size && (record.flags & types::kTypeIncomplete) == 0 &&
+                            record.size != kUnknownSize &&
+                            !__builtin_mul_overflow(record.size, count, &size);
+      return is_known ? std::optional{size} : std::nullopt;
+    }
+    type = record.target;
+  }
+  return std::nullopt;
+}
+
+// An array type has its elements one behind the other, and nothing behind the last. What is otherwise is told otherwise: clang's vectors of
+// three as a structure that has room behind the array, Ada's packed arrays and all others not at all.
+void TypeEntries::settle_strides() {
+  // Inner ones first, on which the sizes of outer ones depend: vectors, which say their size, have elements that are no arrays; and of the
+  // dimensions of an array the inner ones come later.
+  std::stable_partition(spaced_.begin(), spaced_.end(),
+                        [](const Spaced& s) { return s.size == 0; });
+  for (auto spaced = spaced_.rbegin(); spaced != spaced_.rend(); ++spaced) {
+    TypeRecord& array = types_.types[spaced->array];
+    if (array.kind != Kind::array) continue;
+    const auto element = size_of(array.target);
+    const bool is_dense = spaced->stride == 0 || (element && *element * 8 == spaced->stride);
+    const auto whole = size_of(spaced->array);
+    const bool fits = spaced->size == 0 || !whole || *whole == spaced->size;
+    if (is_dense && fits) continue;
+    run_time_counts_.erase(spaced->array);
+    if (is_dense && *whole < spaced->size) {
+      pad_array(*spaced, *whole);
+      continue;
+    }
+    array = {};
+    array.kind = Kind::composite;
+    array.name = strings_.add("<packed array>");
+    array.flags = types::kTypeIncomplete | types::kTypeWithoutTagKeyword;
+    array.size = kUnknownSize;
+  }
+}
+
+void TypeEntries::pad_array(const Spaced& spaced, std::uint64_t unpadded) {
+  const TypeRecord array = types_.types[spaced.array];
+  const TypeIndex elements = types_.add(array);
+  MemberRecord member;
+  member.name = strings_.add("elements");
+  member.type = elements;
+  TypeRecord padded;
+  padded.kind = Kind::composite;
+  padded.name = strings_.add("<array padded by " + std::to_string(spaced.size - unpadded) + ">");
+  padded.flags = types::kTypeAnonymous | types::kTypeWithoutTagKeyword;
+  padded.size = spaced.size;
+  padded.count = 1;
+  padded.first = static_cast<std::uint32_t>(types_.members.size());
+  types_.members.push_back(member);
+  types_.types[spaced.array] = padded;
 }
 
 void TypeEntries::settle_complex_numbers() {

@@ -43,7 +43,6 @@ class TypeEntries {
     types::TypeIndex node = 0;
     std::uint32_t first = 0;
     std::uint64_t size = types::kUnknownSize;  // of a composite
-    std::uint64_t stride = 0;
   };
   Open open_composite(const Die& die, const UnitContext& context, types::StringRef name);
   void add_member(const Die& die, const Open& in, const UnitContext& context);
@@ -86,9 +85,12 @@ class TypeEntries {
   void settle_names();
   // Once all base types are known: what clang calls "complex" is unclear where the object has numbers of another format, too.
   void settle_complex_numbers();
+  // Once all elements are known: arrays whose elements do not lie one behind the other as uniqtypes' do.
+  void settle_strides();
 
  private:
   void fill(const Die& die, const types::TypeRecord& record);
+  void settle_later(const Die& die, const UnitContext& context, types::TypeIndex node);
   void set_float_format(const Die& die, const UnitContext& context, types::TypeRecord& record);
   void place(const Die& die, const UnitContext& context, types::TypeRecord& record) const;
   types::TypeRecord described(const Die& die, const UnitContext& context) const;
@@ -102,6 +104,7 @@ class TypeEntries {
   struct Dimension {
     std::uint64_t count = types::kUnbounded;
     std::optional<RunTimeCount> run_time{};
+    std::uint64_t stride = 0;  // as in Spaced
   };
   std::vector<Dimension> dimensions_;
   std::map<types::TypeIndex, RunTimeCount> run_time_counts_;
@@ -110,9 +113,19 @@ class TypeEntries {
     types::TypeIndex declaration;
   };
   void qualify(types::TypeIndex node, int levels);
+  // An array that says how far its elements are from each other, or how large it is.
+  struct Spaced {
+    types::TypeIndex array;
+    std::uint64_t stride = 0;  // bits; 0: does not say; all ones: found at run time
+    std::uint64_t size = 0;    // bytes; 0: does not say
+  };
+  void note_spacing(types::TypeIndex array, std::uint64_t stride, std::uint64_t size);
+  std::optional<std::uint64_t> size_of(types::TypeIndex type) const;
+  void pad_array(const Spaced& spaced, std::uint64_t unpadded);
 
   std::vector<Continued> continued_;
   std::vector<types::TypeIndex> nameless_complex_;
+  std::vector<Spaced> spaced_;
   bool has_binary128_ = false;
   std::map<types::TypeIndex, types::TypeIndex> nested_;
 };

@@ -105,6 +105,8 @@ At at_of(std::uint64_t name) {
       return At::string_length;
     case DW_AT_byte_stride:
       return At::byte_stride;
+    case DW_AT_bit_stride:
+      return At::bit_stride;
     case DW_AT_call_file:
       return At::call_file;
     case DW_AT_call_line:

@@ -583,6 +583,7 @@ StringRef UnitReader::tag_name(const Die& die, const UnitContext& context) {
 void UnitReader::settle() {
   types_.settle_names();
   types_.settle_complex_numbers();
+  types_.settle_strides();
   settle_origins();
   add_table_arguments();
   settle_counts();

@@ -53,6 +53,8 @@ void name_anonymous_types(SourceTypes& source, StringPool& strings) {
     StringRef& name = naming[type.target];
     name = name == 0 || name == type.name ? type.name : kSeveral;
   }
+  std::vector<StringRef> marks(source.types.size(), 0);
+  for (const auto& [type, mark] : source.nameless_declarations) marks[type] = mark;
   for (TypeIndex index = 0; index < source.types.size(); ++index) {
     TypeRecord& type = source.types[index];
     if (!is_anonymous_tag(type)) continue;
@@ -62,10 +64,11 @@ void name_anonymous_types(SourceTypes& source, StringPool& strings) {
       continue;
     }
     type.flags |= kTypeAnonymous;
-    const std::string name = "__anon_" + std::string{tag_keyword(type)} + "_" +
-                             std::string{last_part(strings[type.file])} + "_" +
-                             std::to_string(type.line);
-    type.name = strings.add(name);
+    // Two declarations that nothing is known of are two types.
+    const std::string place = marks[index] != 0 ? std::string{strings[marks[index]]}
+                                                : std::string{last_part(strings[type.file])} + "_" +
+                                                      std::to_string(type.line);
+    type.name = strings.add("__anon_" + std::string{tag_keyword(type)} + "_" + place);
   }
 }
 

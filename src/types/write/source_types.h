@@ -24,6 +24,14 @@ inline constexpr std::uint8_t kTypeWithoutTagKeyword = 0x80;
 // Node 0 is void. Names are qualified by their scopes; an anonymous tagged type has the name 0. A declaration has
 // kTypeIncomplete. Base types carry the spelling as name.
 struct SourceTypes : TypeTables {
+  // A declaration without a name, a place or a definition; `mark` is another text for each, and the same for the same one of another object
+  // where that can be told.
+  struct NamelessDeclaration {
+    TypeIndex type = kNoType;
+    StringRef mark = 0;
+  };
+  std::vector<NamelessDeclaration> nameless_declarations;
+
   // A bit-field's storage unit depends on the size of its base type, which may come later than the member.
   struct PendingBitField {
     std::uint32_t member = 0;       // its offset and type are still to be set
