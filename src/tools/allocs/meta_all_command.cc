@@ -16,14 +16,17 @@
 #include <thread>
 #include <vector>
 
+#include "meta/debuginfod.h"
+#include "tools/allocs/cached_image.h"
 #include "tools/allocs/objects_of_program.h"
 #include "tools/allocs/objects_of_system.h"
 #include "tools/allocs/progress.h"
 #include "types/image_path.h"
 
 // One process of `allocs meta build` an object, several at a time: an object that is damaged beyond belief ends its own process only,
-// and memory is given back after each. Each image is written under another name and renamed, so two runs at once, or one that is cut
-// short, never leave half an image. A run begins at a place of its own in the list, so that two of them share the work.
+// and memory is given back after each. Images that are there already are kept, and no process is started for them, so a run that was cut short
+// goes on where it was. An image gets its name when all of it is written, so two runs at once, or one that ends in the middle, never leave half an
+// image; and a run begins at a place of its own in the list, so that two of them share the work.
 namespace allocs::tool {
 
 namespace {
@@ -89,6 +92,11 @@ class Builders {
     }
   }
 
+  void keep(const fs::path& object) {
+    progress_.step(object.filename().string());
+    ++outcome_.made;
+  }
+
   Outcome finish() {
     while (!running_.empty()) wait_for_one();
     std::ranges::sort(outcome_.failed);
@@ -142,6 +150,13 @@ void let_everybody_read(const fs::path& directory) {
   }
 }
 
+// Is there nothing to do? Of what has no debug information here, a builder may know servers.
+bool is_made(const fs::path& object) {
+  const CachedImage found = examine_cached_image(object);
+  return found == CachedImage::good ||
+         (found == CachedImage::poor && !meta::Debuginfod::is_wanted());
+}
+
 int make_all(const AllOptions& options) {
   std::vector<fs::path> objects;
   for (const std::string& name : options.what) {
@@ -174,7 +189,13 @@ int make_all(const AllOptions& options) {
   std::rotate(objects.begin(), middle, objects.end());
 
   Builders builders(options, objects.size());
-  for (const fs::path& object : objects) builders.start(object);
+  for (const fs::path& object : objects) {
+    if (is_made(object)) {
+      builders.keep(object);
+    } else {
+      builders.start(object);
+    }
+  }
   const Outcome outcome = builders.finish();
 
   if (options.shared) let_everybody_read(types::kSystemImages);

@@ -14,7 +14,7 @@
 #include "elf/write/put_section.h"
 #include "meta/build_metadata.h"
 #include "meta/object_file.h"
-#include "runtime/metadata/find_image.h"
+#include "tools/allocs/cached_image.h"
 #include "tools/allocs/declared_functions.h"
 #include "tools/allocs/fetch_report.h"
 #include "tools/allocs/image_provider.h"
@@ -43,24 +43,13 @@ types::ObjectIdentity identity_of(const meta::ElfFile& object, std::uint64_t con
           .configuration = configuration};
 }
 
-// Empty if there is no user's cache, because the environment does not say where home is.
-fs::path cache_path(const fs::path& cache, const types::ObjectIdentity& identity) {
-  char text[4096];
-  TextWriter out(text, sizeof(text));
-  types::put_image_path(out, cache.string(), identity);
-  return cache.empty() || !out.fits() ? fs::path{} : fs::path{text};
-}
-
 // Is the image there of this object, whole, and no worse than what could be made now?
 bool is_up_to_date(const fs::path& path, const types::ObjectIdentity& identity,
                    meta::Debuginfod& debuginfod) {
-  const auto file = metadata::map_file(path.c_str());
-  if (!file) return false;
-  const auto image = types::Image::open(file->bytes, file->size);
-  const bool good = image && metadata::is_image_of(*image, identity) && image->content_is_intact();
-  const bool is_poor = good && lacks_debug_information(*image);
-  metadata::unmap(*file);
-  return good && !(is_poor && debuginfod.find(identity.build_id, std::string{identity.path}));
+  const CachedImage found = examine_image(path, identity);
+  if (found == CachedImage::poor)
+    return !debuginfod.find(identity.build_id, std::string{identity.path});
+  return found == CachedImage::good;
 }
 
 std::optional<std::vector<std::uint64_t>> read_image_file(const fs::path& path) {

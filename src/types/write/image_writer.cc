@@ -171,23 +171,65 @@ std::vector<std::byte> encode_image(ObjectModel& model) {
   return image.finish();
 }
 
+namespace {
+
+bool write_all(int fd, std::span<const std::byte> bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    done += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+// By a file that has no name until all is written, so that nothing is left of a process that ends in the middle. False where the file system
+// knows no such thing, or anything else is in the way.
+bool store_nameless(const std::filesystem::path& folder, const std::filesystem::path& path,
+                    std::span<const std::byte> image) {
+  const int fd = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (fd < 0) return false;
+  const std::string by_number = fmt::format("/proc/self/fd/{}", fd);
+  const auto give_name = [&](const std::filesystem::path& name) {
+    return ::linkat(AT_FDCWD, by_number.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+  bool is_stored = false;
+  if (write_all(fd, image)) {
+    is_stored = give_name(path);
+    if (!is_stored && errno == EEXIST) {
+      // What is there can be renamed over only, so the file has another name for a moment.
+      const std::string temporary = (folder / fmt::format(".allocs-{}", ::getpid())).string();
+      ::unlink(temporary.c_str());
+      is_stored = give_name(temporary) && ::rename(temporary.c_str(), path.c_str()) == 0;
+      if (!is_stored) ::unlink(temporary.c_str());
+    }
+  }
+  ::close(fd);
+  return is_stored;
+}
+
+}  // namespace
+
 std::string store_image(const std::filesystem::path& path, std::span<const std::byte> image) {
   std::error_code error;
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+    // A device or a pipe is written to. It must not be exchanged for a file.
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    const bool is_written = fd >= 0 && write_all(fd, image);
+    const std::string problem = is_written ? "" : failed(path, "cannot write");
+    if (fd >= 0) ::close(fd);
+    return problem;
+  }
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   std::filesystem::create_directories(folder, error);
   if (error)
     return fmt::format("{}: cannot make the directory: {}", folder.string(), error.message());
+  if (store_nameless(folder, path, image)) return {};
   std::string temporary = (folder / ".allocs-XXXXXX").string();
   const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);  // mode 0600
   if (fd < 0) return failed(folder, "cannot write here");
-  std::size_t done = 0;
-  while (done < image.size()) {
-    const ssize_t n = ::write(fd, image.data() + done, image.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  std::string problem = done < image.size() ? failed(temporary, "cannot write") : "";
+  std::string problem = write_all(fd, image) ? "" : failed(temporary, "cannot write");
   if (::close(fd) != 0 && problem.empty()) problem = failed(temporary, "cannot write");
   if (problem.empty() && ::rename(temporary.c_str(), path.c_str()) != 0)
     problem = failed(path, "cannot rename to");

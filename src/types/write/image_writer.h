@@ -14,8 +14,8 @@ namespace allocs::types {
 // Sorts model.statics, model.tls and model.sites.
 std::vector<std::byte> encode_image(ObjectModel& model);
 
-// Puts `image` at `path` in one step: a temporary file beside it (mode 0600), then a rename, so that a reader sees
-// the old file or the whole new one. Creates missing directories. Returns what went wrong, or an empty text.
+// Puts `image` at `path` in one step: a file (mode 0600) gets the name when all is written, so that a reader sees
+// the old file or the whole new one. A device or pipe is written to. Creates missing directories. Returns what went wrong, or an empty text.
 std::string store_image(const std::filesystem::path& path, std::span<const std::byte> image);
 
 }  // namespace allocs::types

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "types/write/image_writer.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -123,6 +125,22 @@ TEST(StoreImage, ReplacesTheFileInOneStepAndForTheUserOnly) {
     ++files;
   EXPECT_EQ(files, 1u) << "the temporary file is gone";
   EXPECT_NE(store_image("/proc/nowhere/image.meta", image), "");
+  std::filesystem::remove_all(folder);
+}
+
+TEST(StoreImage, WritesToWhatIsNoFileInsteadOfExchangingIt) {
+  char folder[] = "/tmp/allocs_store_XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::filesystem::path path = std::filesystem::path{folder} / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const int reader = open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  const std::vector<std::byte> image(1000, std::byte{7});
+  EXPECT_EQ(store_image(path, image), "");
+  std::vector<std::byte> got(2000);
+  EXPECT_EQ(read(reader, got.data(), got.size()), 1000);
+  close(reader);
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
   std::filesystem::remove_all(folder);
 }
 
