@@ -103,14 +103,15 @@ DeclaredFunctions::DeclaredFunctions(const declarations::Declarations& table, co
   const std::string_view path = object.path();
   file_name_ = path.substr(path.rfind('/') + 1);
   for (const auto& declaration : table.all()) {
-    if (declaration->hands_out() && table.find(declaration->name) == declaration.get())
-      all_.emplace(declaration->name, function_of(*declaration));
+    if (!declaration->hands_out() || table.find(declaration->name) != declaration.get()) continue;
+    const auto added = by_name_.emplace(declaration->name, function_of(*declaration)).first;
+    in_order_.push_back(&added->second);
   }
 }
 
 const AllocationFunction* DeclaredFunctions::find(std::string_view name) const {
-  const auto found = all_.find(name);
-  return found == all_.end() ? nullptr : &found->second;
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &found->second;
 }
 
 const AllocationFunction* DeclaredFunctions::find_own(std::string_view name) const {

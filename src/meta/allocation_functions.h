@@ -45,7 +45,8 @@ class DeclaredFunctions {
   const AllocationFunction* find(std::string_view name) const;
   // The same of a function that this object defines: of a library's functions only if it is that library.
   const AllocationFunction* find_own(std::string_view name) const;
-  const std::unordered_map<std::string_view, AllocationFunction>& all() const { return all_; }
+  // In the order in which they are declared.
+  const std::vector<const AllocationFunction*>& all() const { return in_order_; }
 
   // Learns where the code of those that the object defines is. Needs the model's statics.
   void find_code(const types::ObjectModel& model);
@@ -60,7 +61,8 @@ class DeclaredFunctions {
     std::uint64_t high = 0;
     const AllocationFunction* function = nullptr;
   };
-  std::unordered_map<std::string_view, AllocationFunction> all_;
+  std::unordered_map<std::string_view, AllocationFunction> by_name_;
+  std::vector<const AllocationFunction*> in_order_;
   std::vector<Code> code_;  // by address
   std::string_view file_name_;
   std::string_view soname_;

@@ -138,10 +138,10 @@ class SiteReader {
   }
 
   void learn_known_functions() {
-    for (const auto& [name, function] : declared_.all()) {
-      const auto address = linkage_.address_of(name);
-      if (address && declared_.find_own(name) != nullptr)
-        allocating_.try_emplace(*address, function);
+    for (const AllocationFunction* function : declared_.all()) {
+      const auto address = linkage_.address_of(function->name);
+      if (address && declared_.find_own(function->name) != nullptr)
+        allocating_.try_emplace(*address, *function);
     }
   }
 

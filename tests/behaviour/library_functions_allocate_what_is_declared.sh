@@ -48,7 +48,7 @@ int main(void) {
   if (argz_create_sep("a:b", ':', &text, &length) == 0) show("argz_create_sep", text);
 }
 END
-sed -n '/^# Copies of texts/,/^library libg/s/^alloc \([A-Za-z_]*\)(.*/\1/p' "$ALLOCS_SOURCE/src/declarations/libraries.allocs" | sort > declared
+sed -n '/^# Copies of texts/,/^library libglib/s/^alloc \([A-Za-z_]*\)(.*/\1/p' "$ALLOCS_SOURCE/src/declarations/libraries.allocs" | sort > declared
 cat > own.c << 'END'
 #include <allocs.h>
 #include <stdio.h>

@@ -16,10 +16,13 @@ namespace {
 // Functions that hand out a block whose type the caller knows better. Of a library's the file must be called as the library says: another
 // one's function of that name may be something else.
 struct KnownWrapper {
-  std::string_view library;  // soname; empty: any
+  consteval KnownWrapper(const char* library_name, const char* function) : name(function) {
+    for (std::size_t i = 0; library_name[i] != '\0'; ++i) library[i] = library_name[i];
+  }
+  char library[24] = {};  // soname; empty: any. As SymbolName, no pointer
   SymbolName name;
 };
-#define X(library, name) {library, SymbolName(name)},
+#define X(library, name) {library, name},
 constexpr KnownWrapper kWrappers[] = {
 #include <known_wrappers.inc>  // made of src/declarations/libraries.allocs by the build
 };
@@ -46,8 +49,9 @@ bool is_in_known_function(Address call, ModuleRecord& module) {
                                reinterpret_cast<const ElfW(Dyn)*>(raw(module.dynamic)));
   HasWrappers has = HasWrappers::no;
   for (const KnownWrapper& wrapper : kWrappers) {
+    if (!is_of_library(module, wrapper.library)) continue;
     const auto* const symbol = symbols.find(wrapper.name);
-    if (symbol == nullptr || !is_of_library(module, wrapper.library)) continue;
+    if (symbol == nullptr) continue;
     has = HasWrappers::yes;
     if (raw(call) - module.bias - symbol->st_value < symbol->st_size) return true;
   }
