@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/raw_syscall.h"
+#include "base/text.h"
 #include "runtime/metadata/mapped_file.h"
 
 namespace allocs::metadata {
@@ -42,7 +43,7 @@ void Places::read_environment(const char* const* environment, const char* progra
       if (const char* value = keep_if(*environment, "XDG_CACHE_HOME", xdg_cache_home_)) xdg = value;
       if (const char* value = keep_if(*environment, "XDG_CONFIG_HOME", xdg_config_home_))
         xdg_config = value;
-    } else if (first == 'L' && std::strncmp(*environment, "LIBALLOCS_", 10) == 0) {
+    } else if (first == 'L' && begins_with(*environment, "LIBALLOCS_")) {
       for (std::size_t i = 0; i < std::size(kDeclaringVariables); ++i) {
         const char* value = keep_if(*environment, kDeclaringVariables[i], declaring_[i]);
         if (value != nullptr && *value == '\0') declaring_[i][0] = '\0';
