@@ -51,29 +51,29 @@ TEST(Signature, APieceIsTakenBackForTheFunctionThatHandedItOut) {
 }
 
 TEST(Signature, WhatIsWrongIsToldWithItsPlace) {
-  constexpr Role alloc = Role::allocates;
-  EXPECT_EQ(problem_of(alloc, "f"), "V:1:2: expected ( and the parameters, as in malloc(Z)p");
-  EXPECT_EQ(problem_of(alloc, "(Z)p"), "V:1:1: expected the name of a function, not '('");
-  EXPECT_EQ(problem_of(alloc, "9f(Z)p"), "V:1:1: expected the name of a function, not '9'");
-  EXPECT_EQ(problem_of(alloc, "::f(Z)p"), "V:1:1: expected the name of an object file before ::");
-  EXPECT_EQ(problem_of(alloc, "  f(Z,Z)p"),
+  constexpr Role kAlloc = Role::allocates;
+  EXPECT_EQ(problem_of(kAlloc, "f"), "V:1:2: expected ( and the parameters, as in malloc(Z)p");
+  EXPECT_EQ(problem_of(kAlloc, "(Z)p"), "V:1:1: expected the name of a function, not '('");
+  EXPECT_EQ(problem_of(kAlloc, "9f(Z)p"), "V:1:1: expected the name of a function, not '9'");
+  EXPECT_EQ(problem_of(kAlloc, "::f(Z)p"), "V:1:1: expected the name of an object file before ::");
+  EXPECT_EQ(problem_of(kAlloc, "  f(Z,Z)p"),
             "V:1:6: expected a parameter, one of z Z p P i I N O a, or ), not ','");
-  EXPECT_EQ(problem_of(alloc, "f(ZZ)p"), "V:1:4: 'Z' is there twice");
-  EXPECT_EQ(problem_of(alloc, "f(ZI)p"), "V:1:4: the size is marked twice, by Z and by I");
-  EXPECT_EQ(problem_of(alloc, "f(Z"), "V:1:4: expected ) after the parameters");
-  EXPECT_EQ(problem_of(alloc, "f(Z0)p"),
+  EXPECT_EQ(problem_of(kAlloc, "f(ZZ)p"), "V:1:4: 'Z' is there twice");
+  EXPECT_EQ(problem_of(kAlloc, "f(ZI)p"), "V:1:4: the size is marked twice, by Z and by I");
+  EXPECT_EQ(problem_of(kAlloc, "f(Z"), "V:1:4: expected ) after the parameters");
+  EXPECT_EQ(problem_of(kAlloc, "f(Z0)p"),
             "V:1:4: expected how many bytes Z counts in, from 1 to 1048576");
-  EXPECT_EQ(problem_of(alloc, "f(Z99999999999999999999999)p"),
+  EXPECT_EQ(problem_of(kAlloc, "f(Z99999999999999999999999)p"),
             "V:1:4: expected how many bytes Z counts in, from 1 to 1048576");
-  EXPECT_EQ(problem_of(alloc, "f(N)p"), "V:1:3: N multiplies a size, so it needs a Z");
-  EXPECT_EQ(problem_of(alloc, "f(P)p"),
+  EXPECT_EQ(problem_of(kAlloc, "f(N)p"), "V:1:3: N multiplies a size, so it needs a Z");
+  EXPECT_EQ(problem_of(kAlloc, "f(P)p"),
             "V:1:3: P marks what is freed; this function frees nothing");
-  EXPECT_EQ(problem_of(alloc, "f(Z)px"),
+  EXPECT_EQ(problem_of(kAlloc, "f(Z)px"),
             "V:1:6: expected the result, z, p or i, and then the end, not 'x'");
-  EXPECT_EQ(problem_of(alloc, "f(Z)p->g"),
+  EXPECT_EQ(problem_of(kAlloc, "f(Z)p->g"),
             "V:1:6: -> is for functions that take pieces back (subfree)");
-  EXPECT_EQ(problem_of(alloc, "P(Z)z").substr(0, 29), "V:1:6: expected p, for a poin");
-  EXPECT_EQ(problem_of(alloc, "ok(Z)p P(N)p"), "V:1:10: N multiplies a size, so it needs a Z");
+  EXPECT_EQ(problem_of(kAlloc, "P(Z)z").substr(0, 29), "V:1:6: expected p, for a poin");
+  EXPECT_EQ(problem_of(kAlloc, "ok(Z)p P(N)p"), "V:1:10: N multiplies a size, so it needs a Z");
   EXPECT_EQ(problem_of(Role::frees, "PZ(ZP)"),
             "V:1:4: a function that frees has P and no other capital letter");
   EXPECT_EQ(problem_of(Role::frees, "f(p)"), "V:1:2: expected a P: the pointer to what is freed");

@@ -77,8 +77,8 @@ std::vector<std::uint64_t> function_starts(const Linkage& linkage, const DwarfFa
 }
 
 const declarations::Declarations& declarations_of(const Options& options) {
-  static const declarations::Declarations kBuiltIn = declarations::Declarations::of_libraries();
-  return options.declared == nullptr ? kBuiltIn : *options.declared;
+  static const declarations::Declarations built_in = declarations::Declarations::of_libraries();
+  return options.declared == nullptr ? built_in : *options.declared;
 }
 
 }  // namespace

@@ -31,8 +31,7 @@ constexpr std::string_view kUnknownFile = "?";
 struct Place {
   StringRef file = 0;
   std::uint64_t line = 0;
-  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 means the 0 in what the compiler makes of it.
-  friend auto operator<=>(const Place&, const Place&) = default;
+  friend bool operator==(const Place&, const Place&) = default;
 };
 
 struct Definition {

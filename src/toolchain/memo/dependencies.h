@@ -26,6 +26,7 @@ enum class DependencyKind : std::uint8_t {
 struct Dependency {
   DependencyKind kind = DependencyKind::file;
   std::string name;  // a path as it was given to the system, or the variable's name
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 means the 0 in what the compiler makes of it.
   friend auto operator<=>(const Dependency&, const Dependency&) = default;
 };
 
