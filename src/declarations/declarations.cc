@@ -133,6 +133,11 @@ void Declarations::add_line(std::string_view line, const Place& place, std::stri
   add(std::move(declaration), place, signature_column);
 }
 
+void Declarations::add_missing(std::string_view file) {
+  problems_.push_back(std::string(file) + ": is no file that can be read; " +
+                      std::string(kConfigurationVariable) + " names it");
+}
+
 void Declarations::add_variable(std::string_view variable, Role role, std::string_view value) {
   const Place place{std::string(variable), 1};
   Words words(value);

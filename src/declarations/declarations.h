@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "base/configuration.h"
 #include "declarations/declaration.h"
 
 namespace allocs::declarations {
+
+// What each of kDeclaringVariables declares.
+inline constexpr Role kVariableRoles[] = {Role::allocates, Role::computes_size, Role::frees,
+                                          Role::suballocates, Role::takes_piece_back};
+static_assert(std::size(kVariableRoles) == std::size(kDeclaringVariables));
 
 // A table of declarations, one for each name. Of those that are added for one name the last counts, so what is nearer to the user
 // is added later. Pointers to declarations live as long as the table.
@@ -22,8 +29,8 @@ class Declarations {
   void add_file(std::string_view file, std::string_view text);
   // The value of an environment variable: signatures with blanks between them.
   void add_variable(std::string_view variable, Role role, std::string_view value);
-
-  void add_problem(std::string text) { problems_.push_back(std::move(text)); }
+  // kConfigurationVariable names a file that cannot be read.
+  void add_missing(std::string_view file);
 
   // nullptr if nothing is declared of it.
   const Declaration* find(std::string_view name) const;

@@ -31,11 +31,6 @@ std::string user_configuration() {
   return text.fits() ? path : "";
 }
 
-// In the order of kDeclaringVariables.
-constexpr Role kRoles[] = {Role::allocates, Role::computes_size, Role::frees, Role::suballocates,
-                           Role::takes_piece_back};
-static_assert(std::size(kRoles) == std::size(kDeclaringVariables));
-
 }  // namespace
 
 DeclaredHere declared_here() {
@@ -48,13 +43,12 @@ DeclaredHere declared_here() {
       here.all.add_file(path, *text);
       hash.add(*text);
     } else if (path == named) {
-      here.all.add_problem(path + ": is no file that can be read; " +
-                           std::string(kConfigurationVariable) + " names it");
+      here.all.add_missing(path);
     }
   }
-  for (std::size_t i = 0; i < std::size(kRoles); ++i) {
+  for (std::size_t i = 0; i < std::size(kDeclaringVariables); ++i) {
     const std::string value = environment(kDeclaringVariables[i]);
-    here.all.add_variable(kDeclaringVariables[i], kRoles[i], value);
+    here.all.add_variable(kDeclaringVariables[i], kVariableRoles[i], value);
     hash.add(value);
   }
   here.hash = hash.value();

@@ -152,8 +152,7 @@ class SiteJoin {
     std::string key = std::to_string(std::uint64_t{scope.unit} << 32 | scope.directory);
     key.append(" ").append(name);
     const auto [known, is_new] = root_of_function_.try_emplace(std::move(key), index);
-    const bool is_region =
-        function.name.size() != model_.strings[facts_.entities[scope.function].name].size();
+    const bool is_region = function.name != model_.strings[facts_.entities[scope.function].name];
     return is_region && !is_new ? known->second : index;
   }
 

@@ -17,8 +17,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
+
+#include "base/write_all.h"
 
 namespace allocs::memo {
 
@@ -84,16 +87,6 @@ void make_directories(const std::string& path) {
   const std::string parent = path.substr(0, path.rfind('/'));
   make_directories(parent);
   if (may_make_directories_in(parent.empty() ? "/" : parent)) ::mkdir(path.c_str(), 0700);
-}
-
-bool write_all(int file, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(file, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
 }
 
 std::optional<std::string> content_of(int file, std::size_t size) {
@@ -182,7 +175,7 @@ void Store::keep(const Hash128& key, std::string_view content) const {
   Descriptor file(::openat(part.number(), temporary,
                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.is_open()) return;
-  const bool is_written = write_all(file.number(), content);
+  const bool is_written = write_all(file.number(), std::as_bytes(std::span(content)));
   if (::close(file.release()) != 0 || !is_written ||
       ::renameat(part.number(), temporary, part.number(), name.file) != 0) {
     ::unlinkat(part.number(), temporary, 0);

@@ -14,12 +14,6 @@ namespace allocs::tool {
 namespace {
 
 using declarations::Declarations;
-using declarations::Role;
-
-// In the order of kDeclaringVariables.
-constexpr Role kRoles[] = {Role::allocates, Role::computes_size, Role::frees, Role::suballocates,
-                           Role::takes_piece_back};
-static_assert(std::size(kRoles) == std::size(kDeclaringVariables));
 
 void add_file(const std::string& path, bool must_be_there, Declarations& declared) {
   const auto file = metadata::map_file(path.c_str());
@@ -28,8 +22,7 @@ void add_file(const std::string& path, bool must_be_there, Declarations& declare
     metadata::unmap(*file);
   } else if (std::error_code error;
              must_be_there && !std::filesystem::is_regular_file(path, error)) {
-    declared.add_problem(path + ": is no file that can be read; " +
-                         std::string(kConfigurationVariable) + " names it");
+    declared.add_missing(path);
   }
 }
 
@@ -41,10 +34,11 @@ Declarations declared_functions(const metadata::Places& places) {
   places.for_each_configuration_file([&](const char* path) { files.emplace_back(path); });
   const bool is_named = places.is_first_named();
   for (std::size_t i = files.size(); i-- > 0;) add_file(files[i], i == 0 && is_named, declared);
-  for (std::size_t i = 0; i < std::size(kRoles); ++i) {
+  for (std::size_t i = 0; i < std::size(kDeclaringVariables); ++i) {
     const std::string_view name = kDeclaringVariables[i];
     const std::string_view variable = places.declaring_variable(i);
-    declared.add_variable(name, kRoles[i], part_of(variable, name.size() + 1));
+    declared.add_variable(name, declarations::kVariableRoles[i],
+                          part_of(variable, name.size() + 1));
   }
   return declared;
 }

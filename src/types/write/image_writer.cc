@@ -11,6 +11,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/write_all.h"
+
 namespace allocs::types {
 
 namespace {
@@ -172,17 +174,6 @@ std::vector<std::byte> encode_image(ObjectModel& model) {
 }
 
 namespace {
-
-bool write_all(int fd, std::span<const std::byte> bytes) {
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    done += static_cast<std::size_t>(n);
-  }
-  return true;
-}
 
 // By a file that has no name until all is written, so that nothing is left of a process that ends in the middle. False where the file system
 // knows no such thing, or anything else is in the way.
