@@ -12,6 +12,12 @@
 extern "C" {
 #endif
 
+enum alloc_sequence_flag {
+  /* The bytes stay as they are until alloc_demote: where elements begin is remembered once it was found (a byte for every 128), and not looked for
+   * again. For families without `sync`, over memory that is not written to. */
+  ALLOC_SEQUENCE_CONSTANT = 1
+};
+
 struct alloc_sequence_family {
   size_t size;      /* sizeof(struct alloc_sequence_family) */
   const char *name; /* of the allocator that elements show */
@@ -22,17 +28,26 @@ struct alloc_sequence_family {
   /* A place at or below `at` and at or above `begin`, where an element begins. NULL: decoding starts at the beginning, so that each
    * question costs as much as there is before. */
   const void *(*sync)(void *context, const void *begin, const void *at);
+  unsigned flags; /* enum alloc_sequence_flag */
 };
 
 /* Declares the allocation that contains `obj` a sequence, until alloc_demote. The family stays valid as long as the process; it is called
  * from any query about an address in the sequence, with ALLOC_NOWAIT also in signal handlers. Errors: those of alloc_promote;
- * ALLOC_E_INVALID for a family that is NULL or lacks a name or `decode`. */
+ * ALLOC_E_INVALID for a family that is NULL, lacks a name or `decode`, or has flags that are not known. */
 int alloc_make_sequence(const void *obj, const struct alloc_sequence_family *family);
 
 /* Texts of bytes, each up to its NUL; what follows the last NUL is the last one. Elements are of type char[]. */
 const struct alloc_sequence_family *alloc_string_family(void);
 /* Characters of UTF-8, a byte that is part of none by itself. Elements are of type char[]. */
 const struct alloc_sequence_family *alloc_utf8_family(void);
+/* Notes of ELF (a header, a name, a description, each padded to `alignment`, which is 4 or 8: that of the section or segment). Elements are of type
+ * `struct elf_note { Elf64_Word n_namesz, n_descsz, n_type; unsigned char n_contents[]; }`. The sequence ends at a note that
+ * is not whole. NULL for another alignment. */
+const struct alloc_sequence_family *alloc_note_family(size_t alignment);
+/* Instructions of x86-64, each of type unsigned char[]. A byte that begins none is an element by itself, without a type: data between functions makes
+ * such, and instructions that nobody wrote, until a few bytes later. What processors leave undefined may be told as an instruction.
+ * ALLOC_SEQUENCE_CONSTANT: code that is changed is to be declared anew. */
+const struct alloc_sequence_family *alloc_x86_family(void);
 
 #ifdef __cplusplus
 }

@@ -45,7 +45,9 @@
 #define ALLOCS_SEQUENCE_FUNCTIONS(X) \
   X(alloc_make_sequence)             \
   X(alloc_string_family)             \
-  X(alloc_utf8_family)
+  X(alloc_utf8_family)               \
+  X(alloc_note_family)               \
+  X(alloc_x86_family)
 
 #define ALLOCS_TREE_WALK_FUNCTIONS(X) \
   X(alloc_walk_tree)                  \

@@ -138,7 +138,13 @@ namespace {
 
 DraftMember slot_member(const void* context, std::uint64_t index) {
   const CompositeSlot& slot = static_cast<const CompositeSlot*>(context)[index];
-  return {.name = slot.name, .offset = slot.offset};
+  return {.name = slot.name, .alias = slot.alias, .offset = slot.offset, .flags = slot.flags};
+}
+
+Hash128 hash_of_text(std::string_view text) {
+  Hasher hasher;
+  hasher.add(text);
+  return hasher.finish();
 }
 
 }  // namespace
@@ -158,6 +164,25 @@ uniqtype* composite_of(Interner& interner, CompositeKind kind, const Hash128& ha
   for (std::uint64_t i = 0; i < count; ++i)
     store(record->type->related[i].un.memb.ptr, slots[i].type);
   return complete(record);
+}
+
+uniqtype* composite_by_content(Interner& interner, CompositeKind kind, std::string_view name,
+                               std::string_view human_name, std::uint64_t size,
+                               const CompositeSlot* slots, std::uint64_t count) {
+  Hasher hasher = type_hasher(Kind::composite);
+  hasher.add(static_cast<std::uint64_t>(kind));
+  hasher.add(hash_of_text(name));
+  hasher.add(size);
+  hasher.add(count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (slots[i].type == nullptr) return nullptr;
+    hasher.add(slots[i].offset);
+    hasher.add(hash_of_text(slots[i].name));
+    hasher.add(std::uint64_t{slots[i].flags});
+  }
+  for (std::uint64_t i = 0; i < count; ++i) hasher.add(record_of(*slots[i].type).hash);
+  return composite_of(interner, kind, hasher.finish(), name, human_name.empty() ? name : human_name,
+                      size, slots, count);
 }
 
 }  // namespace allocs::types

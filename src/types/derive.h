@@ -26,12 +26,20 @@ struct CompositeSlot {
   std::string_view name{};
   std::uint64_t offset = 0;  // from the start of the composite
   uniqtype* type = nullptr;
+  std::string_view alias{};  // as the source spells the type, if that is another name
+  std::uint8_t flags = 0;    // MemberFlag
 };
 
 // A composite whose members are those slots (in order of offset); `hash` is its identity.
 uniqtype* composite_of(Interner& interner, CompositeKind kind, const Hash128& hash,
                        std::string_view name, std::string_view human_name, std::uint64_t size,
                        const CompositeSlot* slots, std::uint64_t count);
+
+// A structure or union as C declares it: the same type as that of an image with that name, size and members. `name` is the name as well for
+// people if `human_name` is empty.
+uniqtype* composite_by_content(Interner& interner, CompositeKind kind, std::string_view name,
+                               std::string_view human_name, std::uint64_t size,
+                               const CompositeSlot* slots, std::uint64_t count);
 
 inline constexpr std::uint8_t kEncodingBoolean = 0x2;
 inline constexpr std::uint8_t kEncodingSigned = 0x5;

@@ -1,138 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "allocs/sequence.h"
-
-#include <atomic>
 #include <cstring>
 
 #include "base/export.h"
 #include "base/public_names.h"
-#include "runtime/self/memory.h"
-#include "runtime/self/self_process.h"
-#include "types/derive.h"
+#include "elf/elf.h"
+#include "elf/x86_length.h"
+#include "runtime/preload/elf_types.h"
+#include "runtime/preload/promote.h"
+#include "runtime/preload/sequence.h"
+#include "runtime/self/pool_memory.h"
 
-// Packed sequences: each family becomes an allocator of the tree, whose protocol decodes.
+// The public functions of <allocs/sequence.h>, and the families that are built in.
 
 namespace {
 
-// One for each family that was used; they stay.
-struct FamilyAllocator {
-  allocator object;
-  alloc_protocol protocol;
-  const alloc_sequence_family* family;
-  std::atomic<FamilyAllocator*> next;
-};
-constinit std::atomic<FamilyAllocator*> g_families{nullptr};
+using allocs::preload::elf_array_type;
+using allocs::preload::elf_type;
+using allocs::preload::ElfType;
 
-struct Element {
-  const char* at;
-  std::size_t size;
-  uniqtype* type;
-};
-
-const char* begin_of(const alloc_info& pool) { return static_cast<const char*>(pool.base); }
-const char* end_of(const alloc_info& pool) { return begin_of(pool) + pool.size; }
-
-bool decode(const alloc_sequence_family& family, const alloc_info& pool, const char* at,
-            Element& element) {
-  const auto left = static_cast<std::size_t>(end_of(pool) - at);
-  if (at < begin_of(pool) || at >= end_of(pool)) return false;
-  element = {at, 0, nullptr};
-  const int error = family.decode(family.context, at, left, &element.size, &element.type);
-  return error == 0 && element.size != 0 && element.size <= left;
-}
-
-// The first element whose end is above `at`.
-bool element_around(const alloc_sequence_family& family, const alloc_info& pool, const char* at,
-                    Element& element) {
-  const char* from = begin_of(pool);
-  if (family.sync != nullptr) {
-    const auto* place = static_cast<const char*>(family.sync(family.context, begin_of(pool), at));
-    if (place >= begin_of(pool) && place <= at) from = place;
-  }
-  while (decode(family, pool, from, element)) {
-    if (element.at + element.size > at) return true;
-    from += element.size;
-  }
-  return false;
-}
-
-int put(const Element& element, alloc_info* child) {
-  child->base = element.at;
-  child->size = element.size;
-  child->type = element.type;
-  return ALLOC_OK;
-}
-
-const alloc_sequence_family& family_of(void* context) {
-  return *static_cast<FamilyAllocator*>(context)->family;
-}
-
-int find(void* context, const alloc_info* pool, const void* at, unsigned, alloc_info* child) {
-  Element element;
-  return element_around(family_of(context), *pool, static_cast<const char*>(at), element)
-             ? put(element, child)
-             : ALLOC_E_NOTHING_THERE;
-}
-
-int next(void* context, const alloc_info* pool, const void* from, unsigned, alloc_info* child) {
-  Element element;
-  const auto* at = static_cast<const char*>(from);
-  if (!element_around(family_of(context), *pool, at, element)) return ALLOC_E_NOTHING_THERE;
-  if (element.at < at && !decode(family_of(context), *pool, element.at + element.size, element))
-    return ALLOC_E_NOTHING_THERE;
-  return put(element, child);
-}
-
-int get_traits(void*, const alloc_info*, alloc_traits* traits) {
-  traits->lifetime = ALLOC_LIFE_PARENT;
-  traits->alignment = 1;
-  return ALLOC_OK;
-}
-
-FamilyAllocator* find_family(const alloc_sequence_family* family) {
-  for (FamilyAllocator* each = g_families.load(std::memory_order_acquire); each != nullptr;
-       each = each->next.load(std::memory_order_acquire)) {
-    if (each->family == family) return each;
-  }
-  return nullptr;
-}
-
-FamilyAllocator* make_family(const alloc_sequence_family* family) {
-  auto* const made = static_cast<FamilyAllocator*>(allocs::self::allocate(sizeof(FamilyAllocator)));
-  if (made == nullptr) return nullptr;
-  made->object.name = family->name;
-  made->family = family;
-  made->protocol = {.size = sizeof(alloc_protocol),
-                    .context = made,
-                    .find = find,
-                    .next = next,
-                    .get_traits = get_traits,
-                    .make = nullptr,
-                    .resize = nullptr,
-                    .release = nullptr,
-                    .set_type = nullptr};
-  if (alloc_register_allocator(&made->object, &made->protocol) != ALLOC_OK) return nullptr;
-  FamilyAllocator* first = g_families.load(std::memory_order_acquire);
-  do {
-    made->next.store(first, std::memory_order_relaxed);
-  } while (!g_families.compare_exchange_weak(first, made, std::memory_order_acq_rel));
-  return made;
-}
-
-// ---- the built-in families ----
-
-constinit std::atomic<uniqtype*> g_text_type{nullptr};
-
-// Before the first element is asked for, where types may be made.
-void make_text_type() {
-  using namespace allocs;
-  if (g_text_type.load(std::memory_order_acquire) != nullptr) return;
-  types::Interner& interner = self::interner();
-  uniqtype* const character =
-      types::base_type(interner, types::kEncodingSignedChar, 1, "signed_char$8", "char");
-  g_text_type.store(types::array_of(interner, character, types::kUnbounded),
-                    std::memory_order_release);
-}
+// ---- texts and characters ----
 
 int decode_string(void*, const void* at, std::size_t left, std::size_t* size, uniqtype** type) {
   const void* const nul = std::memchr(at, '\0', left);
@@ -141,7 +27,7 @@ int decode_string(void*, const void* at, std::size_t left, std::size_t* size, un
           ? left
           : static_cast<std::size_t>(static_cast<const char*>(nul) - static_cast<const char*>(at)) +
                 1;
-  *type = g_text_type.load(std::memory_order_acquire);
+  *type = elf_array_type(ElfType::characters);
   return 0;
 }
 
@@ -173,7 +59,7 @@ std::size_t length_of_character(const unsigned char* at, std::size_t left) {
 
 int decode_character(void*, const void* at, std::size_t left, std::size_t* size, uniqtype** type) {
   *size = length_of_character(static_cast<const unsigned char*>(at), left);
-  *type = g_text_type.load(std::memory_order_acquire);
+  *type = elf_array_type(ElfType::characters);
   return 0;
 }
 
@@ -190,29 +76,88 @@ constexpr alloc_sequence_family kStrings{.size = sizeof(alloc_sequence_family),
                                          .name = "strings",
                                          .context = nullptr,
                                          .decode = decode_string,
-                                         .sync = sync_string};
+                                         .sync = sync_string,
+                                         .flags = 0};
 constexpr alloc_sequence_family kCharacters{.size = sizeof(alloc_sequence_family),
                                             .name = "UTF-8",
                                             .context = nullptr,
                                             .decode = decode_character,
-                                            .sync = sync_character};
+                                            .sync = sync_character,
+                                            .flags = 0};
+
+// ---- notes ----
+
+constexpr std::size_t kAlignments[] = {4, 8};
+
+// The last note of a section may lack its padding.
+int decode_note(void* context, const void* at, std::size_t left, std::size_t* size,
+                uniqtype** type) {
+  const std::size_t padding = *static_cast<const std::size_t*>(context) - 1;
+  allocs::elf::NoteHeader header;
+  if (left < sizeof header) return ALLOC_E_NOTHING_THERE;
+  std::memcpy(&header, at, sizeof header);
+  const std::uint64_t content = (sizeof header + header.n_namesz + padding) & ~padding;
+  const std::uint64_t end = content + header.n_descsz;
+  if (end > left) return ALLOC_E_NOTHING_THERE;
+  const std::uint64_t whole = (end + padding) & ~padding;
+  *size = whole < left ? whole : left;
+  *type = elf_type(ElfType::note);
+  return 0;
+}
+
+constexpr alloc_sequence_family note_family(const std::size_t& alignment) {
+  return {.size = sizeof(alloc_sequence_family),
+          .name = "ELF notes",
+          .context = const_cast<std::size_t*>(&alignment),
+          .decode = decode_note,
+          .sync = nullptr,
+          .flags = 0};
+}
+constexpr alloc_sequence_family kNotes[] = {note_family(kAlignments[0]),
+                                            note_family(kAlignments[1])};
+
+// ---- instructions ----
+
+int decode_instruction(void*, const void* at, std::size_t left, std::size_t* size,
+                       uniqtype** type) {
+  const std::size_t length =
+      allocs::elf::instruction_length(static_cast<const std::uint8_t*>(at), left);
+  *size = length == 0 ? 1 : length;
+  if (length != 0) *type = elf_array_type(ElfType::bytes);
+  return 0;
+}
+
+constexpr alloc_sequence_family kInstructions{.size = sizeof(alloc_sequence_family),
+                                              .name = "x86 instructions",
+                                              .context = nullptr,
+                                              .decode = decode_instruction,
+                                              .sync = nullptr,
+                                              .flags = ALLOC_SEQUENCE_CONSTANT};
 
 }  // namespace
 
 extern "C" {
 
 ALLOCS_EXPORT int alloc_make_sequence(const void* obj, const struct alloc_sequence_family* family) {
-  if (family == nullptr || family->size < sizeof(*family) || family->name == nullptr ||
-      family->decode == nullptr)
-    return ALLOC_E_INVALID;
-  make_text_type();
-  FamilyAllocator* known = find_family(family);
-  if (known == nullptr) known = make_family(family);
-  return known == nullptr ? ALLOC_E_NO_MEMORY : alloc_promote(obj, &known->object);
+  using namespace allocs::preload;
+  if (!is_usable(family)) return ALLOC_E_INVALID;
+  if (!make_elf_types()) return ALLOC_E_NO_MEMORY;
+  allocator* const which = allocator_of_family(family);
+  if (which == nullptr) return ALLOC_E_NO_MEMORY;
+  return promote(obj, which, [&](const alloc_info& host, void** memory) {
+    const std::size_t starts = starts_needed(*family, host.size);
+    if (starts == 0) return ALLOC_OK;
+    *memory = allocs::self::take_pool_memory(starts * sizeof(FoundStart));
+    return *memory == nullptr ? ALLOC_E_NO_MEMORY : ALLOC_OK;
+  });
 }
 
 ALLOCS_EXPORT const struct alloc_sequence_family* alloc_string_family(void) { return &kStrings; }
 ALLOCS_EXPORT const struct alloc_sequence_family* alloc_utf8_family(void) { return &kCharacters; }
+ALLOCS_EXPORT const struct alloc_sequence_family* alloc_note_family(size_t alignment) {
+  return alignment == 4 ? &kNotes[0] : alignment == 8 ? &kNotes[1] : nullptr;
+}
+ALLOCS_EXPORT const struct alloc_sequence_family* alloc_x86_family(void) { return &kInstructions; }
 
 ALLOCS_SEQUENCE_FUNCTIONS(ALLOCS_EXPORT_SECOND_NAME)
 }

@@ -6,6 +6,7 @@
 #include "base/public_names.h"
 #include "runtime/preload/base_level.h"
 #include "runtime/preload/info.h"
+#include "runtime/preload/promote.h"
 #include "runtime/query/traits.h"
 #include "runtime/query/tree_children.h"
 #include "runtime/self/ask.h"
@@ -84,11 +85,6 @@ constexpr alloc_protocol protocol_of() {
 }
 #define ALLOCS_PROTOCOL(which, symbol, text) protocol_of<Allocator::which>(),
 constexpr alloc_protocol kProtocols[] = {ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_PROTOCOL)};
-
-bool is_pool_material(Allocator which) {
-  return allocs::query::is_block(which) || which == Allocator::mmap ||
-         which == Allocator::static_symbol || which == Allocator::registered;
-}
 
 // Why an operation is refused for which there is no slot.
 int refusal_of(const allocator* which) {
@@ -249,16 +245,8 @@ ALLOCS_EXPORT int alloc_set_type(const void* obj, struct uniqtype* type) {
 
 ALLOCS_EXPORT int alloc_promote(const void* obj, struct allocator* allocator) {
   if (allocs::self::registered_protocol(allocator) == nullptr) return ALLOC_E_INVALID;
-  const auto here = allocs::runt::current_registers();
-  const SelfProcess process(SelfProcess::Mode::wait, here);
-  const Answer host = allocs::self::ask(process, address_of(obj));
-  if (host.error != ALLOC_OK) return host.error;
-  if (!is_pool_material(host.allocator)) return ALLOC_E_NO_SUCH_OPERATION;
-  ChildCursor children = allocs::query::children_of(host);
-  if (allocs::query::next_child(process, children).error == ALLOC_OK) return ALLOC_E_HAS_CHILDREN;
-  alloc_info info;
-  put_info(host, info);
-  return allocs::self::promote(host, info, allocator);
+  return allocs::preload::promote(obj, allocator,
+                                  [](const alloc_info&, void**) { return ALLOC_OK; });
 }
 
 ALLOCS_EXPORT int alloc_demote(const void* obj) { return allocs::self::demote(address_of(obj)); }

@@ -28,11 +28,16 @@ void for_each_subobject(const Answer& leaf, Address at, Visit&& visit) {
   }
 }
 
-// What stands for the leaf allocation in an expression: "table", "main::", "((struct node *)0x55d0)->".
-inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
+// Whether it is told by its address, as what has no name.
+inline bool is_told_by_address(const Answer& leaf) {
   const bool is_block =
       leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
-  if (!is_block) {
+  return is_block || (leaf.allocator == Allocator::registered && leaf.name == nullptr);
+}
+
+// What stands for the leaf allocation in an expression: "table", "main::", "((struct node *)0x55d0)->".
+inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
+  if (!is_told_by_address(leaf)) {
     out.put(leaf.name == nullptr ? "" : leaf.name);
     if (leaf.variable != nullptr) out.put("::").put(leaf.variable);
     return;
@@ -49,15 +54,14 @@ inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
 // The expression for the innermost field at `at`, as C writes it. Context: signal.
 inline void put_path(TextWriter& out, const Answer& leaf, Address at) {
   put_root_of_path(out, leaf);
-  const bool is_block =
-      leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
+  const bool is_pointer = is_told_by_address(leaf);
   const bool is_frame = leaf.allocator == Allocator::stackframe && leaf.variable == nullptr;
   bool first = true;
   for_each_subobject(leaf, at, [&](const types::Subobject& step, Address) {
     if (step.member == nullptr) {
       out.put('[').decimal(step.index).put(']');
     } else if (*step.member != '\0') {
-      out.put(!first ? "." : is_frame ? "::" : is_block ? "->" : ".").put(step.member);
+      out.put(!first ? "." : is_frame ? "::" : is_pointer ? "->" : ".").put(step.member);
     }
     first = false;
   });

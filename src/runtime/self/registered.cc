@@ -7,6 +7,7 @@
 #include "runtime/query/tree.h"
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
+#include "runtime/self/pool_memory.h"
 #include "runtime/self/statistics.h"
 
 namespace allocs::self {
@@ -18,6 +19,7 @@ using query::Answer;
 struct Registered {
   allocator* which;
   const alloc_protocol* protocol;
+  bool nests;
   std::atomic<Registered*> next;
 };
 constinit std::atomic<Registered*> g_registered{nullptr};
@@ -34,6 +36,15 @@ struct Facts {
 struct Pool {
   std::atomic<std::uint32_t> changes;  // odd: it is in use
   Facts facts;
+};
+// A copy of what a pool was, and which one: it is still that as long as the number has not changed.
+struct Seen : Facts {
+  const Pool* pool = nullptr;
+  std::uint32_t changes = 0;
+  bool is_still_there() const {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return pool->changes.load(std::memory_order_relaxed) == changes;
+  }
 };
 constexpr std::size_t kPoolsInChunk = 64, kChunks = 256;
 constinit std::atomic<Pool*> g_chunks[kChunks] = {};
@@ -64,7 +75,7 @@ bool is_current(const Facts& facts) {
          block->site == facts.site && block->size == facts.range.size();
 }
 
-// Calls visit(const Facts&, Pool&) for each pool in use, with a copy of what it is, until it returns false.
+// Calls visit(const Seen&, Pool&) for each pool in use, with a copy of what it is, until it returns false.
 template <typename Visit>
 void for_each_pool(Visit&& visit) {
   const std::size_t count = g_pools.load(std::memory_order_acquire);
@@ -73,21 +84,24 @@ void for_each_pool(Visit&& visit) {
     if (pool == nullptr) return;
     const std::uint32_t before = pool->changes.load(std::memory_order_acquire);
     if (before % 2 == 0) continue;
-    Facts facts;
-    std::memcpy(static_cast<void*>(&facts), &pool->facts, sizeof facts);
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (pool->changes.load(std::memory_order_relaxed) != before) continue;
-    if (!visit(static_cast<const Facts&>(facts), *pool)) return;
+    Seen seen;
+    std::memcpy(static_cast<void*>(static_cast<Facts*>(&seen)), &pool->facts, sizeof(Facts));
+    seen.pool = pool;
+    seen.changes = before;
+    if (!seen.is_still_there()) continue;
+    if (!visit(static_cast<const Seen&>(seen), *pool)) return;
   }
 }
 
-Answer answer_from(const Facts& pool, const alloc_info& child) {
+// What was found in `parent`, which is the pool or, if its allocator nests, an allocation in it.
+Answer answer_from(const Facts& pool, AddressRange parent, const alloc_info& child) {
   const Address base = address_of(child.base);
   const AddressRange range{base, base + child.size};
-  if (child.size == 0 || base < pool.range.begin || range.end > pool.range.end || range.end < base)
+  if (child.size == 0 || base < parent.begin || range.end > parent.end || range.end < base)
     return Answer::cannot_tell(ALLOC_E_CONFLICT);
   Answer answer = Answer::of(query::Allocator::registered, range, child.evidence);
-  answer.owner = pool.owner->which;
+  answer.owner =
+      pool.owner->nests && child.allocator != nullptr ? child.allocator : pool.owner->which;
   answer.name = child.name;
   answer.site = address_of(child.site);
   if (child.type != nullptr) {
@@ -99,30 +113,88 @@ Answer answer_from(const Facts& pool, const alloc_info& child) {
 
 unsigned flags_of(const SelfProcess& process) { return process.may_wait() ? 0 : ALLOC_NOWAIT; }
 
-Answer find_in(const SelfProcess& process, const Facts& pool, Address at) {
-  const alloc_protocol& protocol = *pool.owner->protocol;
+using Slot = decltype(alloc_protocol::find);
+
+// Asks `find` or `next` of the pool's allocator about `parent`: nullptr for the pool itself.
+Answer ask_allocator(const SelfProcess& process, const Seen& pool, const Answer* parent, Slot slot,
+                     Address at) {
+  alloc_info in = pool.info;
+  if (parent != nullptr) {
+    in.base = reinterpret_cast<const void*>(raw(parent->range.begin));
+    in.size = parent->range.size();
+    in.allocator = pool.owner->which;
+    in.type = parent->type;
+    in.name = parent->name;
+  }
   alloc_info child{};
-  const int error =
-      protocol.find(protocol.context, &pool.info, reinterpret_cast<const void*>(raw(at)),
-                    flags_of(process), &child);
+  const int error = slot(pool.owner->protocol->context, &in, reinterpret_cast<const void*>(raw(at)),
+                         flags_of(process), &child);
   if (error != ALLOC_OK) return Answer::cannot_tell(error);
-  const Answer answer = answer_from(pool, child);
+  if (!pool.is_still_there()) return {};
+  return answer_from(pool, parent != nullptr ? parent->range : pool.range, child);
+}
+
+Answer find_in(const SelfProcess& process, const Seen& pool, const Answer* parent, Address at) {
+  const Answer answer = ask_allocator(process, pool, parent, pool.owner->protocol->find, at);
   return answer.error != ALLOC_OK || answer.range.contains(at)
              ? answer
              : Answer::cannot_tell(ALLOC_E_CONFLICT);
 }
 
+// What lies in allocations of an allocator that nests, down to the leaf.
+Answer find_leaf(const SelfProcess& process, const Seen& pool, Address at) {
+  constexpr unsigned kDeepest = 4;
+  Answer leaf = find_in(process, pool, nullptr, at);
+  for (unsigned depth = 0; depth < kDeepest && leaf.error == ALLOC_OK && pool.owner->nests &&
+                           leaf.owner == pool.owner->which;
+       ++depth) {
+    const Answer below = find_in(process, pool, &leaf, at);
+    if (below.error != ALLOC_OK) break;
+    leaf = below;
+  }
+  return leaf;
+}
+
 // The pool that `parent` itself is.
-std::optional<Facts> pool_in(const Answer& parent) {
-  std::optional<Facts> found;
+std::optional<Seen> pool_in(const Answer& parent) {
+  std::optional<Seen> found;
   if (!has_pools()) return found;
-  for_each_pool([&](const Facts& facts, Pool&) {
-    if (facts.host == parent.allocator && facts.host_owner == parent.owner &&
-        facts.range == parent.range && is_current(facts))
-      found = facts;
+  for_each_pool([&](const Seen& pool, Pool&) {
+    if (pool.host == parent.allocator && pool.host_owner == parent.owner &&
+        pool.range == parent.range && is_current(pool))
+      found = pool;
     return !found;
   });
   return found;
+}
+
+// The innermost one of the allocator `which` around `at`.
+std::optional<Seen> pool_around(const void* which, Address at) {
+  std::optional<Seen> innermost;
+  for_each_pool([&](const Seen& pool, Pool&) {
+    if (pool.owner->which == which && pool.range.contains(at) &&
+        (!innermost || pool.range.size() < innermost->range.size()) && is_current(pool))
+      innermost = pool;
+    return true;
+  });
+  return innermost;
+}
+
+// Calls ask(pool, parent) with the pool in which the children of `parent` are, if it may have any.
+template <typename Ask>
+Answer ask_about_children(const Answer& parent, Ask ask) {
+  if (const auto pool = pool_in(parent)) return ask(*pool, nullptr);
+  if (parent.allocator != query::Allocator::registered) return {};
+  const Registered* const owner = find_registered(parent.owner);
+  if (owner == nullptr || !owner->nests) return {};
+  const auto pool = pool_around(parent.owner, parent.range.begin);
+  return pool ? ask(*pool, &parent) : Answer{};
+}
+
+void retire(Pool& pool) {
+  void* const memory = pool_memory_of(pool.facts.info);
+  pool.changes.fetch_add(1, std::memory_order_acq_rel);
+  give_back_pool_memory(memory);
 }
 
 }  // namespace
@@ -134,18 +206,18 @@ void prefer_nested(const SelfProcess& process, Address at, Answer& answer) {
   // The smallest pool is the innermost one.
   std::uint64_t tried = 0;
   for (;;) {
-    std::optional<Facts> innermost;
-    for_each_pool([&](const Facts& facts, Pool&) {
-      const std::uint64_t size = facts.range.size();
-      if (facts.range.contains(at) && size > tried &&
-          (!innermost || size < innermost->range.size()) && is_current(facts))
-        innermost = facts;
+    std::optional<Seen> innermost;
+    for_each_pool([&](const Seen& pool, Pool&) {
+      const std::uint64_t size = pool.range.size();
+      if (pool.range.contains(at) && size > tried &&
+          (!innermost || size < innermost->range.size()) && is_current(pool))
+        innermost = pool;
       return true;
     });
     if (!innermost) return;
     // What the built-in allocators know to lie in a pool is surer.
     if (answer.range.size() < innermost->range.size()) return;
-    const Answer nested = find_in(process, *innermost, at);
+    const Answer nested = find_leaf(process, *innermost, at);
     if (nested.error != ALLOC_E_NOTHING_THERE) {
       answer = nested;
       return;
@@ -155,23 +227,27 @@ void prefer_nested(const SelfProcess& process, Address at, Answer& answer) {
 }
 
 Answer SelfProcess::nested_at(const Answer& parent, Address at) const {
-  const auto pool = pool_in(parent);
-  return pool ? find_in(*this, *pool, at) : Answer{};
+  if (!has_pools()) return {};
+  return ask_about_children(parent, [&](const Seen& pool, const Answer* inside) {
+    return find_in(*this, pool, inside, at);
+  });
 }
 
 Answer SelfProcess::nested_from(const Answer& parent, Address from) const {
-  const auto pool = pool_in(parent);
-  if (!pool) return {};
-  const alloc_protocol& protocol = *pool->owner->protocol;
-  alloc_info child{};
-  const int error =
-      protocol.next(protocol.context, &pool->info, reinterpret_cast<const void*>(raw(from)),
-                    flags_of(*this), &child);
-  if (error != ALLOC_OK) return Answer::cannot_tell(error);
-  const Answer answer = answer_from(*pool, child);
-  return answer.error != ALLOC_OK || answer.range.begin >= from
-             ? answer
-             : Answer::cannot_tell(ALLOC_E_CONFLICT);
+  if (!has_pools()) return {};
+  return ask_about_children(parent, [&](const Seen& pool, const Answer* inside) {
+    const Answer answer = ask_allocator(*this, pool, inside, pool.owner->protocol->next, from);
+    return answer.error != ALLOC_OK || answer.range.begin >= from
+               ? answer
+               : Answer::cannot_tell(ALLOC_E_CONFLICT);
+  });
+}
+
+bool find_pool(const allocator* which, Address at, alloc_info& pool) {
+  if (!has_pools()) return false;
+  const auto found = pool_around(which, at);
+  if (found) pool = found->info;
+  return found.has_value();
 }
 
 const alloc_protocol* registered_protocol(const allocator* which) {
@@ -179,7 +255,7 @@ const alloc_protocol* registered_protocol(const allocator* which) {
   return found == nullptr ? nullptr : found->protocol;
 }
 
-int register_allocator(allocator* which, const alloc_protocol* protocol) {
+int register_allocator(allocator* which, const alloc_protocol* protocol, bool nests) {
   const ProcessLock::Guard guard(g_lock, kPatience);
   if (!guard.is_held()) return ALLOC_E_NOT_YET;
   if (find_registered(which) != nullptr) return ALLOC_E_INVALID;
@@ -187,44 +263,61 @@ int register_allocator(allocator* which, const alloc_protocol* protocol) {
   if (made == nullptr) return ALLOC_E_NO_MEMORY;
   made->which = which;
   made->protocol = protocol;
+  made->nests = nests;
   made->next.store(g_registered.load(std::memory_order_relaxed), std::memory_order_relaxed);
   g_registered.store(made, std::memory_order_release);
   return ALLOC_OK;
 }
 
-int promote(const Answer& host, const alloc_info& info, allocator* which) {
-  const ProcessLock::Guard guard(g_lock, kPatience);
-  if (!guard.is_held()) return ALLOC_E_NOT_YET;
-  Facts facts{.host = host.allocator, .host_owner = host.owner, .range = host.range, .info = info};
-  facts.owner = find_registered(which);
-  if (facts.owner == nullptr) return ALLOC_E_INVALID;
-  if (pool_in(host)) return ALLOC_E_HAS_CHILDREN;
-  if (const auto block =
-          query::is_block(host.allocator) ? block_at(host.range.begin) : std::nullopt)
-    facts.site = block->site;
+namespace {
+
+// An entry for a new pool: one that is not in use any more, or one more. Under the lock.
+Pool* free_entry() {
   Pool* free = nullptr;
   const std::size_t count = g_pools.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < count && free == nullptr; ++i) {
     Pool* const pool = pool_of(i);
     const bool is_used = pool->changes.load(std::memory_order_relaxed) % 2 != 0;
     // A ghost: its block went without its being demoted.
-    if (is_used && !is_current(pool->facts)) pool->changes.fetch_add(1, std::memory_order_acq_rel);
+    if (is_used && !is_current(pool->facts)) retire(*pool);
     if (!is_used) free = pool;
   }
-  if (free == nullptr) {
-    if (count == kPoolsInChunk * kChunks) return ALLOC_E_NO_MEMORY;
-    if (pool_of(count) == nullptr) {
-      auto* const chunk = static_cast<Pool*>(allocate(kPoolsInChunk * sizeof(Pool)));
-      if (chunk == nullptr) return ALLOC_E_NO_MEMORY;
-      g_chunks[count / kPoolsInChunk].store(chunk, std::memory_order_release);
-    }
-    free = pool_of(count);
-    g_pools.store(count + 1, std::memory_order_release);
+  if (free != nullptr) return free;
+  if (count == kPoolsInChunk * kChunks) return nullptr;
+  if (pool_of(count) == nullptr) {
+    auto* const chunk = static_cast<Pool*>(allocate(kPoolsInChunk * sizeof(Pool)));
+    if (chunk == nullptr) return nullptr;
+    g_chunks[count / kPoolsInChunk].store(chunk, std::memory_order_release);
   }
+  g_pools.store(count + 1, std::memory_order_release);
+  return pool_of(count);
+}
+
+int promote_under_lock(const Answer& host, const alloc_info& info, allocator* which, void* memory) {
+  Facts facts{.host = host.allocator, .host_owner = host.owner, .range = host.range, .info = info};
+  facts.owner = find_registered(which);
+  if (facts.owner == nullptr) return ALLOC_E_INVALID;
+  if (pool_in(host)) return ALLOC_E_HAS_CHILDREN;
+  set_pool_memory(facts.info, memory);
+  if (const auto block =
+          query::is_block(host.allocator) ? block_at(host.range.begin) : std::nullopt)
+    facts.site = block->site;
+  Pool* const free = free_entry();
+  if (free == nullptr) return ALLOC_E_NO_MEMORY;
   free->facts = facts;
   free->changes.fetch_add(1, std::memory_order_acq_rel);
   g_statistics.take_long_road();
   return ALLOC_OK;
+}
+
+}  // namespace
+
+int promote(const Answer& host, const alloc_info& info, allocator* which, void* memory) {
+  const ProcessLock::Guard guard(g_lock, kPatience);
+  const int error =
+      guard.is_held() ? promote_under_lock(host, info, which, memory) : ALLOC_E_NOT_YET;
+  if (error != ALLOC_OK) give_back_pool_memory(memory);
+  return error;
 }
 
 int demote(Address at) {
@@ -232,15 +325,15 @@ int demote(Address at) {
   if (!guard.is_held()) return ALLOC_E_NOT_YET;
   Pool* innermost = nullptr;
   std::uint64_t size = ~std::uint64_t{0};
-  for_each_pool([&](const Facts& facts, Pool& pool) {
-    if (facts.range.contains(at) && facts.range.size() < size) {
+  for_each_pool([&](const Seen& seen, Pool& pool) {
+    if (seen.range.contains(at) && seen.range.size() < size) {
       innermost = &pool;
-      size = facts.range.size();
+      size = seen.range.size();
     }
     return true;
   });
   if (innermost == nullptr) return ALLOC_E_NOTHING_THERE;
-  innermost->changes.fetch_add(1, std::memory_order_acq_rel);
+  retire(*innermost);
   return ALLOC_OK;
 }
 

@@ -26,8 +26,16 @@ void prefer_nested(const SelfProcess& process, Address at, query::Answer& answer
 const alloc_protocol* registered_protocol(const allocator* which);
 
 // As alloc_register_allocator, alloc_promote and alloc_demote. Context: query.
-int register_allocator(allocator* which, const alloc_protocol* protocol);
-int promote(const query::Answer& host, const alloc_info& info, allocator* which);
+//
+// With `nests`, `find` and `next` are also called with parents that are allocations of `which` itself, and what they fill may be of another
+// registered allocator: then they set that. `memory` is from take_pool_memory(), and from then on the pool's: it is given back when the pool is
+// demoted, or if promote() fails.
+int register_allocator(allocator* which, const alloc_protocol* protocol, bool nests = false);
+int promote(const query::Answer& host, const alloc_info& info, allocator* which,
+            void* memory = nullptr);
 int demote(Address at);
+
+// The innermost pool of `which` that contains `at`, as its `find` is given it; false if there is none. Context: signal.
+bool find_pool(const allocator* which, Address at, alloc_info& pool);
 
 }  // namespace allocs::self

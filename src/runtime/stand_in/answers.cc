@@ -108,6 +108,8 @@ int ALLOCS_ALONE(alloc_make_sequence)(const void*, const struct alloc_sequence_f
 }
 const struct alloc_sequence_family* ALLOCS_ALONE(alloc_string_family)(void) { return nullptr; }
 const struct alloc_sequence_family* ALLOCS_ALONE(alloc_utf8_family)(void) { return nullptr; }
+const struct alloc_sequence_family* ALLOCS_ALONE(alloc_note_family)(size_t) { return nullptr; }
+const struct alloc_sequence_family* ALLOCS_ALONE(alloc_x86_family)(void) { return nullptr; }
 
 int ALLOCS_ALONE(alloc_walk_tree)(const struct alloc_info*, unsigned, alloc_visit_step*, void*) {
   return ALLOC_E_NO_RUNTIME;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "allocs/allocator.h"
+#include "runtime/preload/info.h"
+#include "runtime/query/tree_children.h"
+#include "runtime/self/ask.h"
+#include "runtime/self/registered.h"
+
+namespace allocs::preload {
+
+inline bool is_pool_material(query::Allocator which) {
+  return query::is_block(which) || which == query::Allocator::mmap ||
+         which == query::Allocator::static_symbol || which == query::Allocator::registered;
+}
+
+// As alloc_promote, for an allocator that keeps memory of each pool: prepare(host, memory) gives it, or an error that ends it.
+// Context: query.
+template <typename Prepare>
+int promote(const void* obj, allocator* which, Prepare prepare) {
+  const auto here = runt::current_registers();
+  const self::SelfProcess process(self::SelfProcess::Mode::wait, here);
+  const query::Answer host = self::ask(process, address_of(obj));
+  if (host.error != ALLOC_OK) return host.error;
+  if (!is_pool_material(host.allocator)) return ALLOC_E_NO_SUCH_OPERATION;
+  query::ChildCursor children = query::children_of(host);
+  if (query::next_child(process, children).error == ALLOC_OK) return ALLOC_E_HAS_CHILDREN;
+  alloc_info info;
+  put_info(host, info);
+  void* memory = nullptr;
+  if (const int error = prepare(info, &memory); error != ALLOC_OK) return error;
+  return self::promote(host, info, which, memory);
+}
+
+}  // namespace allocs::preload
