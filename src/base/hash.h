@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 // One 128-bit content hash for type identity, the same in the metadata writer and in the run time. Not cryptographic:
 // the images are the user's own files. Multiply-and-fold (64x64 -> 128 bits) in two lanes with different odd constants.
@@ -31,13 +32,8 @@ class Hasher {
   // Length first, then the bytes, eight at a time, little-endian: no two texts share a stream.
   constexpr void add(std::string_view text) {
     add(text.size());
-    for (std::size_t at = 0; at < text.size(); at += 8) {
-      std::uint64_t word = 0;
-      for (std::size_t i = 0; i < 8 && at + i < text.size(); ++i) {
-        word |= std::uint64_t{static_cast<unsigned char>(text[at + i])} << (8 * i);
-      }
-      add(word);
-    }
+    for (; text.size() >= 8; text.remove_prefix(8)) add(word_of(text));
+    if (!text.empty()) add(bytes_of(text));
   }
   // Never {0, 0}, which stands for "no hash yet".
   constexpr Hash128 finish() const {
@@ -48,6 +44,19 @@ class Hasher {
   }
 
  private:
+  // Of the first eight bytes.
+  static constexpr std::uint64_t word_of(std::string_view text) {
+    if (std::is_constant_evaluated()) return bytes_of(text.substr(0, 8));
+    std::uint64_t word = 0;
+    __builtin_memcpy(&word, text.data(), sizeof(word));
+    return word;
+  }
+  static constexpr std::uint64_t bytes_of(std::string_view text) {
+    std::uint64_t word = 0;
+    for (std::size_t i = 0; i < text.size(); ++i)
+      word |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
+    return word;
+  }
   static constexpr std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
     const auto product = static_cast<unsigned __int128>(a | 1) * b;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64) ^

@@ -16,7 +16,6 @@
 
 namespace {
 
-using allocs::Address;
 using allocs::address_of;
 using allocs::preload::answer_of;
 using allocs::preload::mode_of;
@@ -62,7 +61,7 @@ int next(void*, const alloc_info* parent, const void* from, unsigned flags, allo
 
 template <Allocator kWhich>
 int get_traits(void*, const alloc_info*, alloc_traits* traits) {
-  constexpr const auto& row = allocs::query::traits_of(kWhich);
+  const auto& row = allocs::query::traits_of(kWhich);
   *traits = {.capabilities = row.capabilities,
              .lifetime = row.lifetime,
              .alignment = row.alignment,

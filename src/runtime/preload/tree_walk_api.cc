@@ -14,7 +14,6 @@ namespace {
 
 using allocs::Address;
 using allocs::address_of;
-using allocs::AddressRange;
 using allocs::preload::pointer;
 using allocs::query::Answer;
 using allocs::query::ChildCursor;

@@ -133,23 +133,25 @@ void DependencyRecord::saw_file(std::string_view path, const FileSight& sight) {
 std::optional<DependencyRecord::Conclusion> DependencyRecord::conclude(
     std::uint64_t newest_ns) const {
   if (!is_usable_) return std::nullopt;
-  Conclusion conclusion;
-  conclusion.dependencies.reserve(files_.size() + others_.size());
+  std::vector<Dependency> all(others_.begin(), others_.end());
+  for (const auto& [path, sight] : files_) all.push_back({DependencyKind::file, path});
+  for (const Conclusion& used : used_) {
+    if (state_of(used.dependencies) != used.state) return std::nullopt;
+    all.insert(all.end(), used.dependencies.begin(), used.dependencies.end());
+  }
+  std::ranges::sort(all);
+  all.erase(std::ranges::unique(all).begin(), all.end());
+
   State state;
-  const auto add = [&](const Dependency& dependency) {
-    conclusion.dependencies.push_back(dependency);
-    return state.add(dependency);
-  };
-  for (const auto& [path, sight] : files_) {
-    if (!add({DependencyKind::file, path}) || !is_what_was_seen(state.last_status(), sight))
+  for (const Dependency& dependency : all) {
+    if (!state.add(dependency)) return std::nullopt;
+    if (dependency.kind != DependencyKind::file) continue;
+    const auto seen = files_.find(dependency.name);
+    if (seen != files_.end() && !is_what_was_seen(state.last_status(), seen->second))
       return std::nullopt;
   }
-  for (const Dependency& dependency : others_) {
-    if (!add(dependency)) return std::nullopt;
-  }
   if (state.newest_ns() >= newest_ns) return std::nullopt;
-  conclusion.state = state.hash();
-  return conclusion;
+  return Conclusion{std::move(all), state.hash()};
 }
 
 }  // namespace allocs::memo

@@ -58,12 +58,16 @@ class DependencyRecord {
   void asked_for(std::string_view variable) {
     others_.insert({DependencyKind::variable, std::string(variable)});
   }
+  // It has used what another computation came to, which had looked at `dependencies` when they were in `state`.
+  void used(std::span<const Dependency> dependencies, const Hash128& state) {
+    used_.push_back({{dependencies.begin(), dependencies.end()}, state});
+  }
   // The outcome depends on something that cannot be looked at again.
   void give_up() { is_usable_ = false; }
 
   struct Conclusion {
-    std::vector<Dependency> dependencies;
-    Hash128 state;  // of `dependencies`
+    std::vector<Dependency> dependencies;  // sorted
+    Hash128 state;                         // of `dependencies`
   };
   // What the outcome depended on, looked at once more. Nothing if it has changed since `newest_ns`, the latest time at which a file or the names
   // in a directory may have changed, or since it was seen; or if there is something that nobody could tell the change of.
@@ -72,6 +76,7 @@ class DependencyRecord {
  private:
   std::map<std::string, FileSight, std::less<>> files_;
   std::set<Dependency> others_;
+  std::vector<Conclusion> used_;
   bool is_usable_ = true;
 };
 

@@ -5,12 +5,18 @@
 
 namespace allocs::memo {
 
-std::optional<Outcome> Memo::recall(const Hash128& key) const {
+std::optional<Entry> Memo::recall_entry(const Hash128& key) const {
   const auto bytes = store_.find(key);
   if (!bytes) return std::nullopt;
   auto entry = decode(*bytes);
   if (!entry || entry->key != key || state_of(entry->dependencies) != entry->state)
     return std::nullopt;
+  return entry;
+}
+
+std::optional<Outcome> Memo::recall(const Hash128& key) const {
+  auto entry = recall_entry(key);
+  if (!entry) return std::nullopt;
   return std::move(entry->outcome);
 }
 

@@ -22,6 +22,8 @@ class Memo {
   explicit Memo(Store store) : store_(std::move(store)) {}
 
   std::optional<Outcome> recall(const Hash128& key) const;
+  // The same with what the outcome depends on, for a computation that uses it and is remembered itself.
+  std::optional<Entry> recall_entry(const Hash128& key) const;
 
   // `began_ns` is the time, since 1970, when nothing had been looked at yet. Nothing is remembered if a change might go unnoticed.
   void remember(const Hash128& key, Outcome outcome, const DependencyRecord& record,

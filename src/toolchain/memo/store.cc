@@ -28,7 +28,6 @@ namespace allocs::memo {
 namespace {
 
 constexpr unsigned kParts = 16;
-constexpr std::size_t kMostBytes = std::size_t{1} << 20;  // of one file
 
 class Descriptor {
  public:
@@ -151,14 +150,14 @@ std::optional<std::string> Store::find(const Hash128& key) const {
       ::openat(part.number(), name.file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status;
   if (!file.is_open() || ::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode) ||
-      !is_ours(status) || static_cast<std::uint64_t>(status.st_size) > kMostBytes)
+      !is_ours(status) || static_cast<std::uint64_t>(status.st_size) > limits_.one)
     return std::nullopt;
   ::futimens(file.number(), nullptr);
   return content_of(file.number(), static_cast<std::size_t>(status.st_size));
 }
 
 void Store::keep(const Hash128& key, std::string_view content) const {
-  if (content.size() > kMostBytes) return;
+  if (content.size() > limits_.one) return;
   make_directories(directory_);
   const Name name = name_of(key);
   const Descriptor directory = open_directory(AT_FDCWD, directory_.c_str());
@@ -181,7 +180,7 @@ void Store::keep(const Hash128& key, std::string_view content) const {
     ::unlinkat(part.number(), temporary, 0);
     return;
   }
-  if (name.file[0] == '0') remove_oldest(part.number(), limit_ / kParts);
+  if (name.file[0] == '0') remove_oldest(part.number(), limits_.all / kParts);
 }
 
 }  // namespace allocs::memo

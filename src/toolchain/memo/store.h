@@ -10,24 +10,28 @@
 
 namespace allocs::memo {
 
-// Small files in a directory, found by a hash: `<directory>/<1 digit>/<31 digits>`.
+// Files in a directory, found by a hash: `<directory>/<1 digit>/<31 digits>`.
 //
 // Only what this user has made, and nobody else can change, is believed: the directory, those in it and the files. Files appear whole.
 // Any number of processes may use it at once. Where something does not work, nothing is found and nothing is kept, silently.
 class Store {
  public:
-  // All files together have about `limit` bytes at most; those go first that have not been found or written for longest.
-  explicit Store(std::string directory, std::uint64_t limit = kLimit)
-      : directory_(std::move(directory)), limit_(limit) {}
+  struct Limits {
+    std::uint64_t all = std::uint64_t{64} << 20;  // bytes that all files have together, about
+    std::uint64_t one = std::uint64_t{1} << 20;   // bytes; what is larger is not kept
+  };
+
+  // Where there are too many bytes, those files go first that have not been found or written for longest.
+  explicit Store(std::string directory) : Store(std::move(directory), Limits{}) {}
+  Store(std::string directory, const Limits& limits)
+      : directory_(std::move(directory)), limits_(limits) {}
 
   std::optional<std::string> find(const Hash128& key) const;
   void keep(const Hash128& key, std::string_view content) const;
 
-  static constexpr std::uint64_t kLimit = std::uint64_t{64} << 20;
-
  private:
   std::string directory_;
-  std::uint64_t limit_;
+  Limits limits_;
 };
 
 }  // namespace allocs::memo

@@ -22,7 +22,9 @@ Hash128 key_with(std::uint64_t first, std::uint64_t second, std::uint64_t rest) 
 
 class StoreTest : public FreshDirectory {
  protected:
-  Store store(std::uint64_t limit = Store::kLimit) const { return Store(path("cache"), limit); }
+  Store store(std::uint64_t limit = Store::Limits{}.all) const {
+    return Store(path("cache"), {.all = limit});
+  }
   static unsigned mode_of(const std::string& path) {
     struct stat status {};
     ::stat(path.c_str(), &status);

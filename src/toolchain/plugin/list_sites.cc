@@ -16,7 +16,6 @@
 #include <clang/Frontend/CompilerInvocation.h>
 #include <clang/Frontend/FrontendAction.h>
 #include <clang/Frontend/Utils.h>
-#include <clang/Lex/PPCallbacks.h>
 #include <clang/Lex/Preprocessor.h>
 #include <llvm/Support/CrashRecoveryContext.h>
 #include <unistd.h>
@@ -25,38 +24,17 @@
 #include <string>
 #include <vector>
 
+#include "toolchain/plugin/clock_watch.h"
 #include "toolchain/plugin/recorded_environment.h"
 #include "toolchain/plugin/recording_file_system.h"
 #include "toolchain/plugin/roomy_heap.h"
+#include "toolchain/plugin/shared_header.h"
 #include "toolchain/plugin/site_memo.h"
 #include "toolchain/plugin/unit_consumer.h"
 
 namespace allocs::plugin {
 
 namespace {
-
-// A unit that asks what time it is has another outcome each time.
-class ClockWatch : public clang::PPCallbacks {
- public:
-  ClockWatch(const clang::Preprocessor& preprocessor, memo::DependencyRecord& record)
-      : date_(preprocessor.getIdentifierInfo("__DATE__")),
-        time_(preprocessor.getIdentifierInfo("__TIME__")),
-        timestamp_(preprocessor.getIdentifierInfo("__TIMESTAMP__")),
-        record_(record) {}
-
-  void MacroExpands(const clang::Token& name, const clang::MacroDefinition& definition,
-                    clang::SourceRange, const clang::MacroArgs*) override {
-    const clang::IdentifierInfo* macro = name.getIdentifierInfo();
-    if (macro != date_ && macro != time_ && macro != timestamp_) return;
-    if (definition.getMacroInfo()->isBuiltinMacro()) record_.give_up();
-  }
-
- private:
-  const clang::IdentifierInfo* date_;
-  const clang::IdentifierInfo* time_;
-  const clang::IdentifierInfo* timestamp_;
-  memo::DependencyRecord& record_;
-};
 
 class ListSites : public clang::ASTFrontendAction {
  public:
@@ -76,9 +54,10 @@ class ListSites : public clang::ASTFrontendAction {
   memo::DependencyRecord& record_;
 };
 
-// How much of a C++ unit is read.
+// How much of a unit is read.
 enum class Reading {
-  what_is_used,  // no body of a template or inline function in a header that nothing uses
+  // C: not the header that it begins with, if that is known. C++: no body of a template or inline function in a header that nothing uses.
+  what_is_needed,
   all,
 };
 
@@ -92,7 +71,8 @@ struct Attempt {
   std::string list = {};
 };
 
-void list_sites(const Command& command, Attempt& attempt, memo::DependencyRecord& record) {
+void list_sites(const Command& command, const SharedHeader& header, Attempt& attempt,
+                memo::DependencyRecord& record) {
   const auto diagnostics = clang::CompilerInstance::createDiagnostics(
       new clang::DiagnosticOptions, new clang::IgnoringDiagConsumer);
   clang::CreateInvocationOptions options;
@@ -101,31 +81,40 @@ void list_sites(const Command& command, Attempt& attempt, memo::DependencyRecord
   const std::shared_ptr<clang::CompilerInvocation> invocation =
       clang::createInvocation(command, options);
   if (invocation == nullptr) return;
-  if (attempt.reading == Reading::what_is_used && invocation->getLangOpts().CPlusPlus) {
-    invocation->getLangOpts().DelayedTemplateParsing = true;
-    invocation->getFrontendOpts().SkipFunctionBodies = true;  // those that LateBodies chooses
+  FileSystem files = options.VFS;
+  if (attempt.reading == Reading::what_is_needed) {
     attempt.is_partial = true;
+    if (invocation->getLangOpts().CPlusPlus) {
+      invocation->getLangOpts().DelayedTemplateParsing = true;
+      invocation->getFrontendOpts().SkipFunctionBodies = true;  // those that LateBodies chooses
+    } else {
+      attempt.is_partial = header.put_before(*invocation, files, record);
+    }
   }
   clang::CompilerInstance compiler;
   compiler.setInvocation(invocation);
   compiler.setDiagnostics(diagnostics.get());
   compiler.createFileManager(
-      clang::createVFSFromCompilerInvocation(*invocation, *diagnostics, options.VFS));
+      clang::createVFSFromCompilerInvocation(*invocation, *diagnostics, files));
   ListSites action(attempt.list, record);
   attempt.is_done = compiler.ExecuteAction(action) && !diagnostics->hasErrorOccurred();
 }
 
 // Bodies that are read late are read in another order than their author's. Where that does not go well, all is read in order.
-memo::Outcome list_sites(const Command& command, memo::DependencyRecord& record) {
-  Attempt attempt{.reading = Reading::what_is_used};
+memo::Outcome list_sites(const Command& command, const SharedHeader& header,
+                         memo::DependencyRecord& record) {
+  Attempt attempt{.reading = Reading::what_is_needed};
   llvm::CrashRecoveryContext::Enable();
   const bool is_alive =
-      llvm::CrashRecoveryContext().RunSafely([&] { list_sites(command, attempt, record); });
+      llvm::CrashRecoveryContext().RunSafely([&] { list_sites(command, header, attempt, record); });
   llvm::CrashRecoveryContext::Disable();
-  if (!is_alive) record.give_up();
+  if (!is_alive) {
+    record_environment(&record);
+    record.give_up();
+  }
   if (!attempt.is_done && attempt.is_partial) {
     attempt = Attempt{.reading = Reading::all};
-    list_sites(command, attempt, record);
+    list_sites(command, header, attempt, record);
   }
   return {attempt.is_done, attempt.is_done ? std::move(attempt.list) : std::string{}};
 }
@@ -134,9 +123,10 @@ memo::Outcome remembered_or_listed(const Command& command) {
   const SiteMemo memo(command);
   if (auto outcome = memo.recall()) return *outcome;
   make_heap_roomy();
+  const SharedHeader header(command);
   memo::DependencyRecord record;
   record_environment(&record);
-  memo::Outcome outcome = list_sites(command, record);
+  memo::Outcome outcome = list_sites(command, header, record);
   record_environment(nullptr);
   memo.remember(outcome, record);
   return outcome;

@@ -27,12 +27,11 @@ void append(std::string& line, std::uint64_t number) { append(line, std::to_stri
 SiteListWriter::SiteListWriter(ASTContext& context, const CompilerInstance& compiler)
     : context_(context), names_(context) {
   const auto& inputs = compiler.getFrontendOpts().Inputs;
+  const auto current =
+      compiler.getFileManager().getVirtualFileSystem().getCurrentWorkingDirectory();
+  if (current) working_directory_ = *current + "/";
   llvm::SmallString<128> directory{compiler.getCodeGenOpts().DebugCompilationDir};
-  if (directory.empty()) {
-    const auto current =
-        compiler.getFileManager().getVirtualFileSystem().getCurrentWorkingDirectory();
-    if (current) directory = *current;
-  }
+  if (directory.empty() && current) directory = *current;
   append(header_, std::string{types::kSiteListMagic});
   append(header_, std::string{types::kSiteListVersion});
   append(header_, inputs.empty() || !inputs[0].isFile() ? "" : inputs[0].getFile());
@@ -83,7 +82,7 @@ void SiteListWriter::add_line(const FunctionDecl* function, SourceLocation at, c
   if (place.isInvalid()) return;
   std::string line{types::kSiteListSite};
   append(line, linkage_name(function));
-  append(line, place.getFilename());
+  append(line, file_name(place));
   append(line, place.getLine());
   append(line, place.getColumn());
   append(line, linkage_name(callee));
@@ -118,8 +117,16 @@ void SiteListWriter::append_type(std::string& line, QualType type) const {
   const PresumedLoc place =
       tag == nullptr ? PresumedLoc{}
                      : sources.getPresumedLoc(sources.getExpansionLoc(tag->getLocation()));
-  append(line, place.isValid() ? place.getFilename() : "");
+  append(line, place.isValid() ? file_name(place) : "");
   append(line, place.isValid() ? place.getLine() : 0);
+}
+
+// Of a header that was read for another unit clang knows the absolute path only. The list is to be the same in any case.
+llvm::StringRef SiteListWriter::file_name(const PresumedLoc& place) const {
+  llvm::StringRef name = place.getFilename();
+  if (!working_directory_.empty() && name.consume_front(working_directory_)) name = name.ltrim('/');
+  while (name.consume_front("./")) name = name.ltrim('/');
+  return name;
 }
 
 std::string SiteListWriter::linkage_name(const Decl* function) {

@@ -30,10 +30,12 @@ class SiteListWriter {
   clang::SourceLocation place_in(const FunctionBody& body, const clang::Expr* expression,
                                  clang::SourceLocation own) const;
   void append_type(std::string& line, clang::QualType type) const;
+  llvm::StringRef file_name(const clang::PresumedLoc& place) const;
   std::string linkage_name(const clang::Decl* function);
 
   clang::ASTContext& context_;
   clang::ASTNameGenerator names_;
+  std::string working_directory_;  // and a slash; empty if not known
   std::string header_;
   std::set<std::string> lines_;
 };
