@@ -62,7 +62,9 @@ enum alloc_error {
   ALLOC_E_NO_ROOM = -21,           /* it cannot grow where it is, and was not allowed to move */
   ALLOC_E_DOES_NOT_FIT = -22,      /* the type is larger than the allocation */
   ALLOC_E_NO_IDENTITY = -23,       /* an anonymous mapping has nothing by which it would be known again: make it with alloc_new */
-  ALLOC_E_REFUSED = -24            /* the kernel, the C library or the size of the file does not allow it */
+  ALLOC_E_REFUSED = -24,           /* the kernel, the C library or the size of the file does not allow it */
+
+  ALLOC_E_MALFORMED = -25          /* the memory does not hold what it is said to be: allocs/elf_file.h */
 };
 const char *alloc_error_message(int error); /* never NULL; static text */
 

@@ -54,6 +54,16 @@
   X(alloc_walk_covering)              \
   X(alloc_walk_blocks_of_type)
 
+#define ALLOCS_INTERPRETER_FUNCTIONS(X) \
+  X(alloc_walk_interpreted)             \
+  X(alloc_interpret)                    \
+  X(alloc_pointer_interpreter)
+
+#define ALLOCS_ELF_FILE_FUNCTIONS(X) \
+  X(alloc_make_elf_file)             \
+  X(alloc_elf_allocator)             \
+  X(alloc_elf_interpreter)
+
 #define ALLOCS_GRAPH_FUNCTIONS(X) \
   X(alloc_walk_referrers)         \
   X(alloc_walk_graph)             \
@@ -72,14 +82,16 @@
   X(uniqtype_pointer_to)             \
   X(uniqtype_array_of)
 
-#define ALLOCS_API_FUNCTIONS(X) \
-  ALLOCS_QUERY_FUNCTIONS(X)     \
-  ALLOCS_WALK_FUNCTIONS(X)      \
-  ALLOCS_TREE_FUNCTIONS(X)      \
-  ALLOCS_SPLICE_FUNCTIONS(X)    \
-  ALLOCS_SEQUENCE_FUNCTIONS(X)  \
-  ALLOCS_TREE_WALK_FUNCTIONS(X) \
-  ALLOCS_GRAPH_FUNCTIONS(X)     \
+#define ALLOCS_API_FUNCTIONS(X)   \
+  ALLOCS_QUERY_FUNCTIONS(X)       \
+  ALLOCS_WALK_FUNCTIONS(X)        \
+  ALLOCS_TREE_FUNCTIONS(X)        \
+  ALLOCS_SPLICE_FUNCTIONS(X)      \
+  ALLOCS_SEQUENCE_FUNCTIONS(X)    \
+  ALLOCS_TREE_WALK_FUNCTIONS(X)   \
+  ALLOCS_INTERPRETER_FUNCTIONS(X) \
+  ALLOCS_ELF_FILE_FUNCTIONS(X)    \
+  ALLOCS_GRAPH_FUNCTIONS(X)       \
   ALLOCS_UNIQTYPE_FUNCTIONS(X)
 
 // In the order of query::Allocator: X(enumerator, object, text of its name).

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 try() {
-  for example in graph_dump who_points_here edit_records; do
+  for example in graph_dump who_points_here edit_records elf_printer; do
     cp "$ALLOCS_SOURCE/examples/$example.cc" .
     build $example.cc -std=c++20 -fno-exceptions -fno-rtti -Wall -Wextra -Werror "$@"
   done
@@ -46,6 +46,15 @@ END
 \[2\] {id = 18, text = "last"}
 END
   [ "$(stat -c %s notes)" -eq 96 ] || fail "the file has $(stat -c %s notes) bytes"
+  # Compared with readelf in tests/audit/elf_trees.py.
+  preload ./elf_printer ./graph_dump > printed || fail "exit status $?"
+  expect_line printed '  * FUNC GLOBAL DEFAULT * main'
+  preload ./elf_printer --references ./graph_dump > references || fail "exit status $?"
+  expect_line references '.symtab\[*\].st_name (string) -> "main"'
+  expect_status 1 preload ./elf_printer notes 2> error
+  expect error << 'END'
+elf_printer: notes: the memory does not hold what it is said to be
+END
   expect_status 1 preload ./edit_records notes remove 9 2> error
   expect error << 'END'
 edit_records: invalid argument

@@ -4,6 +4,7 @@
 #include "base/public_names.h"
 #include "runtime/index/walk_blocks.h"
 #include "runtime/preload/info.h"
+#include "runtime/preload/subobject_terms.h"
 #include "runtime/query/tree_children.h"
 #include "runtime/self/ask.h"
 #include "types/covering.h"
@@ -14,24 +15,11 @@ namespace {
 
 using allocs::Address;
 using allocs::address_of;
-using allocs::preload::pointer;
+using allocs::preload::in_terms_of_c;
 using allocs::query::Answer;
 using allocs::query::ChildCursor;
 using allocs::self::SelfProcess;
 using allocs::types::Subobject;
-
-alloc_subobject in_terms_of_c(const Subobject& sub, Address base, unsigned depth) {
-  const auto& record = allocs::types::record_of(*sub.type);
-  return {.base = pointer(base),
-          .size = sub.size,
-          .type = const_cast<uniqtype*>(sub.type),
-          .name = sub.member,
-          .index = sub.index,
-          .depth = depth,
-          .bit_size = record.bit_size,
-          .bit_offset = record.bit_offset,
-          .reserved = {}};
-}
 
 struct TreeWalk {
   const SelfProcess& process;

@@ -55,6 +55,8 @@ const char* error_message(int error) {
       return "an anonymous mapping would not be known again: make it with alloc_new";
     case ALLOC_E_REFUSED:
       return "the kernel, the C library or the size of the file does not allow it";
+    case ALLOC_E_MALFORMED:
+      return "the memory does not hold what it is said to be";
     default:
       return "unknown error";
   }

@@ -3,6 +3,8 @@
 
 #include "allocs.h"
 #include "allocs/allocator.h"
+#include "allocs/elf_file.h"
+#include "allocs/interpreter.h"
 #include "allocs/sequence.h"
 #include "allocs/walk.h"
 #include "base/public_names.h"

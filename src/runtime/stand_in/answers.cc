@@ -121,6 +121,21 @@ int ALLOCS_ALONE(alloc_walk_blocks_of_type)(const struct uniqtype*, unsigned, al
                                             void*) {
   return ALLOC_E_NO_RUNTIME;
 }
+int ALLOCS_ALONE(alloc_walk_interpreted)(const struct alloc_info*, const struct alloc_interpreter*,
+                                         unsigned, alloc_visit_interpreted*, void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_interpret)(const void*, const struct alloc_interpreter*, unsigned,
+                                  struct alloc_referent*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+const struct alloc_interpreter* ALLOCS_ALONE(alloc_pointer_interpreter)(void) { return nullptr; }
+int ALLOCS_ALONE(alloc_make_elf_file)(const void*, size_t) { return ALLOC_E_NO_RUNTIME; }
+struct allocator* ALLOCS_ALONE(alloc_elf_allocator)(void) {
+  return &g_nobody;
+}
+const struct alloc_interpreter* ALLOCS_ALONE(alloc_elf_interpreter)(void) { return nullptr; }
+
 int ALLOCS_ALONE(alloc_walk_referrers)(const void*, unsigned, alloc_visit_reference*, void*) {
   return ALLOC_E_NO_RUNTIME;
 }

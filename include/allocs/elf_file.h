@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCS_ELF_FILE_H
+#define ALLOCS_ELF_FILE_H
+
+#include "interpreter.h"
+#include "sequence.h"
+
+/* A mapped ELF file is a tree of allocations:
+ *
+ *   mapping, or block, or whatever holds the bytes
+ *     ELF header           Elf64_Ehdr
+ *     program headers      Elf64_Phdr[]
+ *     .dynsym              Elf64_Sym[]
+ *     .dynstr              each string                 char[]
+ *     .rela.dyn            Elf64_Rela[]
+ *     .note.gnu.build-id   each note                   struct elf_note
+ *     .text                each instruction            unsigned char[]     (of x86-64)
+ *     ...
+ *     section headers      Elf64_Shdr[]
+ *
+ * It is the file that is described, not the program that would come of it when it is loaded: loaded objects have a tree of their own. An
+ * allocation's name is the section's, which is text in the file, and may be read as long as that is there. Bytes that no header
+ * claims belong to the mapping.
+ *
+ * Nothing in the file is believed: a table or a section that does not fit into it is not in the tree, nor is one that claims bytes of another, and
+ * a reference that leads elsewhere leads nowhere. Files of ELF32 or of the other byte order are not read. */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Declares `size` bytes at `file` an ELF file, until alloc_demote of the allocation that they lie in. Which parts it has is read now; what is in them
+ * when it is asked about. If sections are moved, or code is changed, demote and declare it again.
+ * Returns ALLOC_OK; ALLOC_E_MALFORMED: no header of such a file is there; ALLOC_E_NOTHING_THERE: not all of the bytes can be read
+ * (the file has become shorter than its mapping), or they are in no allocation; ALLOC_E_INVALID: they are not in one; ALLOC_E_HAS_CHILDREN: they are
+ * declared already; or another error of alloc_promote. With ALLOC_NOWAIT the kernel is not asked, and nothing is told of a file that is a mapping. */
+int alloc_make_elf_file(const void *file, size_t size);
+
+/* The allocator of parts of ELF files. Elements of sections are of those of the families of allocs/sequence.h. Async-signal-safe. */
+struct allocator *alloc_elf_allocator(void);
+
+enum alloc_elf_reference { /* the languages: `how` of the interpreter */
+  ALLOC_ELF_OFFSET = 1,  /* into the file: e_phoff, e_shoff, p_offset, sh_offset */
+  ALLOC_ELF_ADDRESS = 2, /* virtual: e_entry, p_vaddr, sh_addr, st_value, r_offset, d_ptr, words of .init_array; in object files from the start of a
+                            section. Of what has no bytes in the file (.bss), or is an absolute number, nothing can be told */
+  ALLOC_ELF_STRING = 3,  /* index into a string table: sh_name, st_name, d_val of a name */
+  ALLOC_ELF_SECTION = 4, /* index of a section, leads to its header: e_shstrndx, sh_link, sh_info, st_shndx */
+  ALLOC_ELF_SYMBOL = 5   /* index of a symbol, leads to it: in r_info, and sh_info of a group */
+};
+
+/* Interprets the fields of ELF structures, `how` being an enum alloc_elf_reference. Its environment is the declared file in which the place is. Where
+ * that leads to something that is not in the tree, it leads nowhere. Async-signal-safe. */
+const struct alloc_interpreter *alloc_elf_interpreter(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "elf/elf.h"
+
+// An ELF file as it lies in memory, byte for byte as in the file system: its parts, and what its fields refer to. Nothing of it is believed: every
+// place is compared with the size of the file, each time, so that a file that is cut, flipped or changed meanwhile leads to no other memory.
+namespace allocs::elf {
+
+using FileBytes = std::uint64_t;  // from the start of the file
+
+// Headers of ELF64, little-endian, of any machine. The bytes stay where they are.
+class FileView {
+ public:
+  // Absent if it does not begin with a file header that we read. Tables that do not fit into the file have no entries.
+  static std::optional<FileView> open(const std::byte* bytes, std::uint64_t size);
+
+  std::uint64_t size() const { return size_; }
+  const FileHeader& header() const { return header_; }  // as it was when it was opened
+  std::uint32_t program_headers() const { return program_headers_; }
+  std::uint32_t section_headers() const { return section_headers_; }
+  std::optional<ProgramHeader> program_header(std::uint32_t index) const;
+  std::optional<SectionHeader> section_header(std::uint32_t index) const;
+  std::uint32_t section_names() const {
+    return section_names_;
+  }  // the section of the names; 0: none
+
+  bool has(FileBytes at, std::uint64_t size) const { return at <= size_ && size <= size_ - at; }
+  template <typename T>
+  std::optional<T> read(FileBytes at) const {
+    if (!has(at, sizeof(T))) return std::nullopt;
+    T value;
+    std::memcpy(&value, bytes_ + at, sizeof(T));
+    return value;
+  }
+  // From `at` up to its NUL, which is before `end`.
+  std::optional<std::string_view> text(FileBytes at, FileBytes end) const;
+  std::optional<std::string_view> section_name(const SectionHeader& section) const;
+
+ private:
+  const std::byte* bytes_ = nullptr;
+  std::uint64_t size_ = 0;
+  FileHeader header_{};
+  std::uint32_t program_headers_ = 0;
+  std::uint32_t section_headers_ = 0;
+  std::uint32_t section_names_ = 0;
+};
+
+// Does it have bytes in the file?
+inline bool has_bytes(const SectionHeader& section) {
+  return section.sh_type != SHT_NULL && section.sh_type != SHT_NOBITS && section.sh_size != 0;
+}
+
+enum class PartKind : std::uint8_t { file_header, program_headers, section_headers, section };
+struct FilePart {
+  FileBytes begin = 0;
+  FileBytes end = 0;
+  std::uint32_t section = 0;  // its index, of a section
+  PartKind kind = PartKind::section;
+  friend bool operator==(const FilePart&, const FilePart&) = default;
+};
+
+// The parts by their places, none of which overlaps another: of those that claim the same bytes the headers are believed first, then what begins
+// first, then what comes first in the table; of what is left out nothing can be told. `parts` has room for most_parts().
+inline std::size_t most_parts(const FileView& file) { return 3u + file.section_headers(); }
+std::size_t list_parts(const FileView& file, FilePart* parts);
+
+// The part that contains `at`; with `or_next`, else the first one behind it. nullptr if there is none.
+const FilePart* find_part(const FilePart* parts, std::size_t count, FileBytes at, bool or_next);
+
+}  // namespace allocs::elf

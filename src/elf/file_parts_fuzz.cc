@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any bytes as an ELF file: parts in order, none over another; every field of every structure that they hold is followed, and stays inside.
+#include <cstdlib>
+#include <vector>
+
+#include "elf/file_references.h"
+
+namespace {
+
+using namespace allocs::elf;
+
+void require(bool is_so) {
+  if (!is_so) std::abort();
+}
+
+std::size_t follow(const FileView& file, Structure structure, FileBytes at, std::size_t size,
+                   std::uint32_t section) {
+  std::size_t found = 0;
+  for (std::uint32_t offset = 0; offset < size; offset += 2) {
+    const Field field{structure, offset, at, section};
+    const auto target = target_of(file, field);
+    if (!target) continue;
+    require(language_of(file, field) != Language::none);
+    require(target->at < file.size() && target->size <= file.size() - target->at);
+    ++found;
+  }
+  return found;
+}
+
+void follow_section(const FileView& file, std::uint32_t index, const FilePart& part) {
+  const auto section = file.section_header(index);
+  if (!section) return;
+  (void)file.section_name(*section);
+  constexpr struct {
+    std::uint32_t type;
+    Structure structure;
+    std::size_t size;
+  } kTables[] = {{SHT_SYMTAB, Structure::symbol, sizeof(Symbol)},
+                 {SHT_DYNSYM, Structure::symbol, sizeof(Symbol)},
+                 {SHT_RELA, Structure::relocation, sizeof(Elf64_Rela)},
+                 {SHT_REL, Structure::relocation, sizeof(Elf64_Rel)},
+                 {SHT_DYNAMIC, Structure::dynamic_entry, sizeof(DynamicEntry)},
+                 {SHT_INIT_ARRAY, Structure::address, sizeof(std::uint64_t)}};
+  for (const auto& table : kTables) {
+    if (section->sh_type != table.type) continue;
+    for (FileBytes at = part.begin; at + table.size <= part.end; at += table.size)
+      follow(file, table.structure, at, table.size, index);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto file = FileView::open(reinterpret_cast<const std::byte*>(data), size);
+  if (!file) return 0;
+  std::vector<FilePart> parts(most_parts(*file));
+  const std::size_t count = list_parts(*file, parts.data());
+  require(count != 0 && count <= parts.size());
+  FileBytes end = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const FilePart& part = parts[i];
+    require(part.begin >= end && part.begin < part.end && part.end <= size);
+    require(find_part(parts.data(), count, part.begin, false) == &part);
+    require(find_part(parts.data(), count, part.end - 1, true) == &part);
+    end = part.end;
+    if (part.kind == PartKind::section) follow_section(*file, part.section, part);
+  }
+  follow(*file, Structure::file_header, 0, sizeof(FileHeader), 0);
+  for (std::uint32_t i = 0; i < file->program_headers(); ++i)
+    follow(*file, Structure::program_header, file->header().e_phoff + i * sizeof(ProgramHeader),
+           sizeof(ProgramHeader), 0);
+  for (std::uint32_t i = 0; i < file->section_headers(); ++i)
+    follow(*file, Structure::section_header, file->header().e_shoff + i * sizeof(SectionHeader),
+           sizeof(SectionHeader), 0);
+  return 0;
+}

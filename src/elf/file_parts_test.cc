@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elf/file_parts.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "elf/file_references.h"
+
+namespace allocs::elf {
+namespace {
+
+// A file whose parts are put where the test says.
+class FileBuilder {
+ public:
+  explicit FileBuilder(std::size_t size, std::uint16_t type = ET_DYN) : bytes_(size) {
+    FileHeader header{};
+    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+    header.e_ident[EI_CLASS] = ELFCLASS64;
+    header.e_ident[EI_DATA] = ELFDATA2LSB;
+    header.e_type = type;
+    header.e_machine = EM_X86_64;
+    header.e_phentsize = sizeof(ProgramHeader);
+    header.e_shentsize = sizeof(SectionHeader);
+    put(0, header);
+  }
+  template <typename T>
+  FileBuilder& put(std::size_t at, const T& value) {
+    std::memcpy(bytes_.data() + at, &value, sizeof value);
+    return *this;
+  }
+  template <typename T, typename Field>
+  FileBuilder& set(std::size_t at, Field T::*field, Field value) {
+    T structure;
+    std::memcpy(&structure, bytes_.data() + at, sizeof structure);
+    structure.*field = value;
+    return put(at, structure);
+  }
+  FileBuilder& text(std::size_t at, std::string_view text) {
+    std::memcpy(bytes_.data() + at, text.data(), text.size());
+    return *this;
+  }
+  FileBuilder& segments(std::size_t at, std::vector<ProgramHeader> headers) {
+    set(0, &FileHeader::e_phoff, Elf64_Off{at});
+    set(0, &FileHeader::e_phnum, static_cast<Elf64_Half>(headers.size()));
+    for (std::size_t i = 0; i < headers.size(); ++i) put(at + i * sizeof headers[i], headers[i]);
+    return *this;
+  }
+  FileBuilder& sections(std::size_t at, std::vector<SectionHeader> headers) {
+    set(0, &FileHeader::e_shoff, Elf64_Off{at});
+    set(0, &FileHeader::e_shnum, static_cast<Elf64_Half>(headers.size()));
+    for (std::size_t i = 0; i < headers.size(); ++i) put(at + i * sizeof headers[i], headers[i]);
+    return *this;
+  }
+  std::optional<FileView> open() const { return FileView::open(bytes_.data(), bytes_.size()); }
+  std::optional<FileView> open(std::size_t size) const {
+    return FileView::open(bytes_.data(), size);
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+SectionHeader section(std::uint32_t type, FileBytes at, std::uint64_t size) {
+  SectionHeader header{};
+  header.sh_type = type;
+  header.sh_offset = at;
+  header.sh_size = size;
+  return header;
+}
+
+std::string parts_of(const FileView& file) {
+  std::vector<FilePart> parts(most_parts(file));
+  parts.resize(list_parts(file, parts.data()));
+  std::string text;
+  for (const FilePart& part : parts) {
+    constexpr const char* kKinds[] = {"header", "segments", "sections", "#"};
+    text += std::to_string(part.begin) + "-" + std::to_string(part.end) + " " +
+            kKinds[static_cast<int>(part.kind)];
+    if (part.kind == PartKind::section) text += std::to_string(part.section);
+    text += "; ";
+  }
+  return text;
+}
+
+TEST(FileParts, AreInOrderOfTheirPlaces) {
+  FileBuilder file(1000);
+  file.segments(64, {ProgramHeader{}})
+      .sections(600, {section(SHT_NULL, 0, 0), section(SHT_PROGBITS, 400, 100),
+                      section(SHT_PROGBITS, 200, 10), section(SHT_NOBITS, 210, 5000),
+                      section(SHT_PROGBITS, 210, 0)});
+  EXPECT_EQ(parts_of(*file.open()),
+            "0-64 header; 64-120 segments; 200-210 #2; 400-500 #1; 600-920 sections; ");
+}
+
+TEST(FileParts, HeadersAreBelievedBeforeSectionsAndTheFirstBeforeTheNext) {
+  FileBuilder file(2000);
+  file.sections(600, {section(SHT_NULL, 0, 0), section(SHT_PROGBITS, 300, 100),
+                      section(SHT_PROGBITS, 350, 100), section(SHT_PROGBITS, 300, 20),
+                      section(SHT_PROGBITS, 590, 50), section(SHT_PROGBITS, 10, 10),
+                      section(SHT_PROGBITS, 1990, 10), section(SHT_PROGBITS, 1989, 2)});
+  EXPECT_EQ(parts_of(*file.open()), "0-64 header; 300-400 #1; 600-1112 sections; 1989-1991 #7; ");
+}
+
+TEST(FileParts, OnlyWhatFitsIsThere) {
+  FileBuilder file(1000);
+  file.sections(600, {section(SHT_NULL, 0, 0), section(SHT_PROGBITS, 900, 100),
+                      section(SHT_PROGBITS, 900, ~std::uint64_t{0}),
+                      section(SHT_PROGBITS, ~std::uint64_t{0}, 10)});
+  EXPECT_EQ(parts_of(*file.open()), "0-64 header; 600-856 sections; 900-1000 #1; ");
+  EXPECT_EQ(parts_of(*file.open(999)), "0-64 header; 600-856 sections; ");
+  EXPECT_EQ(parts_of(*file.open(855)), "0-64 header; ");
+  EXPECT_FALSE(file.open(63));
+  file.set(0, &FileHeader::e_shentsize, Elf64_Half{40});
+  EXPECT_EQ(parts_of(*file.open()), "0-64 header; ") << "headers of another size";
+}
+
+TEST(FileParts, LargeNumbersAreInTheFirstSectionHeader) {
+  FileBuilder file(1000);
+  SectionHeader first = section(SHT_NULL, 0, 3);
+  first.sh_link = 2;
+  file.sections(600, {first, section(SHT_PROGBITS, 200, 4), section(SHT_STRTAB, 300, 4)});
+  file.set(0, &FileHeader::e_shnum, Elf64_Half{0});
+  file.set(0, &FileHeader::e_shstrndx, Elf64_Half{SHN_XINDEX});
+  const auto view = file.open();
+  EXPECT_EQ(view->section_headers(), 3u);
+  EXPECT_EQ(view->section_names(), 2u);
+}
+
+// ---- what fields refer to ----
+
+// A library with one segment at address 0x5000, strings, symbols and a relocation.
+FileBuilder library() {
+  FileBuilder file(2000);
+  ProgramHeader segment{};
+  segment.p_type = PT_LOAD;
+  segment.p_offset = 400;
+  segment.p_vaddr = 0x5000;
+  segment.p_filesz = 100;
+  segment.p_memsz = 300;
+  SectionHeader symbols = section(SHT_DYNSYM, 600, 3 * sizeof(Symbol));
+  symbols.sh_link = 1;
+  symbols.sh_entsize = sizeof(Symbol);
+  SectionHeader relocations = section(SHT_RELA, 800, sizeof(Elf64_Rela));
+  relocations.sh_link = 2;
+  file.segments(64, {segment})
+      .sections(1000, {section(SHT_NULL, 0, 0), section(SHT_STRTAB, 500, 10), symbols, relocations})
+      .text(500, std::string_view("\0one\0two\0x", 10));
+  Symbol symbol{};
+  symbol.st_name = 5;
+  symbol.st_shndx = 1;
+  symbol.st_value = 0x5010;
+  symbol.st_size = 8;
+  file.put(600 + sizeof(Symbol), symbol);
+  symbol.st_name = 9;
+  symbol.st_value = 0x5064;
+  symbol.st_shndx = 77;
+  file.put(600 + 2 * sizeof(Symbol), symbol);
+  return file.put(800, Elf64_Rela{0x5020, ELF64_R_INFO(2ull, R_X86_64_64), 0});
+}
+
+std::string target(const FileBuilder& builder, Structure structure, std::size_t offset,
+                   FileBytes at, std::uint32_t in) {
+  const auto file = builder.open();
+  const Field field{structure, static_cast<std::uint32_t>(offset), at, in};
+  constexpr const char* kLanguages[] = {"none", "offset", "address", "string", "section", "symbol"};
+  std::string text = kLanguages[static_cast<int>(language_of(*file, field))];
+  const auto found = target_of(*file, field);
+  return !found ? text : text + " " + std::to_string(found->at) + "+" + std::to_string(found->size);
+}
+
+TEST(FileReferences, SpeakTheLanguageOfTheirField) {
+  const FileBuilder file = library();
+  const FileBytes first = 600 + sizeof(Symbol), second = first + sizeof(Symbol);
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_name), first, 2), "string 505+4");
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_value), first, 2), "address 416+8");
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_shndx), first, 2),
+            "section 1064+64");
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_size), first, 2), "none");
+  EXPECT_EQ(target(file, Structure::relocation, offsetof(Elf64_Rela, r_info), 800, 3),
+            "symbol 648+24");
+  EXPECT_EQ(target(file, Structure::relocation, offsetof(Elf64_Rela, r_offset), 800, 3),
+            "address 432+0");
+  EXPECT_EQ(target(file, Structure::relocation, offsetof(Elf64_Rela, r_addend), 800, 3), "none");
+  EXPECT_EQ(target(file, Structure::file_header, offsetof(FileHeader, e_shoff), 0, 0),
+            "offset 1000+256");
+  EXPECT_EQ(target(file, Structure::program_header, offsetof(ProgramHeader, p_vaddr), 64, 0),
+            "address 400+100");
+  // Beyond what is there: text without an end, the part of a segment that is no bytes of the file, a section that there is not.
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_name), second, 2), "string");
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_value), second, 2), "address");
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_shndx), second, 2), "section");
+}
+
+TEST(FileReferences, OfObjectFilesCountFromSections) {
+  FileBuilder file = library();
+  file.set(0, &FileHeader::e_type, Elf64_Half{ET_REL});
+  const FileBytes symbol = 600 + sizeof(Symbol);
+  file.set(symbol, &Symbol::st_value, Elf64_Addr{2});
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_value), symbol, 2),
+            "address 502+8");
+  file.set(symbol, &Symbol::st_size, Elf64_Xword{9});
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_value), symbol, 2), "address");
+  EXPECT_EQ(target(file, Structure::relocation, offsetof(Elf64_Rela, r_offset), 800, 3), "none");
+  file.set(1000 + 3 * sizeof(SectionHeader), &SectionHeader::sh_info, Elf64_Word{1});
+  file.set(800, &Elf64_Rela::r_offset, Elf64_Addr{4});
+  EXPECT_EQ(target(file, Structure::relocation, offsetof(Elf64_Rela, r_offset), 800, 3),
+            "address 504+0");
+}
+
+TEST(FileReferences, DynamicEntriesNameOrPointByTheirTag) {
+  FileBuilder file = library();
+  DynamicEntry entry{};
+  entry.d_tag = DT_NEEDED;
+  entry.d_un.d_val = 1;
+  file.put(800, entry);
+  // The section at 800 is linked to symbols, not to strings.
+  EXPECT_EQ(target(file, Structure::dynamic_entry, offsetof(DynamicEntry, d_un), 800, 3), "string");
+  file.set(1000 + 3 * sizeof(SectionHeader), &SectionHeader::sh_link, Elf64_Word{1});
+  EXPECT_EQ(target(file, Structure::dynamic_entry, offsetof(DynamicEntry, d_un), 800, 3),
+            "string 501+4");
+  entry.d_tag = DT_STRTAB;
+  entry.d_un.d_ptr = 0x5001;
+  EXPECT_EQ(
+      target(file.put(800, entry), Structure::dynamic_entry, offsetof(DynamicEntry, d_un), 800, 3),
+      "address 401+0");
+  entry.d_tag = DT_STRSZ;
+  EXPECT_EQ(
+      target(file.put(800, entry), Structure::dynamic_entry, offsetof(DynamicEntry, d_un), 800, 3),
+      "none");
+}
+
+}  // namespace
+}  // namespace allocs::elf

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "allocs/elf_file.h"
+#include "elf/file_parts.h"
+#include "elf/file_references.h"
+#include "runtime/preload/elf_types.h"
+#include "runtime/preload/sequence.h"
+
+// Declared ELF files: the table of one, which is its pool's memory (pool_memory.h).
+namespace allocs::preload {
+
+// What is known of a part, beside its place.
+struct PartContents {
+  ElfType element = ElfType::count_;  // of the array that it is; count_: its type is not told
+  bool is_one = false;                // no array
+  bool is_constant_sequence = false;
+  const alloc_sequence_family* family = nullptr;  // of what is in it
+  allocator* elements = nullptr;
+  std::uint64_t starts = 0;  // of a constant sequence: how many come before it in the table's
+};
+
+struct ElfFileTable {
+  const std::byte* begin;
+  std::uint64_t size;
+  std::uint64_t count;  // of parts
+  // Behind it: FilePart[count], PartContents[count], FoundStart[].
+  const elf::FilePart* parts() const { return reinterpret_cast<const elf::FilePart*>(this + 1); }
+  elf::FilePart* parts() { return reinterpret_cast<elf::FilePart*>(this + 1); }
+  PartContents* contents() { return reinterpret_cast<PartContents*>(parts() + count); }
+  FoundStart* starts() { return reinterpret_cast<FoundStart*>(contents() + count); }
+};
+
+extern constinit allocator g_elf_allocator;
+extern const alloc_protocol kElfProtocol;
+
+// Reads the file's headers. In pool memory; nullptr when there is none. Context: query.
+ElfFileTable* make_table(const elf::FileView& file, const std::byte* begin);
+
+// The table of the declared file around `at`; nullptr if there is none. Context: signal.
+ElfFileTable* table_around(const void* at);
+
+// Meaningful for addresses in the file.
+inline std::uint64_t offset_in(const ElfFileTable& table, const void* at) {
+  return static_cast<std::uint64_t>(static_cast<const std::byte*>(at) - table.begin);
+}
+
+// The part at that place in the file; nullptr between parts. Context: signal.
+const elf::FilePart* part_at(const ElfFileTable& table, std::uint64_t at);
+
+}  // namespace allocs::preload

@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Prints ELF files from their trees (examples/elf_printer.cc) and compares with what readelf prints of them; and prints files that are cut or
+have other bytes than they should.
+
+usage: elf_trees.py PREFIX [--whole] [FILE...]
+
+Without FILEs some of the system are taken, and what this test builds; with --whole all of /usr/bin and of the system's libraries.
+"""
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SKIPPED = 77
+SOURCE = """
+#include <stdio.h>
+#include <string.h>
+__thread int counter;
+static int table[100], zeroes[4000];
+extern int missing_one(int), missing_two(char *);
+__attribute__((weak)) int maybe(void);
+__attribute__((visibility("hidden"))) int hidden(int n) { return table[n] + zeroes[n]; }
+static int pick(int n) { switch (n) { case 1: return 7; case 2: return 9; case 3: return 70; case 4: return 5; case 5: return 2; } return n; }
+#ifdef MAIN
+int missing_one(int n) { return n; } int missing_two(char *s) { return (int)strlen(s); }
+int main(int argc, char **argv) { (void)argv; printf("%d %d\\n", hidden(argc), pick(argc) + missing_one(3) + missing_two("four") + ++counter); return 0; }
+#else
+int call(int n) { return missing_one(n) + missing_two("text") + hidden(n) + pick(n) + counter + (maybe ? maybe() : 0); }
+#endif
+"""
+BUILDS = [
+    ("plain.o", ["-c"]), ("debug.o", ["-c", "-g"]), ("sections.o", ["-c", "-g", "-O2", "-ffunction-sections", "-fdata-sections"]),
+    ("compressed.o", ["-c", "-g", "-gz"]), ("pic.o", ["-c", "-fPIC", "-ftls-model=global-dynamic"]), ("large.o", ["-c", "-mcmodel=large"]),
+    ("program", ["-DMAIN", "-g"]), ("stripped", ["-DMAIN", "-s"]), ("static", ["-DMAIN", "-static"]), ("fixed", ["-DMAIN", "-no-pie"]),
+    ("kept", ["-DMAIN", "-Wl,--emit-relocs"]), ("relr", ["-DMAIN", "-Wl,-z,pack-relative-relocs"]), ("library.so", ["-shared", "-fPIC", "-g"]),
+]
+
+
+# ---- what readelf says, line by line as the printer writes it ----
+
+def readelf(option, path):
+    environment = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(["readelf", "-W", option, path], capture_output=True, env=environment).stdout.decode(errors="replace").splitlines()
+
+
+SECTION = re.compile(r"  \[ *(\d+)\] (.*?) *(\S+(?: SECTION INDICES)?) +([0-9a-f]{16}) ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+) +([A-Za-z]*) +(\d+) +(\d+) +(\d+)$")
+
+
+def sections(path):
+    lines = []
+    for line in readelf("-S", path):
+        if found := SECTION.match(line):
+            number, name, kind, address, offset, size, entry, flags, link, info, alignment = found.groups()
+            lines.append(f"  [{number:>2}] {kind} {address} {offset} {size} {entry} {flags or '-'} {link} {info} {alignment} {name}".rstrip())
+    return lines
+
+
+def segments(path):
+    lines = []
+    for line in readelf("-l", path):
+        if found := re.match(r"  (\w\S*) +(0x\w+) (0x\w+) (0x\w+) (0x\w+) (0x\w+) (.)(.)(.) (\w+)$", line):
+            kind, offset, address, physical, in_file, in_memory, r, w, e, alignment = found.groups()
+            flags = "".join(flag if flag != " " else "-" for flag in (r, w, e))
+            alignment = "0" if int(alignment, 16) == 0 else alignment
+            lines.append(f"  {kind} {offset} {address} {physical} {in_file} {in_memory} {flags} {alignment}")
+        elif found := re.match(r" +\[Requesting program interpreter: (.*)\]", line):
+            lines.append(f"    interpreter {found[1]}")
+    return lines
+
+
+def without_version(name):
+    return re.sub(r"@.*$", "", name)
+
+
+def symbols(path):
+    lines, table = [], ""
+    for line in readelf("-s", path):
+        # GNU's numbers have names in files that say to be GNU's only.
+        line = re.sub(r"^(.{33,}?)<OS specific>: 10 (LOCAL|GLOBAL|WEAK)", r"\1IFUNC \2", line).replace("<OS specific>: 10", "UNIQUE")
+        if found := re.match(r"Symbol table '(.*)' contains (\d+) ent", line):
+            table = found[1]
+            lines.append(f"symbols in {table}: {found[2]}")
+        elif found := re.match(r" *(\d+): ([0-9a-f]{16}) +(\w+) (\S+) +(\S+) +(\S+) +(?:\[.*\] +)?(\w+) ?(.*)$", line):
+            number, value, size, kind, binding, visibility, where, name = found.groups()
+            name = without_version(name) if table == ".dynsym" else name
+            lines.append(f"  {number}: {value} {int(size, 0)} {kind} {binding} {visibility} {where} {name}".rstrip())
+    return lines
+
+
+def tables_with_versions(path):
+    """The relocation sections whose symbols are dynamic: of those readelf tells the version behind the name."""
+    headers = [SECTION.match(line) for line in readelf("-S", path)]
+    kinds = {found[1]: found[3] for found in headers if found}
+    return {found[2] for found in headers if found and found[3] == "RELA" and kinds.get(found[9]) == "DYNSYM"}
+
+
+def relocations(path):
+    lines, dynamic, table = [], tables_with_versions(path), ""
+    for line in readelf("-r", path):
+        if found := re.match(r"Relocation section '(.*)' at offset \w+ contains (\d+) ent", line):
+            table = found[1]
+            if "relr" not in table:
+                lines.append(f"relocations in {found[1]}: {found[2]}")
+        elif found := re.match(r"([0-9a-f]{16})  ([0-9a-f]{16}) (R_\w+) *(.*)$", line):
+            offset, what, kind, rest = found.groups()
+            # "value name + addend", "addend", or for a function that chooses another "name() name + addend"
+            if symbol := re.match(r"([0-9a-f]{16}|\S+\(\)) +(.*) ([+-]) (\w+)$", rest):
+                value, name, sign, addend = symbol.groups()
+                name = without_version(name) if table in dynamic else name
+                value = f"{name.strip()}()" if value.endswith("()") else value
+                rest = f"{value} {name.strip()} {sign} {addend}"
+            lines.append(f"  {offset} {what} {kind} {rest.strip()}".rstrip())
+    return lines
+
+
+def notes(path):
+    lines, section = [], ""
+    for line in readelf("-n", path):
+        if found := re.match(r"Displaying notes found in: (.*)", line):
+            section = found[1]
+            lines.append(f"notes in {section}")
+        elif found := re.match(r"  (GA)[$*+!].* (0x[0-9a-f]{8})\t|  (\S*) +(0x[0-9a-f]{8})\t", line):
+            found = [found[0], found[1] or found[3], found[2] or found[4]]
+            lines.append(f"  {found[1]} {found[2]}")
+        if found := re.match(r".*\bBuild ID: (\w+)", line):
+            lines[-1] += f" build id {found[1]}"
+    return lines
+
+
+# ---- what the printer says ----
+
+class Printer:
+    def __init__(self, prefix, folder):
+        self.program = folder / "elf_printer"
+        subprocess.run([os.environ.get("CXX", "c++"), "-std=c++20", "-g", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{prefix}/include", "-o", self.program,
+                        ROOT / "examples/elf_printer.cc", f"-L{prefix}/lib", f"-Wl,-rpath,{prefix}/lib", "-lallocs"], check=True)
+        self.environment = {**os.environ, "LD_PRELOAD": f"{prefix}/lib/liballocs_preload.so", "XDG_CACHE_HOME": f"{prefix}/test/cache"}
+
+    def run(self, *arguments):
+        return subprocess.run([self.program, *arguments], capture_output=True, env=self.environment, timeout=240)
+
+    def of(self, path):
+        result = self.run(path)
+        if result.returncode != 0:
+            raise SystemExit(f"{path}: exit status {result.returncode}: {result.stderr.decode(errors='replace')}")
+        parts, part = {"sections": [], "segments": [], "symbols": [], "relocations": [], "notes": []}, None
+        for line in result.stdout.decode(errors="replace").splitlines():
+            if not line.startswith(" "):
+                part = parts.get(line.split()[0].rstrip(":"))
+                if part is not None and (" in " in line):
+                    part.append(line)
+            elif part is not None:
+                part.append(line.rstrip())
+        # Types of notes have names in readelf's list, which depend on their owners, and names that begin with GA are taken apart.
+        parts["notes"] = [re.sub(r"^  GA[$*+!].* (0x\w{8})", r"  GA \1", re.sub(r"(0x\w{8}) 0x\w+", r"\1", line)) for line in parts["notes"]]
+        return parts
+
+
+def compare(what, path, wanted, told):
+    """The number of lines that differ. Tables may come in another order."""
+    if wanted == told:
+        return 0
+    split = lambda lines: sorted("\n".join(lines).replace("\nsymbols", "\0symbols").replace("\nrelocations", "\0relocations")
+                                 .replace("\nnotes", "\0notes").split("\0"))
+    wanted, told = split(wanted), split(told)
+    if wanted == told:
+        return 0
+    wanted, told = "\n".join(wanted).splitlines(), "\n".join(told).splitlines()
+    differing = [(a, b) for a, b in zip(wanted, told) if a != b]
+    print(f"{path}: {what}: {len(wanted)} lines of readelf's, {len(told)} of ours, {len(differing)} differ")
+    for a, b in differing[:5]:
+        print(f"    readelf {a!r}\n    tree    {b!r}")
+    return max(len(differing), abs(len(wanted) - len(told)), 1)
+
+
+def check(printer, path):
+    told = printer.of(path)
+    lines = differences = 0
+    for what, of in (("sections", sections), ("segments", segments), ("symbols", symbols), ("relocations", relocations), ("notes", notes)):
+        wanted = of(path)
+        lines += len(wanted)
+        differences += compare(what, path, wanted, told[what])
+    return lines, differences
+
+
+# ---- files that are broken ----
+
+def damaged(data, random_bits):
+    """Some ways to break a file: cut, bytes changed in its headers, tables and anywhere."""
+    header_end, section_table = 64 + 56 * 16, int.from_bytes(data[40:48], "little")
+    yield data[:random_bits.randrange(len(data))]
+    yield data[:random_bits.randrange(min(2000, len(data)))]
+    for first, end, count in ((0, 64, 1), (0, header_end, 6), (section_table, len(data), 8), (section_table, len(data), 80), (0, len(data), 200)):
+        broken = bytearray(data)
+        for _ in range(count):
+            at = random_bits.randrange(first, max(end, first + 1)) % len(data)
+            broken[at] = random_bits.choice((0, 0xFF, 0x80, random_bits.randrange(256)))
+        yield bytes(broken)
+    # Numbers that are nearly right: another section's, one more, the largest.
+    broken = bytearray(data)
+    for _ in range(10):
+        at = section_table + 64 * random_bits.randrange(max(1, (len(data) - section_table) // 64)) + random_bits.choice((24, 32, 40, 44, 56))
+        broken[at:at + 4] = random_bits.choice((0, 1, 0xFFFFFFFF, len(data), len(data) - 1, section_table)).to_bytes(4, "little")
+    yield bytes(broken[:len(data)])
+
+
+def survive(printer, paths, folder, rounds):
+    """Each damaged file is printed in all three ways: an answer, or an error, but no crash. Returns how many were, and how many did worse."""
+    random_bits = random.Random(20240611)
+    files = []
+    for path in paths:
+        data = path.read_bytes()
+        for _ in range(rounds):
+            for broken in damaged(data, random_bits):
+                files.append(folder / f"damaged{len(files)}")
+                files[-1].write_bytes(broken)
+    failures = 0
+    for option in ([], ["--references"], ["--parts"]):
+        for first in range(0, len(files), 50):
+            some = files[first:first + 50]
+            if printer.run(*option, *some).returncode in (0, 1):
+                continue
+            for each in some:
+                result = printer.run(*option, each)
+                if result.returncode not in (0, 1):
+                    failures += 1
+                    kept = pathlib.Path(tempfile.gettempdir()) / f"elf_printer_failed_on_{each.name}"
+                    shutil.copy(each, kept)
+                    print(f"{kept}: exit status {result.returncode} {' '.join(option)}")
+    return len(files), failures
+
+
+def is_readable_elf(path):
+    try:
+        with open(path, "rb") as file:
+            head = file.read(20)
+    except OSError:
+        return False
+    return head[:6] == b"\x7fELF\x02\x01" and head[18] == 62
+
+
+def main():
+    arguments = sys.argv[1:]
+    is_whole = "--whole" in arguments
+    arguments = [each for each in arguments if each != "--whole"]
+    if not arguments:
+        print(__doc__)
+        return 2
+    if shutil.which("readelf") is None:
+        print("skipped: readelf is not installed")
+        return SKIPPED
+    prefix = pathlib.Path(arguments[0]).resolve()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        printer = Printer(prefix, folder)
+        built = []
+        (folder / "a.c").write_text(SOURCE)
+        for target, flags in BUILDS:
+            made = subprocess.run([os.environ.get("CC", "cc"), "-w", *flags, "-o", folder / target, folder / "a.c"], capture_output=True)
+            if made.returncode == 0:
+                built.append(folder / target)
+        if len(built) < len(BUILDS) - 2:  # a linker may not know the newest options
+            print(f"only {len(built)} of {len(BUILDS)} could be built")
+            return 1
+        paths = [pathlib.Path(each) for each in arguments[1:]]
+        if is_whole:
+            found = [*pathlib.Path("/usr/bin").iterdir(), *pathlib.Path("/usr/lib/x86_64-linux-gnu").iterdir(), *pathlib.Path("/usr/lib/gcc").rglob("*")]
+            paths = sorted({path.resolve() for path in found if path.is_file() and is_readable_elf(path)})
+        elif not paths:
+            system = ["/bin/true", "/bin/sh", "/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2", "/usr/lib/x86_64-linux-gnu/crt1.o",
+                      "/usr/lib/x86_64-linux-gnu/libm.so.6"]
+            paths = [path for path in map(pathlib.Path, system) if path.exists()]
+            paths += [prefix / "lib/liballocs.so", prefix / "lib/liballocs_preload.so"]
+        lines = differences = 0
+        for path in built + paths:
+            told, wrong = check(printer, path)
+            lines += told
+            differences += wrong
+        broken, failures = survive(printer, built, folder, 40 if is_whole else 2)
+    print(f"{len(built) + len(paths)} files, {lines} lines of readelf's, {differences} differ; {broken} damaged files, {failures} not survived")
+    return 1 if differences or failures or lines == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
