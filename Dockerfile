@@ -4,7 +4,7 @@
 FROM debian:12
 WORKDIR /liballocs
 COPY scripts/install_dependencies scripts/
-RUN scripts/install_dependencies build test plugin
+RUN scripts/install_dependencies build test plugin && scripts/install_dependencies gcc
 COPY . .
 RUN cmake --preset release && cmake --build --preset release
 ENV PATH=/liballocs/build/release/bin:$PATH PKG_CONFIG_PATH=/liballocs/build/release/lib/pkgconfig

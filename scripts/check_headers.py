@@ -19,7 +19,7 @@ from repository import ROOT, files, name_of
 
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
 INCLUDES = ["-I", str(ROOT / "src"), "-I", str(ROOT / "include")]
-NEEDS_CLANG_HEADERS = ROOT / "src/toolchain/plugin"
+NEEDS_COMPILERS_HEADERS = {ROOT / "src/toolchain/plugin", ROOT / "src/toolchain/gcc_plugin"}
 COMPATIBILITY = ROOT / "include/compat"
 
 
@@ -56,7 +56,7 @@ def main():
     options = arguments.parse_args()
     headers = [h.resolve() for h in options.headers] or [
         h for h in files(".h", ".hpp")
-        if {ROOT / "src", ROOT / "include"} & set(h.parents) and NEEDS_CLANG_HEADERS not in h.parents]
+        if {ROOT / "src", ROOT / "include"} & set(h.parents) and not NEEDS_COMPILERS_HEADERS & set(h.parents)]
     current = digest(headers)
     if options.stamp and options.stamp.exists() and options.stamp.read_text() == current:
         print(f"{len(headers)} headers, unchanged since they last compiled")

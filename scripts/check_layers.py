@@ -36,6 +36,7 @@ MAY_INCLUDE = {
     "toolchain/memo": BASE,
     "toolchain/plugin": ["base", "declarations", "types/site_id.h", "types/site_list.h", "types/image_path.h",
                          "elf/build_id.h", "toolchain/memo"],
+    "toolchain/gcc_plugin": ["base", "declarations"],
     "clients": ["base", "include"],
     "tools": ["base", "declarations", "elf", "elf/write", "types", "types/write", "meta", "toolchain/toolsub", "clients",
               "runtime/index", "runtime/query", "runtime/metadata", "runt", "runt/remote",

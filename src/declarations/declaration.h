@@ -53,7 +53,11 @@ struct Declaration {
   // The size may be multiplied by a number in front of it: the language of the variables has no letter for that.
   bool may_be_counted() const;
 
-  bool hands_out() const { return role <= Role::new_array; }
+  bool hands_out() const { return role <= Role::new_array || role == Role::suballocates; }
+  // It returns pieces whose size can be told: from an argument, or, without a size, from what the result points to.
+  bool tells_pieces() const {
+    return role == Role::suballocates && result == 'p' && stored() == kNone && !may_be_counted();
+  }
   // The caller decides what the block is.
   bool is_wrapper() const {
     return role == Role::allocates && content.shape == Content::Shape::nothing_said;

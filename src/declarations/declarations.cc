@@ -58,12 +58,11 @@ const char* without_effect(const Declaration& declaration) {
     return "the object file is not looked at: every function of that name is meant";
   switch (declaration.role) {
     case Role::suballocates:
-      return "pieces of a block are not told apart by a declaration so far; the program can "
-             "register them "
-             "with allocs/allocator.h";
-    case Role::takes_piece_back:
-      return "pieces of a block are not told apart by a declaration so far, so nothing takes them "
-             "back";
+      if (declaration.tells_pieces()) return nullptr;
+      return declaration.may_be_counted()
+                 ? "its pieces are not told apart, since a z in front of the size may be a number: "
+                   "write N if it is, or i if it is not"
+                 : "its pieces are not told apart: only those that are returned are";
     default:
       return nullptr;
   }
@@ -165,6 +164,12 @@ void Declarations::add(Declaration declaration, const Place& place, std::size_t 
 const Declaration* Declarations::find(std::string_view name) const {
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : found->second;
+}
+
+bool Declarations::has_pieces() const {
+  return std::any_of(all_.begin(), all_.end(), [](const auto& each) {
+    return each->tells_pieces() || each->role == Role::takes_piece_back;
+  });
 }
 
 void Declarations::complain(const Place& place, std::size_t column, const std::string& text) {

@@ -36,6 +36,8 @@ class Declarations {
   const Declaration* find(std::string_view name) const;
   const std::vector<std::unique_ptr<Declaration>>& all() const { return all_; }
   bool has_users() const { return has_users_; }
+  // Whether any of them makes pieces or takes them back.
+  bool has_pieces() const;
 
   // "file:line:column: what is expected", in the order of reading.
   const std::vector<std::string>& problems() const { return problems_; }

@@ -154,11 +154,13 @@ TEST(Configuration, WhatIsAddedLaterCounts) {
 
 TEST(Configuration, WhatHasNoEffectIsSaid) {
   Declarations table;
-  table.add_variable("S", Role::suballocates, "get(Z)p");
+  table.add_variable("S", Role::suballocates, "take(Z)p get(zZ)p put(OZ)i");
   table.add_variable("A", Role::allocates, "a.o::get(Z)p");
-  ASSERT_EQ(table.warnings().size(), 2u);
-  EXPECT_EQ(table.warnings()[0].substr(0, 24), "S:1:1: get: pieces of a ");
-  EXPECT_EQ(table.warnings()[1].substr(0, 24), "A:1:1: get: the object f");
+  ASSERT_EQ(table.warnings().size(), 3u);
+  EXPECT_EQ(table.warnings()[0].substr(0, 24), "S:1:10: get: its pieces ");
+  EXPECT_EQ(table.warnings()[1].substr(0, 24), "S:1:19: put: its pieces ");
+  EXPECT_EQ(table.warnings()[2].substr(0, 24), "A:1:1: get: the object f");
+  EXPECT_TRUE(table.has_pieces());
   EXPECT_TRUE(table.problems().empty());
 }
 

@@ -55,10 +55,10 @@ for compiler in $(command -v gcc || true) $(command -v clang-19 || true); do
     case $(cat out) in
       *" list"*) fail "known undeclared, so the test shows nothing: $(cat out)" ;;
     esac
-    made $level "$declared" "LIBALLOCS_ALLOCSZ_FNS=with_room(Z)z" "LIBALLOCS_SUBALLOC_FNS=piece(Z)p" "LIBALLOCS_FREE_FNS=drop(P)"
+    made $level "$declared" "LIBALLOCS_ALLOCSZ_FNS=with_room(Z)z" "LIBALLOCS_SUBALLOC_FNS=piece(zZ)p" "LIBALLOCS_FREE_FNS=drop(P)"
     [ "$(cat out)" = "__ARR0_point list list" ] || fail "declared: $(cat out)"
     expect errors << 'END'
-allocscc: LIBALLOCS_SUBALLOC_FNS:1:1: piece: pieces of a block are not told apart by a declaration so far; *
+allocscc: LIBALLOCS_SUBALLOC_FNS:1:1: piece: its pieces are not told apart, since a z in front of the size may be a number: *
 END
   done
 done

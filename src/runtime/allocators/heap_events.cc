@@ -4,6 +4,7 @@
 #include "runtime/allocators/base_level.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/pieces.h"
 #include "runtime/allocators/site_recorder.h"
 #include "runtime/allocators/table_lock.h"
 #include "runtime/index/flux_table.h"
@@ -38,8 +39,11 @@ std::uint64_t* fine_directory() {
   return reinterpret_cast<std::uint64_t*>(raw(load_relaxed(g_root.fine_directory)));
 }
 
-void insert(void* block, std::size_t size, std::uint32_t site_bits) {
+// `kept`: so many of its bytes the program had before, with what lies in them.
+void insert(void* block, std::size_t size, std::uint32_t site_bits, std::size_t kept = 0) {
   const std::uint64_t start = raw(address_of(block));
+  if (size >= kBigBlock && size > kept)
+    forget_pieces({address_of(block) + kept, address_of(block) + size});
   if (std::uint64_t* const fine = fine_directory(); fine != nullptr) {
     writer_of<kFine>(fine).insert(start, size, site_bits);
   } else {
@@ -195,7 +199,7 @@ bool resize_record(void* block, std::size_t size) {
   Cell cell = load_acquire(*old.cell);
   const FluxClaim claim(g_root, thread_pointer(), start, start + old.size);
   if (!is_start(cell) || !compare_exchange(*old.cell, cell, Cell{0})) return false;
-  insert(block, size, site_of(cell) << kSiteShift);
+  insert(block, size, site_of(cell) << kSiteShift, old.size);
   return true;
 }
 

@@ -14,6 +14,7 @@
 #include "elf/build_id.h"
 #include "runt/self.h"
 #include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/pieces.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/site_recorder.h"
 #include "runtime/allocators/state.h"
@@ -601,6 +602,7 @@ void module_is_closing(const void* handle) {
   store_relaxed(record->closing_unloads, unloads_so_far());
   store_release(record->state, ModuleState::closing);
   forget_cached_sites(*record);
+  forget_pieces({record->begin, record->end});
   fetch_add(g_root.modules_changed, std::uint64_t{1});
 }
 

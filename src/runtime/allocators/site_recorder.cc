@@ -7,6 +7,7 @@
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
 #include "runtime/allocators/own_memory.h"
+#include "runtime/allocators/pieces.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/wrappers.h"
 #include "runtime/index/cell.h"
@@ -128,6 +129,7 @@ void remember(std::uint64_t return_address, std::uint32_t id) {
 }
 
 void forget(std::uint64_t return_address) {
+  forget_piece_sites(return_address);
   SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
   if ((load_acquire(slot.return_address) & ~kInWrapper) != return_address) return;
   store_release(slot.return_address, std::uint64_t{0});
@@ -136,6 +138,7 @@ void forget(std::uint64_t return_address) {
 
 // Leaves the slot claimed for ever: its cells stay what they were for a hook that has compared the address already.
 void supersede(std::uint64_t return_address) {
+  supersede_piece_sites(return_address);
   SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
   if (load_acquire(slot.return_address) == return_address)
     store_release(slot.return_address, std::uint64_t{0});
@@ -194,8 +197,10 @@ std::uint32_t& sites_of(std::uint32_t instance) {
 
 }  // namespace
 
+namespace {
+
 // A duplicate is in no bucket and never found for a return address; retiring takes it with the others of its module.
-std::uint32_t add_typed_site(std::uint32_t original) {
+std::uint32_t add_duplicate(std::uint32_t original, std::uint32_t flags) {
   if (original < kFirstSite || original > load_acquire(g_root.site_count)) return 0;
   const SiteRecord& of = *existing_record(original);
   const std::uint32_t id = take_id();
@@ -203,10 +208,18 @@ std::uint32_t add_typed_site(std::uint32_t original) {
   if (record == nullptr) return 0;
   record->offset = of.offset;
   record->instance = of.instance;
-  record->flags = kSiteDuplicate | kSiteTyped | (load_acquire(of.flags) & kSiteRetired);
+  record->flags = kSiteDuplicate | flags | (load_acquire(of.flags) & kSiteRetired);
   store_release(record->return_address, of.return_address);
   push_in_module(sites_of(of.instance), *record, id);
   return id;
+}
+
+}  // namespace
+
+std::uint32_t add_typed_site(std::uint32_t original) { return add_duplicate(original, kSiteTyped); }
+
+std::uint32_t add_piece_site(std::uint32_t original, std::uint32_t family) {
+  return add_duplicate(original, kSitePiece | family << kFamilyShift);
 }
 
 Site site_for(std::uint64_t return_address) {
@@ -245,7 +258,7 @@ void move_sites(ModuleRecord& module) {
     SiteRecord& record = *existing_record(id);
     const Address place{module.bias + record.offset};
     const std::uint32_t flags = load_acquire(record.flags);
-    if ((flags & kSiteTyped) != 0) {
+    if ((flags & (kSiteTyped | kSitePiece)) != 0) {
       store_release(record.return_address, place);
     } else if ((flags & kSiteDuplicate) == 0 && place != record.return_address) {
       take_out_of_bucket(raw(record.return_address), record, id);

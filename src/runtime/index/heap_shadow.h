@@ -100,7 +100,15 @@ template <Granularity kG, typename LeafMaker, typename Store = DirectStore>
 class ShadowWriter {
  public:
   ShadowWriter(std::uint64_t* directory, Root& root, LeafMaker make_leaf, Store store = {})
-      : directory_(directory), root_(root), make_leaf_(make_leaf), store_(store) {}
+      : ShadowWriter(directory, root, root.highest_level, make_leaf, store) {}
+  // `highest_level` is that of the directory.
+  ShadowWriter(std::uint64_t* directory, Root& root, std::uint32_t& highest_level,
+               LeafMaker make_leaf, Store store = {})
+      : directory_(directory),
+        root_(root),
+        highest_level_(highest_level),
+        make_leaf_(make_leaf),
+        store_(store) {}
 
   // Any block, any size. False: not indexed, for want of memory or because the address is not aligned. Of a block in several
   // regions the part in one whose leaf cannot be had is not indexed.
@@ -169,13 +177,14 @@ class ShadowWriter {
   }
 
   void raise_highest_level(unsigned level) const {
-    std::uint32_t seen = load_relaxed(root_.highest_level);
-    while (seen < level && !compare_exchange(root_.highest_level, seen, level)) {
+    std::uint32_t seen = load_relaxed(highest_level_);
+    while (seen < level && !compare_exchange(highest_level_, seen, level)) {
     }
   }
 
   std::uint64_t* directory_;
   Root& root_;
+  std::uint32_t& highest_level_;
   LeafMaker make_leaf_;
   [[no_unique_address]] Store store_;
 };

@@ -25,7 +25,12 @@ enum SiteFlag : std::uint32_t {
       8,  // stands for the same place as another, for blocks whose type the program itself has stated
   kSiteWrapper =
       4,  // in an allocation wrapper: blocks have the site of its caller, unless that cannot be told
+  kSitePiece =
+      16,  // stands for the same place as another, for what one declared sub-allocator hands out there
 };
+
+// Of a site of pieces: the sub-allocator's number, above the flags.
+inline constexpr unsigned kFamilyShift = 8;
 
 // Where a block was allocated. Written once, before its id is published; only `flags` and the links change later, and the return address
 // if the module comes back elsewhere.

@@ -18,7 +18,7 @@ namespace allocs::index {
 
 inline constexpr std::array<char, 8> kRootMagic{'A', 'L', 'L', 'O', 'C', 'R', 'T', '\0'};
 inline constexpr std::uint32_t kRootVersion =
-    2;  // bump when anything that a reader follows changes
+    3;  // bump when anything that a reader follows changes
 
 inline constexpr unsigned kRegionShift = 26;  // address space is indexed in regions of 64 MiB
 inline constexpr std::uint64_t kRegionCount = std::uint64_t{1} << (47 - kRegionShift);
@@ -98,6 +98,12 @@ struct Root {
   std::array<FluxSlot, kFluxSlots> flux{};
 
   Counters counters{};
+
+  // Pieces of blocks and mappings, of declared sub-allocators: see piece_shadow.h. 0 until there is one.
+  Address piece_directory{};  // u64[kRegionCount], fine
+  Address piece_pages{};      // u64[kRegionCount]
+  std::uint32_t highest_piece_level = 0;
+  std::uint32_t pieces_unindexed = 0;  // since they are not aligned, or there was no memory
 };
 static_assert(sizeof(FluxSlot) == 64);
 static_assert(offsetof(Root, self) == 16);

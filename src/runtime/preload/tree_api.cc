@@ -10,6 +10,7 @@
 #include "runtime/query/traits.h"
 #include "runtime/query/tree_children.h"
 #include "runtime/self/ask.h"
+#include "runtime/self/pieces.h"
 #include "runtime/self/registered.h"
 
 // The public functions of <allocs/allocator.h>: steps in the tree, and the protocol of each allocator.
@@ -84,6 +85,38 @@ constexpr alloc_protocol protocol_of() {
 }
 #define ALLOCS_PROTOCOL(which, symbol, text) protocol_of<Allocator::which>(),
 constexpr alloc_protocol kProtocols[] = {ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_PROTOCOL)};
+
+// ---- of declared sub-allocators: `context` is not used, the child says whose it is ----
+
+int find_piece(void*, const alloc_info* parent, const void* at, unsigned flags, alloc_info* child) {
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(mode_of(flags), here);
+  const Answer found = allocs::self::piece_at(process, answer_of(*parent), address_of(at));
+  return put_child(found, depth_below(*parent), *child);
+}
+int next_piece(void*, const alloc_info* parent, const void* from, unsigned flags,
+               alloc_info* child) {
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(mode_of(flags), here);
+  const Answer found = allocs::self::piece_from(process, answer_of(*parent), address_of(from));
+  return put_child(found, depth_below(*parent), *child);
+}
+int get_traits_of_piece(void*, const alloc_info*, alloc_traits* traits) {
+  *traits = {.capabilities = 0,
+             .lifetime = ALLOC_LIFE_FREED,
+             .alignment = 1u << allocs::index::kPieceUnitShift,
+             .reserved = {}};
+  return ALLOC_OK;
+}
+constexpr alloc_protocol kPieceProtocol{.size = sizeof(alloc_protocol),
+                                        .context = nullptr,
+                                        .find = find_piece,
+                                        .next = next_piece,
+                                        .get_traits = get_traits_of_piece,
+                                        .make = nullptr,
+                                        .resize = nullptr,
+                                        .release = nullptr,
+                                        .set_type = nullptr};
 
 // Why an operation is refused for which there is no slot.
 int refusal_of(const allocator* which) {
@@ -187,7 +220,11 @@ ALLOCS_EXPORT int alloc_get_traits(const struct alloc_info* allocation,
 ALLOCS_EXPORT const struct alloc_protocol* alloc_get_protocol(const struct allocator* allocator) {
   const Allocator which = allocs::preload::allocator_of(allocator);
   if (which == Allocator::none) return nullptr;
-  if (which == Allocator::registered) return allocs::self::registered_protocol(allocator);
+  if (which == Allocator::registered) {
+    return allocs::allocators::family_of_object(allocator) != nullptr
+               ? &kPieceProtocol
+               : allocs::self::registered_protocol(allocator);
+  }
   return &kProtocols[static_cast<std::size_t>(which) - 1];
 }
 
@@ -198,7 +235,9 @@ ALLOCS_EXPORT int alloc_register_allocator(struct allocator* allocator,
   if (protocol->size < sizeof(alloc_protocol) || protocol->find == nullptr ||
       protocol->next == nullptr)
     return ALLOC_E_INVALID;
-  if (allocs::preload::allocator_of(allocator) != Allocator::registered) return ALLOC_E_INVALID;
+  if (allocs::preload::allocator_of(allocator) != Allocator::registered ||
+      allocs::allocators::family_of_object(allocator) != nullptr)
+    return ALLOC_E_INVALID;
   return allocs::self::register_allocator(allocator, protocol);
 }
 

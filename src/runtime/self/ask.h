@@ -5,6 +5,7 @@
 #include "runtime/self/loader.h"
 #include "runtime/self/registered.h"
 #include "runtime/self/self_process.h"
+#include "runtime/self/statistics.h"
 
 namespace allocs::self {
 
@@ -23,14 +24,14 @@ query::Answer ask_whole_images(Ask ask) {
 // Context: signal if `process` may not wait, else query.
 inline query::Answer ask(const SelfProcess& process, Address at) {
   query::Answer answer = ask_whole_images([&] { return query::query(process, at); });
-  if (has_pools()) [[unlikely]]
+  if (g_statistics.takes_long_road()) [[unlikely]]
     prefer_nested(process, at, answer);
   return answer;
 }
 // The same for an address that is in no block of malloc.
 inline query::Answer ask_beyond_heap(const SelfProcess& process, Address at) {
   query::Answer answer = ask_whole_images([&] { return query::query_beyond_heap(process, at); });
-  if (has_pools()) [[unlikely]]
+  if (g_statistics.takes_long_road()) [[unlikely]]
     prefer_nested(process, at, answer);
   return answer;
 }

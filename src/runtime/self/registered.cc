@@ -7,6 +7,7 @@
 #include "runtime/query/tree.h"
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
+#include "runtime/self/pieces.h"
 #include "runtime/self/pool_memory.h"
 #include "runtime/self/statistics.h"
 
@@ -202,7 +203,8 @@ void retire(Pool& pool) {
 constinit std::atomic<std::size_t> g_pools{0};
 
 void prefer_nested(const SelfProcess& process, Address at, Answer& answer) {
-  if (answer.error != ALLOC_OK) return;
+  if (allocators::has_pieces()) prefer_piece(process, at, answer);
+  if (!has_pools() || answer.error != ALLOC_OK) return;
   // The smallest pool is the innermost one.
   std::uint64_t tried = 0;
   for (;;) {
@@ -227,6 +229,8 @@ void prefer_nested(const SelfProcess& process, Address at, Answer& answer) {
 }
 
 Answer SelfProcess::nested_at(const Answer& parent, Address at) const {
+  if (const Answer piece = piece_at(*this, parent, at); piece.error != ALLOC_E_NOTHING_THERE)
+    return piece;
   if (!has_pools()) return {};
   return ask_about_children(parent, [&](const Seen& pool, const Answer* inside) {
     return find_in(*this, pool, inside, at);
@@ -234,13 +238,17 @@ Answer SelfProcess::nested_at(const Answer& parent, Address at) const {
 }
 
 Answer SelfProcess::nested_from(const Answer& parent, Address from) const {
-  if (!has_pools()) return {};
-  return ask_about_children(parent, [&](const Seen& pool, const Answer* inside) {
+  const Answer piece = piece_from(*this, parent, from);
+  if (!has_pools()) return piece;
+  const Answer other = ask_about_children(parent, [&](const Seen& pool, const Answer* inside) {
     const Answer answer = ask_allocator(*this, pool, inside, pool.owner->protocol->next, from);
     return answer.error != ALLOC_OK || answer.range.begin >= from
                ? answer
                : Answer::cannot_tell(ALLOC_E_CONFLICT);
   });
+  const bool piece_is_first =
+      piece.error == ALLOC_OK && (other.error != ALLOC_OK || piece.range.begin < other.range.begin);
+  return piece_is_first ? piece : other;
 }
 
 bool find_pool(const allocator* which, Address at, alloc_info& pool) {

@@ -18,7 +18,8 @@ extern constinit std::atomic<std::size_t> g_pools ALLOCS_OWN;  // entries that w
 // Whether there has been any pool. Context: signal.
 inline bool has_pools() { return g_pools.load(std::memory_order_acquire) != 0; }
 
-// `answer` is the leaf that contains `at`, as far as the built-in allocators know; if it is a pool, what its allocator has there.
+// `answer` is the leaf that contains `at`, as far as the built-in allocators know; if a declared sub-allocator has a piece there, or if it is
+// a pool whose allocator has something there, that. Of use only where the getters take the long road (statistics.h).
 // Context: signal, as far as the program's allocators are.
 void prefer_nested(const SelfProcess& process, Address at, query::Answer& answer);
 

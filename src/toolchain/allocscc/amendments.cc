@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolchain/allocscc/amendments.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -81,6 +83,23 @@ std::vector<std::string> words_for_compiling(const CommandLine& line, const Comp
     words.push_back("-fpass-plugin=" + installation.plugin);
   }
   return words;
+}
+
+std::optional<std::vector<std::string>> words_for_pieces(const CommandLine& line,
+                                                         const Compiler& compiler,
+                                                         const Installation& installation,
+                                                         const std::string& version) {
+  using Words = std::vector<std::string>;
+  if (line.compiled_inputs() == 0 || has_headers(line)) return Words{};
+  const bool is_for_us = !compiler.is_foreign && !is_for_another_machine(line);
+  if (compiler.is_clang) {
+    const bool has_plugin = compiler.takes_plugin && !installation.plugin.empty() && is_for_us &&
+                            !uses_discriminators(line);
+    return has_plugin ? std::optional{Words{}} : std::nullopt;
+  }
+  const std::string plugin = installation.plugins + "/gcc-" + version + "/allocs.so";
+  if (!is_for_us || version.empty() || ::access(plugin.c_str(), R_OK) != 0) return std::nullopt;
+  return Words{"-fplugin=" + plugin};
 }
 
 LinkAmendment amendment_of_link(const CommandLine& line, const Compiler& compiler) {

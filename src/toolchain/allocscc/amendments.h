@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,13 @@ namespace allocs::allocscc {
 std::vector<std::string> words_for_compiling(const toolsub::CommandLine& line,
                                              const Compiler& compiler,
                                              const Installation& installation);
+
+// The same, for sub-allocators that are declared: a gcc of that major version needs a plugin for them. Absent: there is none for it, so
+// they will not tell of their pieces. (clang's plugin sees to them.)
+std::optional<std::vector<std::string>> words_for_pieces(const toolsub::CommandLine& line,
+                                                         const Compiler& compiler,
+                                                         const Installation& installation,
+                                                         const std::string& version);
 
 // What to do about a link. All false for one that is left alone.
 struct LinkAmendment {

@@ -12,7 +12,7 @@ using toolsub::CommandLine;
 
 CommandLine cc(std::string_view words) { return {toolsub::words_of_response_file(words), false}; }
 
-const Installation kInstalled{"/p/plugin.so", "", "/p/link.a", "/p/marker.o", "/p/allocs"};
+const Installation kInstalled{"/p/plugin.so", "", "/p/link.a", "/p/marker.o", "/p/allocs", "/p"};
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -51,6 +51,16 @@ TEST(Compiling, ThePluginStaysAwayFromHeadersAndProfiles) {
 TEST(Compiling, NothingIsAddedWhereNothingIsCompiled) {
   EXPECT_EQ(compiling("-c a.s", true), "");
   EXPECT_EQ(compiling("a.o -o p", true), "");
+}
+
+TEST(Compiling, PiecesNeedAPluginOfTheCompilersVersion) {
+  Compiler gcc;
+  EXPECT_FALSE(words_for_pieces(cc("-c a.c"), gcc, kInstalled, "12"));
+  EXPECT_EQ(joined(*words_for_pieces(cc("-c a.s"), gcc, kInstalled, "12")), "");
+  Compiler clang;
+  clang.is_clang = clang.takes_plugin = true;
+  EXPECT_EQ(joined(*words_for_pieces(cc("-c a.c"), clang, kInstalled, "")), "");
+  EXPECT_FALSE(words_for_pieces(cc("-m32 -c a.c"), clang, kInstalled, ""));
 }
 
 TEST(Linking, GetsABuildIdTheMarkAndTheQueryFunctions) {

@@ -96,6 +96,11 @@ std::vector<std::string> names_to_try(bool is_cxx) {
 
 }  // namespace
 
+std::string Compiler::major_version() const {
+  const std::string version = ask(inner.empty() ? program : inner, "-dumpversion");
+  return version.substr(0, version.find_first_not_of("0123456789"));
+}
+
 toolsub::Command Compiler::command(const std::vector<std::string>& arguments) const {
   toolsub::Command command{program, words};
   command.words.insert(command.words.end(), arguments.begin(), arguments.end());
@@ -130,6 +135,7 @@ std::optional<Compiler> find_compiler(const Settings& settings, std::string& pro
         settings.compiler + ": there is no such compiler; --allocs-cc= or the environment names it";
     return std::nullopt;
   }
+  compiler.inner = inner;
   recognise(file_name(compiler.words[is_launched ? 1 : 0]), inner, compiler);
   return compiler;
 }

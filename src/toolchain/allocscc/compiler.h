@@ -14,10 +14,13 @@ namespace allocs::allocscc {
 struct Compiler {
   std::string program;             // the file to run
   std::vector<std::string> words;  // argv so far: its name, or "ccache gcc", ...
+  std::string inner;               // the compiler itself, if `program` is one like ccache
   bool is_clang = false;           // else it is taken for gcc
   bool takes_plugin = false;       // it is the clang that our plugin was built for
   bool is_foreign = false;         // by its name it makes code for another machine than this
 
+  // The number in front of the first dot, asked for; empty if the compiler does not say it.
+  std::string major_version() const;
   toolsub::Command command(const std::vector<std::string>& arguments) const;
 };
 

@@ -236,6 +236,21 @@ void tell_caches(std::uint64_t declared, Words& to_compile) {
   to_compile.emplace_back(word);
 }
 
+// Has declared sub-allocators tell of their pieces, or says that they will not.
+void add_for_pieces(const Job& job, const declarations::Declarations& declared, Words& to_compile) {
+  if (!declared.has_pieces()) return;
+  const std::string version = job.compiler.is_clang ? "" : job.compiler.major_version();
+  const auto words = words_for_pieces(job.line, job.compiler, job.installation, version);
+  if (words) {
+    to_compile.insert(to_compile.end(), words->begin(), words->end());
+    return;
+  }
+  std::fprintf(stderr,
+               "%s: what is compiled here does not tell of the pieces of declared sub-allocators: "
+               "there is no plugin for this use of %s\n",
+               job.settings.own_name.c_str(), job.compiler.program.c_str());
+}
+
 }  // namespace
 
 Ending drive(const Job& job) {
@@ -246,6 +261,7 @@ Ending drive(const Job& job) {
   const declarations::DeclaredHere declared = declarations::declared_here();
   if (!accept(job, declared.all)) return Ending{2 << 8};
   Words to_compile = words_for_compiling(job.line, job.compiler, job.installation);
+  add_for_pieces(job, declared.all, to_compile);
   tell_caches(declared.hash, to_compile);
   const LinkAmendment amendment = amendment_of_link(job.line, job.compiler);
   const std::string clang = job.compiler.is_clang ? "" : find_analyser();

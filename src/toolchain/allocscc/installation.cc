@@ -22,8 +22,11 @@ Installation find_installation() {
     return std::string{};
   };
   return {library_file("allocs/liballocs_clang_plugin.so"),
-          library_file("allocs/allocs-list-sites"), library_file("liballocs_link.a"),
-          library_file("allocs/marker.o"), toolsub::find_program((prefix / "bin/allocs").string())};
+          library_file("allocs/allocs-list-sites"),
+          library_file("liballocs_link.a"),
+          library_file("allocs/marker.o"),
+          toolsub::find_program((prefix / "bin/allocs").string()),
+          library_file("allocs")};
 }
 
 }  // namespace allocs::allocscc

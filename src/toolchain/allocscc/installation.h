@@ -13,6 +13,8 @@ struct Installation {
       link_library;    // lib/liballocs_link.a: the query functions, for programs that use them
   std::string marker;  // lib/allocs/marker.o: the note "this object carries an image"
   std::string tool;    // bin/allocs
+  std::string plugins =
+      {};  // lib/allocs, with gcc-N/allocs.so for those versions of gcc that there is a plugin for
 };
 
 Installation find_installation();

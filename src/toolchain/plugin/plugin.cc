@@ -12,6 +12,7 @@
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Passes/PassPlugin.h>
 
+#include "toolchain/plugin/piece_pass.h"
 #include "toolchain/plugin/site_pass.h"
 #include "toolchain/plugin/unit_consumer.h"
 
@@ -24,11 +25,14 @@ class PluginAction : public clang::PluginASTAction {
   std::unique_ptr<clang::ASTConsumer> CreateASTConsumer(clang::CompilerInstance& compiler,
                                                         llvm::StringRef) override {
     const auto placed = std::make_shared<PlacedMarks>();
+    const auto here =
+        std::make_shared<const declarations::DeclaredHere>(declarations::declared_here());
     compiler.getCodeGenOpts().PassBuilderCallbacks.push_back(
-        [keeps = keeps_tail_calls_, placed](llvm::PassBuilder& builder) {
+        [keeps = keeps_tail_calls_, placed, here](llvm::PassBuilder& builder) {
           builder.registerPipelineStartEPCallback(
-              [keeps, placed](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+              [keeps, placed, here](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
                 passes.addPass(SitePass{{}, keeps, placed});
+                passes.addPass(PiecePass{{}, here});
               });
         });
     if (list_.empty()) return std::make_unique<UnitConsumer>(compiler, placed);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// gcc's own headers, which must be included in this order, and poison names of the C++ library: what else needs that comes before.
+#include <memory>
+#include <string>
+#include <unordered_set>
+
+#include "declarations/environment.h"
+#include "declarations/piece_code.h"
+
+// clang-format off
+#include <gcc-plugin.h>
+#include <plugin-version.h>
+#include <context.h>
+#include <tree.h>
+#include <gimple.h>
+#include <tree-pass.h>
+#include <cgraph.h>
+#include <stringpool.h>
+#include <attribs.h>
+#include <fold-const.h>
+#include <gimplify.h>
+#include <gimple-iterator.h>
+#include <gimple-expr.h>
+#include <cfghooks.h>
+#include <basic-block.h>
+#include <diagnostic.h>
+// clang-format on
