@@ -49,6 +49,28 @@ const struct alloc_sequence_family *alloc_note_family(size_t alignment);
  * ALLOC_SEQUENCE_CONSTANT: code that is changed is to be declared anew. */
 const struct alloc_sequence_family *alloc_x86_family(void);
 
+/* ---- the base level of sequences: an element is put in, taken out, or replaced, and what is behind it moves ----
+ *
+ * The allocation that holds the sequence grows and shrinks with it: a block of malloc, in place as far as it has room and else, with ALLOC_MAY_MOVE, elsewhere;
+ * a file that is mapped shared and writable up to its end, as alloc_insert has it. In other allocations an element can only be replaced by one of its
+ * size: otherwise what alloc_resize would say there, and in a part of an ELF file ALLOC_E_NO_SUCH_OPERATION.
+ *
+ * `obj` is any address in the element. Elements before and behind must remain what they are: ALLOC_E_INVALID if the bytes are not exactly one
+ * element there (a text without NUL before another one). Other errors: ALLOC_E_NO_SUCH_OPERATION: `obj` is in no element of a sequence, or in one
+ * that is declared constant; ALLOC_E_NO_ROOM: it would have to move, and may not; ALLOC_E_REFUSED: the memory cannot be written to; those of alloc_query and
+ * alloc_insert. On failure nothing has changed. Not atomic: who reads the sequence meanwhile sees it half done. Not for signal handlers. */
+
+enum alloc_element_flag { ALLOC_BEHIND = 8 /* of alloc_insert_element */ };
+
+/* Puts `size` bytes as an element before the one that contains `obj`, or with ALLOC_BEHIND behind it; *inserted is where it is. */
+int alloc_insert_element(const void *obj, const void *bytes, size_t size, unsigned flags, void **inserted);
+
+/* Takes the element out; *remaining is where what followed it is now. flags must be 0. ALLOC_E_INVALID for the only element of a block: free that. */
+int alloc_remove_element(const void *obj, unsigned flags, void **remaining);
+
+/* Puts `size` bytes in place of the element, as one; *replaced is where it is. */
+int alloc_replace_element(const void *obj, const void *bytes, size_t size, unsigned flags, void **replaced);
+
 #ifdef __cplusplus
 }
 #endif

@@ -49,6 +49,11 @@
   X(alloc_note_family)               \
   X(alloc_x86_family)
 
+#define ALLOCS_ELEMENT_FUNCTIONS(X) \
+  X(alloc_insert_element)           \
+  X(alloc_remove_element)           \
+  X(alloc_replace_element)
+
 #define ALLOCS_TREE_WALK_FUNCTIONS(X) \
   X(alloc_walk_tree)                  \
   X(alloc_walk_covering)              \
@@ -88,6 +93,7 @@
   ALLOCS_TREE_FUNCTIONS(X)        \
   ALLOCS_SPLICE_FUNCTIONS(X)      \
   ALLOCS_SEQUENCE_FUNCTIONS(X)    \
+  ALLOCS_ELEMENT_FUNCTIONS(X)     \
   ALLOCS_TREE_WALK_FUNCTIONS(X)   \
   ALLOCS_INTERPRETER_FUNCTIONS(X) \
   ALLOCS_ELF_FILE_FUNCTIONS(X)    \

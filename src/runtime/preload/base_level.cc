@@ -83,9 +83,14 @@ int make_typed_block(void*, uniqtype* type, std::size_t count, void** base) {
 
 int resize_typed_block(void*, const alloc_info* block, std::size_t size, unsigned flags,
                        void** base) {
-  void* const start = start_of(*block);
   if (size == 0) return ALLOC_E_INVALID;
-  if (has_children(*block)) return ALLOC_E_HAS_CHILDREN;
+  return has_children(*block) ? ALLOC_E_HAS_CHILDREN
+                              : resize_block_and_contents(*block, size, flags, base);
+}
+
+int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigned flags,
+                              void** base) {
+  void* const start = start_of(block);
   if (size <= allocators::g_next.malloc_usable_size(start)) {
     if (!allocators::resize_record(start, size)) return ALLOC_E_NOTHING_THERE;
     *base = start;

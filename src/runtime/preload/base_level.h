@@ -19,11 +19,20 @@ int resize_typed_block(void*, const alloc_info* block, std::size_t size, unsigne
                        void** base);
 int release_typed_block(void*, const alloc_info* block);
 int set_type_of_block(void*, const alloc_info* block, uniqtype* type);
+// Whatever lies in it: that goes with it.
+int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigned flags,
+                              void** base);
 
 int make_mapping(void*, uniqtype* type, std::size_t count, void** base);
 int resize_mapping(void*, const alloc_info* mapping, std::size_t size, unsigned flags, void** base);
 int release_mapping(void*, const alloc_info* mapping);
 int set_type_of_mapping(void*, const alloc_info* mapping, uniqtype* type);
+
+// As alloc_insert and alloc_remove, in a mapping whatever lies in it; `range` is the mapping's afterwards.
+int insert_in_mapping(const alloc_info& mapping, void* at, std::size_t count, unsigned flags,
+                      void** inserted, AddressRange& range);
+int remove_from_mapping(const alloc_info& mapping, void* at, std::size_t count, void** remaining,
+                        AddressRange& range);
 
 int resize_break(void*, const alloc_info* area, std::size_t size, unsigned flags, void** base);
 

@@ -39,7 +39,7 @@ self::MappingIdentity identity_of(const runt::Mapping& mapping) {
 }
 
 // The mapping as the kernel has it now, if it is the one that was asked about. `[vdso]` and the like belong to the kernel.
-int find_mapping(const alloc_info& asked, runt::Mapping& mapping) {
+int find_mapping_and_contents(const alloc_info& asked, runt::Mapping& mapping) {
   if (allocators::is_sandboxed()) return ALLOC_E_REFUSED;
   const runt::MappingAnswer answer = runt::self::mapping_of(address_of(asked.base));
   if (answer.certainty != Certainty::known) return ALLOC_E_NOTHING_THERE;
@@ -49,10 +49,14 @@ int find_mapping(const alloc_info& asked, runt::Mapping& mapping) {
   const AddressRange range{address_of(asked.base), address_of(asked.base) + asked.size};
   if (range.begin < mapping.range.begin || range.end > mapping.range.end)
     return ALLOC_E_NOTHING_THERE;
-  if (has_children(asked)) return ALLOC_E_HAS_CHILDREN;
   // Without what lies beside it that the kernel does not tell apart.
   mapping.range = range;
   return ALLOC_OK;
+}
+
+int find_mapping(const alloc_info& asked, runt::Mapping& mapping) {
+  const int error = find_mapping_and_contents(asked, mapping);
+  return error == ALLOC_OK && has_children(asked) ? ALLOC_E_HAS_CHILDREN : error;
 }
 
 int why(SyscallResult result) {
@@ -151,17 +155,11 @@ int set_type_of_mapping(void*, const alloc_info* asked, uniqtype* type) {
   return self::state_type_of_mapping(identity_of(mapping), type);
 }
 
-}  // namespace allocs::preload
-
 // ---- editing a mapped file ----
 
 namespace {
 
-using namespace allocs;
-using namespace allocs::preload;
-
 struct Edit {
-  alloc_info asked{};
   runt::Mapping mapping{};
   EditableFile file;
   std::uint64_t at = 0;      // in the mapping
@@ -169,14 +167,9 @@ struct Edit {
 };
 
 // `at` is in, or right behind, the part of a file that is mapped up to its end, shared and writable.
-int begin_edit(const void* at, Edit& edit) {
-  const int known = alloc_query(at, 0, &edit.asked);
-  if (known != ALLOC_OK) return known;
-  if (edit.asked.allocator != object_of(query::Allocator::mmap)) {
-    const int why_not = query::traits_of(allocator_of(edit.asked.allocator)).refusal;
-    return why_not;
-  }
-  if (const int error = find_mapping(edit.asked, edit.mapping); error != ALLOC_OK) return error;
+int begin_edit(const alloc_info& asked, const void* at, Edit& edit) {
+  if (const int error = find_mapping_and_contents(asked, edit.mapping); error != ALLOC_OK)
+    return error;
   if (!edit.mapping.is_shared || !edit.mapping.is_writable || edit.mapping.inode == 0)
     return ALLOC_E_NO_SUCH_OPERATION;
   if (const int error = edit.file.open(edit.mapping, O_RDWR); error != ALLOC_OK) return error;
@@ -186,52 +179,83 @@ int begin_edit(const void* at, Edit& edit) {
   return edit.at <= edit.extent ? ALLOC_OK : ALLOC_E_INVALID;
 }
 
+// The mapping in which bytes can be put, or taken out, at `at`.
+int find_editable(const void* at, alloc_info& mapping) {
+  if (const int error = alloc_query(at, 0, &mapping); error != ALLOC_OK) return error;
+  if (mapping.allocator != object_of(query::Allocator::mmap))
+    return query::traits_of(allocator_of(mapping.allocator)).refusal;
+  return has_children(mapping) ? ALLOC_E_HAS_CHILDREN : ALLOC_OK;
+}
+
 }  // namespace
 
-extern "C" {
-
-ALLOCS_EXPORT int alloc_insert(void* at, size_t count, unsigned flags, void** inserted) {
-  if (inserted == nullptr || (flags & ~unsigned{ALLOC_MAY_MOVE}) != 0) return ALLOC_E_INVALID;
+int insert_in_mapping(const alloc_info& mapping, void* at, std::size_t count, unsigned flags,
+                      void** inserted, AddressRange& range) {
   Edit edit;
-  if (const int error = begin_edit(at, edit); error != ALLOC_OK) return error;
+  if (const int error = begin_edit(mapping, at, edit); error != ALLOC_OK) return error;
   std::uint64_t extent = 0;
-  if (__builtin_add_overflow(edit.extent, count, &extent) ||
-      extent > raw(allocs::kEndOfUserAddresses))
+  if (__builtin_add_overflow(edit.extent, count, &extent) || extent > raw(kEndOfUserAddresses))
     return ALLOC_E_INVALID;
   const std::uint64_t old_size = edit.file.size();
   if (!edit.file.set_size(raw(edit.mapping.offset) + extent)) return ALLOC_E_REFUSED;
-  Address base = edit.mapping.range.begin;
-  if (extent > edit.mapping.range.size()) {
+  range = edit.mapping.range;
+  if (extent > range.size()) {
+    Address base{};
     const int error = remap(edit.mapping, whole_pages(extent), flags, base);
     if (error != ALLOC_OK) {
       edit.file.set_size(old_size);
       return error;
     }
+    range = {base, base + whole_pages(extent)};
   }
-  char* const place = reinterpret_cast<char*>(raw(base)) + edit.at;
+  char* const place = reinterpret_cast<char*>(raw(range.begin)) + edit.at;
   std::memmove(place + count, place, edit.extent - edit.at);
   std::memset(place, 0, count);
   *inserted = place;
   return ALLOC_OK;
 }
 
-ALLOCS_EXPORT int alloc_remove(void* at, size_t count, unsigned flags, void** remaining) {
-  if (remaining == nullptr || flags != 0) return ALLOC_E_INVALID;
+int remove_from_mapping(const alloc_info& mapping, void* at, std::size_t count, void** remaining,
+                        AddressRange& range) {
   Edit edit;
-  if (const int error = begin_edit(at, edit); error != ALLOC_OK) return error;
+  if (const int error = begin_edit(mapping, at, edit); error != ALLOC_OK) return error;
   if (count > edit.extent - edit.at) return ALLOC_E_INVALID;
-  char* const place = reinterpret_cast<char*>(raw(edit.mapping.range.begin)) + edit.at;
+  range = edit.mapping.range;
+  char* const place = reinterpret_cast<char*>(raw(range.begin)) + edit.at;
   std::memmove(place, place + count, edit.extent - edit.at - count);
   const std::uint64_t extent = edit.extent - count;
   // A mapping has at least a page.
   const std::uint64_t pages = extent == 0 ? kPage : whole_pages(extent);
-  Address base{};
-  if (pages < edit.mapping.range.size()) {
+  if (pages < range.size()) {
+    Address base{};
     if (const int error = remap(edit.mapping, pages, 0, base); error != ALLOC_OK) return error;
+    range.end = range.begin + pages;
   }
   if (!edit.file.set_size(raw(edit.mapping.offset) + extent)) return ALLOC_E_REFUSED;
   *remaining = place;
   return ALLOC_OK;
+}
+
+}  // namespace allocs::preload
+
+extern "C" {
+
+ALLOCS_EXPORT int alloc_insert(void* at, size_t count, unsigned flags, void** inserted) {
+  using namespace allocs::preload;
+  if (inserted == nullptr || (flags & ~unsigned{ALLOC_MAY_MOVE}) != 0) return ALLOC_E_INVALID;
+  alloc_info mapping;
+  allocs::AddressRange range;
+  const int error = find_editable(at, mapping);
+  return error != ALLOC_OK ? error : insert_in_mapping(mapping, at, count, flags, inserted, range);
+}
+
+ALLOCS_EXPORT int alloc_remove(void* at, size_t count, unsigned flags, void** remaining) {
+  using namespace allocs::preload;
+  if (remaining == nullptr || flags != 0) return ALLOC_E_INVALID;
+  alloc_info mapping;
+  allocs::AddressRange range;
+  const int error = find_editable(at, mapping);
+  return error != ALLOC_OK ? error : remove_from_mapping(mapping, at, count, remaining, range);
 }
 
 ALLOCS_SPLICE_FUNCTIONS(ALLOCS_EXPORT_SECOND_NAME)

@@ -328,6 +328,29 @@ int promote(const Answer& host, const alloc_info& info, allocator* which, void* 
   return error;
 }
 
+bool move_pool(const Answer& before, AddressRange now) {
+  const ProcessLock::Guard guard(g_lock, kPatience);
+  Pool* pool = nullptr;
+  for_each_pool([&](const Seen& seen, Pool& each) {
+    const bool is_it = seen.host == before.allocator && seen.host_owner == before.owner &&
+                       seen.range == before.range;
+    if (is_it) pool = &each;
+    return !is_it;
+  });
+  if (!guard.is_held() || pool == nullptr) return false;
+  Facts facts = pool->facts;
+  facts.range = now;
+  facts.info.base = reinterpret_cast<const void*>(raw(now.begin));
+  facts.info.size = now.size();
+  if (const auto block = query::is_block(facts.host) ? block_at(now.begin) : std::nullopt)
+    facts.site = block->site;
+  // For a moment it is none: who asks meanwhile finds the host.
+  pool->changes.fetch_add(1, std::memory_order_acq_rel);
+  pool->facts = facts;
+  pool->changes.fetch_add(1, std::memory_order_acq_rel);
+  return true;
+}
+
 int demote(Address at) {
   const ProcessLock::Guard guard(g_lock, kPatience);
   if (!guard.is_held()) return ALLOC_E_NOT_YET;

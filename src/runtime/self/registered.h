@@ -36,6 +36,9 @@ int promote(const query::Answer& host, const alloc_info& info, allocator* which,
             void* memory = nullptr);
 int demote(Address at);
 
+// The host of a pool was resized, or moved: `before` is the host as it was, `now` where it is. False: there is no such pool. Context: query.
+bool move_pool(const query::Answer& before, AddressRange now);
+
 // The innermost pool of `which` that contains `at`, as its `find` is given it; false if there is none. Context: signal.
 bool find_pool(const allocator* which, Address at, alloc_info& pool);
 

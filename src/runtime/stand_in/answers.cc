@@ -111,6 +111,14 @@ const struct alloc_sequence_family* ALLOCS_ALONE(alloc_utf8_family)(void) { retu
 const struct alloc_sequence_family* ALLOCS_ALONE(alloc_note_family)(size_t) { return nullptr; }
 const struct alloc_sequence_family* ALLOCS_ALONE(alloc_x86_family)(void) { return nullptr; }
 
+int ALLOCS_ALONE(alloc_insert_element)(const void*, const void*, size_t, unsigned, void**) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_remove_element)(const void*, unsigned, void**) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_replace_element)(const void*, const void*, size_t, unsigned, void**) {
+  return ALLOC_E_NO_RUNTIME;
+}
+
 int ALLOCS_ALONE(alloc_walk_tree)(const struct alloc_info*, unsigned, alloc_visit_step*, void*) {
   return ALLOC_E_NO_RUNTIME;
 }

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include <cstring>
+
+#include "allocs/sequence.h"
+#include "base/export.h"
+#include "base/public_names.h"
+#include "base/raw_syscall.h"
+#include "runtime/allocators/sandbox.h"
+#include "runtime/preload/base_level.h"
+#include "runtime/preload/elf_file.h"
+#include "runtime/preload/info.h"
+#include "runtime/preload/sequence.h"
+#include "runtime/query/traits.h"
+#include "runtime/self/memory.h"
+#include "runtime/self/registered.h"
+
+// The base level of packed sequences: one run of bytes of a sequence becomes another, and the allocation that holds it grows or shrinks.
+//
+// Whether the elements around stay what they are is tried first, on a copy: the element before, what is put in, the one behind and some of what follows.
+
+namespace {
+
+using allocs::address_of;
+using allocs::AddressRange;
+using allocs::preload::decode_element;
+using allocs::preload::Element;
+using allocs::preload::Sequence;
+using allocs::query::Allocator;
+
+struct Bytes {
+  const char* begin = nullptr;
+  std::size_t size = 0;
+};
+
+struct Place {
+  alloc_info host{};
+  allocator* which = nullptr;  // of elements
+  Sequence sequence{};
+  const char* at = nullptr;  // here bytes are taken out and put in
+  std::size_t removed = 0;
+  Element previous{};
+  bool has_previous = false;
+  Element next{};
+  bool has_next = false;
+};
+
+// The element that contains `obj`, with its neighbours.
+int find_place(const void* obj, Place& place) {
+  alloc_info element;
+  if (const int error = alloc_query(obj, 0, &element); error != ALLOC_OK) return error;
+  const alloc_sequence_family* const family = allocs::preload::family_of(element.allocator);
+  if (family == nullptr || allocs::preload::is_constant(*family)) return ALLOC_E_NO_SUCH_OPERATION;
+  if (const int error = alloc_get_parent(&element, 0, &place.host); error != ALLOC_OK) return error;
+  const auto* const begin = static_cast<const char*>(place.host.base);
+  place.sequence = {.family = family, .begin = begin, .end = begin + place.host.size};
+  place.which = element.allocator;
+  place.at = static_cast<const char*>(element.base);
+  place.removed = element.size;
+  return ALLOC_OK;
+}
+
+void find_neighbours(Place& place) {
+  place.has_previous = place.at > place.sequence.begin &&
+                       element_around(place.sequence, place.at - 1, place.previous);
+  place.has_next = decode_element(place.sequence, place.at + place.removed, place.next);
+}
+
+// Scratch memory that is given back.
+class Scratch {
+ public:
+  explicit Scratch(std::size_t size) : size_(size == 0 ? 1 : size) {
+    memory_ = static_cast<char*>(allocs::self::scratch_memory().take(size_));
+  }
+  ~Scratch() {
+    if (memory_ != nullptr) allocs::self::scratch_memory().give_back(memory_, size_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  char* get() const { return memory_; }
+
+ private:
+  std::size_t size_;
+  char* memory_;
+};
+
+char* append(char* to, const char* from, std::size_t size) {
+  if (size != 0) std::memcpy(to, from, size);
+  return to + size;
+}
+
+// Does the next element of the copy have that size? Steps over it.
+bool is_element(const Sequence& copy, const char*& at, std::size_t size) {
+  Element element;
+  if (!decode_element(copy, at, element) || element.size != size) return false;
+  at += size;
+  return true;
+}
+
+// `put` in place of what is removed: the neighbours stay what they are, and it is one element.
+int check(const Place& place, Bytes put) {
+  constexpr std::size_t kMoreBehind = 64;  // that a decoder may look at
+  const char* const behind = place.at + place.removed;
+  const std::size_t left = static_cast<std::size_t>(place.sequence.end - behind);
+  const std::size_t next = place.has_next ? place.next.size : 0;
+  const std::size_t shown = left - next < kMoreBehind ? left : next + kMoreBehind;
+  const std::size_t before = place.has_previous ? place.previous.size : 0;
+  const Scratch copy(before + put.size + shown);
+  if (copy.get() == nullptr) return ALLOC_E_NO_MEMORY;
+  char* end = append(copy.get(), place.previous.at, before);
+  end = append(end, put.begin, put.size);
+  end = append(end, behind, shown);
+  const Sequence changed{.family = place.sequence.family, .begin = copy.get(), .end = end};
+  const char* at = copy.get();
+  const bool is_right = (!place.has_previous || is_element(changed, at, before)) &&
+                        (put.begin == nullptr || is_element(changed, at, put.size)) &&
+                        (!place.has_next || is_element(changed, at, next));
+  return is_right ? ALLOC_OK : ALLOC_E_INVALID;
+}
+
+// ---- by what holds the sequence ----
+
+// Into memory that may be read-only, unless it is a block.
+int write(const char* at, Bytes put, bool is_block) {
+  if (is_block) return append(const_cast<char*>(at), put.begin, put.size), ALLOC_OK;
+  if (allocs::allocators::is_sandboxed()) return ALLOC_E_REFUSED;
+  const iovec from{const_cast<char*>(put.begin), put.size}, to{const_cast<char*>(at), put.size};
+  const auto process = allocs::raw_syscall(SYS_getpid);
+  const auto written =
+      allocs::raw_syscall(SYS_process_vm_writev, process.value, &from, 1, &to, 1, 0);
+  return written.ok() && static_cast<std::size_t>(written.value) == put.size ? ALLOC_OK
+                                                                             : ALLOC_E_REFUSED;
+}
+
+int splice_block(const Place& place, Bytes put, unsigned flags, AddressRange& range, char** at) {
+  const auto offset = static_cast<std::size_t>(place.at - place.sequence.begin);
+  const std::size_t behind = place.host.size - offset - place.removed;
+  const std::size_t size = offset + put.size + behind;
+  if (size == 0) return ALLOC_E_INVALID;
+  auto* base = const_cast<char*>(place.sequence.begin);
+  if (size < place.host.size)
+    std::memmove(base + offset + put.size, base + offset + place.removed, behind);
+  void* resized = nullptr;
+  const int error = allocs::preload::resize_block_and_contents(place.host, size, flags, &resized);
+  if (error != ALLOC_OK) return error;
+  base = static_cast<char*>(resized);
+  if (size > place.host.size)
+    std::memmove(base + offset + put.size, base + offset + place.removed, behind);
+  append(base + offset, put.begin, put.size);
+  range = {address_of(base), address_of(base) + size};
+  *at = base + offset;
+  return ALLOC_OK;
+}
+
+int splice_mapping(const Place& place, Bytes put, unsigned flags, AddressRange& range, char** at) {
+  auto* const from = const_cast<char*>(place.at);
+  void* moved = nullptr;
+  const int error = put.size > place.removed
+                        ? allocs::preload::insert_in_mapping(
+                              place.host, from, put.size - place.removed, flags, &moved, range)
+                        : allocs::preload::remove_from_mapping(
+                              place.host, from, place.removed - put.size, &moved, range);
+  if (error != ALLOC_OK) return error;
+  *at = static_cast<char*>(moved);
+  append(*at, put.begin, put.size);
+  return ALLOC_OK;
+}
+
+// The sequence is where its host is now. A block that is not what its pool says may have been taken for one that is gone: then it is declared again.
+void keep_sequence(const Place& place, const allocs::query::Answer& host, AddressRange range) {
+  if (allocs::self::move_pool(host, range)) return;
+  alloc_info info = place.host;
+  info.base = allocs::preload::pointer(range.begin);
+  info.size = range.size();
+  allocs::self::promote(allocs::preload::answer_of(info), info, place.which);
+}
+
+int change(Place& place, Bytes put, unsigned flags, void** out) {
+  find_neighbours(place);
+  // The bytes may be in the sequence itself.
+  const Scratch kept(put.size);
+  if (kept.get() == nullptr) return ALLOC_E_NO_MEMORY;
+  append(kept.get(), put.begin, put.size);
+  if (put.begin != nullptr) put.begin = kept.get();
+  if (const int error = check(place, put); error != ALLOC_OK) return error;
+  const Allocator which = allocs::preload::allocator_of(place.host.allocator);
+  const allocs::query::Answer host = allocs::preload::answer_of(place.host);
+  const bool is_block = allocs::query::is_block(which);
+  if (put.size == place.removed) {
+    if (const int error = write(place.at, put, is_block); error != ALLOC_OK) return error;
+    *out = const_cast<char*>(place.at);
+    return ALLOC_OK;
+  }
+  if (!is_block && which != Allocator::mmap) return allocs::query::traits_of(which).refusal;
+  AddressRange range;
+  char* at = nullptr;
+  const int error = is_block ? splice_block(place, put, flags, range, &at)
+                             : splice_mapping(place, put, flags, range, &at);
+  if (error != ALLOC_OK) return error;
+  if (range != host.range) keep_sequence(place, host, range);
+  *out = at;
+  return ALLOC_OK;
+}
+
+}  // namespace
+
+extern "C" {
+
+ALLOCS_EXPORT int alloc_insert_element(const void* obj, const void* bytes, size_t size,
+                                       unsigned flags, void** inserted) {
+  if (bytes == nullptr || size == 0 || inserted == nullptr ||
+      (flags & ~(unsigned{ALLOC_MAY_MOVE} | unsigned{ALLOC_BEHIND})) != 0)
+    return ALLOC_E_INVALID;
+  Place place;
+  if (const int error = find_place(obj, place); error != ALLOC_OK) return error;
+  if ((flags & ALLOC_BEHIND) != 0) place.at += place.removed;
+  place.removed = 0;
+  return change(place, {static_cast<const char*>(bytes), size}, flags & ALLOC_MAY_MOVE, inserted);
+}
+
+ALLOCS_EXPORT int alloc_remove_element(const void* obj, unsigned flags, void** remaining) {
+  if (remaining == nullptr || flags != 0) return ALLOC_E_INVALID;
+  Place place;
+  if (const int error = find_place(obj, place); error != ALLOC_OK) return error;
+  return change(place, {}, 0, remaining);
+}
+
+ALLOCS_EXPORT int alloc_replace_element(const void* obj, const void* bytes, size_t size,
+                                        unsigned flags, void** replaced) {
+  if (bytes == nullptr || size == 0 || replaced == nullptr ||
+      (flags & ~unsigned{ALLOC_MAY_MOVE}) != 0)
+    return ALLOC_E_INVALID;
+  Place place;
+  if (const int error = find_place(obj, place); error != ALLOC_OK) return error;
+  return change(place, {static_cast<const char*>(bytes), size}, flags, replaced);
+}
+
+ALLOCS_ELEMENT_FUNCTIONS(ALLOCS_EXPORT_SECOND_NAME)
+}
