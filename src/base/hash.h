@@ -46,7 +46,7 @@ class Hasher {
  private:
   // Of the first eight bytes.
   static constexpr std::uint64_t word_of(std::string_view text) {
-    if (std::is_constant_evaluated()) return bytes_of(text.substr(0, 8));
+    if (std::is_constant_evaluated()) return bytes_of(std::string_view(text.data(), 8));
     std::uint64_t word = 0;
     __builtin_memcpy(&word, text.data(), sizeof(word));
     return word;
