@@ -46,6 +46,12 @@ enum Opcode : std::uint8_t {
   kCall = 0xE8,
   kJump = 0xE9,
   kJumpShort = 0xEB,
+  kXor = 0x31,
+  kCompare = 0x39,
+  kBranchShort = 0x70,  // and the next fifteen
+  kTestByte = 0x84,
+  kTest = 0x85,
+  kReturn = 0xC3,
   kIndirect = 0xFF,
 };
 
@@ -90,6 +96,7 @@ class Scanner {
     low_ = low;
     high_ = low + bytes.size();
     forget(0xFFFF);
+    watched_ = 0;
     for (std::size_t at = 0; at < bytes.size();) {
       if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder_, nullptr, bytes.data() + at,
                                                       bytes.size() - at, &raw_))) {
@@ -104,6 +111,7 @@ class Scanner {
   }
 
   void step() {
+    if (watched_ > 0) watch_result();
     note_table();
     note_slot();
     note_read();
@@ -148,7 +156,7 @@ class Scanner {
         if (raw_.raw.modrm.reg == 2) {
           call_indirect();
         } else if (raw_.raw.modrm.reg == 4) {
-          if (!rip_place()) result_.indirect_jumps.push_back(at_);
+          jump_indirect();
         } else if (raw_.raw.modrm.mod == 3 && raw_.raw.modrm.reg < 2) {
           forget_one(rm_field());
         }
@@ -221,7 +229,10 @@ class Scanner {
                                [&](const Section* s) { return target - s->address < s->size; });
   }
   void take_address(std::uint64_t target, unsigned reg) {
-    if (!is_data(target)) return;
+    if (!is_data(target)) {
+      if (std::ranges::binary_search(starts_, target)) result_.functions_taken.push_back(target);
+      return;
+    }
     if (reg < 16) holds_[reg] = result_.references.size();
     result_.references.push_back({at_, target, kNothingCopied, false});
   }
@@ -325,12 +336,45 @@ class Scanner {
     const auto slot = rip_place();
     if (!slot || !linkage_.callee_in_slot(*slot).known()) {
       result_.indirect_calls.push_back({at_, at_ + raw_.length});
+      watched_ = kWatched;
     }
     if (slot && holds_[kRawSi] != kNoReference &&
         is_copy_function(linkage_.callee_in_slot(*slot).name)) {
       copies(constants_[kRawDx].value_or(kUnknownCopied));
     }
     forget(kRawCallClobbers);
+  }
+
+  void jump_indirect() {
+    if (rip_place()) return;
+    result_.indirect_jumps.push_back(at_);
+    const bool is_indexed =
+        raw_.raw.modrm.rm == 4 && (raw_.raw.sib.index != 4 || raw_.raw.rex.X != 0);
+    if (raw_.raw.modrm.mod != 3 && !is_indexed) result_.jumps_through_memory.push_back(at_);
+  }
+
+  // What the first instruction that looks at rax after an indirect call makes of it.
+  void watch_result() {
+    --watched_;
+    if (raw_.opcode_map != ZYDIS_OPCODE_MAP_DEFAULT) return;
+    const bool is_base = has_modrm() && raw_.raw.modrm.mod != 3 && raw_.raw.rex.B == 0 &&
+                         (raw_.raw.modrm.rm == 4 ? raw_.raw.sib.base == 0 : raw_.raw.modrm.rm == 0);
+    const std::uint8_t opcode = raw_.opcode;
+    const bool leaves = opcode == kReturn || opcode == kJump || opcode == kJumpShort ||
+                        (opcode & 0xF0) == kBranchShort;
+    const bool looks =
+        (opcode == kMovToMemory || opcode == kTest || opcode == kCompare) && register_field() == 0;
+    if (is_base || leaves || (looks && raw_.raw.rex.W != 0)) {
+      result_.indirect_calls.back().gives_address = true;
+      watched_ = 0;
+    } else if (looks || opcode == kTestByte || opcode == kCall || is_overwritten()) {
+      watched_ = 0;
+    }
+  }
+  bool is_overwritten() const {
+    if (raw_.opcode == kMovToMemory || raw_.opcode == kXor) return rm_field() == 0;
+    if (raw_.opcode == kMov) return register_field() == 0;
+    return raw_.opcode == kMovImmediate && raw_.raw.rex.B == 0;
   }
 
   void string_copy(std::uint64_t width) {
@@ -359,7 +403,10 @@ class Scanner {
   bool fixed_ = false;  // loaded where it was linked: addresses may be plain numbers
   ZydisDecoder decoder_{};
   ZydisDecodedInstruction raw_{};
+  static constexpr int kWatched = 6;  // instructions
+
   std::uint64_t at_ = 0, low_ = 0, high_ = 0;
+  int watched_ = 0;                      // so many more instructions after the last indirect call
   std::array<std::size_t, 16> holds_{};  // index of the reference whose address is in the register
   std::array<std::optional<std::uint64_t>, 16> constants_{};
   CodeScan result_;

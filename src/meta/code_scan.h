@@ -28,6 +28,7 @@ struct SlotUse {
 struct IndirectCall {
   std::uint64_t at = 0;
   std::uint64_t return_address = 0;
+  bool gives_address = false;  // all of rax is looked at soon after
 };
 
 // How much the code that takes an address copies from there.
@@ -56,9 +57,12 @@ struct CodeScan {
   std::vector<SlotUse> slot_uses;            // by address
   std::vector<IndirectCall> indirect_calls;  // by address
   std::vector<std::uint64_t>
-      indirect_jumps;                    // by address; through a register, or a word among several
-  std::vector<DataRead> reads;           // by address of the instruction
-  std::vector<AddressTaken> references;  // by address of the instruction; of data only
+      indirect_jumps;  // by address; through a register, or a word among several
+  std::vector<std::uint64_t>
+      jumps_through_memory;     // those of them that read one word at a distance from a register
+  std::vector<DataRead> reads;  // by address of the instruction
+  std::vector<AddressTaken> references;        // by address of the instruction; of data only
+  std::vector<std::uint64_t> functions_taken;  // functions whose address is taken, each time
   std::uint64_t instructions = 0;
 };
 

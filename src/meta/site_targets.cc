@@ -18,8 +18,13 @@ const FunctionRecord* function_with_entry(const ObjectModel& model, std::uint64_
   return function != nullptr && function->low == address ? function : nullptr;
 }
 
-// The declared type of the argument that is passed in argument register `n`, by the order of arguments alone. True of code that is
-// compiled without optimisation; gives up at anything that is not passed in one general register.
+void add(std::vector<SiteTarget>& targets, TypeIndex type, std::uint8_t evidence, bool is_direct) {
+  if (type == kNoType || type == types::TypeGraph::kVoid) return;
+  targets.push_back({type, evidence, is_direct});
+}
+
+}  // namespace
+
 TypeIndex argument_by_position(const ObjectModel& model, const FunctionRecord& function, int n) {
   if (function.type == kNoType) return kNoType;
   const types::TypeRecord& type = model.types[function.type];
@@ -38,13 +43,6 @@ TypeIndex argument_by_position(const ObjectModel& model, const FunctionRecord& f
   }
   return kNoType;
 }
-
-void add(std::vector<SiteTarget>& targets, TypeIndex type, std::uint8_t evidence, bool is_direct) {
-  if (type == kNoType || type == types::TypeGraph::kVoid) return;
-  targets.push_back({type, evidence, is_direct});
-}
-
-}  // namespace
 
 UseIndex::UseIndex(const FunctionFlow& flow)
     : flow_(flow), is_returned_(flow.atoms.size()), is_returned_moved_(flow.atoms.size()) {

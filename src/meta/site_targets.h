@@ -138,4 +138,9 @@ class TargetFinder {
 types::TypeIndex returned_pointee(const types::ObjectModel& model,
                                   const types::FunctionRecord* function);
 
+// The declared type of the argument that is passed in argument register `n`, by the order of arguments alone. True of code that is
+// compiled without optimisation; gives up at anything that is not passed in one general register.
+types::TypeIndex argument_by_position(const types::ObjectModel& model,
+                                      const types::FunctionRecord& function, int n);
+
 }  // namespace allocs::meta

@@ -5,11 +5,13 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "meta/beside.h"
 #include "meta/compiler_sites.h"
+#include "meta/handed_around.h"
 #include "meta/line_table.h"
 #include "meta/range_lists.h"
 #include "meta/request_size.h"
@@ -22,7 +24,9 @@
 //
 // The scan of the code says where calls are. Functions that call malloc and its like are followed value by value. One of them
 // may turn out to be a wrapper (xmalloc): then its callers have allocation sites as well, and they are followed too, until
-// nothing new turns up. What the wrappers are is known before any type is chosen, because a call in a wrapper has no type of
+// nothing new turns up. Some are not called but handed around (a table of functions, a parameter). Which pointer leads to them is not
+// followed: a call through any pointer may be one of them. That makes nobody allocate who does not: a site counts only where the run
+// time sees a block come from. What the wrappers are is known before any type is chosen, because a call in a wrapper has no type of
 // its own: its caller's site has.
 //
 // The work is in proportion to the functions that allocate, not to the object.
@@ -44,6 +48,7 @@ struct Site {
   bool is_stated = false;                          // by the user, whatever compilers told
 };
 
+const AllocationFunction kAnyFunction{};
 const declarations::Content kText{declarations::Content::Shape::array, "char", 0};
 
 class SiteReader {
@@ -153,6 +158,13 @@ class SiteReader {
     return declared_.find(callee.name);
   }
 
+  // Those that allocate and that the call may lead to.
+  std::span<const AllocationFunction> functions_behind(const CallFact& call) const {
+    if (!call.callee.known()) return handed_around_;
+    const AllocationFunction* function = allocation_function(call.callee);
+    return function == nullptr ? std::span<const AllocationFunction>{} : std::span(function, 1);
+  }
+
   // --- following values
 
   void follow_all_callers() {
@@ -164,9 +176,27 @@ class SiteReader {
       for (auto caller = begin; caller != end; ++caller) calls.push_back(caller->second);
     }
     follow_all_at(calls);
+    learn_wrappers(todo);
+    follow_callers_of(todo);
+    handed_around_ = handed_around(allocating_, linkage_, scan_);
+    if (handed_around_.empty()) return;
+    calls.clear();
+    for (const IndirectCall& call : scan_.indirect_calls) {
+      if (call.gives_address) calls.push_back(call.at);
+    }
+    calls.insert(calls.end(), scan_.jumps_through_memory.begin(), scan_.jumps_through_memory.end());
+    follow_all_at(calls);
+    learn_wrappers(todo);
+    follow_callers_of(todo);
+  }
+
+  void learn_wrappers(std::deque<std::uint64_t>& todo) {
     for (const auto& [low, followed] : followed_) {
       if (learn_wrapper(*followed)) todo.push_back(low);
     }
+  }
+
+  void follow_callers_of(std::deque<std::uint64_t>& todo) {
     while (!todo.empty()) {
       const std::uint64_t callee = todo.front();
       todo.pop_front();
@@ -236,15 +266,15 @@ class SiteReader {
     if (allocating_.contains(low) || !code_around(low).is_entry) return false;
     std::optional<AllocationFunction> found;
     for (const CallFact& call : followed.flow.calls) {
-      const AllocationFunction* callee = allocation_function(call.callee);
-      if (callee == nullptr) continue;
-      const auto wrapper =
-          wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, *callee);
-      if (!wrapper) continue;
-      if (!found) {
-        found = wrapper;
-      } else if (count_differently(*found, *wrapper)) {
-        found->size = found->count = kNoArgument;
+      for (const AllocationFunction& callee : functions_behind(call)) {
+        const auto wrapper =
+            wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, callee);
+        if (!wrapper) continue;
+        if (!found) {
+          found = wrapper;
+        } else if (count_differently(*found, *wrapper)) {
+          found->size = found->count = kNoArgument;
+        }
       }
     }
     if (!found) return false;
@@ -267,9 +297,13 @@ class SiteReader {
     for (int look = 0; look < 2; ++look) {
       sites.resize(first);
       for (const CallFact& call : followed.flow.calls) {
-        const AllocationFunction* function = allocation_function(call.callee);
-        if (function == nullptr || call.return_address == 0) continue;
-        sites.push_back(site_of(followed, call, *function));
+        const auto functions = functions_behind(call);
+        if (functions.empty() || call.return_address == 0) continue;
+        // If it may be called in several ways, it is not known what it is asked for.
+        Site site = site_of(followed, call, functions.size() == 1 ? functions[0] : kAnyFunction);
+        const bool tells = site.type.is_known() || site.record.flags != 0;
+        if (!call.callee.known() && !tells) continue;
+        sites.push_back(site);
         const SiteType& type = sites.back().type;
         if (type.is_known()) followed.targets->set_result_type(call.result, type.element);
       }
@@ -285,7 +319,7 @@ class SiteReader {
       site.record.constant_size = static_cast<std::uint64_t>(size.bytes.addend);
     }
     if (settle(site, call.at, function)) return site;
-    if (wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, function)) {
+    if (is_in_wrapper(followed, call)) {
       site.record.flags |= types::kSiteWrapper;
       return site;
     }
@@ -301,6 +335,14 @@ class SiteReader {
     if (site.type.conflict) site.record.flags |= types::kSiteConflict;
     if (!site.type.is_known() && !site.type.conflict) fall_back(site, call.at);
     return site;
+  }
+
+  bool is_in_wrapper(const Followed& followed, const CallFact& call) const {
+    return std::ranges::any_of(functions_behind(call), [&](const AllocationFunction& function) {
+      return wrapper_around(model_, followed.record, followed.flow, *followed.targets, call,
+                            function)
+          .has_value();
+    });
   }
 
   // What is declared, and needs no look at the code: of the function that is called, or by the user of the function around the call.
@@ -396,6 +438,7 @@ class SiteReader {
   std::unordered_multimap<std::uint64_t, std::uint64_t> callers_by_address_;
   std::vector<std::uint64_t> callers_of_known_;
   std::map<std::uint64_t, AllocationFunction> allocating_;  // functions of this object
+  std::vector<AllocationFunction> handed_around_;           // likewise, how to call them
   std::map<std::uint64_t, std::unique_ptr<Followed>> followed_;
 };
 

@@ -177,6 +177,29 @@ void raw(int n) { hidden = operator new(n); } //= none
 int main() { hidden = new_point(); return 0; }
 )";
 
+// Memory is asked for through pointers, which the program, or its user, has set: of a table of functions, of a parameter.
+constexpr std::string_view kPointers = R"(#include <stdlib.h>
+struct object { struct object *next; unsigned char kind; };
+struct table { struct object head; double *slots; long size; };
+struct string { struct object head; long length; char text[]; };
+typedef void *(*allocate)(void *context, void *old, size_t before, size_t n);
+struct state { allocate get; void *context; struct table *tables; };
+static void *by_libc(void *context, void *old, size_t before, size_t n) { if (n == 0) { free(old); return 0; } return realloc(old, n); } //= wrapper
+struct state standard = { by_libc, 0, 0 };
+void *volatile hidden;
+__attribute__((noinline)) void use(struct state *s, allocate get) { s->get = get; }
+void set_up(struct state *s) { use(s, by_libc); }
+__attribute__((noinline)) void *resize(struct state *s, void *old, size_t before, size_t n) { void *p = s->get(s->context, old, before, n); if (!p && n) abort(); return p; } //= wrapper
+__attribute__((noinline)) struct object *new_object(struct state *s, int kind, size_t n) { struct object *o = resize(s, 0, kind, n); o->kind = kind; return o; } //= wrapper
+void new_table(struct state *s) { struct table *t = (struct table *)new_object(s, 3, sizeof(struct table)); t->slots = 0; t->size = 0; hidden = t; } //= table
+void new_string(struct state *s, long n) { struct string *t = (struct string *)new_object(s, 4, sizeof(struct string) + n); t->length = n; hidden = t; } //= string or none
+void grow(struct state *s, struct table *t, long n) { t->slots = resize(s, t->slots, t->size * 8, n * sizeof(double)); } //= __ARR0_float$64
+void at_once(struct state *s) { struct table *t = s->get(s->context, 0, 0, sizeof(struct table)); t->size = 1; s->tables = t; } //= table
+void several(struct state *s, long n) { s->tables = s->get(s->context, 0, 0, n * sizeof(struct table)); } //= __ARR0_table
+void unknown(struct state *s, long n) { hidden = s->get(s->context, 0, 0, n); } //= none
+int main() { set_up(&standard); return 0; }
+)";
+
 // What the line says after "//=", without blanks around; empty if it says nothing.
 std::vector<std::string> expectations(std::string_view source) {
   std::vector<std::string> lines{""};
@@ -226,7 +249,8 @@ Tally compare(const types::Image& image, std::string_view source, std::string_vi
   return tally;
 }
 
-void check_all(std::string_view source, bool is_cxx, int least_percent) {
+// `least_sites`: of one compilation, that anything is said of.
+void check_all(std::string_view source, bool is_cxx, int least_percent, int least_sites = 1) {
   Tally all;
   for (const Compilation& compilation : all_compilations(is_cxx)) {
     CompiledSubject subject{compilation, source, is_cxx};
@@ -236,6 +260,7 @@ void check_all(std::string_view source, bool is_cxx, int least_percent) {
     const Tally tally = compare(*image, source, compilation.command);
     printf("%-45s %3d right %3d wrong %3d cannot tell\n", compilation.command.c_str(), tally.right,
            tally.wrong, tally.cannot_tell);
+    EXPECT_GE(tally.right + tally.wrong + tally.cannot_tell, least_sites) << compilation.command;
     all.right += tally.right;
     all.wrong += tally.wrong;
     all.cannot_tell += tally.cannot_tell;
@@ -247,6 +272,20 @@ void check_all(std::string_view source, bool is_cxx, int least_percent) {
 }
 
 TEST(Sites, OfCAreRightWithEveryCompilerAndLevel) { check_all(kC, false, 95); }
+TEST(Sites, ThroughPointersAreRightWithEveryCompilerAndLevel) {
+  check_all(kPointers, false, 95, 6);
+}
+// The same where functions are handed around that are called in several ways.
+TEST(Sites, ThroughPointersOfSeveralKindsAreRightWithEveryCompilerAndLevel) {
+  std::string source{kPointers};
+  source.insert(
+      source.find("void *volatile"),
+      R"(static void *simply(size_t n) { void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
+static void *again(void *old, size_t n) { void *p = realloc(old, n); if (!p) abort(); return p; } //= wrapper
+struct hooks { void *(*get)(size_t); void *(*resize)(void *, size_t); } hooks = { simply, again };
+)");
+  check_all(source, false, 95, 6);
+}
 TEST(Sites, OfCxxAreRightWithEveryCompilerAndLevel) { check_all(kCxx, true, 90); }
 
 }  // namespace

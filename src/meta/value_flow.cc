@@ -513,7 +513,9 @@ class Evaluation {
     } else {
       for (const std::size_t entry : paths_.table_targets()) flow_to(entry);
       const bool indexed = target.is_memory() && target.memory.index != Register::none;
-      if (indexed && paths_.table_targets().empty()) flow_.is_complete = false;
+      const bool leaves = paths_.table_targets().empty() && !target.is_immediate();
+      if (indexed && leaves) flow_.is_complete = false;
+      if (recording_ && leaves) flow_.calls.push_back(call_fact(callee));
     }
     state_.reset();
   }

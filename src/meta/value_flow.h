@@ -22,8 +22,8 @@ using FrameRuleAt = std::function<std::optional<FrameRule>(std::uint64_t pc)>;
 struct CallFact {
   std::uint64_t at = 0;
   std::uint64_t return_address =
-      0;  // 0: a jump that ends the function, so that its caller gets the result
-  Callee callee;
+      0;          // 0: a jump that ends the function, so that its caller gets the result
+  Callee callee;  // not known: a call or jump through a pointer
   AtomId result = kConstant;
   std::array<Value, 6> arguments{};  // in the registers that hold arguments
 };

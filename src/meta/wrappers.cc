@@ -73,6 +73,26 @@ bool returns_bytes(const types::ObjectModel& model, const types::FunctionRecord*
          (model.types[pointee].kind == types::Kind::base && model.types[pointee].size == 1);
 }
 
+// A function that returns a pointer to a structure, and asks for as many bytes as its caller says, makes things that only begin with such a
+// structure (`Object *new_object(kind, size_t bytes)`): what else there is, its callers know.
+bool makes_what_begins_with_it(const types::ObjectModel& model,
+                               const types::FunctionRecord* function, const AtomTable& atoms,
+                               const CallFact& call, const AllocationFunction& callee) {
+  const types::TypeIndex pointee = returned_pointee(model, function);
+  if (pointee == types::kNoType || model.types[pointee].kind != types::Kind::composite)
+    return false;
+  if (callee.count != kNoArgument || callee.unit != 1 || callee.may_be_counted) return false;
+  const Value& bytes = argument(call, callee.size);
+  return bytes.addend == 0 && bytes.factor == 1 &&
+         scaled_argument(atoms, bytes).argument != kNoArgument;
+}
+
+bool is_address(const types::ObjectModel& model, const types::FunctionRecord* function, int n) {
+  if (function == nullptr || n == kNoArgument) return false;
+  const types::TypeIndex type = argument_by_position(model, *function, n);
+  return type != types::kNoType && model.types[type].kind == types::Kind::address;
+}
+
 }  // namespace
 
 std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model,
@@ -82,7 +102,9 @@ std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model
                                                  const AllocationFunction& callee) {
   if (callee.size == kNoArgument || callee.kind == AllocationKind::typed) return std::nullopt;
   if (!targets.is_returned(call)) return std::nullopt;
-  if (!returns_bytes(model, function)) return std::nullopt;
+  if (!returns_bytes(model, function) &&
+      !makes_what_begins_with_it(model, function, flow.atoms, call, callee))
+    return std::nullopt;
   bool from_argument = false;
   for (const int n : {callee.size, callee.count}) {
     if (n == kNoArgument) continue;
@@ -90,7 +112,13 @@ std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model
                     targets.is_from_argument(argument(call, n), call.at);
   }
   if (!from_argument) return std::nullopt;
-  return sized_like(flow.atoms, call, callee);
+  const AllocationFunction wrapper = sized_like(flow.atoms, call, callee);
+  // Which of its arguments a pointer's function takes for the size is a guess; what is declared to be an address is none.
+  const bool is_guess = !call.callee.known();
+  if (is_guess &&
+      (is_address(model, function, wrapper.size) || is_address(model, function, wrapper.count)))
+    return std::nullopt;
+  return wrapper;
 }
 
 }  // namespace allocs::meta
