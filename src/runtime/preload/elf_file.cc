@@ -172,6 +172,7 @@ int look_in_part(ElfFileTable& table, const FilePart& part, const void* at, bool
 }
 
 int look(const alloc_info& parent, const void* at, bool or_next, alloc_info* child) {
+  const self::PoolReader reader;
   ElfFileTable* const table = table_of(parent);
   if (table == nullptr) return ALLOC_E_NOTHING_THERE;
   if (parent.allocator != &g_elf_allocator) return look_in_file(*table, at, or_next, child);

@@ -37,7 +37,7 @@ extern const alloc_protocol kElfProtocol;
 // Reads the file's headers. In pool memory; nullptr when there is none. Context: query.
 ElfFileTable* make_table(const elf::FileView& file, const std::byte* begin);
 
-// The table of the declared file around `at`; nullptr if there is none. Context: signal.
+// The table of the declared file around `at`; nullptr if there is none. To be read under a PoolReader that was there before. Context: signal.
 ElfFileTable* table_around(const void* at);
 
 // Meaningful for addresses in the file.

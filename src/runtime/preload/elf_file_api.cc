@@ -99,6 +99,7 @@ bool find_field(const alloc_step& place, Found& found) {
 }
 
 int can_interpret(void*, const alloc_step* place) {
+  const allocs::self::PoolReader reader;
   Found found;
   if (!find_field(*place, found)) return 0;
   return static_cast<int>(allocs::elf::language_of(*found.file, found.field));
@@ -110,6 +111,7 @@ static_assert(static_cast<int>(Language::offset) == ALLOC_ELF_OFFSET &&
               static_cast<int>(Language::symbol) == ALLOC_ELF_SYMBOL);
 
 int interpret(void*, const alloc_step* place, int, alloc_referent* referent) {
+  const allocs::self::PoolReader reader;
   Found found;
   if (!find_field(*place, found)) return ALLOC_E_NOTHING_THERE;
   const auto target = allocs::elf::target_of(*found.file, found.field);

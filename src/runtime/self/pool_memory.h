@@ -9,14 +9,30 @@
 // What an allocator of the run time's own keeps of one pool: where elements were found, the table of a file. It goes with the pool: the protocol's
 // functions find it at the parent that they are given.
 //
-// The memory is never unmapped, but used again for another pool, since queries read it without a lock. Who reads a pool's memory when it has just
-// been demoted may see that of another: bounds hold, and registered.cc drops what was found in a pool that has changed meanwhile.
+// Queries read it without a lock, so it is never unmapped, and used again for another pool only when every reader that may have seen it has left. Readers
+// announce themselves in the counter of the current epoch (PoolReader). A piece that was given back in epoch n is free in epoch n + 2, and the epoch is
+// advanced only when the one before it has no readers any more. Who leaves a query by longjmp, or is inside one while another thread forks (in the child), is
+// counted for ever: then no memory is used again, and demoting waits in vain for a moment, but nothing else.
 namespace allocs::self {
 
 // Zeroed, 16-aligned; nullptr when there is none. Context: query.
 void* take_pool_memory(std::size_t size);
 // From take_pool_memory(), or nullptr. Context: query.
 void give_back_pool_memory(void* memory);
+
+// While it lives, the memory of pools that were there after it was made stays what it is. Context: signal.
+class PoolReader {
+ public:
+  PoolReader();
+  ~PoolReader();
+  PoolReader(const PoolReader&) = delete;
+  PoolReader& operator=(const PoolReader&) = delete;
+
+ private:
+  unsigned epoch_;
+};
+// Waits until all readers that are there have left; some milliseconds at most. Context: query.
+void wait_for_pool_readers();
 
 // Of the pool that `parent`, as it was given to `find` or `next`, is or lies in; nullptr if it has none. Context: signal.
 inline void* pool_memory_of(const alloc_info& parent) {

@@ -44,7 +44,7 @@ struct Seen : Facts {
   std::uint32_t changes = 0;
   bool is_still_there() const {
     std::atomic_thread_fence(std::memory_order_acquire);
-    return pool->changes.load(std::memory_order_relaxed) == changes;
+    return pool->changes.load(std::memory_order_seq_cst) == changes;
   }
 };
 constexpr std::size_t kPoolsInChunk = 64, kChunks = 256;
@@ -119,6 +119,8 @@ using Slot = decltype(alloc_protocol::find);
 // Asks `find` or `next` of the pool's allocator about `parent`: nullptr for the pool itself.
 Answer ask_allocator(const SelfProcess& process, const Seen& pool, const Answer* parent, Slot slot,
                      Address at) {
+  const PoolReader reader;
+  if (!pool.is_still_there()) return {};
   alloc_info in = pool.info;
   if (parent != nullptr) {
     in.base = reinterpret_cast<const void*>(raw(parent->range.begin));
@@ -194,7 +196,7 @@ Answer ask_about_children(const Answer& parent, Ask ask) {
 
 void retire(Pool& pool) {
   void* const memory = pool_memory_of(pool.facts.info);
-  pool.changes.fetch_add(1, std::memory_order_acq_rel);
+  pool.changes.fetch_add(1, std::memory_order_seq_cst);
   give_back_pool_memory(memory);
 }
 
@@ -365,6 +367,8 @@ int demote(Address at) {
   });
   if (innermost == nullptr) return ALLOC_E_NOTHING_THERE;
   retire(*innermost);
+  // From here on the memory is the program's again: nobody decodes it any more.
+  wait_for_pool_readers();
   return ALLOC_OK;
 }
 
