@@ -152,7 +152,8 @@ int alloc_register_allocator(struct allocator *allocator, const struct alloc_pro
  * allocation is not known. */
 int alloc_promote(const void *obj, struct allocator *allocator);
 
-/* The end of that. ALLOC_E_NOTHING_THERE: `obj` is in no pool. */
+/* The end of that, for the innermost pool around `obj`. Waits until questions that are being answered from the pool have been, some milliseconds at most, so that
+ * its memory can be given back then. ALLOC_E_NOTHING_THERE: `obj` is in no pool. Not for signal handlers, nor for the functions of an allocator. */
 int alloc_demote(const void *obj);
 
 #ifdef __cplusplus
