@@ -183,6 +183,11 @@ void clear_inside(Cell* start, std::size_t count) {
   }
 }
 
+bool is_page_known(std::uint64_t at) {
+  const std::uint64_t pages = load_acquire(page_directory()[region_of(at)]);
+  return pages != 0 && *reinterpret_cast<const std::uint8_t*>(pages + (at >> kPageShift)) != 0;
+}
+
 void remember(PieceFamily& family, std::uint64_t return_address, std::uint32_t id) {
   SiteSlot& slot = family.slot_of(return_address);
   std::uint64_t unclaimed = 0;
@@ -265,8 +270,8 @@ void* piece_made_anew(void* piece, std::size_t size, std::uint64_t cfa, PieceFam
   Cell* const cell = piece_cell(cell_number(piece));
   if (cell == nullptr || slot.return_address != return_address || size - 1 >= kBigBlock - 1)
     return piece_made_slowly(piece, size, cfa, family);
-  const std::uint64_t pages = load_acquire(g_pieces.directory[kRegionCount + region_of(start)]);
-  if (pages == 0 || *reinterpret_cast<const std::uint8_t*>(pages + (start >> kPageShift)) == 0)
+  // A mark with a size is of a page that has had pieces.
+  if ((load_relaxed(*cell) & (kMark | kCodeBits)) <= kMark && !is_page_known(start))
     return piece_made_slowly(piece, size, cfa, family);
   store_relaxed(*cell, Cell{0});
   clear_inside(cell, (size + 7) >> kPieceUnitShift);

@@ -80,11 +80,11 @@ void supersede_piece_sites(std::uint64_t return_address);
 // A site of the family for the place of `original`; 0 when there is no room. (site_recorder.cc)
 std::uint32_t add_piece_site(std::uint32_t original, std::uint32_t family);
 
-// ---- the usual road: a piece of the size that the last one at its address had, below 1 KiB ----
+// ---- the usual road: a piece below 1 KiB no larger than the last one at its address ----
 //
 // A piece that is taken back leaves a mark in its start cell: that of a boundary that is far away, which pieces do not have, with the size code.
-// Where the next one finds its own size, nothing need be cleared or looked up. (Unless another piece was made inside meanwhile; then both are
-// there, and a query sees that they overlap.)
+// It cleared the starts within itself when it was made, so whoever follows it with no more bytes has nothing to clear or to look up. (Unless
+// another piece was made inside meanwhile; then both are there, and a query sees that they overlap.)
 
 inline constexpr index::Cell kMark = index::kBoundary | index::kFarBoundary;
 inline constexpr index::Cell kCodeBits = 63u << index::kSizeShift;
@@ -109,17 +109,20 @@ inline constexpr index::Cell kCodeBits = 63u << index::kSizeShift;
   index::Cell* const cell = piece_cell(cell_number(piece));
   if (cell == nullptr || slot.return_address != return_address) [[unlikely]]
     return piece_made_slowly(piece, size, cfa, family);
+  // As numbers marks are the largest of what is left of a cell, and larger with larger sizes.
   const index::Cell known = index::load_relaxed(*cell) & (kMark | kCodeBits);
   const std::uint64_t cells = slot.cells + size;
   index::Cell code = static_cast<index::Cell>(size << index::kSizeShift);
   if (size > index::kMaximumShortSize) {
     code = index::kSizeInOneCell << index::kSizeShift;
-    if (size >= index::kBigBlock || index::load_relaxed(cell[1]) != static_cast<index::Cell>(cells))
-        [[unlikely]]
+    const auto size_cell = static_cast<index::Cell>(cells);
+    if (known != (kMark | code) || size >= index::kBigBlock ||
+        index::load_relaxed(cell[1]) - size_cell >= index::kBigBlock) [[unlikely]]
       return piece_made_anew(piece, size, cfa, family);
-  }
-  if (known != (kMark | code)) [[unlikely]]
+    index::store_relaxed(cell[1], size_cell);
+  } else if (known < (kMark | code)) [[unlikely]] {
     return piece_made_anew(piece, size, cfa, family);
+  }
   index::store_release(*cell, site_bits_of(cells) + code);
   return piece;
 }
