@@ -20,8 +20,9 @@ std::vector<AllocationFunction> handed_around(
   std::unordered_set<std::uint64_t> taken(scan.functions_taken.begin(), scan.functions_taken.end());
   for (const DataPointer& pointer : linkage.data_pointers()) taken.insert(pointer.target);
   std::vector<AllocationFunction> found;
-  for (const auto& [address, function] : allocating) {
-    const bool may_be = taken.contains(address) && function.size != kNoArgument &&
+  for (const auto& entry : allocating) {
+    const AllocationFunction& function = entry.second;
+    const bool may_be = taken.contains(entry.first) && function.size != kNoArgument &&
                         function.kind == AllocationKind::plain;
     if (!may_be) continue;
     const bool is_new = std::none_of(

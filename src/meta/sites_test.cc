@@ -30,6 +30,9 @@ __attribute__((noinline)) void keep(struct node *n) { head = n; }
 __attribute__((noinline)) void *xmalloc(size_t n) { void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
 __attribute__((noinline)) void *xcalloc(size_t n, size_t size) { void *p = calloc(n, size); if (!p) abort(); return p; } //= wrapper
 __attribute__((noinline)) void *xrealloc(void *old, size_t n) { void *p = realloc(old, n); if (!p) abort(); return p; } //= wrapper
+__attribute__((noinline, noclone)) void *same(void *p, size_t n) { return p; }
+__attribute__((noinline)) void *usable(size_t n, size_t *given) { void *p = malloc(n ? n : 8); if (!p) abort(); *given = n; return same(p, n); } //= wrapper
+void one_usable(void) { size_t given; struct node *n = usable(sizeof(struct node), &given); keep(n); } //= node
 __attribute__((noinline)) void *outer(size_t n) { return xmalloc(n ? n : 1); } //= wrapper
 __attribute__((noinline)) void *xzalloc(size_t n) { return memset(xmalloc(n), 0, n); } //= wrapper
 __attribute__((noinline)) void *units(int is_wide, size_t n) { void *p; if (is_wide) p = malloc(n * 24); else p = malloc(n * 4); if (!p) abort(); return p; } //= wrapper

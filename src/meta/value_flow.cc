@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "meta/code_paths.h"
+#include "meta/identity_functions.h"
 #include "meta/machine_state.h"
 
 // Where do the arguments of a call come from, and where does its result go?
@@ -39,14 +40,6 @@
 namespace allocs::meta {
 namespace {
 
-// As the standards say: the wrapper `return memset(xmalloc(n), 0, n);` returns what xmalloc does.
-bool returns_first_argument(std::string_view function) {
-  constexpr std::string_view kNames[] = {
-      "memset",       "memcpy",       "memmove",       "strcpy",       "strncpy",
-      "__memset_chk", "__memcpy_chk", "__memmove_chk", "__strcpy_chk", "__strncpy_chk"};
-  return std::find(std::begin(kNames), std::end(kNames), function) != std::end(kNames);
-}
-
 constexpr int kMostRounds = 24;
 constexpr std::size_t kMostSources = 16;
 constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
@@ -55,7 +48,8 @@ class Evaluation {
  public:
   Evaluation(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
              const FrameRuleAt& frame_rule)
-      : linkage_(linkage),
+      : object_(object),
+        linkage_(linkage),
         frame_rule_(frame_rule),
         is_entry_(code.is_entry),
         paths_(object, linkage, code.low, code.high),
@@ -495,7 +489,7 @@ class Evaluation {
       const auto reg = static_cast<Register>(r);
       if ((kCallClobbers & mask_of(reg)) != 0) (*state_)[reg] = Value::of(kAnything);
     }
-    (*state_)[Register::rax] = returns_first_argument(callee.name) ? first : Value::of(result);
+    (*state_)[Register::rax] = returns_first_argument(callee, object_) ? first : Value::of(result);
     state_->forget_slots(escaped_from_, kNothingEscapes);
   }
 
@@ -508,7 +502,7 @@ class Evaluation {
       flow_to(*inside);
     } else if (const Callee callee = callee_of(target); callee.known()) {
       if (recording_) flow_.calls.push_back(call_fact(callee));
-      if (recording_ && returns_first_argument(callee.name))
+      if (recording_ && returns_first_argument(callee, object_))
         flow_.returns.push_back((*state_)[kArgumentRegisters[0]]);
     } else {
       for (const std::size_t entry : paths_.table_targets()) flow_to(entry);
@@ -582,6 +576,7 @@ class Evaluation {
            flow_.atoms.access_of(atom).place.is_absolute();
   }
 
+  const ElfFile& object_;
   const Linkage& linkage_;
   const FrameRuleAt& frame_rule_;
   bool is_entry_;

@@ -19,7 +19,6 @@ using namespace index;
 namespace {
 
 constexpr std::uint64_t kPage = std::uint64_t{1} << kPageShift;
-constexpr std::uint64_t kCellsInPage = kPage >> kPieceUnitShift;
 
 // ---- families ----
 

@@ -140,7 +140,7 @@ std::optional<DependencyRecord::Conclusion> DependencyRecord::conclude(
     all.insert(all.end(), used.dependencies.begin(), used.dependencies.end());
   }
   std::ranges::sort(all);
-  all.erase(std::ranges::unique(all).begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
 
   State state;
   for (const Dependency& dependency : all) {
