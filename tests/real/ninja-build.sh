@@ -6,6 +6,7 @@ own_tests() {
   (cd b && ./ninja_test 2>&1)
 }
 workload() {
+  rm -rf w .ninja_log .ninja_deps
   guest b/ninja -C b -t query all > /dev/null 2>&1
   {
     echo 'rule touch'
