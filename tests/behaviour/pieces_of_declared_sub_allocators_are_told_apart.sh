@@ -114,6 +114,11 @@ int main(int argc, char **argv) {
   munmap(mapping, kPool);
   char *anew = mmap(mapping, kPool, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   printf("mapped %d %d\n", anew == mapping, alloc_get_allocator(anew + 5) == &__mmap_allocator);
+  /* The kernel takes and gives whole pages. */
+  use(anew), kept = slice_alloc(48), point = slice_alloc(sizeof *point);
+  munmap(anew, 8);
+  mmap(anew, 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  printf("a page anew %d\n", alloc_get_allocator(point) == &__mmap_allocator);
 
   use(big + kPool), hand_out();
   point = slice_zeroed(sizeof *point);
@@ -171,6 +176,7 @@ END
       cat << 'END'
 taken back: mmap 3184 65536 (no type) in none
 mapped 1 1
+a page anew 1
 END
       hosted static
       cat << 'END'

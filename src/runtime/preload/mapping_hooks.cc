@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "base/export.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/pieces.h"
@@ -35,8 +37,10 @@ Function next(Function& known, const SymbolName& name) {
   return found;
 }
 
+// The kernel maps and unmaps whole pages.
 AddressRange range_of(const void* begin, std::size_t size) {
-  return {address_of(begin), address_of(begin) + size};
+  constexpr std::size_t kPage = 4096;
+  return {address_of(begin), address_of(begin) + ((size + kPage - 1) & ~(kPage - 1))};
 }
 
 }  // namespace
@@ -66,9 +70,10 @@ ALLOCS_EXPORT void* mremap(void* at, std::size_t size, std::size_t new_size, int
   __builtin_va_end(rest);
   void* const made = next(g_mremap, "mremap")(at, size, new_size, flags, wanted);
   if (made == MAP_FAILED) return made;
-  const std::size_t kept = made == at ? (size < new_size ? size : new_size) : 0;
-  forget_pieces({address_of(at) + kept, address_of(at) + size});
-  forget_pieces({address_of(made) + kept, address_of(made) + new_size});
+  const AddressRange before = range_of(at, size), now = range_of(made, new_size);
+  const std::size_t kept = made == at ? std::min(before.size(), now.size()) : 0;
+  forget_pieces({before.begin + kept, before.end});
+  forget_pieces({now.begin + kept, now.end});
   return made;
 }
 
