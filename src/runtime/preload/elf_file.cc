@@ -187,12 +187,6 @@ int next(void*, const alloc_info* parent, const void* from, unsigned, alloc_info
   return look(*parent, from, true, child);
 }
 
-int get_traits(void*, const alloc_info*, alloc_traits* traits) {
-  traits->lifetime = ALLOC_LIFE_PARENT;
-  traits->alignment = 1;
-  return ALLOC_OK;
-}
-
 }  // namespace
 
 constinit allocator g_elf_allocator{"ELF file"};
@@ -200,7 +194,7 @@ constinit const alloc_protocol kElfProtocol{.size = sizeof(alloc_protocol),
                                             .context = nullptr,
                                             .find = find,
                                             .next = next,
-                                            .get_traits = get_traits,
+                                            .get_traits = get_traits_of_part,
                                             .make = nullptr,
                                             .resize = nullptr,
                                             .release = nullptr,

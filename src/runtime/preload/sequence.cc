@@ -73,12 +73,6 @@ int next(void* context, const alloc_info* pool, const void* from, unsigned, allo
              : ALLOC_E_NOTHING_THERE;
 }
 
-int get_traits(void*, const alloc_info*, alloc_traits* traits) {
-  traits->lifetime = ALLOC_LIFE_PARENT;
-  traits->alignment = 1;
-  return ALLOC_OK;
-}
-
 template <typename Matches>
 FamilyAllocator* find_family(Matches matches) {
   for (FamilyAllocator* each = g_families.load(std::memory_order_acquire); each != nullptr;
@@ -97,7 +91,7 @@ FamilyAllocator* make_family(const alloc_sequence_family* family) {
                     .context = made,
                     .find = find,
                     .next = next,
-                    .get_traits = get_traits,
+                    .get_traits = get_traits_of_part,
                     .make = nullptr,
                     .resize = nullptr,
                     .release = nullptr,
@@ -142,6 +136,12 @@ int put_element(const Element& element, alloc_info* child) {
   child->base = element.at;
   child->size = element.size;
   child->type = element.type;
+  return ALLOC_OK;
+}
+
+int get_traits_of_part(void*, const alloc_info*, alloc_traits* traits) {
+  traits->lifetime = ALLOC_LIFE_PARENT;
+  traits->alignment = 1;
   return ALLOC_OK;
 }
 

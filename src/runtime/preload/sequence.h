@@ -39,6 +39,8 @@ bool element_around(const Sequence& sequence, const char* at, Element& element);
 bool element_from(const Sequence& sequence, const char* from, Element& element);
 
 int put_element(const Element& element, alloc_info* child);
+// `get_traits` of what is a part of its parent and goes with it.
+int get_traits_of_part(void*, const alloc_info*, alloc_traits* traits);
 
 bool is_usable(const alloc_sequence_family* family);
 // By which the elements of the family are known, registered on first use; nullptr when memory runs out. Context: query.
