@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../tests/real/each_end.h"
+
 struct answer {
   const void* site;
   struct uniqtype* type;
@@ -90,33 +92,6 @@ static void count(const void* block) {
   pthread_mutex_unlock(&lock);
   is_busy = 0;
 }
-
-// The call that follows must be a jump: liballocs takes the return address for the site.
-#define NEXT(name) \
-  ((__typeof__(&name))(next_##name ? next_##name : (next_##name = dlsym(RTLD_NEXT, #name))))
-static void *next_free, *next_realloc;
-
-void free(void* block) {
-  count(block);
-  NEXT(free)(block);
-}
-void* realloc(void* block, size_t size) {
-  count(block);
-  return NEXT(realloc)(block, size);
-}
-
-// C++: all forms of delete, by their mangled names.
-#define DELETE(name, parameters, arguments) \
-  void name parameters;                     \
-  static void* next_##name;                 \
-  void name parameters {                    \
-    count(block);                           \
-    NEXT(name) arguments;                   \
-  }
-DELETE(_ZdlPv, (void* block), (block))
-DELETE(_ZdaPv, (void* block), (block))
-DELETE(_ZdlPvm, (void* block, size_t size), (block, size))
-DELETE(_ZdaPvm, (void* block, size_t size), (block, size))
 
 static int count_end(const struct alloc_info* block, void* context) {
   (void)context;

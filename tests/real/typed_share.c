@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "each_end.h"
+
 struct share {
   atomic_ulong blocks, typed_blocks, bytes, typed_bytes;
 };
@@ -39,33 +41,6 @@ static void count(const void* block) {
     add(&all, &info);
   is_counting = 0;
 }
-
-// The call that follows must be a jump: liballocs takes the return address for the site.
-#define NEXT(name) \
-  ((__typeof__(&name))(next_##name ? next_##name : (next_##name = dlsym(RTLD_NEXT, #name))))
-static void *next_free, *next_realloc;
-
-void free(void* block) {
-  count(block);
-  NEXT(free)(block);
-}
-void* realloc(void* block, size_t size) {
-  count(block);
-  return NEXT(realloc)(block, size);
-}
-
-// C++: all forms of delete, by their mangled names.
-#define DELETE(name, parameters, arguments) \
-  void name parameters;                     \
-  static void* next_##name;                 \
-  void name parameters {                    \
-    count(block);                           \
-    NEXT(name) arguments;                   \
-  }
-DELETE(_ZdlPv, (void* block), (block))
-DELETE(_ZdaPv, (void* block), (block))
-DELETE(_ZdlPvm, (void* block, size_t size), (block, size))
-DELETE(_ZdaPvm, (void* block, size_t size), (block, size))
 
 // A mapping may be an arena of malloc, or a block, or a thread's stack, or memory of liballocs: the latter two are left out as wholes.
 static void count_left(char* from, char* end) {
