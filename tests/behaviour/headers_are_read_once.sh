@@ -67,12 +67,14 @@ expect_part() { grep -q "of_macro.*	part	$1	include/common.h	" told || fail "par
 expect_same 'the first unit' -x c one.c
 expect_part 24
 [ -z "$(headers)" ] || fail 'a header was read for its own sake though only one unit begins with it'
-until [ -n "$(headers)" ]; do
+for _ in $(seq 100); do
   forget_lists
   expect_same 'the second unit' -x c two.c
+  [ -z "$(headers)" ] || break
   sleep 0.2
 done
 header=$(headers)
+[ -n "$header" ] || fail 'the header is not kept'
 identity=$(stat -c %i "$header")
 touch -d '2001-01-01' "$header"
 expect_same 'the third unit' -x c three.c
@@ -136,11 +138,9 @@ for number in 1 2 3; do
 done
 header=$(headers)
 [ -n "$header" ] || fail 'not kept'
-for size in 0 60 1000 $(($(wc -c < "$header") - 1)); do
-  head -c "$size" "$header" > cut && cat cut > "$header"
+cp "$header" whole
+for size in 0 60 1000 $(($(wc -c < whole) - 1)); do
+  head -c "$size" whole > "$header"
   forget_lists
   expect_same "a header of $size bytes" -x c unit1.c
-  header=$(headers)
-  [ -n "$header" ] || { expect_same 'kept again' -x c unit2.c; header=$(headers); }
-  [ -n "$header" ] || break
 done
