@@ -87,7 +87,11 @@ static void hand_out(void) {
   slice_free(sizeof *second, second);
   tell("taken back", second);
 }
-static void *map(void) { return mmap(NULL, kPool, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+/* Between pages that may not be touched, or the kernel makes one mapping of it and of a neighbour. */
+static void *map(void) {
+  char *guard = mmap(NULL, kPool + 2 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return mmap(guard + 4096, kPool, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
 int main(int argc, char **argv) {
   char *block = malloc(kPool);
   use(block), hand_out();
