@@ -97,7 +97,8 @@ enum alloc_evidence {
   ALLOC_EV_SECTION = 1 << 11,
   ALLOC_EV_STATED = 1 << 12,          /* the program has said so: alloc_set_type, alloc_new */
   ALLOC_EV_PERF_MAP = 1 << 13,        /* what the program tells perf of code that it made */
-  ALLOC_EV_LIBRARY_FACT = 1 << 14     /* what a library's function is known to allocate */
+  ALLOC_EV_LIBRARY_FACT = 1 << 14,    /* what a library's function is known to allocate */
+  ALLOC_EV_FRAME_RECORD = 1 << 15     /* what the code that allocated it left in its frame */
 };
 
 struct alloc_info {
@@ -178,7 +179,7 @@ int alloc_walk_references(const void *obj, unsigned flags, alloc_visit_reference
 extern struct allocator __mmap_allocator, __brk_allocator, __static_file_allocator, __static_segment_allocator,
     __static_section_allocator, __static_symbol_allocator, __tls_block_allocator, __tls_symbol_allocator, __auxv_allocator,
     __stack_allocator, __stackframe_allocator, __default_lib_malloc_allocator, __program_malloc_allocator, __ld_so_malloc_allocator,
-    __liballocs_own_allocator;
+    __liballocs_own_allocator, __alloca_allocator;
 
 #ifdef __cplusplus
 }

@@ -34,7 +34,7 @@ MAY_INCLUDE = {
     "toolchain/toolsub": BASE,
     "toolchain/allocscc": ["base", "declarations", "elf/write", "toolchain/toolsub"],
     "toolchain/memo": BASE,
-    "toolchain/plugin": ["base", "declarations", "types/site_id.h", "types/site_list.h", "types/image_path.h",
+    "toolchain/plugin": ["base", "declarations", "types/alloca_record.h", "types/site_id.h", "types/site_list.h", "types/image_path.h",
                          "elf/build_id.h", "toolchain/memo"],
     "toolchain/gcc_plugin": ["base", "declarations"],
     "clients": ["base", "include"],

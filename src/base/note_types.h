@@ -13,7 +13,8 @@ inline constexpr std::uint32_t kRootNote = 1;
 // In an object that allocscc or allocsc++ linked: uint32, 1. The file may have an image in its section .allocs. Any number of copies.
 inline constexpr std::uint32_t kMarkerNote = 2;
 // In an executable that uses the allocator objects and was linked with liballocs_link.a: int64, the distance from the
-// descriptor to its allocator objects, which follow each other in the order of ALLOCS_ALLOCATOR_OBJECTS.
-inline constexpr std::uint32_t kAllocatorObjectsNote = 3;
+// descriptor to its allocator objects, which follow each other in the order of ALLOCS_ALLOCATOR_OBJECTS. The number grows with that
+// list: it was 3 before there was alloca in it.
+inline constexpr std::uint32_t kAllocatorObjectsNote = 4;
 
 }  // namespace allocs

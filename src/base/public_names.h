@@ -69,10 +69,6 @@
   X(alloc_elf_allocator)             \
   X(alloc_elf_interpreter)
 
-#define ALLOCS_CONTAINER_FUNCTIONS(X) \
-  X(alloc_begin_elements)             \
-  X(alloc_next_element)
-
 #define ALLOCS_GRAPH_FUNCTIONS(X) \
   X(alloc_walk_referrers)         \
   X(alloc_walk_graph)             \
@@ -101,7 +97,6 @@
   ALLOCS_TREE_WALK_FUNCTIONS(X)   \
   ALLOCS_INTERPRETER_FUNCTIONS(X) \
   ALLOCS_ELF_FILE_FUNCTIONS(X)    \
-  ALLOCS_CONTAINER_FUNCTIONS(X)   \
   ALLOCS_GRAPH_FUNCTIONS(X)       \
   ALLOCS_UNIQTYPE_FUNCTIONS(X)
 
@@ -121,7 +116,8 @@
   X(lib_malloc, __default_lib_malloc_allocator, "__default_lib_malloc") \
   X(program_malloc, __program_malloc_allocator, "__program_malloc")     \
   X(ld_so_malloc, __ld_so_malloc_allocator, "ld.so malloc")             \
-  X(own, __liballocs_own_allocator, "liballocs")
+  X(own, __liballocs_own_allocator, "liballocs")                        \
+  X(frame_alloca, __alloca_allocator, "alloca")
 
 // The second name of a function. The number grows when a function changes its meaning or its arguments: forwarders that were
 // linked before then find nothing, and answer "cannot tell".

@@ -5,8 +5,7 @@
 
 namespace allocs::declarations {
 
-// The texts of libraries.allocs and containers.allocs; the build makes the definitions.
+// The text of libraries.allocs; the build makes the definition.
 extern const std::string_view kLibraries;
-extern const std::string_view kContainers;
 
 }  // namespace allocs::declarations

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "meta/compiler_sites.h"
 
+#include <map>
+
 #include "meta/line_table.h"
 #include "meta/listed_sites.h"
 #include "meta/marked_sites.h"
@@ -17,12 +19,37 @@ std::vector<SiteList> lists_in(const ObjectFiles& files, Diagnostics& diag) {
   return read_site_lists(text, files.object->path(), diag);
 }
 
+// A type of blocks of alloca is looked up by the address of its constant, as others are by return addresses.
+void add_alloca_types(const ObjectFiles& files, const DwarfFacts& facts,
+                      std::span<const types::TypeIndex> index_of, types::ObjectModel& model) {
+  const auto moved = [&](types::TypeIndex node) {
+    return node < index_of.size() ? index_of[node] : types::kNoType;
+  };
+  std::map<std::uint64_t, types::SiteRecord> found;
+  for (const AllocaType& each : facts.alloca_types) {
+    if (files.object->section_at(each.address) == nullptr) continue;  // the linker dropped it
+    const ToldSite told =
+        told_site(each.kind, moved(each.type), tail_of(moved(each.tail), model.types), model.types);
+    types::SiteRecord site;
+    site.return_address = each.address;
+    site.callee = model.strings.add("alloca");
+    apply_told(told, site);
+    const auto [known, is_new] = found.try_emplace(each.address, site);
+    if (!is_new && known->second.type != site.type) known->second.type = types::kNoType;
+  }
+  for (const auto& [address, site] : found) {
+    if (site.type != types::kNoType) model.sites.push_back(site);
+  }
+  sort_by_return_address(model.sites);
+}
+
 }  // namespace
 
 void apply_compiler_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
                           const DwarfFacts& facts, std::span<const types::TypeIndex> index_of,
                           types::ObjectModel& model, Diagnostics& diag) {
   const std::vector<SiteList> lists = lists_in(files, diag);
+  if (!facts.alloca_types.empty()) add_alloca_types(files, facts, index_of, model);
   if (lists.empty() && facts.site_marks.empty()) return;
   const std::vector<CallInstruction> calls = all_calls(linkage, scan, model);
   std::vector<std::uint64_t> places;

@@ -94,6 +94,14 @@ struct SiteMark {
   types::TypeIndex tail = types::kNoType;  // U[], where U[] follows T
 };
 
+// A constant that stands for the type of blocks of alloca (types/alloca_record.h).
+struct AllocaType {
+  std::uint64_t address = 0;
+  types::SiteKind kind;
+  types::TypeIndex type = types::kNoType;  // T, and what follows it: as of a SiteMark
+  types::TypeIndex tail = types::kNoType;
+};
+
 // What the debug information of one object says.
 struct DwarfFacts {
   types::SourceTypes types;
@@ -108,6 +116,7 @@ struct DwarfFacts {
   std::vector<CountDraft> counts;
   ExpressionPool expressions;
   std::vector<SiteMark> site_marks;
+  std::vector<AllocaType> alloca_types;
   // Parents before what is inlined in them. Kept only if the object has a site list or site marks, which is what they are for.
   std::vector<CodeScope> scopes;
   std::vector<PcRange> scope_ranges;

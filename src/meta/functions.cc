@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "meta/statics.h"
+#include "types/alloca_record.h"
 
 namespace allocs::meta {
 
@@ -152,6 +153,8 @@ void collect_functions(const DwarfFacts& facts, std::span<const types::TypeIndex
         local.flags |= types::kVariableInlined;
       }
       if (variable.is_formal) local.flags |= types::kVariableFormal;
+      if (model.strings[named.name] == types::kAllocaHeadName)
+        local.flags |= types::kVariableAllocaHead;
       local.type = type_of(named.type);
       local.locations = types::append_locations(model.locations, record.low, inside);
       const std::span counts =

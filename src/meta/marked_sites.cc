@@ -91,9 +91,7 @@ class MarkReader {
   }
 
   ToldSite told(const Meaning& meaning, const CallInstruction& call) {
-    types::TypeIndex tail = meaning.tail;
-    if (tail != kNoType && model_.types[tail].kind == types::Kind::array)
-      tail = model_.types[tail].target;
+    const types::TypeIndex tail = tail_of(meaning.tail, model_.types);
     types::SiteKind kind = meaning.kind;
     if (meaning.type != kNoType && is_one_node(kind, model_.types[meaning.type].size, call))
       kind.shape = types::SiteShape::one;

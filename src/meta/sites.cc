@@ -17,6 +17,7 @@
 #include "meta/request_size.h"
 #include "meta/site_choice.h"
 #include "meta/site_targets.h"
+#include "meta/told_sites.h"
 #include "meta/value_flow.h"
 #include "meta/wrappers.h"
 
@@ -506,9 +507,7 @@ void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, con
     model.sites.push_back(site.record);
     if (site.is_stated) stated.push_back(site.record);
   }
-  std::sort(model.sites.begin(), model.sites.end(), [](const SiteRecord& a, const SiteRecord& b) {
-    return a.return_address < b.return_address;
-  });
+  sort_by_return_address(model.sites);
   if (witnesses == SiteWitnesses::compilers) {
     for (SiteRecord& site : model.sites) forget_conclusion(site);
   }

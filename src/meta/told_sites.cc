@@ -10,12 +10,6 @@ using types::SiteRecord;
 
 namespace {
 
-void sort_by_return_address(std::vector<SiteRecord>& sites) {
-  std::sort(sites.begin(), sites.end(), [](const SiteRecord& a, const SiteRecord& b) {
-    return a.return_address < b.return_address;
-  });
-}
-
 SiteRecord* site_at(ObjectModel& model, std::uint64_t return_address) {
   const auto found = std::lower_bound(
       model.sites.begin(), model.sites.end(), return_address,
@@ -41,21 +35,11 @@ bool is_outweighed(const SiteRecord& inferred, const ToldSite& told) {
 void apply(const ToldSite& told, SiteRecord& site) {
   if (is_outweighed(site, told)) return;
   const bool is_open = told.what == Told::several || is_refuted(site, told);
-  site.flags = 0;
-  site.type = types::kNoType;
-  site.shape = types::Shape::unknown;
-  site.provenance = types::Provenance::none;
-  site.evidence = 0;
+  apply_told(is_open ? ToldSite{} : told, site);
   if (is_open) {
     site.flags |= types::kSiteConflict;
   } else if (told.what == Told::wrapper) {
     site.flags |= types::kSiteWrapper;
-  } else {
-    site.type = told.type;
-    site.shape = told.shape;
-    site.provenance = told.provenance;
-    site.evidence = told.evidence;
-    site.flags = told.flags;
   }
 }
 
@@ -154,6 +138,25 @@ ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::Ty
   if (kind.target == types::SiteTargetSays::agrees) told.evidence |= types::kSiteTargetVariable;
   if (kind.target == types::SiteTargetSays::disagrees) told.flags |= types::kSiteTargetDisagrees;
   return told;
+}
+
+types::TypeIndex tail_of(types::TypeIndex member, const types::TypeGraph& types) {
+  const bool is_array = member != types::kNoType && types[member].kind == types::Kind::array;
+  return is_array ? types[member].target : member;
+}
+
+void apply_told(const ToldSite& told, SiteRecord& site) {
+  site.type = told.type;
+  site.shape = told.shape;
+  site.provenance = told.provenance;
+  site.evidence = told.evidence;
+  site.flags = told.flags;
+}
+
+void sort_by_return_address(std::vector<SiteRecord>& sites) {
+  std::sort(sites.begin(), sites.end(), [](const SiteRecord& a, const SiteRecord& b) {
+    return a.return_address < b.return_address;
+  });
 }
 
 void overrule_sites(std::span<const CallInstruction> calls, std::span<const ToldSite> told,

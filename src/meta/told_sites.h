@@ -53,6 +53,14 @@ bool is_one_node(const types::SiteKind& kind, std::uint64_t element_size,
 ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::TypeIndex tail,
                    types::TypeGraph& types);
 
+// U of the member U[] that a marker has for it; kNoType of none.
+types::TypeIndex tail_of(types::TypeIndex member, const types::TypeGraph& types);
+
+// Makes it the site's, whatever was known of that. What is no type says none.
+void apply_told(const ToldSite& told, types::SiteRecord& site);
+
+void sort_by_return_address(std::vector<types::SiteRecord>& sites);
+
 // Lets what was told of `calls`, one for each, overrule what was inferred for model.sites, which are sorted by return address and
 // stay so, and adds the sites of calls that were only told of.
 void overrule_sites(std::span<const CallInstruction> calls, std::span<const ToldSite> told,

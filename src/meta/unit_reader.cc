@@ -9,6 +9,7 @@
 
 #include "meta/site_lists.h"
 #include "meta/source_language.h"
+#include "types/alloca_record.h"
 
 namespace allocs::meta {
 
@@ -507,9 +508,19 @@ void UnitReader::convert_for_function(const Place& place) {
 bool UnitReader::file_static(const Place& place, EntityIndex entity) {
   const bool is_thread_local = place.kind == Place::Kind::thread_local_;
   if (place.kind != Place::Kind::address && !is_thread_local) return false;
+  if (file_alloca_type(place, entity)) return true;
   auto value = static_cast<std::uint64_t>(place.value);
   if (is_thread_local) value = offset_in_tls(value);
   facts_.statics.push_back({entity, value, is_thread_local});
+  return true;
+}
+
+// A constant of ours is no variable of the program's; its type is read off at the end.
+bool UnitReader::file_alloca_type(const Place& place, EntityIndex entity) {
+  const auto kind = types::parse_alloca_type_name(strings_[facts_.entities[entity].name]);
+  if (!kind || place.kind != Place::Kind::address) return false;
+  facts_.alloca_types.push_back(
+      {static_cast<std::uint64_t>(place.value), *kind, facts_.entities[entity].type, kNoType});
   return true;
 }
 
@@ -587,9 +598,26 @@ void UnitReader::settle() {
   settle_origins();
   add_table_arguments();
   settle_counts();
-  for (SiteMark& mark : facts_.site_marks) {
-    const auto tail = flexible_tails_.find(mark.type);
-    if (tail != flexible_tails_.end()) mark.tail = tail->second;
+  settle_tails();
+}
+
+// T of a `T *` or a `T *const`.
+types::TypeIndex UnitReader::pointee_of(types::TypeIndex node) const {
+  const auto& all = facts_.types.types;
+  if (node != kNoType && all[node].kind == types::kKindQualifier) node = all[node].target;
+  return node != kNoType && all[node].kind == types::Kind::address ? all[node].target : kNoType;
+}
+
+// What follows T is known by the node that stands for T.
+void UnitReader::settle_tails() {
+  const auto tail_of = [this](types::TypeIndex type) {
+    const auto tail = flexible_tails_.find(type);
+    return tail == flexible_tails_.end() ? kNoType : tail->second;
+  };
+  for (SiteMark& mark : facts_.site_marks) mark.tail = tail_of(mark.type);
+  for (AllocaType& each : facts_.alloca_types) {
+    each.type = pointee_of(each.type);
+    each.tail = tail_of(each.type);
   }
 }
 

@@ -75,6 +75,9 @@ class UnitReader {
   void read_variable(const Die& die, const UnitContext& context);
   void read_location(const Die& die, const UnitContext& context, EntityIndex entity);
   bool file_static(const Place& place, EntityIndex entity);
+  bool file_alloca_type(const Place& place, EntityIndex entity);
+  types::TypeIndex pointee_of(types::TypeIndex node) const;
+  void settle_tails();
   std::uint64_t offset_in_tls(std::uint64_t value) const;
   void convert(const Place& place, PcRange within);
   void convert_for_function(const Place& place);

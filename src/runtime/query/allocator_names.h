@@ -29,6 +29,7 @@ inline constexpr AllocatorRow kAllocatorRows[] = {
     {"__program_malloc", 1},
     {"ld.so malloc", 1},
     {"liballocs", 1},
+    {"alloca", 3},
     {"(registered by the program)", 3},
 };
 static_assert(sizeof(kAllocatorRows) / sizeof(AllocatorRow) ==

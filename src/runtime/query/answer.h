@@ -26,7 +26,8 @@ enum class Allocator : std::uint8_t {
   program_malloc,  // a malloc that is not libc's
   ld_so_malloc,
   own,
-  registered,  // by the program, at run time: Answer::owner tells which
+  frame_alloca,  // blocks of alloca
+  registered,    // by the program, at run time: Answer::owner tells which
   count_,
 };
 
@@ -38,6 +39,11 @@ struct RowSizes {
 
   std::uint64_t at(unsigned level) const { return level < count ? bytes[level] : 0; }
 };
+
+// A frame of some function, or what lies in one.
+constexpr bool is_of_frame(Allocator allocator) {
+  return allocator == Allocator::stackframe || allocator == Allocator::frame_alloca;
+}
 
 // What is known about the innermost allocation that contains an address, and why. Value-initialised it says: nothing there.
 struct Answer {
@@ -55,12 +61,12 @@ struct Answer {
   const char* name = nullptr;  // lives as long as the metadata does
   int thread = 0;
   const void* owner = nullptr;  // the program's own allocator object, of Allocator::registered
-  // A variable that is an allocation of its own in the frame of function `name`, and how much of its part of the frame lies around it;
-  // nullptr: it is none.
+  // A variable that is an allocation of its own in the frame of function `name`; nullptr: it is none.
   const char* variable = nullptr;
+  // Of what lies in a frame, how much of its part of that lies around it.
   std::uint32_t frame_below = 0, frame_above = 0;
   RowSizes rows{};
-  bool has_variables = false;  // a frame, in which variables may be allocations of their own
+  bool has_parts = false;  // a frame, in which allocations of their own may lie
   bool is_function = false;
   bool is_by_loader = false;  // a block that the dynamic linker allocated
   bool is_empty = false;      // a block of no bytes: the range is the one byte at its address
@@ -80,6 +86,8 @@ struct Answer {
     answer.base_grade = ALLOC_GRADE_EXACT;
     return answer;
   }
+  // A variable of its own, or a block of alloca.
+  bool lies_in_frame() const { return variable != nullptr || allocator == Allocator::frame_alloca; }
   AddressRange frame() const {
     return {Address{raw(range.begin) - frame_below}, range.end + frame_above};
   }

@@ -100,15 +100,14 @@ std::optional<std::uint64_t> sized_by_counts(const Activation<M>& activation,
   return size;
 }
 
-// Where `variable` is at `pc`, if that is to be found in the activation and makes sense.
-template <Memory M>
-std::optional<ComputedVariable> place_in(const Activation<M>& activation, const types::Image& image,
-                                         const types::FunctionRecord& function, std::uint64_t pc,
-                                         const types::VariableRecord& variable) {
-  ByteReader reader = reader_of_locations(image, variable);
+// Where the variable begins whose list is at `reader`, by the entry that covers `pc` and is wanted. The reader moves past the list.
+template <Memory M, typename IsWanted>
+std::optional<std::uint64_t> begin_of(const Activation<M>& activation, const types::Image& image,
+                                      const types::FunctionRecord& function, std::uint64_t pc,
+                                      ByteReader& reader, IsWanted&& is_wanted) {
   std::optional<std::uint64_t> begin;
   read_location_list(image, reader, function.low, [&](const LocationEntry& entry) {
-    if (!entry.covers(pc) || !is_found_at_run_time(variable, entry)) return;
+    if (!entry.covers(pc) || !is_wanted(entry)) return;
     const auto& registers = activation.registers;
     const auto offset = static_cast<std::uint64_t>(entry.value);
     switch (entry.kind) {
@@ -128,6 +127,18 @@ std::optional<ComputedVariable> place_in(const Activation<M>& activation, const 
         break;
     }
   });
+  return begin;
+}
+
+// Where `variable` is at `pc`, if that is to be found in the activation and makes sense.
+template <Memory M>
+std::optional<ComputedVariable> place_in(const Activation<M>& activation, const types::Image& image,
+                                         const types::FunctionRecord& function, std::uint64_t pc,
+                                         const types::VariableRecord& variable) {
+  ByteReader reader = reader_of_locations(image, variable);
+  const std::optional<std::uint64_t> begin =
+      begin_of(activation, image, function, pc, reader,
+               [&](const LocationEntry& entry) { return is_found_at_run_time(variable, entry); });
   if (!begin || !reader.ok()) return std::nullopt;
   ComputedVariable found{.variable = &variable};
   std::optional<std::uint64_t> size;

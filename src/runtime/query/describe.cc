@@ -97,6 +97,7 @@ void put_evidence(TextWriter& out, std::uint32_t evidence) {
       {ALLOC_EV_SITE_SIZE, "size that fits"},
       {ALLOC_EV_STATED, "stated by the program"},
       {ALLOC_EV_LIBRARY_FACT, "known of the library"},
+      {ALLOC_EV_FRAME_RECORD, "record in the frame"},
   };
   bool first = true;
   for (const auto& [bit, word] : kWords) {

@@ -59,8 +59,10 @@ template <typename Visit>
 void for_each_variable_in_memory(const types::Image& image, const types::FunctionRecord& function,
                                  FrameLayout& layout, Visit&& visit) {
   for (const types::VariableRecord& variable : variables_of(image, function)) {
+    const bool leads_to_alloca = (variable.flags & types::kVariableAllocaHead) != 0;
     ByteReader reader = reader_of_locations(image, variable);
     read_location_list(image, reader, function.low, [&](const LocationEntry& entry) {
+      if (leads_to_alloca && entry.covers(layout.pc)) layout.has_alloca = true;
       if (is_found_at_run_time(variable, entry)) {
         if (entry.covers(layout.pc)) layout.has_computed_variables = true;
         return;

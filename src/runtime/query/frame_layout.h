@@ -25,6 +25,7 @@ struct FrameLayout {
       0;  // relative to the canonical frame address; the variables and the saved registers: [low, high)
   std::int64_t high = 0;
   bool has_computed_variables = false;  // see runtime/query/computed_variable.h
+  bool has_alloca = false;              // see runtime/query/alloca_query.h
   bool depends_on_registers =
       false;  // a variable lies at a fixed distance from a register only: the frame is realigned
 

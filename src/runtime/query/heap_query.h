@@ -74,6 +74,22 @@ inline std::uint64_t unit_of(const types::Image& image, types::TypeIndex index) 
   return type == nullptr || type->size == types::kUnknownSize ? 0 : type->size;
 }
 
+// The type that `site`, of that object, has.
+template <Process P>
+[[gnu::always_inline]] inline void set_type_of_site(const P& process, const Object& object,
+                                                    const types::SiteRecord& site,
+                                                    SiteFacts& facts) {
+  facts.type = process.types().type(object, site.type);
+  facts.type_error = facts.type != nullptr      ? ALLOC_OK
+                     : process.types().may_make ? ALLOC_E_NO_MEMORY
+                                                : ALLOC_E_NOT_YET;
+  facts.is_final = facts.type != nullptr;
+  facts.unit = unit_of(*object.image, site.type);
+  facts.shape = site.shape;
+  facts.grade = grade_of(site);
+  facts.evidence = evidence_of(site);
+}
+
 template <Process P>
 SiteFacts read_site_facts(const P& process, const index::SiteRecord& where) {
   SiteFacts facts{.return_address = where.return_address};
@@ -93,15 +109,7 @@ SiteFacts read_site_facts(const P& process, const index::SiteRecord& where) {
   if ((site->flags & types::kSiteWrapper) != 0 && site->type == types::kNoType)
     facts.type_error = ALLOC_E_IN_WRAPPER;
   if (site->type == types::kNoType || (site->flags & types::kSiteConflict) != 0) return facts;
-  facts.type = process.types().type(*object, site->type);
-  facts.type_error = facts.type != nullptr      ? ALLOC_OK
-                     : process.types().may_make ? ALLOC_E_NO_MEMORY
-                                                : ALLOC_E_NOT_YET;
-  facts.is_final = facts.type != nullptr;
-  facts.unit = unit_of(*object->image, site->type);
-  facts.shape = site->shape;
-  facts.grade = grade_of(*site);
-  facts.evidence = evidence_of(*site);
+  set_type_of_site(process, *object, *site, facts);
   return facts;
 }
 

@@ -32,7 +32,8 @@ void for_each_subobject(const Answer& leaf, Address at, Visit&& visit) {
 inline bool is_told_by_address(const Answer& leaf) {
   const bool is_block =
       leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
-  return is_block || (leaf.allocator == Allocator::registered && leaf.name == nullptr);
+  return is_block || leaf.allocator == Allocator::frame_alloca ||
+         (leaf.allocator == Allocator::registered && leaf.name == nullptr);
 }
 
 // What stands for the leaf allocation in an expression: "table", "main::", "((struct node *)0x55d0)->".

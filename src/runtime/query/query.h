@@ -82,7 +82,7 @@ inline bool is_untold_part_of_loader(const Answer& answer, const Object& object)
 template <Process P>
 [[gnu::noinline]] void prefer_frame(const P& process, Address at, Answer& answer) {
   const Answer stack = process.query_stacks(at);
-  if (stack.error == ALLOC_OK && stack.allocator == Allocator::stackframe) answer = stack;
+  if (stack.error == ALLOC_OK && is_of_frame(stack.allocator)) answer = stack;
 }
 
 // For an address that is in no block of malloc.
@@ -105,7 +105,7 @@ Answer query_beyond_heap(const P& process, Address at) {
   }
   // The thread-locals of a thread lie at the outer end of its stack: a frame is surer than they are, "some stack" is not.
   const Answer stack = process.query_stacks(at);
-  if (stack.error == ALLOC_OK && stack.allocator == Allocator::stackframe) return stack;
+  if (stack.error == ALLOC_OK && is_of_frame(stack.allocator)) return stack;
   const int thread = stack.error == ALLOC_OK ? stack.thread : 0;
   if (Answer tls = query_tls_afresh(process, at, thread); tls.error == ALLOC_OK) return tls;
   if (stack.error != ALLOC_E_NOTHING_THERE) return stack;
@@ -128,6 +128,7 @@ template <Process P>
     case Allocator::auxv:
     case Allocator::stack:
     case Allocator::stackframe:
+    case Allocator::frame_alloca:
     case Allocator::own:
       return beyond;
     default:

@@ -7,9 +7,11 @@
 #include <type_traits>
 
 #include "runt/unwind.h"
+#include "runtime/query/alloca_query.h"
 #include "runtime/query/answer.h"
 #include "runtime/query/computed_variable.h"
 #include "runtime/query/frame_layout.h"
+#include "runtime/query/heap_query.h"
 #include "runtime/query/process.h"
 #include "types/subobject.h"
 
@@ -26,7 +28,8 @@
 //        return address, saved registers, locals                    <- [CFA + layout.low, CFA + layout.high)
 //        spills, variable-length arrays                             <- [sp, CFA + layout.low)
 //
-// A variable whose place or size the frame computes is an allocation of its own in the frame.
+// A variable whose place or size the frame computes is an allocation of its own in the frame, and so is a block of alloca of which the code
+// left a record.
 namespace allocs::query {
 
 inline constexpr unsigned kMostFrames = 1 << 20;
@@ -102,7 +105,7 @@ Answer answer_from_frame(const P& process, const runt::Frame& frame, const Frame
                              : is_typed        ? typed
                                                : AddressRange{whole.begin, typed.begin};
   Answer answer = answer_from_bare_frame(frame, range, ALLOC_E_NO_TYPE);
-  answer.has_variables = facts.layout.has_computed_variables;
+  answer.has_parts = facts.layout.has_computed_variables || facts.layout.has_alloca;
   answer.name = answer.site_function = facts.object->image->text(facts.function->name);
   answer.site_object = facts.object->path;
   answer.evidence |= ALLOC_EV_DEBUG_INFORMATION;
@@ -153,6 +156,7 @@ std::optional<Answer> answer_from_computed_variable(const P& process, const W& w
   answer.frame_below = static_cast<std::uint32_t>(found->range.begin - part.begin);
   answer.frame_above = static_cast<std::uint32_t>(part.end - found->range.end);
   answer.rows = found->rows;
+  answer.has_parts = true;
   answer.name = answer.site_function = facts.object->image->text(facts.function->name);
   answer.variable = facts.object->image->text(found->variable->name);
   answer.site_object = facts.object->path;
@@ -160,6 +164,61 @@ std::optional<Answer> answer_from_computed_variable(const P& process, const W& w
   if (!process.types().are_wanted) return answer;
   answer.set_type(process.types().type(*facts.object, found->variable->type), ALLOC_GRADE_EXACT);
   if (answer.type == nullptr && !process.types().may_make) answer.set_no_type(ALLOC_E_NOT_YET);
+  return answer;
+}
+
+// What the constant at `constant` says of a block of `size` bytes; it lies in whichever object the code is from.
+template <Process P>
+void set_type_of_alloca(const P& process, Address constant, std::uint64_t size, Answer& answer) {
+  if (constant == Address{}) return;
+  const Object* object = process.find_object(constant);
+  if (object == nullptr || !object->image) return;
+  const types::SiteRecord* site = object->image->find_site(raw(object->link_address(constant)));
+  if (site == nullptr || site->type == types::kNoType) return;
+  SiteFacts type;
+  set_type_of_site(process, *object, *site, type);
+  set_type_from_site(type, size, answer);
+}
+
+// The block of alloca at `at`.
+template <Process P, typename W>
+std::optional<Answer> answer_from_alloca(const P& process, const W& walk, const runt::Frame& frame,
+                                         const FrameFacts& facts, Address at) {
+  const AddressRange whole{frame.lowest(), frame.cfa};
+  const AddressRange typed{frame.cfa + static_cast<std::uint64_t>(facts.layout.low),
+                           frame.cfa + static_cast<std::uint64_t>(facts.layout.high)};
+  const AddressRange below{whole.begin, typed.size() == 0 ? whole.end : typed.begin};
+  // A frame of fixed size has no room for blocks: at the beginning and at the end of a function.
+  if (frame.has_fixed_size || whole.size() > kLargestFrame || !below.contains(at))
+    return std::nullopt;
+  const std::uint64_t pc = raw(facts.object->link_address(frame.lookup_pc()));
+  runt::Registers registers;
+  registers.set(elf::kRsp, raw(frame.sp));
+  if (frame.fp != Address{}) registers.set(elf::kRbp, raw(frame.fp));
+  if (facts.layout.has_computed_variables) {
+    const auto all = walk.registers_of_last();
+    if (all) registers = *all;
+  }
+  const auto& memory = walk.memory();
+  const Activation<std::remove_cvref_t<decltype(memory)>> activation{.memory = memory,
+                                                                     .registers = registers,
+                                                                     .range = whole,
+                                                                     .lowest_fixed = below.end,
+                                                                     .end_of_arguments = frame.cfa};
+  const auto found =
+      alloca_block_at(activation, *facts.object, *facts.function, pc, {frame.sp, below.end}, at);
+  if (!found) return std::nullopt;
+  Answer answer = answer_from_bare_frame(frame, found->range, ALLOC_E_NO_TYPE);
+  answer.allocator = Allocator::frame_alloca;
+  answer.evidence |= ALLOC_EV_FRAME_RECORD;
+  answer.site = found->site;
+  answer.frame_below = static_cast<std::uint32_t>(found->range.begin - below.begin);
+  answer.frame_above = static_cast<std::uint32_t>(below.end - found->range.end);
+  answer.has_parts = true;
+  answer.name = answer.site_function = facts.object->image->text(facts.function->name);
+  answer.site_object = facts.object->path;
+  if (process.types().are_wanted)
+    set_type_of_alloca(process, found->type, found->range.size(), answer);
   return answer;
 }
 
@@ -226,6 +285,9 @@ Answer query_frames(const P& process, W& walk, Address at, AddressRange where = 
         if (auto argument = answer_from_stack_arguments(process, *callee, at)) return *argument;
       }
       const FrameFacts facts = process.frame_facts(*frame);
+      if (facts.layout.has_alloca) {
+        if (auto block = answer_from_alloca(process, walk, *frame, facts, at)) return *block;
+      }
       if (facts.layout.has_computed_variables) {
         if (auto own = answer_from_computed_variable(process, walk, *frame, facts, at)) return *own;
       }

@@ -34,6 +34,7 @@ inline constexpr TraitsRow kTraitsRows[] = {
      kWord, ALLOC_E_NO_SUCH_OPERATION},
     {0, ALLOC_LIFE_PROCESS, kBlockAlignment, ALLOC_E_OF_RUN_TIME},
     {0, ALLOC_LIFE_PROCESS, 1, ALLOC_E_OF_RUN_TIME},
+    {0, ALLOC_LIFE_FRAME, kBlockAlignment, ALLOC_E_OF_FRAME},
     {0, ALLOC_LIFE_PARENT, 1, ALLOC_E_NO_SUCH_OPERATION},
 };
 static_assert(sizeof(kTraitsRows) / sizeof(TraitsRow) ==

@@ -12,7 +12,7 @@
 //     mmap [0x7f00..)                one object's segments are one reservation; own memory of the run time is cut off
 //       static-file - static-segment - static-section - static - static in it
 //     mmap [heap] - brk - block of malloc - thread-local block that the loader took there - thread-local
-//     mmap [stack] - stack - stackframe - variable-length array
+//     mmap [stack] - stack - stackframe - variable-length array, block of alloca
 //                  - auxv - argv, envp, ...
 //     mmap - stack of a thread - frames, and its block of thread-locals
 //
@@ -59,8 +59,10 @@ Answer mapping_at(const P& process, const MappingView& mapping, Address at) {
   return answer;
 }
 
-// The part of a frame, when the leaf is a variable in it.
-inline Answer frame_around(const Answer& leaf) {
+// The part of a frame, when the leaf is something in it. Of a block of alloca the record in front of it is a part of the frame itself.
+template <Process P>
+Answer frame_around(const P& process, const Answer& leaf) {
+  if (leaf.allocator == Allocator::frame_alloca) return process.query_stacks(leaf.range.begin - 1);
   if (leaf.variable == nullptr) return leaf;
   Answer frame = leaf;
   frame.range = leaf.frame();
@@ -103,8 +105,7 @@ Answer child_in_memory(const P& process, const Answer& parent, Address at) {
   }
   if (parent.allocator == Allocator::stack || process.runs_on(parent.range)) {
     const Answer leaf = process.query_stacks(at);
-    if (leaf.error == ALLOC_OK && leaf.allocator == Allocator::stackframe)
-      return frame_around(leaf);
+    if (leaf.error == ALLOC_OK && is_of_frame(leaf.allocator)) return frame_around(process, leaf);
   }
   if (!is_memory(parent.allocator)) return {};
   if (is_block(parent.allocator) && !query_heap(process, parent.range.begin).is_by_loader)
@@ -196,7 +197,8 @@ Answer built_in_child_at(const P& process, const Answer& parent, Address at) {
     }
     case Allocator::stackframe:
       child = process.query_stacks(at);
-      return child.variable != nullptr && child.frame() == parent.range ? child : Answer{};
+      return child.lies_in_frame() && child.frame() == parent.range ? child : Answer{};
+    case Allocator::frame_alloca:
     case Allocator::tls_symbol:
     case Allocator::own:
     case Allocator::registered:

@@ -129,7 +129,7 @@ Address first_start(const P& process, ChildCursor& cursor, Address from) {
       }
       return best;
     case Allocator::stackframe:
-      return process.query_stacks(parent.range.begin).has_variables ? from : best;
+      return process.query_stacks(parent.range.begin).has_parts ? from : best;
     case Allocator::registered:
       return best;  // nothing but what its own allocator hands out
     default:

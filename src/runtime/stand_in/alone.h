@@ -3,7 +3,6 @@
 
 #include "allocs.h"
 #include "allocs/allocator.h"
-#include "allocs/container.h"
 #include "allocs/elf_file.h"
 #include "allocs/interpreter.h"
 #include "allocs/sequence.h"

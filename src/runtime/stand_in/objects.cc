@@ -10,7 +10,7 @@
 // holds copies that its dynamic symbol table lists. Linked to the archive it holds the objects themselves, and no
 // symbol table need tell, so a note does: see preload/allocator_objects.cc.
 static_assert(sizeof(allocator) == 8 && sizeof(allocs::kNoteOwner) == 10 &&
-              allocs::kAllocatorObjectsNote == 3);
+              allocs::kAllocatorObjectsNote == 4);
 
 // clang-format off
 #define ALLOCS_OBJECT(which, symbol, text)               \
@@ -33,7 +33,7 @@ R"(
   .balign 4
   .long 10
   .long 8
-  .long 3
+  .long 4
   .asciz "liballocs"
   .balign 4
 0:.quad allocs_alone_objects - 0b

@@ -92,6 +92,26 @@ std::optional<Request> AllocationCalls::request_of(const CallExpr* call, const F
   return possible_request(call, body);
 }
 
+std::optional<Request> AllocationCalls::alloca_request_of(const CallExpr* call,
+                                                          const FunctionBody& body) {
+  const FunctionDecl* callee = call->getDirectCallee();
+  switch (callee == nullptr ? 0 : callee->getBuiltinID()) {
+    case Builtin::BIalloca:
+    case Builtin::BI__builtin_alloca:
+    case Builtin::BI__builtin_alloca_uninitialized:
+    case Builtin::BI__builtin_alloca_with_align:
+    case Builtin::BI__builtin_alloca_with_align_uninitialized:
+      break;
+    default:
+      return std::nullopt;
+  }
+  if (call->getNumArgs() == 0 || !call->getArg(0)->getType()->isIntegerType()) return std::nullopt;
+  Request request;
+  request.size = sizes_.facts_of(call->getArg(0), body);
+  request.bytes = constant_of(call->getArg(0));
+  return request;
+}
+
 std::optional<Request> AllocationCalls::known_request(const CallExpr* call,
                                                       const FunctionDecl* callee,
                                                       const FunctionBody& body) {

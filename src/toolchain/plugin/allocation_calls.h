@@ -43,6 +43,9 @@ class AllocationCalls {
   // Nothing if it does not look like one.
   std::optional<Request> request_of(const clang::CallExpr* call, const FunctionBody& body);
 
+  // What a call of alloca asks for; nothing of any other call.
+  std::optional<Request> alloca_request_of(const clang::CallExpr* call, const FunctionBody& body);
+
   // Whether users declare that what `function` allocates is its callers' business. nullptr: no.
   bool is_for_callers(const clang::FunctionDecl* function);
 

@@ -53,7 +53,7 @@ bool Conveyance::mark(CallExpr* call, const SiteType& type, const FunctionBody& 
   if (is_builtin && replaced == nullptr) return false;
 
   if (isa<FieldDecl>(callee))
-    return mark_by_place(call, outermost_of_same_value(call, body), type, body);
+    return mark_by_place(call, "", outermost_of_same_value(call, body), type, body);
   const char flag = is_builtin ? kBuiltinFlag : kNoFlag;
   const QualType what = marker(marker_name(type.kind, flag), marked_type(type));
   if (!put_cast(outermost_of_same_value(call, body), what, body)) return false;
@@ -76,8 +76,8 @@ QualType Conveyance::marked_type(const SiteType& type) {
 }
 
 // The cast alone makes the compiler describe the typedef, whose name is used once only.
-bool Conveyance::mark_by_place(CallExpr* call, Expr* marked, const SiteType& type,
-                               const FunctionBody& body) {
+bool Conveyance::mark_by_place(CallExpr* call, const std::string& callee, Expr* marked,
+                               const SiteType& type, const FunctionBody& body) {
   const FunctionDecl* function = body.function();
   if (function == nullptr || isa<CXXConstructorDecl, CXXDestructorDecl>(function)) return false;
   const SourceManager& sources = context_.getSourceManager();
@@ -86,11 +86,13 @@ bool Conveyance::mark_by_place(CallExpr* call, Expr* marked, const SiteType& typ
   const std::string name = marker_name(type.kind, kNoFlag) + std::to_string(placed_.size());
   TypedefDecl* made = new_typedef(name, marked_type(type));
   if (!put_cast(marked, context_.getTypedefType(made), body)) return false;
-  ASTNameGenerator names(context_);
-  const FunctionDecl* callee = call->getDirectCallee();
-  placed_.push_back({names.getName(function), callee == nullptr ? "" : names.getName(callee),
-                     at.getLine(), at.getColumn(), name});
+  placed_.push_back(
+      {ASTNameGenerator(context_).getName(function), callee, at.getLine(), at.getColumn(), name});
   return true;
+}
+
+bool Conveyance::mark_alloca(CallExpr* call, const SiteType& type, const FunctionBody& body) {
+  return mark_by_place(call, kAllocaCallee, outermost_of_same_value(call, body), type, body);
 }
 
 bool Conveyance::put_cast(Expr* marked, QualType marker, const FunctionBody& body) {
@@ -112,7 +114,9 @@ bool Conveyance::put_cast(Expr* marked, QualType marker, const FunctionBody& bod
 bool Conveyance::mark_stored(CallExpr* call, Expr* address, const SiteType& type,
                              const FunctionBody& body) {
   if (!address->getType()->isPointerType()) return false;
-  return mark_by_place(call, address, type, body);
+  const FunctionDecl* callee = call->getDirectCallee();
+  const std::string name = callee == nullptr ? "" : ASTNameGenerator(context_).getName(callee);
+  return mark_by_place(call, name, address, type, body);
 }
 
 bool Conveyance::mark(CXXNewExpr* expression, const SiteType& type) {

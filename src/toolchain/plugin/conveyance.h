@@ -34,6 +34,8 @@ class Conveyance {
   // False, and nothing is changed, if there is no way for it.
   bool mark(clang::CallExpr* call, const SiteType& type, const FunctionBody& body);
   bool mark(clang::CXXNewExpr* expression, const SiteType& type);
+  // Of a call of alloca.
+  bool mark_alloca(clang::CallExpr* call, const SiteType& type, const FunctionBody& body);
   // Of a call that stores the block's address at its argument `address`.
   bool mark_stored(clang::CallExpr* call, clang::Expr* address, const SiteType& type,
                    const FunctionBody& body);
@@ -44,9 +46,9 @@ class Conveyance {
   clang::QualType marked_type(const SiteType& type);
   clang::QualType flexible_record(clang::QualType head, clang::QualType tail);
   clang::FunctionDecl* replaced_operator_new(const clang::CallExpr* call) const;
-  // `marked` is the expression that gets the cast.
-  bool mark_by_place(clang::CallExpr* call, clang::Expr* marked, const SiteType& type,
-                     const FunctionBody& body);
+  // `marked` is the expression that gets the cast; `callee` as in PlacedMark.
+  bool mark_by_place(clang::CallExpr* call, const std::string& callee, clang::Expr* marked,
+                     const SiteType& type, const FunctionBody& body);
   bool put_cast(clang::Expr* marked, clang::QualType marker, const FunctionBody& body);
   bool put_between(clang::Expr* cast, clang::Expr* expression, const FunctionBody& body);
   bool put_in_initialiser(clang::Expr* cast, clang::Expr* expression, const FunctionBody& body);

@@ -10,11 +10,13 @@ namespace allocs::plugin {
 // those that return no pointer (`posix_memalign(&p, 64, n)`). What such a call allocates goes to the pass by another road: in this list, by the place that the call has in the debug information.
 struct PlacedMark {
   std::string function;  // linkage name
-  std::string callee;    // likewise; empty: through a pointer
+  std::string callee;    // likewise; empty: through a pointer; or kAllocaCallee
   unsigned line = 0;
   unsigned column = 0;
   std::string marker;  // the one typedef of that name has the type
 };
+// Of alloca, which is no call in the code.
+inline constexpr char kAllocaCallee[] = "alloca";
 using PlacedMarks = std::vector<PlacedMark>;
 
 }  // namespace allocs::plugin

@@ -12,6 +12,7 @@
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Passes/PassPlugin.h>
 
+#include "toolchain/plugin/alloca_pass.h"
 #include "toolchain/plugin/piece_pass.h"
 #include "toolchain/plugin/site_pass.h"
 #include "toolchain/plugin/unit_consumer.h"
@@ -31,6 +32,7 @@ class PluginAction : public clang::PluginASTAction {
         [keeps = keeps_tail_calls_, placed, here](llvm::PassBuilder& builder) {
           builder.registerPipelineStartEPCallback(
               [keeps, placed, here](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+                passes.addPass(AllocaPass{{}, placed});
                 passes.addPass(SitePass{{}, keeps, placed});
                 passes.addPass(PiecePass{{}, here});
               });

@@ -9,10 +9,7 @@
 // across units (at link time) puts a call of one unit into the line table of another; the reader then looks the id up among all.
 #include "toolchain/plugin/site_pass.h"
 
-#include <llvm/ADT/StringExtras.h>
 #include <llvm/ADT/StringMap.h>
-#include <llvm/BinaryFormat/Dwarf.h>
-#include <llvm/IR/DIBuilder.h>
 #include <llvm/IR/DebugInfoMetadata.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
@@ -22,7 +19,7 @@
 #include <map>
 #include <set>
 
-#include "toolchain/plugin/conveyance.h"
+#include "toolchain/plugin/marked_types.h"
 
 namespace allocs::plugin {
 
@@ -35,44 +32,8 @@ namespace {
 
 constexpr char kMetadata[] = "heapallocsite";
 
-// What Conveyance wrote in the name of a typedef.
-struct Mark {
-  SiteKind kind;
-  char flag = kNoFlag;
-  DIType* type = nullptr;
-  StringRef dimensions;  // "x4x3": it is T[4][3] of the type T
-};
-
-bool is_internal_marker(StringRef name) {
-  if (!name.consume_front(StringRef{types::kSiteMarkerPrefix})) return false;
-  constexpr std::size_t kLength = types::kSiteKindLength + 1;
-  if (name.size() < kLength) return false;
-  const char flag = name[types::kSiteKindLength];
-  const bool has_flag = flag == kNoFlag || flag == kBuiltinFlag || flag == kCookieFlag;
-  return has_flag && types::parse_site_kind({name.data(), types::kSiteKindLength}) &&
-         all_of(name.drop_front(kLength), [](char c) { return isDigit(c) || c == kDimension; });
-}
-
-std::optional<Mark> mark_of(const DIType* marker) {
-  const auto* type = dyn_cast_or_null<DIDerivedType>(marker);
-  if (type == nullptr || type->getTag() != dwarf::DW_TAG_typedef) return std::nullopt;
-  if (!is_internal_marker(type->getName())) return std::nullopt;
-  const StringRef name = type->getName().drop_front(types::kSiteMarkerPrefix.size());
-  const auto kind = types::parse_site_kind({name.data(), types::kSiteKindLength});
-  const StringRef rest = name.drop_front(types::kSiteKindLength + 1);
-  return Mark{*kind, name[types::kSiteKindLength], type->getBaseType(),
-              rest.starts_with(StringRef{&kDimension, 1}) ? rest : StringRef{}};
-}
-
 std::optional<Mark> mark_on(const CallBase& call) {
   return mark_of(dyn_cast_or_null<DIType>(call.getMetadata(kMetadata)));
-}
-
-// The typedef that a cast of ours made the compiler keep, if `kept` is one of those.
-const DIType* marker_in_cast(const DIScope* kept) {
-  const auto* pointer = dyn_cast_or_null<DIDerivedType>(kept);
-  const DIType* pointee = pointer == nullptr ? nullptr : pointer->getBaseType();
-  return pointee != nullptr && is_internal_marker(pointee->getName()) ? pointee : nullptr;
 }
 
 // Calls through members, and of functions that return no pointer, by their place.
@@ -83,12 +44,7 @@ class CallsByPlace {
  public:
   CallsByPlace(const Module& module, const PlacedMarks& placed) {
     if (placed.empty()) return;
-    StringMap<const DIType*> markers;
-    for (const DICompileUnit* unit : module.debug_compile_units()) {
-      for (const DIScope* kept : unit->getRetainedTypes()) {
-        if (const DIType* marker = marker_in_cast(kept)) markers[marker->getName()] = marker;
-      }
-    }
+    const auto markers = markers_in_casts(module);
     for (const PlacedMark& one : placed) {
       if (const auto mark = mark_of(markers.lookup(one.marker)))
         marks_[one.function][{one.line, one.column, one.callee}].push_back(*mark);
@@ -159,11 +115,10 @@ void describe(const DIType* type, std::string& key, int depth = 0) {
 // The typedefs and ids of one compile unit.
 class Markers {
  public:
-  explicit Markers(DICompileUnit* unit, Module& module)
-      : unit_(unit), builder_(module, false, unit) {}
+  explicit Markers(DICompileUnit* unit, Module& module) : unit_(unit), types_(unit, module) {}
 
   std::uint32_t id_of(Mark mark) {
-    mark.type = with_dimensions(mark);
+    mark.type = types_.with_dimensions(mark);
     const auto [known, is_new] =
         ids_.try_emplace({mark.type, encode_site_kind(mark.kind), mark.flag == kCookieFlag}, 0);
     if (!is_new) return known->second;
@@ -197,70 +152,14 @@ class Markers {
 
  private:
   void add_typedef(std::uint32_t id, const Mark& mark) {
-    DIType* type = mark.type;
-    if (mark.kind.origin == SiteOrigin::wrapper) {
-      type = nullptr;
-    } else if (mark.flag == kCookieFlag) {
-      type = with_cookie(type);
-    } else if (auto* record = dyn_cast_or_null<DICompositeType>(type);
-               record != nullptr && record->getName() == StringRef{types::kFlexibleRecordName}) {
-      type = renewed(record);
-    }
+    DIType* type = types_.of_block(mark);
     const types::SiteMarkerName name = types::encode_site_marker(SiteMarker{id, mark.kind});
-    made_.push_back(builder_.createTypedef(type, StringRef{name.data(), name.size()},
-                                           unit_->getFile(), 0, unit_));
-  }
-
-  DIType* with_dimensions(const Mark& mark) {
-    if (mark.dimensions.empty() || mark.type == nullptr) return mark.type;
-    SmallVector<StringRef, 2> counts;
-    mark.dimensions.split(counts, kDimension, -1, false);
-    SmallVector<Metadata*, 2> ranges;
-    std::uint64_t bits = mark.type->getSizeInBits();
-    for (const StringRef count : counts) {
-      std::uint64_t number = 0;
-      count.getAsInteger(10, number);
-      bits *= number;
-      ranges.push_back(builder_.getOrCreateSubrange(0, static_cast<std::int64_t>(number)));
-    }
-    return builder_.createArrayType(bits, 0, mark.type, builder_.getOrCreateArray(ranges));
-  }
-
-  DIType* with_cookie(DIType* element) {
-    constexpr std::uint64_t kWord = 64;
-    DIType* word = builder_.createBasicType("unsigned long", kWord, dwarf::DW_ATE_unsigned);
-    return flexible(word, array_of(element), kWord);
-  }
-
-  // The compiler may have given the record a name across units, under which other units have others.
-  DIType* renewed(const DICompositeType* record) {
-    const DINodeArray elements = record->getElements();
-    const auto* head = elements.size() == 2 ? dyn_cast<DIDerivedType>(elements[0]) : nullptr;
-    const auto* tail = elements.size() == 2 ? dyn_cast<DIDerivedType>(elements[1]) : nullptr;
-    if (head == nullptr || tail == nullptr) return nullptr;
-    return flexible(head->getBaseType(), tail->getBaseType(), tail->getOffsetInBits());
-  }
-
-  DIType* array_of(DIType* element) {
-    constexpr int kNoCount = -1;
-    return builder_.createArrayType(
-        0, 0, element, builder_.getOrCreateArray({builder_.getOrCreateSubrange(0, kNoCount)}));
-  }
-
-  DIType* flexible(DIType* head, DIType* tail, std::uint64_t tail_offset) {
-    DICompositeType* record =
-        builder_.createStructType(unit_, StringRef{types::kFlexibleRecordName}, unit_->getFile(), 0,
-                                  tail_offset, 0, DINode::FlagZero, nullptr, DINodeArray{});
-    DIType* members[] = {builder_.createMemberType(record, "head", unit_->getFile(), 0, tail_offset,
-                                                   0, 0, DINode::FlagZero, head),
-                         builder_.createMemberType(record, "tail", unit_->getFile(), 0, 0, 0,
-                                                   tail_offset, DINode::FlagZero, tail)};
-    builder_.replaceArrays(record, builder_.getOrCreateArray({members[0], members[1]}));
-    return record;
+    made_.push_back(types_.builder().createTypedef(type, StringRef{name.data(), name.size()},
+                                                   unit_->getFile(), 0, unit_));
   }
 
   DICompileUnit* unit_;
-  DIBuilder builder_;
+  MarkedTypes types_;
   std::map<std::tuple<DIType*, types::SiteKindText, bool>, std::uint32_t> ids_;
   std::set<std::uint32_t> used_;
   SmallVector<Metadata*, 16> made_;

@@ -103,9 +103,20 @@ bool UnitConsumer::can_wait(const FunctionDecl* function) const {
   return !context_->DeclMustBeEmitted(function);
 }
 
+// Not for lists: the code has no call there.
+void UnitConsumer::read_alloca(CallExpr* call, const Request& request, const FunctionBody& body) {
+  if (list_ != nullptr) return;
+  const auto type = choose_site_type(request, target_of(call, body, *context_), *context_);
+  if (type) conveyance_->mark_alloca(call, *type, body);
+}
+
 void UnitConsumer::read_body(const FunctionBody& body) {
   for (CallExpr* call : body.calls) {
     if (!is_sound(call)) continue;
+    if (const auto block = calls_->alloca_request_of(call, body)) {
+      read_alloca(call, *block, body);
+      continue;
+    }
     const QualType result = call->getType();
     const bool may_allocate =
         result->isPointerType() || result->isIntegerType() || result->isVoidType();

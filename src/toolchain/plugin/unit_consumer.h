@@ -35,6 +35,7 @@ class UnitConsumer : public clang::ASTConsumer {
   void read_members(clang::DeclContext* scope);
   void read_variable(clang::VarDecl* variable);
   void read_function(clang::FunctionDecl* function);
+  void read_alloca(clang::CallExpr* call, const Request& request, const FunctionBody& body);
   void read_body(const FunctionBody& body);
   bool can_wait(const clang::FunctionDecl* function) const;
 

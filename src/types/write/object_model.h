@@ -29,8 +29,7 @@ struct ObjectModel {
   std::vector<FunctionRecord> functions;  // sorted by low pc
   std::vector<VariableRecord> variables;
   std::vector<std::byte> locations;
-  std::vector<SiteRecord> sites;            // writing sorts them
-  std::vector<ContainerRecord> containers;  // sorted by type
+  std::vector<SiteRecord> sites;  // writing sorts them
 
   ObjectModel() = default;
   ObjectModel(const ObjectModel&) = delete;  // the type graph points at `strings`
