@@ -64,7 +64,13 @@ enum alloc_error {
   ALLOC_E_NO_IDENTITY = -23,       /* an anonymous mapping has nothing by which it would be known again: make it with alloc_new */
   ALLOC_E_REFUSED = -24,           /* the kernel, the C library or the size of the file does not allow it */
 
-  ALLOC_E_MALFORMED = -25          /* the memory does not hold what it is said to be: allocs/elf_file.h */
+  ALLOC_E_MALFORMED = -25,         /* the memory does not hold what it is said to be: allocs/elf_file.h */
+
+  /* of stopping threads and moving allocations: allocs/stop.h, allocs/move.h */
+  ALLOC_E_STOPPED = -26,           /* not while other threads are stopped, which may hold malloc's locks */
+  ALLOC_E_WILL_NOT_STOP = -27,     /* a thread would not stop */
+  ALLOC_E_THREADS_RUN = -28,       /* other threads run, and no signal was named to stop them with */
+  ALLOC_E_OBSTACLE = -29           /* something may refer to it that cannot be rewritten */
 };
 const char *alloc_error_message(int error); /* never NULL; static text */
 

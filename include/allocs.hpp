@@ -384,5 +384,6 @@ int for_each_covering(const void* obj, int bit, F f) {
 
 }  // namespace allocs
 
+#include "allocs/move.hpp"
 #include "allocs/register.hpp"
 #include "allocs/show.hpp"

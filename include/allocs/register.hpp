@@ -23,7 +23,9 @@ concept RegistrableAllocator =
 template <RegistrableAllocator A>
 class Registered {
  public:
-  explicit Registered(A& implementation) : protocol_{.size = sizeof(alloc_protocol), .context = &implementation} {
+  explicit Registered(A& implementation) : protocol_{} {
+    protocol_.size = sizeof(alloc_protocol);
+    protocol_.context = &implementation;
     protocol_.find = [](void* a, const alloc_info* pool, const void* at, unsigned flags,
                         alloc_info* child) { return self(a).find(*pool, at, flags, *child); };
     protocol_.next = [](void* a, const alloc_info* pool, const void* from, unsigned flags,

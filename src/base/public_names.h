@@ -74,6 +74,18 @@
   X(alloc_walk_graph)             \
   X(alloc_find_route)
 
+#define ALLOCS_STOP_FUNCTIONS(X) \
+  X(alloc_stop_others)           \
+  X(alloc_resume_others)         \
+  X(alloc_walk_stopped)          \
+  X(alloc_register_name)
+
+#define ALLOCS_MOVE_FUNCTIONS(X) \
+  X(alloc_migrate)               \
+  X(alloc_resize_moving)         \
+  X(alloc_migrate_all)           \
+  X(alloc_obstacle_message)
+
 #define ALLOCS_UNIQTYPE_FUNCTIONS(X) \
   X(uniqtype_name)                   \
   X(uniqtype_size)                   \
@@ -98,6 +110,8 @@
   ALLOCS_INTERPRETER_FUNCTIONS(X) \
   ALLOCS_ELF_FILE_FUNCTIONS(X)    \
   ALLOCS_GRAPH_FUNCTIONS(X)       \
+  ALLOCS_STOP_FUNCTIONS(X)        \
+  ALLOCS_MOVE_FUNCTIONS(X)        \
   ALLOCS_UNIQTYPE_FUNCTIONS(X)
 
 // In the order of query::Allocator: X(enumerator, object, text of its name).

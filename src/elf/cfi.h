@@ -33,6 +33,9 @@ enum Register : std::uint8_t {
   kRip,
   kRegisterCount,
 };
+inline constexpr char kRegisterNames[kRegisterCount][4] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
+                                                           "rbp", "rsp", "r8",  "r9",  "r10", "r11",
+                                                           "r12", "r13", "r14", "r15", "rip"};
 
 // Bytes of a DWARF expression, in the views from which the rule was made; they live as long as the memory.
 struct Expression {

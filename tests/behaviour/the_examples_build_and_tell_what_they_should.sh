@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 try() {
-  for example in graph_dump who_points_here edit_records elf_printer; do
+  for example in graph_dump who_points_here edit_records elf_printer compact_heap; do
     cp "$ALLOCS_SOURCE/examples/$example.cc" .
     build $example.cc -std=c++20 -fno-exceptions -fno-rtti -Wall -Wextra -Werror "$@"
   done
@@ -54,6 +54,12 @@ END
   expect_status 1 preload ./elf_printer notes 2> error
   expect error << 'END'
 elf_printer: notes: the memory does not hold what it is said to be
+END
+  preload ./compact_heap > compacted || fail "exit status $?"
+  expect compacted << 'END'
+50 records, 6400 bytes were in use, 3200 are, 150 references rewritten, sound
+75 records, 9600 bytes were in use, 4800 are, 225 references rewritten, sound
+88 records, 11200 bytes were in use, 5632 are, 264 references rewritten, sound
 END
   expect_status 1 preload ./edit_records notes remove 9 2> error
   expect error << 'END'

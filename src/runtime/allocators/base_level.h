@@ -28,8 +28,8 @@ bool replace_site(void* block, std::uint32_t old, std::uint32_t site);
 // Readers in other processes see the flag kSiteTyped. Context: query.
 std::uint32_t add_typed_site(std::uint32_t original);
 
-// A new block, as from malloc called by `caller`. Context: query.
-void* make_block(std::size_t size, const void* caller);
+// A new block, as from malloc called by `caller`; aligned so, if that is more than malloc aligns any block. Context: query.
+void* make_block(std::size_t size, std::size_t alignment, const void* caller);
 // The whole of realloc called by `caller`. Context: query.
 void* resize_block(void* block, std::size_t size, const void* caller);
 

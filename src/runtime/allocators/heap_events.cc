@@ -219,8 +219,11 @@ bool replace_site(void* block, std::uint32_t old_site, std::uint32_t site) {
   return compare_exchange(*old.cell, cell, site << kSiteShift | size_and_half);
 }
 
-void* make_block(std::size_t size, const void* caller) {
-  return allocated(g_next.malloc(size), size, Call{caller, 0, 0});
+void* make_block(std::size_t size, std::size_t alignment, const void* caller) {
+  constexpr std::size_t kUsualAlignment = 16;
+  void* const block =
+      alignment <= kUsualAlignment ? g_next.malloc(size) : g_next.memalign(alignment, size);
+  return allocated(block, size, Call{caller, 0, 0});
 }
 
 void* resize_block(void* block, std::size_t size, const void* caller) {

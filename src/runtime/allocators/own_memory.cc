@@ -41,6 +41,7 @@ struct Block {
 };
 constinit Block g_first_bytes{};
 constinit Block* g_block = nullptr;
+constinit std::uint32_t g_others_are_stopped = 0;
 
 void* map_pages(std::size_t size) {
   if (!may_map_memory()) return nullptr;
@@ -155,7 +156,13 @@ void give_back_chunk(void* chunk, std::size_t size) {
   if (size >= kLargeChunk) unmap_own_pages(chunk, size);
 }
 
+bool others_are_stopped() { return load_acquire(g_others_are_stopped) != 0; }
+void set_others_stopped(bool are_stopped) {
+  store_release(g_others_are_stopped, std::uint32_t{are_stopped});
+}
+
 bool may_lock_loader() {
+  if (others_are_stopped()) return false;
   return g_root.process_token == Address{} || load_acquire(g_fork_page.loader_lock_is_sound) != 0;
 }
 

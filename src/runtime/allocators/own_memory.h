@@ -40,9 +40,14 @@ struct ForkPage {
 };
 extern ALLOCS_OWN ForkPage& g_fork_page;
 
-// May dl_iterate_phdr be called? A forked child has inherited the loader's lock as it was: held for ever, if another thread held it.
+// May dl_iterate_phdr be called? A forked child has inherited the loader's lock as it was: held for ever, if another thread held it; and
+// a stopped thread may hold it.
 // Context: signal.
 bool may_lock_loader();
+
+// Has a thread stopped all others (self/stopped_threads.h)? Then what they may hold is not waited for. Context: signal.
+bool others_are_stopped();
+void set_others_stopped(bool are_stopped);
 
 // Asks the kernel for it: before the process has a second thread, or a thread that asks. Context: signal.
 void open_fork_page();

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/raw_signal.h"
 #include "base/raw_syscall.h"
 
 // Starting a process behind the host's back.
@@ -63,13 +64,8 @@ int become_tool(void* argument) {
   const rlimit no_core{0, 0};
   raw_syscall(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, 0L);
   for (int signal = 1; signal < NSIG; ++signal) {
-    struct {
-      void* handler;
-      unsigned long flags;
-      void* restorer;
-      unsigned long mask;
-    } standard = {};
-    raw_syscall(SYS_rt_sigaction, signal, &standard, 0L, sizeof(standard.mask));
+    const KernelSigaction standard{};
+    raw_sigaction(signal, &standard);
   }
   const unsigned long none = 0;
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0L, sizeof(none));
@@ -113,24 +109,6 @@ bool wait_until_gone(int& alive, unsigned timeout_ms) {
     if (woken.error() == 110 /* ETIMEDOUT */) return __atomic_load_n(&alive, __ATOMIC_ACQUIRE) == 0;
   }
 }
-
-class BlockedSignals {
- public:
-  BlockedSignals() {
-    const unsigned long all = ~0ul;
-    raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before_, sizeof(before_));
-  }
-  ~BlockedSignals() { raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before_, 0L, sizeof(before_)); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-
- private:
-  unsigned long before_ = 0;
-};
-
-}  // namespace
-
-namespace {
 
 // Valgrind runs the program on a processor of its own making, which ends the program at clone flags that it does not know. Its magic
 // sequence of rotations does nothing elsewhere; there it answers the request in rax (0x1001: are you there?).

@@ -5,8 +5,10 @@
 
 #include "runtime/allocators/base_level.h"
 #include "runtime/allocators/malloc_family.h"
+#include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/preload/info.h"
+#include "runtime/query/traits.h"
 #include "runtime/query/tree_children.h"
 #include "runtime/self/ask.h"
 #include "runtime/self/lock.h"
@@ -24,14 +26,6 @@ void* start_of(const alloc_info& allocation) { return const_cast<void*>(allocati
 
 std::uint64_t size_of_block(const alloc_info& block) { return block.size; }
 
-// Where the program has called, however many functions of ours lie between.
-[[gnu::noinline]] const void* place_in_program() {
-  const auto here = runt::current_registers();
-  const self::SelfProcess process(self::SelfProcess::Mode::wait, here);
-  const auto registers = process.registers_of_program();
-  return registers ? pointer(registers->pc()) : __builtin_return_address(0);
-}
-
 constinit self::ProcessLock g_break_lock;
 constexpr unsigned kPatience = 2000;  // ms
 // What resize_break() has added: as long as the break is where it left it, that may be given back.
@@ -44,6 +38,25 @@ std::uint64_t move_break(Sbrk sbrk, std::intptr_t by) {
 constexpr std::uint64_t kNoBreak = ~std::uint64_t{0};
 
 }  // namespace
+
+[[gnu::noinline]] const void* place_in_program() {
+  const auto here = runt::current_registers();
+  const self::SelfProcess process(self::SelfProcess::Mode::wait, here);
+  const auto registers = process.registers_of_program();
+  return registers ? pointer(registers->pc()) : __builtin_return_address(0);
+}
+
+int refusal_of(const allocator* which) { return query::traits_of(allocator_of(which)).refusal; }
+
+int error_of_malloc(const allocator* which) {
+  const query::Allocator allocator = allocator_of(which);
+  if (!query::is_block(allocator)) return ALLOC_OK;
+  using index::MallocKind;
+  const MallocKind kind = allocators::g_root.malloc_kind;
+  if (kind == MallocKind::bypassed) return ALLOC_E_UNINDEXED;
+  const bool is_that = (kind == MallocKind::libc) == (allocator == query::Allocator::lib_malloc);
+  return is_that ? ALLOC_OK : ALLOC_E_NO_SUCH_OPERATION;
+}
 
 bool has_children(const alloc_info& allocation) {
   const auto here = runt::current_registers();
@@ -65,9 +78,10 @@ uniqtype* type_of_objects(uniqtype* type, std::size_t count) {
 int make_typed_block(void*, uniqtype* type, std::size_t count, void** base) {
   std::size_t size = 0;
   if (!size_of_objects(type, count, size)) return ALLOC_E_INVALID;
+  if (allocators::others_are_stopped()) return ALLOC_E_STOPPED;
   uniqtype* const whole = type_of_objects(type, count);
   if (whole == nullptr) return ALLOC_E_NO_MEMORY;
-  void* const block = allocators::make_block(size, place_in_program());
+  void* const block = allocators::make_block(size, 1, place_in_program());
   if (block == nullptr) return ALLOC_E_NO_MEMORY;
   alloc_info info{};
   info.base = block;
@@ -97,6 +111,7 @@ int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigne
     return ALLOC_OK;
   }
   if ((flags & ALLOC_MAY_MOVE) == 0) return ALLOC_E_NO_ROOM;
+  if (allocators::others_are_stopped()) return ALLOC_E_STOPPED;
   const auto site = allocators::site_of_block(start);
   if (!site) return ALLOC_E_NOTHING_THERE;
   void* const moved = allocators::resize_block(start, size, place_in_program());
@@ -109,6 +124,7 @@ int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigne
 }
 
 int release_typed_block(void*, const alloc_info* block) {
+  if (allocators::others_are_stopped()) return ALLOC_E_STOPPED;
   if (has_children(*block)) return ALLOC_E_HAS_CHILDREN;
   return allocators::release_block(start_of(*block)) ? ALLOC_OK : ALLOC_E_NOTHING_THERE;
 }
@@ -121,6 +137,7 @@ int set_type_of_block(void*, const alloc_info* block, uniqtype* type) {
 
 int resize_break(void*, const alloc_info* area, std::size_t size, unsigned, void** base) {
   if (allocators::is_sandboxed()) return ALLOC_E_REFUSED;
+  if (allocators::others_are_stopped()) return ALLOC_E_STOPPED;
   const auto sbrk = reinterpret_cast<Sbrk>(allocators::c_library_function("sbrk"));
   if (sbrk == nullptr) return ALLOC_E_REFUSED;
   const self::ProcessLock::Guard guard(g_break_lock, kPatience);

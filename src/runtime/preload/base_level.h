@@ -50,6 +50,13 @@ constexpr BaseLevel base_level_of(query::Allocator which) {
   }
 }
 
+// Where the program has called, however many functions of ours lie between.
+const void* place_in_program();
+// Why an operation is refused for which the allocator has no slot.
+int refusal_of(const allocator* which);
+// Of the two malloc allocators only that which the program has makes blocks, if it is indexed; ALLOC_OK for others.
+int error_of_malloc(const allocator* which);
+
 // Does something lie in the allocation that the tree knows of?
 bool has_children(const alloc_info& allocation);
 // count objects of the type; nothing if that is too many, or the type has no size.

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "allocs/walk.h"
 #include "base/export.h"
 #include "base/public_names.h"
 #include "base/raw_syscall.h"
+#include "runtime/preload/foreign_ranges.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/memory_words.h"
+#include "runtime/preload/roots.h"
 #include "runtime/query/tls_query.h"
 #include "runtime/query/tree.h"
 #include "runtime/self/ask.h"
@@ -26,6 +29,7 @@ using allocs::Address;
 using allocs::address_of;
 using allocs::AddressRange;
 using allocs::preload::pointer;
+using allocs::preload::registers_of_asker;
 using allocs::preload::WordWindow;
 using allocs::query::Answer;
 using allocs::self::SelfProcess;
@@ -33,16 +37,9 @@ namespace index = allocs::index;
 
 // ---- roots ----
 
-// Those that the program has at its call; without its frame, its stack from here on.
-allocs::runt::Registers registers_of_asker(const SelfProcess& process) {
-  if (const auto registers = process.registers_of_program()) return *registers;
-  allocs::runt::Registers none{};
-  none.set(allocs::elf::kRsp, raw(process.stack_pointer()));
-  return none;
-}
-
 // Calls visit(AddressRange) for each piece of memory in which roots lie: writable segments of loaded objects, thread-locals, stacks. Of the
-// caller's stack what is above its stack pointer; of others' all that can be read.
+// caller's stack what is above its stack pointer; of those of threads that it has stopped what they use, and their registers; of others' all
+// that can be read.
 template <typename Visit>
 void for_each_root_range(const SelfProcess& process, Address sp, Visit&& visit) {
   index::for_each_module(process.tables(), *process.root(), [&](const index::ModuleRecord& module) {
@@ -64,9 +61,21 @@ void for_each_root_range(const SelfProcess& process, Address sp, Visit&& visit) 
       range.begin = sp;
       is_on_known_stack = true;
     }
+    range.begin = std::max(range.begin, allocs::preload::lowest_used_by_stopped(range));
     visit(range);
     return true;
   });
+  if (allocs::self::have_stopped_others()) {
+    allocs::self::for_each_stopped_thread([&](const allocs::self::StoppedThread& thread) {
+      visit(thread.frame());
+      if (!index::thread_with_stack_at(process.tables(), *process.root(), thread.sp())) {
+        if (const auto mapping = process.mapping_of(thread.sp()))
+          visit(AddressRange{Address{raw(thread.sp()) - allocs::preload::kRedZone},
+                             mapping->range.end});
+      }
+      return true;
+    });
+  }
   if (!is_on_known_stack) {
     if (const auto mapping = process.mapping_of(sp)) visit(AddressRange{sp, mapping->range.end});
   }
@@ -258,18 +267,7 @@ void for_each_writable_range(const SelfProcess& process, Visit&& visit) {
     const auto& mapping = answer.mapping;
     at = mapping.range.end;
     if (!mapping.is_writable || !mapping.is_readable) continue;
-    for (Address from = mapping.range.begin; from < mapping.range.end;) {
-      AddressRange piece{from, mapping.range.end};
-      index::for_each_own_range(process.tables(), *process.root(), [&](AddressRange own) {
-        if (own.contains(piece.begin)) piece.begin = own.end;
-      });
-      index::for_each_own_range(process.tables(), *process.root(), [&](AddressRange own) {
-        if (own.begin > piece.begin && own.begin < piece.end) piece.end = own.begin;
-      });
-      if (piece.begin >= mapping.range.end) break;
-      if (!visit(piece)) return;
-      from = piece.end;
-    }
+    if (!allocs::preload::for_each_foreign_range(process, mapping.range, visit)) return;
   }
 }
 

@@ -21,6 +21,7 @@ using allocs::address_of;
 using allocs::preload::answer_of;
 using allocs::preload::mode_of;
 using allocs::preload::put_info;
+using allocs::preload::refusal_of;
 using allocs::query::Allocator;
 using allocs::query::Answer;
 using allocs::query::ChildCursor;
@@ -117,11 +118,6 @@ constexpr alloc_protocol kPieceProtocol{.size = sizeof(alloc_protocol),
                                         .resize = nullptr,
                                         .release = nullptr,
                                         .set_type = nullptr};
-
-// Why an operation is refused for which there is no slot.
-int refusal_of(const allocator* which) {
-  return allocs::query::traits_of(allocs::preload::allocator_of(which)).refusal;
-}
 
 // Asks what `obj` is in, and does `act(protocol, info)` to it.
 template <typename Act>
@@ -247,14 +243,8 @@ ALLOCS_EXPORT int alloc_new(struct allocator* allocator, struct uniqtype* type, 
   const alloc_protocol* const protocol = alloc_get_protocol(allocator);
   if (protocol == nullptr) return ALLOC_E_INVALID;
   if (protocol->make == nullptr) return refusal_of(allocator);
-  const Allocator which = allocs::preload::allocator_of(allocator);
-  if (allocs::query::is_block(which)) {
-    using allocs::index::MallocKind;
-    const MallocKind kind = allocs::allocators::g_root.malloc_kind;
-    if (kind == MallocKind::bypassed) return ALLOC_E_UNINDEXED;
-    if ((kind == MallocKind::libc) != (which == Allocator::lib_malloc))
-      return ALLOC_E_NO_SUCH_OPERATION;
-  }
+  if (const int error = allocs::preload::error_of_malloc(allocator); error != ALLOC_OK)
+    return error;
   return protocol->make(protocol->context, type, count, base);
 }
 

@@ -57,6 +57,14 @@ const char* error_message(int error) {
       return "the kernel, the C library or the size of the file does not allow it";
     case ALLOC_E_MALFORMED:
       return "the memory does not hold what it is said to be";
+    case ALLOC_E_STOPPED:
+      return "not while other threads are stopped, which may hold malloc's locks";
+    case ALLOC_E_WILL_NOT_STOP:
+      return "a thread would not stop";
+    case ALLOC_E_THREADS_RUN:
+      return "other threads run, and no signal was named to stop them with";
+    case ALLOC_E_OBSTACLE:
+      return "something may refer to it that cannot be rewritten";
     default:
       return "unknown error";
   }

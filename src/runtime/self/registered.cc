@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "runtime/allocators/own_memory.h"
 #include "runtime/index/find_block.h"
 #include "runtime/query/tree.h"
 #include "runtime/self/lock.h"
@@ -112,7 +113,10 @@ Answer answer_from(const Facts& pool, AddressRange parent, const alloc_info& chi
   return answer;
 }
 
-unsigned flags_of(const SelfProcess& process) { return process.may_wait() ? 0 : ALLOC_NOWAIT; }
+// What stopped threads hold is not waited for.
+unsigned flags_of(const SelfProcess& process) {
+  return process.may_wait() && !allocators::others_are_stopped() ? 0 : ALLOC_NOWAIT;
+}
 
 using Slot = decltype(alloc_protocol::find);
 
@@ -171,11 +175,11 @@ std::optional<Seen> pool_in(const Answer& parent) {
   return found;
 }
 
-// The innermost one of the allocator `which` around `at`.
+// The innermost one of the allocator `which`, or of any if that is nullptr, around `at`.
 std::optional<Seen> pool_around(const void* which, Address at) {
   std::optional<Seen> innermost;
   for_each_pool([&](const Seen& pool, Pool&) {
-    if (pool.owner->which == which && pool.range.contains(at) &&
+    if ((which == nullptr || pool.owner->which == which) && pool.range.contains(at) &&
         (!innermost || pool.range.size() < innermost->range.size()) && is_current(pool))
       innermost = pool;
     return true;
@@ -258,6 +262,13 @@ bool find_pool(const allocator* which, Address at, alloc_info& pool) {
   const auto found = pool_around(which, at);
   if (found) pool = found->info;
   return found.has_value();
+}
+
+bool is_in_managed_pool(Address at) {
+  if (!has_pools()) return false;
+  const auto pool = pool_around(nullptr, at);
+  return pool && pool->owner->protocol->make != nullptr &&
+         pool->owner->protocol->release != nullptr;
 }
 
 const alloc_protocol* registered_protocol(const allocator* which) {

@@ -5,7 +5,9 @@
 #include "allocs/allocator.h"
 #include "allocs/elf_file.h"
 #include "allocs/interpreter.h"
+#include "allocs/move.h"
 #include "allocs/sequence.h"
+#include "allocs/stop.h"
 #include "allocs/walk.h"
 #include "base/public_names.h"
 

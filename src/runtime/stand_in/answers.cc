@@ -154,6 +154,24 @@ int ALLOCS_ALONE(alloc_find_route)(const void*, unsigned, struct alloc_reference
   return ALLOC_E_NO_RUNTIME;
 }
 
+int ALLOCS_ALONE(alloc_stop_others)(int, unsigned, struct alloc_stop_report*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_resume_others)(void) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_walk_stopped)(alloc_visit_stopped*, void*) { return ALLOC_E_NO_RUNTIME; }
+const char* ALLOCS_ALONE(alloc_register_name)(int) { return "?"; }
+
+int ALLOCS_ALONE(alloc_migrate)(const void*, struct allocator*, struct alloc_moving*, void**) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_resize_moving)(const void*, size_t, struct alloc_moving*, void**) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_migrate_all)(struct alloc_move*, size_t, struct alloc_moving*, size_t*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+const char* ALLOCS_ALONE(alloc_obstacle_message)(int) { return kMessage; }
+
 const char* ALLOCS_ALONE(uniqtype_name)(const struct uniqtype*) { return "(no type)"; }
 size_t ALLOCS_ALONE(uniqtype_size)(const struct uniqtype*) { return SIZE_MAX; }
 int ALLOCS_ALONE(uniqtype_describe)(const struct uniqtype*, char* buf, size_t len) {

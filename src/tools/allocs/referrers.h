@@ -90,10 +90,8 @@ std::vector<Referrer> find_referrers(const M& memory, const RemoteProcess<M>& pr
                      [&](Address at, std::uint64_t value, const AddressRange& target) {
                        found.push_back(referrer_at(process, at, value, target));
                      });
-  static constexpr const char* kNames[] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp",
-                                           "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
   for (const auto& thread : process.threads()) {
-    for (unsigned i = 0; i < std::size(kNames); ++i) {
+    for (unsigned i = 0; i < elf::kRip; ++i) {
       const auto value = thread.registers.get(i);
       if (i == elf::kRsp || !value || !targets.may_hold(*value)) continue;
       const AddressRange* target = targets.find(*value);
@@ -101,7 +99,7 @@ std::vector<Referrer> find_referrers(const M& memory, const RemoteProcess<M>& pr
       found.push_back({.kind = Referrer::Kind::register_,
                        .value = *value,
                        .target = *target,
-                       .register_name = kNames[i],
+                       .register_name = elf::kRegisterNames[i],
                        .thread = thread.id});
     }
   }

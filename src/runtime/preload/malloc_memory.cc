@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/preload/malloc_memory.h"
+
+#include "elf/elf.h"
+#include "runt/self.h"
+#include "runtime/allocators/malloc_family.h"
+#include "runtime/index/find_block.h"
+#include "runtime/index/tables.h"
+#include "runtime/preload/memory_words.h"
+
+namespace allocs::preload {
+
+namespace {
+
+using query::Allocator;
+
+// struct malloc_state, struct heap_info.
+constexpr std::uint64_t kWord = 8, kPair = 16, kLists = 127;
+constexpr std::uint64_t kTopInArena = 96, kListsInArena = 112;
+constexpr std::uint64_t kBehindLists = kListsInArena + kLists * kPair;
+constexpr std::uint64_t kNextInArena = kBehindLists + 16, kSizeInArena = kBehindLists + 40;
+constexpr std::uint64_t kArenaSize = kBehindLists + 56;
+constexpr std::uint64_t kHeapAlignment = 64u << 20;
+constexpr int kMostArenas = 4096;
+
+std::uint64_t word_at(Address at) {
+  std::uint64_t word = 0;
+  return runt::self::read_memory(at, &word, sizeof word) ? word : 0;
+}
+
+// The last of at least `kLists / 4` pairs that point to themselves, none further than a table from the first.
+Address last_empty_list(AddressRange range) {
+  constexpr std::uint64_t kLeast = kLists / 4;
+  Address first{}, last{};
+  std::uint64_t before = 0, count = 0;
+  for_each_word(range, [&](Address at, std::uint64_t word) {
+    const bool is_second = word == before && word == raw(at) - kWord - kPair;
+    before = word;
+    if (!is_second) return true;
+    const Address pair = at - kWord;
+    if (count != 0 && pair - first >= kLists * kPair) {
+      if (count >= kLeast) return false;
+      count = 0;
+    }
+    if (count++ == 0) first = pair;
+    last = pair;
+    return true;
+  });
+  return count >= kLeast ? last : Address{};
+}
+
+}  // namespace
+
+MallocMemory::MallocMemory(const self::SelfProcess& process) {
+  const index::Root& root = *process.root();
+  const auto definer = index::module_at(
+      process.tables(), root, address_of(reinterpret_cast<const void*>(allocators::g_next.malloc)));
+  if (!definer) return;
+  object_of_malloc_ = {definer->begin, definer->end};
+  const bool is_whole = root.malloc_kind == index::MallocKind::libc &&
+                        root.counters.blocks_without_leaf == 0 &&
+                        root.counters.blocks_misaligned == 0;
+  if (!is_whole || !find_first_arena(*definer)) return;
+  if (!read_other_arenas()) {
+    first_arena_ = Address{};
+    heap_count_ = 0;
+  }
+}
+
+bool MallocMemory::find_first_arena(const index::ModuleRecord& libc) {
+  const auto* headers = reinterpret_cast<const elf::ProgramHeader*>(raw(libc.phdrs));
+  for (std::uint32_t i = 0; i < libc.phdr_count && first_arena_ == Address{}; ++i) {
+    if (headers[i].p_type != PT_LOAD || (headers[i].p_flags & PF_W) == 0) continue;
+    const Address begin{libc.bias + headers[i].p_vaddr};
+    const Address last = last_empty_list({begin, begin + headers[i].p_memsz});
+    if (last != Address{}) first_arena_ = last - (kLists - 1) * kPair - kListsInArena;
+  }
+  if (first_arena_ == Address{}) return false;
+  first_arena_size_ = word_at(first_arena_ + kSizeInArena);
+  return true;
+}
+
+bool MallocMemory::read_other_arenas() {
+  Address arena = first_arena_;
+  for (int i = 0; i < kMostArenas; ++i) {
+    arena = Address{word_at(arena + kNextInArena)};
+    if (arena == first_arena_) return true;
+    if (arena == Address{} || !read_heaps(arena)) return false;
+  }
+  return false;
+}
+
+// From the heap in which the top chunk is back to the one in which the arena is.
+bool MallocMemory::read_heaps(Address arena) {
+  struct Heap {
+    std::uint64_t arena, before, size, accessible;
+  } heap;
+  Address at{word_at(arena + kTopInArena) & ~(kHeapAlignment - 1)};
+  while (at != Address{}) {
+    if (!runt::self::read_memory(at, &heap, sizeof heap) || heap.arena != raw(arena)) return false;
+    const bool is_sound =
+        heap.size <= kHeapAlignment && heap.size % 4096 == 0 && heap.before % kHeapAlignment == 0;
+    if (!is_sound || heap_count_ == kMostHeaps) return false;
+    heaps_[heap_count_++] = {at, at + heap.size};
+    at = Address{heap.before};
+  }
+  return true;
+}
+
+// A block may be larger than was asked for, and a program may use that.
+bool MallocMemory::is_in_block(const self::SelfProcess& process, Address at) const {
+  constexpr std::uint64_t kMostSurplus = 64;
+  for (std::uint64_t back = 1; back <= kMostSurplus; back += kWord) {
+    const auto block = index::find_block(process.tables(), *process.root(), at - back);
+    if (!block) continue;
+    if (block->state != index::BlockState::known) return true;
+    auto* const start = reinterpret_cast<void*>(raw(block->base));
+    return at - block->base < allocators::g_next.malloc_usable_size(start);
+  }
+  return false;
+}
+
+bool MallocMemory::is_its_own(const self::SelfProcess& process, Address at,
+                              const query::Answer& holder) const {
+  if (first_arena_ == Address{}) return false;
+  if (at >= first_arena_ && at < first_arena_ + kArenaSize) return true;
+  if (holder.error != ALLOC_OK) return false;
+  if (holder.allocator == Allocator::brk)
+    return holder.range.size() == first_arena_size_ && !is_in_block(process, at);
+  if (holder.allocator != Allocator::mmap || holder.type != nullptr) return false;
+  for (std::size_t i = 0; i < heap_count_; ++i) {
+    if (heaps_[i].contains(at)) return !is_in_block(process, at);
+  }
+  return false;
+}
+
+}  // namespace allocs::preload

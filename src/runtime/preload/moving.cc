@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/preload/moving.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/raw_signal.h"
+#include "runt/self.h"
+#include "runtime/index/find_block.h"
+#include "runtime/index/flux_table.h"
+#include "runtime/preload/base_level.h"
+#include "runtime/preload/info.h"
+#include "runtime/preload/own_array.h"
+#include "runtime/preload/place_verdict.h"
+#include "runtime/preload/roots.h"
+#include "runtime/preload/stop_report.h"
+#include "runtime/preload/word_search.h"
+#include "runtime/self/ask.h"
+#include "runtime/self/lock.h"
+
+// The new places are made while everything runs, since malloc's locks may be held afterwards. Then the threads are stopped, and memory is looked through for words that lead into what
+// moves. Each is judged (place_verdict.h); the first that cannot be told ends it. What is to be written is only listed, so that until then nothing has changed. At last the contents are
+// copied, the list is written, the threads run again, and the old places are freed.
+//
+// A block that a stopped thread is about to reallocate is in two places, of which the index knows neither. So while any is, the threads run on for a moment.
+
+namespace allocs::preload {
+
+namespace {
+
+struct Reference {
+  Address at;
+  std::uint64_t value;
+};
+constinit OwnArray<Reference> g_references;
+constinit self::ProcessLock g_lock;
+constexpr unsigned kPatienceMs = 2000;
+
+bool is_any_block_in_flux(const index::Root& root) {
+  if (index::load_acquire(root.flux_homeless) != 0) return true;
+  for (const index::FluxSlot& slot : root.flux) {
+    if (index::load_acquire(slot.owner) != 0) return true;
+  }
+  return false;
+}
+
+class Search {
+ public:
+  Search(const self::SelfProcess& process, std::span<const Move> moves, AddressRange ignored,
+         alloc_moving& moving)
+      : process_(process),
+        malloc_(process),
+        moves_(moves),
+        ignored_(ignored),
+        moving_(moving),
+        asker_(registers_of_asker(process)),
+        unused_(unused_part_of_own_stack()) {
+    const auto own = process.find_object(address_of(reinterpret_cast<const void*>(&g_lock)));
+    if (own != nullptr) own_object_ = own->range;
+  }
+
+  // Lists the references. ALLOC_E_OBSTACLE: moving.obstacle says which.
+  int run() {
+    g_references.clear();
+    if (!look_at_registers()) return ALLOC_E_OBSTACLE;
+    std::uint64_t highest = 0;
+    for (const Move& move : moves_) highest = std::max(highest, raw(move.end()));
+    const bool was_told = WordSearch(process_, raw(moves_.front().begin()), highest)
+                              .run([&](Address at, std::uint64_t value, bool is_writable) {
+                                return consider(at, value, is_writable);
+                              });
+    if (!was_told && error_ == ALLOC_OK) error_ = ALLOC_E_REFUSED;
+    return error_;
+  }
+  const Move* failed() const { return failed_; }
+
+ private:
+  // Below the stack pointer that the program has at its call lie this very function's frames, and what others have left.
+  AddressRange unused_part_of_own_stack() const {
+    const Address sp = asker_.sp();
+    if (const auto thread = index::thread_with_stack_at(process_.tables(), *process_.root(), sp))
+      return {thread->stack_low, sp};
+    if (const auto block = index::find_block(process_.tables(), *process_.root(), sp))
+      return {block->base, sp};
+    const auto mapping = process_.mapping_of(sp);
+    return {mapping ? mapping->range.begin : sp, sp};
+  }
+  bool is_out_of_use(Address at) const {
+    if (unused_.contains(at) || own_object_.contains(at) || ignored_.contains(at)) return true;
+    const auto thread = index::thread_with_stack_at(process_.tables(), *process_.root(), at);
+    return thread && at < lowest_used_by_stopped({thread->stack_low, thread->stack_high});
+  }
+
+  // The last that begins at or below the address.
+  const Move* move_below(std::uint64_t value) const {
+    const auto above =
+        std::upper_bound(moves_.begin(), moves_.end(), value,
+                         [](std::uint64_t a, const Move& move) { return a < raw(move.begin()); });
+    return above == moves_.begin() ? nullptr : &*(above - 1);
+  }
+  const Move* move_at(std::uint64_t value) const {
+    const Move* const move = move_below(value);
+    return move != nullptr && value <= raw(move->end()) ? move : nullptr;
+  }
+  // Does the address mean what begins there, or the end of what lies before it?
+  enum class Meaning { inside, end, another, either };
+  Meaning meaning_of(const Move& move, std::uint64_t value) const {
+    const auto number = static_cast<std::size_t>(&move - moves_.data());
+    if (value == raw(move.begin())) {
+      const Move* const before = number == 0 ? nullptr : &moves_[number - 1];
+      const bool is_end_too = before != nullptr && raw(before->end()) == value;
+      return is_end_too && !before->is_single ? Meaning::either : Meaning::inside;
+    }
+    if (value < raw(move.end())) return Meaning::inside;
+    const query::Allocator who = allocator_of(move.from.allocator);
+    if (who == query::Allocator::lib_malloc) return Meaning::end;  // it has books between blocks
+    if (move.is_single) return Meaning::another;
+    if (who == query::Allocator::registered) return Meaning::either;
+    const query::Answer next = self::ask(process_, move.end());
+    const bool begins_there = next.error == ALLOC_OK && next.range.begin == move.end();
+    return begins_there ? Meaning::either : Meaning::end;
+  }
+
+  bool stop_at(const Move& move, alloc_obstacle obstacle) {
+    moving_.obstacle = obstacle;
+    failed_ = &move;
+    error_ = ALLOC_E_OBSTACLE;
+    return false;
+  }
+
+  bool look_at_registers(const runt::Registers& registers, int thread) {
+    for (unsigned i = 0; i < elf::kRegisterCount; ++i) {
+      const Move* const move = registers.has(i) ? move_at(registers.value[i]) : nullptr;
+      if (move == nullptr || meaning_of(*move, registers.value[i]) == Meaning::another) continue;
+      return stop_at(*move, {.kind = ALLOC_OBSTACLE_REGISTER,
+                             .thread = thread,
+                             .reg = static_cast<int>(i),
+                             .at = nullptr,
+                             .value = pointer(Address{registers.value[i]}),
+                             .reserved = {}});
+    }
+    return true;
+  }
+  bool look_at_registers() {
+    if (!look_at_registers(asker_, runt::self::thread_id())) return false;
+    bool are_clear = true;
+    self::for_each_stopped_thread([&](const self::StoppedThread& thread) {
+      return are_clear = look_at_registers(thread.registers(), thread.tid);
+    });
+    return are_clear;
+  }
+
+  bool consider(Address at, std::uint64_t value, bool is_writable) {
+    const Move* const move = move_at(value);
+    if (move == nullptr || is_out_of_use(at)) return true;
+    const Meaning meaning = meaning_of(*move, value);
+    if (meaning == Meaning::another) return true;
+    const Verdict verdict = judge_place(process_, malloc_, at);
+    if (!verdict.is_reference && verdict.obstacle == ALLOC_NO_OBSTACLE) return true;
+    const std::uint64_t distance = value - raw(move->begin());
+    const int kind = verdict.obstacle != ALLOC_NO_OBSTACLE ? verdict.obstacle
+                     : meaning == Meaning::either          ? ALLOC_OBSTACLE_END
+                     : !is_writable                        ? ALLOC_OBSTACLE_READ_ONLY
+                                                           : ALLOC_NO_OBSTACLE;
+    if (kind != ALLOC_NO_OBSTACLE) {
+      return stop_at(*move, {.kind = kind,
+                             .thread = 0,
+                             .reg = -1,
+                             .at = pointer(at),
+                             .value = pointer(Address{value}),
+                             .reserved = {}});
+    }
+    if (g_references.add({.at = at, .value = raw(address_of(move->base)) + distance})) return true;
+    error_ = ALLOC_E_NO_MEMORY;
+    return false;
+  }
+
+  const self::SelfProcess& process_;
+  MallocMemory malloc_;
+  std::span<const Move> moves_;
+  AddressRange ignored_;
+  alloc_moving& moving_;
+  runt::Registers asker_;
+  AddressRange unused_, own_object_{};
+  const Move* failed_ = nullptr;
+  int error_ = ALLOC_OK;
+
+ public:
+  // The word of a reference: where it is, or in the copy of what it is in.
+  std::byte* place_of(Address at) const {
+    const Move* const around = move_below(raw(at));
+    if (around == nullptr || at >= around->end()) return reinterpret_cast<std::byte*>(raw(at));
+    const std::uint64_t distance = at - around->begin();
+    return distance + sizeof(void*) <= around->size
+               ? static_cast<std::byte*>(around->base) + distance
+               : nullptr;
+  }
+};
+
+// Is it still what the move was planned for?
+bool is_still_there(const self::SelfProcess& process, const Move& move) {
+  const query::Answer now = self::ask(process, move.begin());
+  return now.error == ALLOC_OK && now.range.begin == move.begin() &&
+         size_of(now) == move.from.size && object_of(now) == move.from.allocator &&
+         !has_children(move.from);
+}
+
+int move_while_stopped(const self::SelfProcess& process, std::span<const Move> moves,
+                       AddressRange ignored, alloc_moving& moving, const Move*& failed) {
+  for (const Move& move : moves) {
+    failed = &move;
+    if (!is_still_there(process, move)) return ALLOC_E_NOTHING_THERE;
+  }
+  failed = nullptr;
+  Search search(process, moves, ignored, moving);
+  const int error = search.run();
+  failed = search.failed();
+  if (error != ALLOC_OK) return error;
+  for (const Move& move : moves) {
+    failed = &move;
+    if (!copy_contents(move)) return ALLOC_E_REFUSED;
+  }
+  failed = nullptr;
+  // Nothing fails below this line.
+  for (const Reference& reference : g_references.all()) {
+    if (std::byte* const place = search.place_of(reference.at); place != nullptr)
+      std::memcpy(place, &reference.value, sizeof reference.value);
+  }
+  moving.references = g_references.size();
+  return ALLOC_OK;
+}
+
+// Stops the others, if there are any and they are not stopped.
+class Stop {
+ public:
+  explicit Stop(alloc_moving& moving) : was_stopped_(self::have_stopped_others()) {
+    if (was_stopped_) return;
+    if (moving.signal == 0) {
+      const int others = self::count_others();
+      error_ = others == 0 ? ALLOC_OK : others < 0 ? ALLOC_E_REFUSED : ALLOC_E_THREADS_RUN;
+      return;
+    }
+    const self::StopOutcome outcome = self::stop_others(moving.signal, moving.timeout_ms);
+    put_stop_report(outcome, moving.stop);
+    error_ = outcome.error;
+    has_stopped_ = error_ == ALLOC_OK;
+  }
+  ~Stop() {
+    if (has_stopped_) self::resume_others();
+  }
+  Stop(const Stop&) = delete;
+  Stop& operator=(const Stop&) = delete;
+  int error() const { return error_; }
+  bool can_be_tried_again() const { return has_stopped_; }
+
+ private:
+  bool was_stopped_, has_stopped_ = false;
+  int error_ = ALLOC_OK;
+};
+
+}  // namespace
+
+bool copy_contents(const Move& move) {
+  const std::size_t size = std::min(move.from.size, move.size);
+  return size == 0 || runt::self::read_memory(move.begin(), move.base, size);
+}
+
+int move_with_references(const self::SelfProcess& process, std::span<Move> moves,
+                         AddressRange ignored, alloc_moving& moving, const Move*& failed) {
+  failed = nullptr;
+  const self::ProcessLock::Guard guard(g_lock, kPatienceMs);
+  if (!guard.is_held()) return ALLOC_E_NOT_YET;
+  process.finds_new_objects();
+  const BlockedSignals blocked;
+  constexpr int kMostAttempts = 100;
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    {
+      const Stop stop(moving);
+      if (stop.error() != ALLOC_OK) return stop.error();
+      if (!is_any_block_in_flux(*process.root()))
+        return move_while_stopped(process, moves, ignored, moving, failed);
+      if (!stop.can_be_tried_again()) break;
+    }
+    const timespec pause{0, 1'000'000};
+    raw_syscall(SYS_nanosleep, &pause, 0L);
+  }
+  return ALLOC_E_BEING_RESIZED;
+}
+
+}  // namespace allocs::preload

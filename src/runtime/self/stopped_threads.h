@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ucontext.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/address.h"
+#include "runt/registers.h"
+#include "runtime/index/doubling.h"
+
+// The other threads of this process, stopped by a signal: each waits in its handler, with its registers in the frame that the kernel made for that.
+// allocs/stop.h has the contract; docs/decisions has why it is made so.
+namespace allocs::self {
+
+enum class StopState : std::uint32_t { asked, stopped, gone };
+
+// Written by the thread that stops the others, but `state` (stopped) and what is below it: the handler writes these before it says so.
+struct StoppedThread {
+  std::atomic<StopState> state;
+  int tid;
+  std::uint64_t thread_pointer;
+  const ucontext_t* context;
+
+  runt::Registers registers() const;
+  Address sp() const;
+  // Of the kernel's frame what holds registers, those of vectors included.
+  AddressRange frame() const;
+};
+
+struct StopOutcome {
+  int error = 0;  // enum alloc_error
+  unsigned threads = 0;
+  int thread = 0;  // that would not stop, and enum alloc_stop_reason
+  int reason = 0;
+};
+
+// Context: query, without locks: what it makes it keeps.
+StopOutcome stop_others(int signal, unsigned timeout_ms);
+// As alloc_resume_others. Context: signal.
+int resume_others();
+// Has this very thread stopped the others? Context: signal.
+bool have_stopped_others();
+// How many other threads of the program there are; -1: the kernel does not tell. Context: query.
+int count_others();
+
+// Which there are, while the others are stopped.
+struct StopTable {
+  static constexpr unsigned kFirstShift = 6, kChunks = 16;
+  std::atomic<StoppedThread*> chunks[kChunks];
+  std::atomic<std::uint32_t> count;
+
+  StoppedThread* at(std::uint32_t number) const {
+    const index::Place place = index::place_of<kFirstShift>(number);
+    return chunks[place.chunk].load(std::memory_order_acquire) + place.index;
+  }
+};
+extern constinit StopTable g_stopped;
+
+// Calls visit(const StoppedThread&) for each stopped thread, until it returns false. Only where have_stopped_others(). Context: signal.
+template <typename Visit>
+void for_each_stopped_thread(Visit&& visit) {
+  const std::uint32_t count = g_stopped.count.load(std::memory_order_acquire);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const StoppedThread& thread = *g_stopped.at(i);
+    if (thread.state.load(std::memory_order_acquire) != StopState::stopped) continue;
+    if (!visit(thread)) return;
+  }
+}
+
+}  // namespace allocs::self
