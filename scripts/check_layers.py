@@ -36,7 +36,7 @@ MAY_INCLUDE = {
     "toolchain/memo": BASE,
     "toolchain/plugin": ["base", "declarations", "types/alloca_record.h", "types/site_id.h", "types/site_list.h", "types/image_path.h",
                          "elf/build_id.h", "toolchain/memo"],
-    "toolchain/gcc_plugin": ["base", "declarations"],
+    "toolchain/gcc_plugin": ["base", "declarations", "types/alloca_record.h", "types/site_id.h"],
     "clients": ["base", "include"],
     "tools": ["base", "declarations", "elf", "elf/write", "types", "types/write", "meta", "toolchain/toolsub", "clients",
               "runtime/index", "runtime/query", "runtime/metadata", "runt", "runt/remote",

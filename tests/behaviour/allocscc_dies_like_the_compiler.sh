@@ -8,6 +8,7 @@ mkdir tmp
 export TMPDIR="$PWD/tmp"
 cat > gcc <<'END'
 #!/bin/sh
+[ "$1" != -dumpversion ] || exit
 echo $$ > compiler.pid
 exec sleep 30
 END

@@ -259,6 +259,8 @@ copy: alloca 7, 6 in, __ARR0_signed_char$8 ((char \*))\[6\], in stackframe types
 aligned 1 1
 wide: alloca 100, 0 in, (no type) ((void \*)), in stackframe types, site 1
 E
+# gcc's plugin sees the pointers alone, and believes none to characters.
+sed -e '/^list/s/__ARR0_list .*, in s/list *, in s/' -e '/^copy/s/__ARR0.*, in s/(no type) *, in s/' types.clang > types.gcc
 cat > rest <<'E'
 1
 2000 children
@@ -267,28 +269,6 @@ thread 1
 thread 1
 asked more than 20000 times 1, wrong 0
 E
-ran=
-export XDG_CACHE_HOME="$PWD/cache"
-for compiler in clang-19; do
-  command -v $compiler > /dev/null && [ -e "$ALLOCS_PREFIX/lib/allocs/liballocs_clang_plugin.so" ] || continue
-  for source in a.c a.cc; do
-    driver=allocscc
-    [ $source = a.c ] || driver=allocsc++
-    for flags in -O0 -O1 "-O2 -g1" -O3 "-O2 -mavx2 -fPIC -pie"; do
-      echo "$compiler $source $flags"
-      # shellcheck disable=SC2086
-      env ALLOCSCC_CC=$compiler ALLOCSCXX_CXX=${compiler%-19}++-19 $driver $flags -Wno-deprecated -I"$ALLOCS_PREFIX/include" -o a $source -pthread
-      ./a > alone
-      expect alone < rest
-      preload ./a types > out
-      cat types.clang rest | expect out
-      ran=1
-    done
-  done
-done
-[ -n "$ran" ] || skip "neither compiler has a plugin"
-
-# A core knows them as well.
 cat > crash.c <<'E'
 #include "a.h"
 NOINLINE static void stop(const void *list, const void *all) {
@@ -301,21 +281,56 @@ int main(int argc, char **argv) {
   stop(&list[1], argv[0]);
 }
 E
-ALLOCSCC_CC=$compiler allocscc -O1 -w -I"$ALLOCS_PREFIX/include" -o crash crash.c
-core_of ./crash > inside
-# shellcheck disable=SC2046
-allocs what core $(cat inside) | grep -v evidence > outside
-expect outside <<'E'
+cat > crash.clang <<'E'
 At 0x* is a alloca-allocated object of size 48, type __ARR0_list
     bounds    0x* + 48 bytes, 16 bytes in, thread *
     name      main
     type      struct list\[\] (strong)
     path      ((struct list \*)0x*)\[1\].next
     site      0x* main in */crash
+    evidence  *
 At 0x* is a alloca-allocated object of size 500, type __ARR0_signed_char$8
     bounds    0x* + 500 bytes, thread *
-    name      main
-    type      char\[\] (plausible)
-    path      ((char \*)0x*)\[0\]
-    site      0x* main in */crash
 E
+cat > crash.gcc <<'E'
+At 0x* is a alloca-allocated object of size 48, type list
+    bounds    0x* + 48 bytes, 16 bytes in, thread *
+    name      main
+    type      struct list (plausible)
+    path      ((struct list \*)0x*)
+    site      0x* main in */crash
+    evidence  *
+At 0x* is a alloca-allocated object of size 500, type (no type)
+    bounds    0x* + 500 bytes, thread *
+E
+ran=
+export XDG_CACHE_HOME="$PWD/cache"
+for compiler in ${COMPILERS:-clang gcc}; do
+  case $compiler in
+    clang) c=clang-19 cxx=clang++-19 part=liballocs_clang_plugin.so ;;
+    gcc) c=gcc cxx=g++ part=gcc-$(gcc -dumpversion)/allocs.so ;;
+  esac
+  command -v $c > /dev/null && [ -e "$ALLOCS_PREFIX/lib/allocs/$part" ] || continue
+  for source in a.c a.cc; do
+    driver=allocscc
+    [ $source = a.c ] || driver=allocsc++
+    for flags in -O0 -O1 "-O2 -g1" -O3 "-O2 -mavx2 -fPIC -pie"; do
+      echo "$compiler $source $flags"
+      # shellcheck disable=SC2086
+      env ALLOCSCC_CC=$c ALLOCSCXX_CXX=$cxx $driver $flags -w -I"$ALLOCS_PREFIX/include" -o a $source -pthread
+      ./a > alone
+      expect alone < rest
+      preload ./a types > out
+      cat types.$compiler rest > expected.out
+      expect out < expected.out
+      ran=1
+    done
+  done
+  # A core knows them as well.
+  ALLOCSCC_CC=$c allocscc -O1 -w -I"$ALLOCS_PREFIX/include" -o crash crash.c
+  core_of ./crash > inside
+  # shellcheck disable=SC2046
+  allocs what core $(cat inside) | head -9 > outside
+  expect outside < crash.$compiler
+done
+[ -n "$ran" ] || skip "neither compiler has a plugin"

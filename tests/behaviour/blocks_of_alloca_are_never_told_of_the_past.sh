@@ -122,11 +122,15 @@ int main(void) {
 E
 ran=
 export XDG_CACHE_HOME="$PWD/cache"
-for compiler in clang-19; do
-  command -v $compiler > /dev/null && [ -e "$ALLOCS_PREFIX/lib/allocs/liballocs_clang_plugin.so" ] || continue
+for compiler in ${COMPILERS:-clang gcc}; do
+  case $compiler in
+    clang) c=clang-19 part=liballocs_clang_plugin.so ;;
+    gcc) c=gcc part=gcc-$(gcc -dumpversion)/allocs.so ;;
+  esac
+  command -v $c > /dev/null && [ -e "$ALLOCS_PREFIX/lib/allocs/$part" ] || continue
   for level in -O0 -O1 -O2 -O3; do
     echo "$compiler $level"
-    ALLOCSCC_CC=$compiler allocscc $level -I"$ALLOCS_PREFIX/include" -I"$ALLOCS_SOURCE/tests/programs" -o a a.c
+    ALLOCSCC_CC=$c allocscc $level -I"$ALLOCS_PREFIX/include" -I"$ALLOCS_SOURCE/tests/programs" -o a a.c
     preload ./a > out || fail "exit status $?"
     expect out <<'E'
 1 1 1, 0 wrong

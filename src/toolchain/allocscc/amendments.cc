@@ -85,10 +85,10 @@ std::vector<std::string> words_for_compiling(const CommandLine& line, const Comp
   return words;
 }
 
-std::optional<std::vector<std::string>> words_for_pieces(const CommandLine& line,
-                                                         const Compiler& compiler,
-                                                         const Installation& installation,
-                                                         const std::string& version) {
+std::optional<std::vector<std::string>> words_for_records(const CommandLine& line,
+                                                          const Compiler& compiler,
+                                                          const Installation& installation,
+                                                          const std::string& version) {
   using Words = std::vector<std::string>;
   if (line.compiled_inputs() == 0 || has_headers(line)) return Words{};
   const bool is_for_us = !compiler.is_foreign && !is_for_another_machine(line);

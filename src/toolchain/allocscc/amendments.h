@@ -16,12 +16,12 @@ std::vector<std::string> words_for_compiling(const toolsub::CommandLine& line,
                                              const Compiler& compiler,
                                              const Installation& installation);
 
-// The same, for sub-allocators that are declared: a gcc of that major version needs a plugin for them. Absent: there is none for it, so
-// they will not tell of their pieces. (clang's plugin sees to them.)
-std::optional<std::vector<std::string>> words_for_pieces(const toolsub::CommandLine& line,
-                                                         const Compiler& compiler,
-                                                         const Installation& installation,
-                                                         const std::string& version);
+// The same, for records of blocks of alloca and for sub-allocators that are declared: a gcc of that major version needs a plugin for them.
+// Absent: there is none for it, so there will be no records, and no word of pieces. (clang's plugin sees to them.)
+std::optional<std::vector<std::string>> words_for_records(const toolsub::CommandLine& line,
+                                                          const Compiler& compiler,
+                                                          const Installation& installation,
+                                                          const std::string& version);
 
 // What to do about a link. All false for one that is left alone.
 struct LinkAmendment {

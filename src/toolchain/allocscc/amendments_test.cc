@@ -55,12 +55,12 @@ TEST(Compiling, NothingIsAddedWhereNothingIsCompiled) {
 
 TEST(Compiling, PiecesNeedAPluginOfTheCompilersVersion) {
   Compiler gcc;
-  EXPECT_FALSE(words_for_pieces(cc("-c a.c"), gcc, kInstalled, "12"));
-  EXPECT_EQ(joined(*words_for_pieces(cc("-c a.s"), gcc, kInstalled, "12")), "");
+  EXPECT_FALSE(words_for_records(cc("-c a.c"), gcc, kInstalled, "12"));
+  EXPECT_EQ(joined(*words_for_records(cc("-c a.s"), gcc, kInstalled, "12")), "");
   Compiler clang;
   clang.is_clang = clang.takes_plugin = true;
-  EXPECT_EQ(joined(*words_for_pieces(cc("-c a.c"), clang, kInstalled, "")), "");
-  EXPECT_FALSE(words_for_pieces(cc("-m32 -c a.c"), clang, kInstalled, ""));
+  EXPECT_EQ(joined(*words_for_records(cc("-c a.c"), clang, kInstalled, "")), "");
+  EXPECT_FALSE(words_for_records(cc("-m32 -c a.c"), clang, kInstalled, ""));
 }
 
 TEST(Linking, GetsABuildIdTheMarkAndTheQueryFunctions) {

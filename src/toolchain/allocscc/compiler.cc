@@ -97,7 +97,15 @@ std::vector<std::string> names_to_try(bool is_cxx) {
 }  // namespace
 
 std::string Compiler::major_version() const {
-  const std::string version = ask(inner.empty() ? program : inner, "-dumpversion");
+  // Most are called so: x86_64-linux-gnu-gcc-12. The others are asked.
+  const std::string& driver = inner.empty() ? program : inner;
+  std::error_code error;
+  const std::string name = std::filesystem::canonical(driver, error).filename().string();
+  const std::size_t number = name.find_last_not_of("0123456789") + 1;
+  if (number < name.size() && (name.ends_with("gcc-" + name.substr(number)) ||
+                               name.ends_with("g++-" + name.substr(number))))
+    return name.substr(number);
+  const std::string version = ask(driver, "-dumpversion");
   return version.substr(0, version.find_first_not_of("0123456789"));
 }
 

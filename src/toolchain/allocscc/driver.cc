@@ -236,15 +236,16 @@ void tell_caches(std::uint64_t declared, Words& to_compile) {
   to_compile.emplace_back(word);
 }
 
-// Has declared sub-allocators tell of their pieces, or says that they will not.
-void add_for_pieces(const Job& job, const declarations::Declarations& declared, Words& to_compile) {
-  if (!declared.has_pieces()) return;
+// Has code leave records of its blocks of alloca, and declared sub-allocators tell of their pieces, or says that these will not.
+void add_for_records(const Job& job, const declarations::Declarations& declared,
+                     Words& to_compile) {
   const std::string version = job.compiler.is_clang ? "" : job.compiler.major_version();
-  const auto words = words_for_pieces(job.line, job.compiler, job.installation, version);
+  const auto words = words_for_records(job.line, job.compiler, job.installation, version);
   if (words) {
     to_compile.insert(to_compile.end(), words->begin(), words->end());
     return;
   }
+  if (!declared.has_pieces()) return;
   std::fprintf(stderr,
                "%s: what is compiled here does not tell of the pieces of declared sub-allocators: "
                "there is no plugin for this use of %s\n",
@@ -261,7 +262,7 @@ Ending drive(const Job& job) {
   const declarations::DeclaredHere declared = declarations::declared_here();
   if (!accept(job, declared.all)) return Ending{2 << 8};
   Words to_compile = words_for_compiling(job.line, job.compiler, job.installation);
-  add_for_pieces(job, declared.all, to_compile);
+  add_for_records(job, declared.all, to_compile);
   tell_caches(declared.hash, to_compile);
   const LinkAmendment amendment = amendment_of_link(job.line, job.compiler);
   const std::string clang = job.compiler.is_clang ? "" : find_analyser();

@@ -2,8 +2,10 @@
 #pragma once
 
 // gcc's own headers, which must be included in this order, and poison names of the C++ library: what else needs that comes before.
+#include <cstring>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "declarations/environment.h"
@@ -13,6 +15,10 @@
 #include <gcc-plugin.h>
 #include <plugin-version.h>
 #include <context.h>
+#include <tm.h>
+#include <options.h>
+#include <flags.h>
+#include <function.h>
 #include <tree.h>
 #include <gimple.h>
 #include <tree-pass.h>
@@ -23,6 +29,10 @@
 #include <gimplify.h>
 #include <gimple-iterator.h>
 #include <gimple-expr.h>
+#include <calls.h>
+#include <debug.h>
+#include <tree-cfg.h>
+#include <tree-eh.h>
 #include <cfghooks.h>
 #include <basic-block.h>
 #include <diagnostic.h>

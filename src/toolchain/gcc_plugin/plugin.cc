@@ -7,7 +7,8 @@
 //     void take(void *p)  begins with    __allocs_piece_gone(p);
 //
 // A plugin is loaded by the very gcc for whose headers it was compiled, and by no other: src/toolchain/gcc_plugin/README.md.
-#include "toolchain/gcc_plugin/gcc.h"
+#include "toolchain/gcc_plugin/alloca_pass.h"
+#include "toolchain/gcc_plugin/statements.h"
 
 int plugin_is_GPL_compatible;  // NOLINT(readability-identifier-naming): gcc looks for this name
 
@@ -83,36 +84,6 @@ tree maker_of(const std::string& function) {
   TREE_ADDRESSABLE(maker) = 1;
   return build_fold_addr_expr_with_type(maker, ptr_type_node);
 }
-
-// Statements of ours, one behind the other.
-class Statements {
- public:
-  explicit Statements(location_t at) : at_(at) {}
-
-  tree assign(tree type, tree value) {
-    tree variable = create_tmp_reg(type);
-    append(gimple_build_assign(variable, value));
-    return variable;
-  }
-  tree convert(tree type, tree value) { return assign(type, build1(NOP_EXPR, type, value)); }
-  tree call(tree function, tree type, const vec<tree>& arguments) {
-    gcall* made = gimple_build_call_vec(function, arguments);
-    tree result = VOID_TYPE_P(type) ? NULL_TREE : create_tmp_reg(type);
-    if (result != NULL_TREE) gimple_call_set_lhs(made, result);
-    append(made);
-    return result;
-  }
-  gimple_seq all() const { return all_; }
-
- private:
-  void append(gimple* statement) {
-    gimple_set_location(statement, at_);
-    gimple_seq_add_stmt(&all_, statement);
-  }
-
-  location_t at_;
-  gimple_seq all_ = nullptr;
-};
 
 // The size in a variable of ours, since parameters may change; NULL_TREE: it cannot be told.
 tree size_of_piece(Statements& statements, tree function, const Declaration& declaration) {
@@ -238,6 +209,8 @@ class PiecePass : public gimple_opt_pass {
 int plugin_init(plugin_name_args* plugin, plugin_gcc_version* version) {
   using namespace allocs::gcc_plugin;
   if (!plugin_default_version_check(version, &gcc_version)) return 0;  // says nothing, does nothing
+  register_pass_info records{make_alloca_pass(g), kBeforeAllocaPass, 1, PASS_POS_INSERT_AFTER};
+  register_callback(plugin->base_name, PLUGIN_PASS_MANAGER_SETUP, nullptr, &records);
   if (!declared().all.has_users()) return 0;
   register_pass_info pass{new PiecePass(g), "cfg", 1, PASS_POS_INSERT_AFTER};
   register_callback(plugin->base_name, PLUGIN_PASS_MANAGER_SETUP, nullptr, &pass);
