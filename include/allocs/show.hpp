@@ -8,13 +8,15 @@
 #include <type_traits>
 
 #include "../allocs.hpp"
+#include "elements.hpp"
+#include "text_writer.hpp"
 
 // Any object as text, as its type tells it:
 //
 //   allocs::show(list)   {head = 0x55d0 -> {next = 0x55e0 -> {next = <as above: 0x55d0>, value = 2}, value = 1}, length = 2}
 //
-// Pointers are followed into what is an allocation, and no further than the allocation goes; text is quoted, functions are named. What is being
-// shown further out is not entered again. Depth, elements and text have limits. The objects are read while they are shown, so they must stay.
+// Pointers are followed into what is an allocation, and no further than the allocation goes; text is quoted, functions are named. Of containers the
+// elements are shown (allocs/container.h). What is being shown further out is not entered again. Depth, elements and text have limits. The objects are read while they are shown, so they must stay.
 namespace allocs {
 
 struct ShowOptions {
@@ -24,73 +26,6 @@ struct ShowOptions {
 };
 
 namespace showing {
-
-// Text into a buffer, as snprintf: what does not fit is counted.
-class Writer {
- public:
-  Writer(char* buf, std::size_t len) : buf_(buf), len_(len) {
-    if (len_ != 0) buf_[0] = '\0';
-  }
-  void put(char c) {
-    if (written_ + 1 < len_) {
-      buf_[written_] = c;
-      buf_[written_ + 1] = '\0';
-    }
-    ++written_;
-  }
-  void put(std::string_view text) {
-    for (const char c : text) put(c);
-  }
-  void number(std::uint64_t value, unsigned base = 10) {
-    char digits[20];
-    int count = 0;
-    do {
-      digits[count++] = "0123456789abcdef"[value % base];
-      value /= base;
-    } while (value != 0);
-    while (count > 0) put(digits[--count]);
-  }
-  void signed_number(std::int64_t value) {
-    if (value < 0) put('-');
-    number(value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value));
-  }
-  // Six digits behind the point, or an exponent.
-  void real(double value) {
-    if (value != value) return put("nan");
-    if (value < 0) {
-      put('-');
-      value = -value;
-    }
-    if (value > 1.7e308) return put("inf");
-    int exponent = 0;
-    const bool is_scaled = value != 0 && (value >= 1e15 || value < 1e-4);
-    while (is_scaled && value >= 10) value /= 10, ++exponent;
-    while (is_scaled && value < 1) value *= 10, --exponent;
-    std::uint64_t whole = static_cast<std::uint64_t>(value);
-    std::uint64_t part = static_cast<std::uint64_t>((value - static_cast<double>(whole)) * 1e6 + 0.5);
-    if (part >= 1000000) part = 0, ++whole;
-    number(whole);
-    if (part != 0) {
-      put('.');
-      for (std::uint64_t digit = 100000; digit != 0 && part != 0; part %= digit, digit /= 10)
-        put(static_cast<char>('0' + part / digit));
-    }
-    if (is_scaled) {
-      put('e');
-      signed_number(exponent);
-    }
-  }
-  void address(const void* p) {
-    put("0x");
-    number(reinterpret_cast<std::uintptr_t>(p), 16);
-  }
-  std::size_t written() const { return written_; }
-
- private:
-  char* buf_;
-  std::size_t len_;
-  std::size_t written_ = 0;
-};
 
 // DW_ATE_*
 enum Encoding : unsigned { kBoolean = 2, kComplexFloat = 3, kFloat = 4, kSigned = 5, kSignedChar = 6, kUnsigned = 7, kUnsignedChar = 8, kUtf = 16 };
@@ -106,7 +41,7 @@ class Shower {
     if (type.is_array()) {
       array(type, at, size);
     } else if (type.is_composite()) {
-      composite(type, at, size);
+      if (!container(type, at)) composite(type, at, size);
     } else if (type.is_pointer()) {
       if (size >= sizeof(void*)) pointer(type, at);
     } else if (type.kind() == UNIQTYPE_KIND_ENUMERATION) {
@@ -173,11 +108,67 @@ class Shower {
     out_.put(']');
   }
 
+  // False: it is none.
+  bool container(Type type, const char* at) {
+    const Elements elements(type, at);
+    if (!elements && elements.error() != ALLOC_E_MALFORMED) return false;
+    if (!elements) {
+      out_.put("<malformed>");
+      return true;
+    }
+    const bool is_one = elements.form() == ALLOC_ELEMENTS_POINTED || elements.form() == ALLOC_ELEMENTS_HELD;
+    const bool is_text = elements.form() == ALLOC_ELEMENTS_CONTIGUOUS && is_char(elements.type());
+    if (!is_one && !is_text) out_.put('[');
+    std::size_t count = 0;
+    Elements::Iterator element = elements.begin();
+    for (; element != End{}; ++element, ++count) {
+      const char* const base = static_cast<const char*>((*element).base);
+      if (count != 0) out_.put(", ");
+      if (count == options_.elements) break;
+      if (is_text) {
+        const std::size_t length = static_cast<std::size_t>(elements.count());
+        can_be_read(base, length) ? text(base, length) : unknown(base, length);
+        return true;
+      }
+      this->element(elements, *element);
+    }
+    if (is_one && count == 0) out_.put(elements.form() == ALLOC_ELEMENTS_POINTED ? "null" : "none");
+    if (is_text) out_.put("\"\"");
+    if (element != End{}) {
+      out_.put("...");
+      if (elements.count() != UINT64_MAX) {
+        out_.put(' ');
+        out_.number(elements.count());
+        out_.put(" in all");
+      }
+    } else if (element.error() != ALLOC_OK) {
+      out_.put(count == 0 ? "<malformed>" : ", <malformed>");
+    }
+    if (!is_one && !is_text) out_.put(']');
+    return true;
+  }
+  void element(const Elements& elements, const alloc_element& element) {
+    const char* const base = static_cast<const char*>(element.base);
+    if (elements.form() == ALLOC_ELEMENTS_POINTED) {
+      const Allocation there = Allocation::of(base);
+      return follow(elements.type(), base, there, element.size);
+    }
+    if (!can_be_read(base, element.size)) return unknown(base, element.size);
+    if (element.bit < 0) return object(elements.type(), base, element.size);
+    out_.put((*base >> element.bit & 1) != 0 ? "true" : "false");
+  }
+  static bool can_be_read(const char* at, std::size_t size) {
+    const Allocation there = Allocation::of(at);
+    return there && static_cast<std::size_t>(static_cast<const char*>(there.end()) - at) >= size;
+  }
+
   void composite(Type type, const char* at, std::size_t size) {
     out_.put('{');
     bool is_first = true;
     for (const Member& member : type.members()) {
       if (!member.is_placed || member.offset > size) continue;
+      // An empty base class.
+      if (member.name.empty() && member.type.is_composite() && member.type.members().size() == 0) continue;
       if (!is_first) out_.put(", ");
       is_first = false;
       if (!member.name.empty()) {
@@ -288,10 +279,14 @@ class Shower {
       // A `void *`, or of a type that is declared only: what is there says what it is.
       pointee = target == there.base() ? there.type() : Type();
     }
+    follow(pointee, target, there, pointee.has_size() ? pointee.size() : left);
+  }
+  // A pointer's target, which lies in `there`.
+  void follow(Type pointee, const char* target, const Allocation& there, std::size_t size) {
     out_.address(target);
     if (is_being_shown(target, pointee)) return out_.put(" <as above>");
-    const std::size_t size = pointee.has_size() ? pointee.size() : left;
-    if (!pointee || size > left || followed_ == options_.depth || followed_ == kMostFollowed) return;
+    const bool fits = there && size <= static_cast<std::size_t>(static_cast<const char*>(there.end()) - target);
+    if (!pointee || !fits || followed_ == options_.depth || followed_ == kMostFollowed) return;
     out_.put(" -> ");
     shown_[followed_++] = {target, pointee};
     object(pointee, target, size);

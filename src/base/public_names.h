@@ -69,6 +69,10 @@
   X(alloc_elf_allocator)             \
   X(alloc_elf_interpreter)
 
+#define ALLOCS_CONTAINER_FUNCTIONS(X) \
+  X(alloc_begin_elements)             \
+  X(alloc_next_element)
+
 #define ALLOCS_GRAPH_FUNCTIONS(X) \
   X(alloc_walk_referrers)         \
   X(alloc_walk_graph)             \
@@ -109,6 +113,7 @@
   ALLOCS_TREE_WALK_FUNCTIONS(X)   \
   ALLOCS_INTERPRETER_FUNCTIONS(X) \
   ALLOCS_ELF_FILE_FUNCTIONS(X)    \
+  ALLOCS_CONTAINER_FUNCTIONS(X)   \
   ALLOCS_GRAPH_FUNCTIONS(X)       \
   ALLOCS_STOP_FUNCTIONS(X)        \
   ALLOCS_MOVE_FUNCTIONS(X)        \

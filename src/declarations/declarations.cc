@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "declarations/libraries.h"
+#include "declarations/words.h"
 
 namespace allocs::declarations {
 
@@ -23,27 +24,6 @@ constexpr Keyword kKeywords[] = {
     {"new", Role::new_one},
     {"new[]", Role::new_array},
     {"base", Role::base},
-};
-
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-// Takes words off a text and knows where they began.
-class Words {
- public:
-  explicit Words(std::string_view text) : text_(text) {}
-
-  // The empty text at the end. `column` is where the word begins.
-  std::string_view next(std::size_t& column) {
-    while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
-    column = at_;
-    while (at_ < text_.size() && !is_blank(text_[at_])) ++at_;
-    return text_.substr(column, at_ - column);
-  }
-  std::size_t place() const { return at_; }
-
- private:
-  std::string_view text_;
-  std::size_t at_ = 0;
 };
 
 std::optional<Role> role_of(std::string_view word) {
@@ -78,6 +58,7 @@ Declarations Declarations::of_libraries() {
   Declarations built_in;
   built_in.are_users_ = false;
   built_in.add_file("libraries.allocs", kLibraries);
+  built_in.add_file("containers.allocs", kContainers);
   built_in.are_users_ = true;
   return built_in;
 }
@@ -105,12 +86,22 @@ void Declarations::add_line(std::string_view line, const Place& place, std::stri
     if (library == "*") library.clear();
     return;
   }
+  if (word == "container") {
+    ContainerRule rule;
+    const std::size_t begin = words.place();
+    if (const auto problem = parse_container(line.substr(begin), rule))
+      return complain(place, begin + problem->at, problem->text);
+    has_users_ = has_users_ || are_users_;
+    containers_.insert(are_users_ ? containers_.begin() + users_containers_++ : containers_.end(),
+                       std::move(rule));
+    return;
+  }
   const auto role = role_of(word);
   if (!role) {
-    return complain(
-        place, column,
-        "expected alloc, allocsz, free, suballoc, subfree, new, new[] or library, not '" +
-            std::string(word) + "'");
+    return complain(place, column,
+                    "expected alloc, allocsz, free, suballoc, subfree, new, new[], container or "
+                    "library, not '" +
+                        std::string(word) + "'");
   }
   Declaration declaration;
   declaration.role = *role;

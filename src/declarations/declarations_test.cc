@@ -131,15 +131,16 @@ library
   EXPECT_EQ(table.find("padded")->library, "");
   EXPECT_EQ(table.find("get2"), nullptr);
   EXPECT_EQ(table.find("put"), nullptr);
-  EXPECT_EQ(table.problems(),
-            (std::vector<std::string>{
-                "config:3:3: expected alloc, allocsz, free, suballoc, subfree, new, new[] or "
-                "library, not 'allo'",
-                "config:4:6: expected the name of a function, not the end",
-                "config:6:19: expected a type, such as char[] or struct addrinfo",
-                "config:7:15: expected = and what the function allocates, or the end of the line",
-                "config:8:13: = is for alloc: what such a function allocates",
-                "config:13:8: expected the soname of a library, or * for any"}));
+  EXPECT_EQ(
+      table.problems(),
+      (std::vector<std::string>{
+          "config:3:3: expected alloc, allocsz, free, suballoc, subfree, new, new[], container or "
+          "library, not 'allo'",
+          "config:4:6: expected the name of a function, not the end",
+          "config:6:19: expected a type, such as char[] or struct addrinfo",
+          "config:7:15: expected = and what the function allocates, or the end of the line",
+          "config:8:13: = is for alloc: what such a function allocates",
+          "config:13:8: expected the soname of a library, or * for any"}));
 }
 
 TEST(Configuration, WhatIsAddedLaterCounts) {

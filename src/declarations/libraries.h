@@ -5,7 +5,8 @@
 
 namespace allocs::declarations {
 
-// The text of libraries.allocs; the build makes the definition.
+// The texts of libraries.allocs and containers.allocs; the build makes the definitions.
 extern const std::string_view kLibraries;
+extern const std::string_view kContainers;
 
 }  // namespace allocs::declarations

@@ -8,6 +8,7 @@
 #include "meta/call_frames.h"
 #include "meta/code_scan.h"
 #include "meta/constants.h"
+#include "meta/containers.h"
 #include "meta/dwarf_facts.h"
 #include "meta/jump_tables.h"
 #include "meta/linkage.h"
@@ -110,6 +111,7 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   collect_functions(facts, merged.index_of, model);
   collect_statics(files, facts, merged.index_of, model);
   // Functions are final, and sorted; passes over the code only add to what is there.
+  add_containers(declarations_of(options).containers(), model);
 
   const CodeScan scan = scanning.get();
   auto tables = beside([&] { return find_jump_tables(*files.object, linkage, scan, starts); });

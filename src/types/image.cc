@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "types/image.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace allocs::types {
@@ -22,6 +23,7 @@ constexpr std::size_t kRecordSizes[kTableCount] = {
     sizeof(VariableRecord),
     1,
     sizeof(SiteRecord),
+    sizeof(ContainerRecord),
     sizeof(std::uint64_t),
 };
 
@@ -242,6 +244,16 @@ const SiteRecord* Image::find_site(std::uint64_t return_address) const {
   const std::size_t index = last_at_or_below<SiteRecord>(
       Table::sites, return_address, [](const SiteRecord& r) { return r.return_address; });
   return index < all.size() && all[index].return_address == return_address ? &all[index] : nullptr;
+}
+
+std::span<const ContainerRecord> Image::find_containers(TypeIndex type) const {
+  const auto all = table<ContainerRecord>(Table::containers);
+  if (!table_is_sound(Table::containers) && !sound(all).size()) return {};
+  const auto [first, last] =
+      std::equal_range(all.begin(), all.end(), ContainerRecord{.type = type},
+                       [](const auto& a, const auto& b) { return a.type < b.type; });
+  return all.subspan(static_cast<std::size_t>(first - all.begin()),
+                     static_cast<std::size_t>(last - first));
 }
 
 const RegionRecord* Image::find_region(Table which, std::uint64_t at) const {

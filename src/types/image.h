@@ -99,6 +99,8 @@ class Image {
   const FunctionRecord* find_function(std::uint64_t pc) const;
   const SiteRecord* find_site(std::uint64_t return_address) const;
   const RegionRecord* find_region(Table which, std::uint64_t at) const;
+  // What is known of the elements of such a type's objects: the first record whose test holds counts.
+  std::span<const ContainerRecord> find_containers(TypeIndex type) const;
 
   // Is that the type's canonical name or one of its aliases?
   bool is_named(TypeIndex index, std::string_view name) const;

@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    22;  // bump when anything below changes, or what the writer puts in it
+    23;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -41,11 +41,12 @@ enum class Table : std::uint32_t {
   segments,     // RegionRecord, by address
   sections,     // RegionRecord, by address; only those that are loaded
   statics,      // StaticRecord, by (address, then larger first)
-  tls,        // StaticRecord, by (address, then larger first); address = offset in the TLS segment
-  functions,  // FunctionRecord, by low pc; ranges do not overlap
-  variables,  // VariableRecord
-  locations,  // bytes: see VariableRecord
-  sites,      // SiteRecord, by return address
+  tls,         // StaticRecord, by (address, then larger first); address = offset in the TLS segment
+  functions,   // FunctionRecord, by low pc; ranges do not overlap
+  variables,   // VariableRecord
+  locations,   // bytes: see VariableRecord
+  sites,       // SiteRecord, by return address
+  containers,  // ContainerRecord, by type; those of one type in the order in which they are tried
   page_sums,  // u64: image_checksum of what each page holds of the other tables; lies right behind the header
   count_,
 };
@@ -294,6 +295,52 @@ struct SiteRecord {
   std::uint8_t flags = 0;     // SiteFlag
 };
 static_assert(sizeof(SiteRecord) == 40);
+
+// Where something of a container is: from the container, or one of its nodes, as often as `hops` says by the pointer at the offset
+// onwards, and then at one more offset.
+inline constexpr std::uint8_t kMostPlaceHops = 2;
+struct PlaceRecord {
+  std::uint32_t offsets[kMostPlaceHops + 1]{};
+  std::uint8_t hops = 0;
+  std::uint8_t size =
+      0;  // bytes of the unsigned number or pointer there, at most 8; 0: there is no such place
+  std::uint8_t bit_size = 0;  // of a bit-field; else 0
+  std::uint8_t bit_offset = 0;
+};
+static_assert(sizeof(PlaceRecord) == 16);
+
+// The elements of a container, by what its places are. Of those marked * the address is meant, and of the others what lies there;
+// those marked ' are counted from a node, and those in brackets need not be.
+enum class ContainerShape : std::uint8_t {
+  array,   // begin [end] [count]: one behind the other, up to a pointer or as many as a number says
+  inside,  // begin* [count]: likewise in the container itself, `number` if there is no count
+  target,  // pointer: one, unless that is null
+  bits,    // begin [end] [end bit] [count]: of 64-bit words, the lowest first
+  chain,   // first [sentinel*] next' element*': nodes, up to the sentinel or, without one, to null
+  tree,  // first [sentinel*] left' right' parent' element*': nodes of a binary tree in order; the sentinel is above its root
+  blocks,  // current, end of its block, begin of its block, place in the list of blocks, end of all, last place in the list
+  pages,   // list of pages, first, count: `number` elements a page
+};
+inline constexpr std::size_t kContainerPlaces = 6;
+
+enum class ContainerTest : std::uint8_t { none, is_set, is_clear, is_equal };
+
+enum ContainerFlag : std::uint16_t { kContainerOfOne = 1 };  // at most one element, by what it is
+
+struct ContainerRecord {
+  TypeIndex type = kNoType;
+  TypeIndex element = kNoType;
+  std::uint64_t element_size = 0;  // bytes from one to the next; never 0
+  std::uint64_t number = 0;        // see ContainerShape
+  std::uint64_t equal = 0;         // what ContainerTest::is_equal compares `tested` with
+  ContainerShape shape = ContainerShape::array;
+  ContainerTest test = ContainerTest::none;  // the record counts only if that holds
+  std::uint16_t flags = 0;                   // ContainerFlag
+  std::uint32_t reserved = 0;
+  PlaceRecord tested{};
+  PlaceRecord places[kContainerPlaces]{};
+};
+static_assert(sizeof(ContainerRecord) == 40 + 16 * (1 + kContainerPlaces));
 
 // clang-format on
 

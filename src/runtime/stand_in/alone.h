@@ -3,6 +3,7 @@
 
 #include "allocs.h"
 #include "allocs/allocator.h"
+#include "allocs/container.h"
 #include "allocs/elf_file.h"
 #include "allocs/interpreter.h"
 #include "allocs/move.h"

@@ -144,6 +144,14 @@ struct allocator* ALLOCS_ALONE(alloc_elf_allocator)(void) {
 }
 const struct alloc_interpreter* ALLOCS_ALONE(alloc_elf_interpreter)(void) { return nullptr; }
 
+int ALLOCS_ALONE(alloc_begin_elements)(const struct uniqtype*, const void*,
+                                       struct alloc_elements*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_next_element)(struct alloc_elements*, struct alloc_element*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+
 int ALLOCS_ALONE(alloc_walk_referrers)(const void*, unsigned, alloc_visit_reference*, void*) {
   return ALLOC_E_NO_RUNTIME;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/allocs/dump_containers.h"
 #include "types/write/object_model.h"
 
 namespace allocs::tool {
@@ -356,6 +357,7 @@ void dump_text(const Image& image, std::FILE* out) {
   dump_statics(image, image.tls(), "tls", out);
   dump_functions(image, out);
   dump_sites(image, out);
+  dump_containers(image, out);
 }
 
 void dump_json(const Image& image, std::FILE* out) {
@@ -373,7 +375,8 @@ void dump_json(const Image& image, std::FILE* out) {
                  {"statics", json_of_statics(image, image.statics())},
                  {"tls", json_of_statics(image, image.tls())},
                  {"functions", json_of_functions(image)},
-                 {"sites", json_of_sites(image)}};
+                 {"sites", json_of_sites(image)},
+                 {"containers", json_of_containers(image)}};
   fmt::print(out, "{}\n", all.dump(1, ' ', false, Json::error_handler_t::replace));
 }
 

@@ -158,6 +158,7 @@ std::vector<std::byte> encode_image(ObjectModel& model) {
   image.add(Table::locations, model.locations);
   image.add(Table::sites,
             placed(model.sites, &SiteRecord::callee, &SiteRecord::function, &SiteRecord::file));
+  image.add(Table::containers, model.containers);
   strings.place(object_path);
   strings.place(debug_path);
   image.add(Table::strings, strings.bytes());

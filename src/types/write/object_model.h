@@ -29,7 +29,8 @@ struct ObjectModel {
   std::vector<FunctionRecord> functions;  // sorted by low pc
   std::vector<VariableRecord> variables;
   std::vector<std::byte> locations;
-  std::vector<SiteRecord> sites;  // writing sorts them
+  std::vector<SiteRecord> sites;            // writing sorts them
+  std::vector<ContainerRecord> containers;  // sorted by type
 
   ObjectModel() = default;
   ObjectModel(const ObjectModel&) = delete;  // the type graph points at `strings`
