@@ -21,6 +21,9 @@ std::string marker_name(const types::SiteKind& kind, char flag) {
   return name;
 }
 
+// Typedefs of default arguments are counted from here, above those of other calls.
+constexpr std::size_t kFirstDefault = std::size_t{1} << 32;
+
 // The outermost expression whose value is the call's and whose code is the call alone. Code generation takes what is in parentheses or
 // behind a comma for no cast, so the next explicit cast around it would put its own type in the place of a marker inside.
 Expr* outermost_of_same_value(CallExpr* call, const FunctionBody& body) {
@@ -78,17 +81,61 @@ QualType Conveyance::marked_type(const SiteType& type) {
 // The cast alone makes the compiler describe the typedef, whose name is used once only.
 bool Conveyance::mark_by_place(CallExpr* call, const std::string& callee, Expr* marked,
                                const SiteType& type, const FunctionBody& body) {
+  const std::size_t count = placed_.size();
+  std::string name = marker_name(type.kind, kNoFlag) + std::to_string(count);
+  if (!place(call->getExprLoc(), callee, name, body)) return false;
+  if (put_cast(marked, context_.getTypedefType(new_typedef(name, marked_type(type))), body))
+    return true;
+  placed_.resize(count);
+  return false;
+}
+
+bool Conveyance::place(SourceLocation where, const std::string& callee, const std::string& marker,
+                       const FunctionBody& body) {
   const FunctionDecl* function = body.function();
-  if (function == nullptr || isa<CXXConstructorDecl, CXXDestructorDecl>(function)) return false;
+  if (where.isInvalid()) return false;
   const SourceManager& sources = context_.getSourceManager();
-  const PresumedLoc at = sources.getPresumedLoc(sources.getExpansionLoc(call->getExprLoc()));
+  const PresumedLoc at = sources.getPresumedLoc(sources.getExpansionLoc(where));
   if (at.isInvalid()) return false;
-  const std::string name = marker_name(type.kind, kNoFlag) + std::to_string(placed_.size());
-  TypedefDecl* made = new_typedef(name, marked_type(type));
-  if (!put_cast(marked, context_.getTypedefType(made), body)) return false;
-  placed_.push_back(
-      {ASTNameGenerator(context_).getName(function), callee, at.getLine(), at.getColumn(), name});
-  return true;
+  ASTNameGenerator names(context_);
+  const bool has_variants = isa_and_nonnull<CXXConstructorDecl, CXXDestructorDecl>(function);
+  std::vector<std::string> functions{kInitialiserFunction};
+  if (has_variants) {
+    functions = names.getAllManglings(function);
+  } else if (function != nullptr) {
+    functions = {names.getName(function)};
+  }
+  for (const std::string& one : functions)
+    placed_.push_back({one, callee, at.getLine(), at.getColumn(), marker});
+  return !functions.empty();
+}
+
+// All calls that leave the argument out share its expression, and so the typedef.
+bool Conveyance::mark_in_default(Expr* allocation, const FunctionDecl* callee, const SiteType& type,
+                                 const FunctionBody& body) {
+  const std::vector<const Stmt*> users = body.users_of_default(allocation);
+  if (users.empty() || callee == nullptr) return false;
+  std::string& name = default_markers_[allocation];
+  if (name.empty()) {
+    const bool has_cookie = isa<CXXNewExpr>(allocation) && !type.tail.isNull();
+    const QualType what = has_cookie ? type.tail.getUnqualifiedType() : marked_type(type);
+    if (context_.getAsArrayType(what) != nullptr) return false;
+    std::string made = marker_name(type.kind, has_cookie ? kCookieFlag : kNoFlag) +
+                       std::to_string(kFirstDefault + default_markers_.size());
+    if (!put_cast(allocation, context_.getTypedefType(new_typedef(made, what)), body)) return false;
+    name = std::move(made);
+  }
+  const std::string called = ASTNameGenerator(context_).getName(callee);
+  bool are_placed = true;
+  for (const Stmt* user : users) {
+    const auto* construction = dyn_cast<CXXConstructExpr>(user);
+    const auto* call = dyn_cast<CallExpr>(user);
+    const SourceLocation at = construction != nullptr ? construction->getLocation()
+                              : call != nullptr       ? call->getExprLoc()
+                                                      : SourceLocation();
+    are_placed = place(at, called, name, body) && are_placed;
+  }
+  return are_placed;
 }
 
 bool Conveyance::mark_alloca(CallExpr* call, const SiteType& type, const FunctionBody& body) {
@@ -148,6 +195,11 @@ bool Conveyance::put_between(Expr* cast, Expr* expression, const FunctionBody& b
   }
   Stmt* parent = body.parent(expression);
   if (parent == nullptr) return put_in_initialiser(cast, expression, body);
+  if (auto* argument = dyn_cast<CXXDefaultArgExpr>(parent)) {
+    if (argument->getExpr() != expression || argument->hasRewrittenInit()) return false;
+    argument->getParam()->setDefaultArg(cast);
+    return true;
+  }
   for (Stmt*& child : parent->children()) {
     if (child != expression) continue;
     child = cast;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <llvm/ADT/DenseMap.h>
+
 #include <map>
 #include <string>
 #include <tuple>
@@ -39,6 +41,10 @@ class Conveyance {
   // Of a call that stores the block's address at its argument `address`.
   bool mark_stored(clang::CallExpr* call, clang::Expr* address, const SiteType& type,
                    const FunctionBody& body);
+  // Of a call or `new` in a default argument, for the calls that leave the argument out: code generation puts no types into default
+  // arguments, and their code has the places of these calls. False as well for what is in none.
+  bool mark_in_default(clang::Expr* allocation, const clang::FunctionDecl* callee,
+                       const SiteType& type, const FunctionBody& body);
 
  private:
   clang::QualType marker(std::string name, clang::QualType type);
@@ -49,6 +55,9 @@ class Conveyance {
   // `marked` is the expression that gets the cast; `callee` as in PlacedMark.
   bool mark_by_place(clang::CallExpr* call, const std::string& callee, clang::Expr* marked,
                      const SiteType& type, const FunctionBody& body);
+  // The mark called `marker` is on calls of `callee` at that place of the body's function.
+  bool place(clang::SourceLocation at, const std::string& callee, const std::string& marker,
+             const FunctionBody& body);
   bool put_cast(clang::Expr* marked, clang::QualType marker, const FunctionBody& body);
   bool put_between(clang::Expr* cast, clang::Expr* expression, const FunctionBody& body);
   bool put_in_initialiser(clang::Expr* cast, clang::Expr* expression, const FunctionBody& body);
@@ -56,6 +65,7 @@ class Conveyance {
   clang::ASTContext& context_;
   PlacedMarks& placed_;
   std::map<std::pair<std::string, void*>, clang::TypedefDecl*> markers_;
+  llvm::DenseMap<const clang::Expr*, std::string> default_markers_;
   std::map<std::pair<void*, void*>, clang::QualType> flexible_records_;
 };
 

@@ -42,6 +42,23 @@ void FunctionBody::add_initialiser(Expr* init, Slot slot) {
 }
 
 Stmt* FunctionBody::parent(const Stmt* of) const { return links_.lookup(of).parent; }
+std::vector<const Stmt*> FunctionBody::users_of_default(const Stmt* of) const {
+  const Stmt* at = of;
+  while (at != nullptr && !isa<CXXDefaultArgExpr>(at)) at = parent(at);
+  if (at == nullptr) return {};
+  std::vector<const Stmt*> users;
+  const auto direct = default_users_.find(default_of_.lookup(at));
+  if (direct == default_users_.end()) return {};
+  for (const Stmt* user : direct->second) {
+    const std::vector<const Stmt*> outer = users_of_default(user);
+    if (outer.empty()) {
+      users.push_back(user);
+    } else {
+      users.insert(users.end(), outer.begin(), outer.end());
+    }
+  }
+  return users;
+}
 unsigned FunctionBody::order(const Stmt* of) const { return links_.lookup(of).order; }
 
 llvm::ArrayRef<Assignment> FunctionBody::assignments(const VarDecl* to) const {
@@ -71,7 +88,11 @@ void FunctionBody::walk(Stmt* root) {
     if (auto* lambda = dyn_cast<LambdaExpr>(at)) {
       for (Expr* capture : lambda->capture_inits()) children.push_back(capture);
     } else if (auto* argument = dyn_cast<CXXDefaultArgExpr>(at)) {
-      if (is_sound(argument->getExpr())) children.push_back(argument->getExpr());
+      if (is_sound(argument->getExpr())) {
+        children.push_back(argument->getExpr());
+        default_of_[argument] = argument->getExpr();
+        default_users_[argument->getExpr()].push_back(parent(argument));
+      }
     } else if (auto* init = dyn_cast<CXXDefaultInitExpr>(at)) {
       Expr* value = init->getField()->hasInClassInitializer() ? init->getExpr() : nullptr;
       if (is_sound(value)) children.push_back(value);

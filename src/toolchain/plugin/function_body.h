@@ -45,6 +45,9 @@ class FunctionBody {
 
   clang::FunctionDecl* function() const { return function_; }
   clang::Stmt* parent(const clang::Stmt* of) const;
+  // The calls and constructions that leave out the argument in whose default `of` is, or, where they are in a default themselves, those
+  // further out; none if it is in no default argument. All of them share one expression, whose parent is the first.
+  std::vector<const clang::Stmt*> users_of_default(const clang::Stmt* of) const;
   unsigned order(const clang::Stmt* of) const;
   Slot slot(const clang::Stmt* of) const { return slots_.lookup(of); }
   // In source order.
@@ -75,6 +78,10 @@ class FunctionBody {
   unsigned next_order_ = 0;
   llvm::DenseMap<const clang::Stmt*, Link> links_;
   llvm::DenseMap<const clang::Stmt*, Slot> slots_;
+  llvm::DenseMap<const clang::Stmt*, std::vector<const clang::Stmt*>>
+      default_users_;  // by the default's expression
+  llvm::DenseMap<const clang::Stmt*, const clang::Stmt*>
+      default_of_;  // the expression of each CXXDefaultArgExpr, as it was
   llvm::DenseMap<const clang::VarDecl*, std::vector<Assignment>> assignments_;
   llvm::DenseMap<const clang::VarDecl*, std::vector<clang::DeclRefExpr*>> uses_;
 };

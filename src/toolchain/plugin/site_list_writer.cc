@@ -40,8 +40,8 @@ SiteListWriter::SiteListWriter(ASTContext& context, const CompilerInstance& comp
 
 void SiteListWriter::add(const CallExpr* call, const std::optional<SiteType>& type,
                          std::optional<std::uint64_t> bytes, const FunctionBody& body) {
-  add_line(body.function(), place_in(body, call, gcc_place_of(call, body, context_)),
-           call->getDirectCallee(), type, bytes);
+  for (const SourceLocation at : places_of(body, call, gcc_place_of(call, body, context_)))
+    add_line(body.function(), at, call->getDirectCallee(), type, bytes);
 }
 
 void SiteListWriter::add(const CXXNewExpr* expression, const SiteType& type,
@@ -50,28 +50,43 @@ void SiteListWriter::add(const CXXNewExpr* expression, const SiteType& type,
   if (type.kind.shape == types::SiteShape::one)
     bytes = static_cast<std::uint64_t>(context_.getTypeSizeInChars(type.type).getQuantity());
   const SourceLocation own = gcc_place_of(expression, body, context_);
-  add_line(body.function(), place_in(body, expression, own), expression->getOperatorNew(), type,
-           bytes);
+  for (const SourceLocation at : places_of(body, expression, own))
+    add_line(body.function(), at, expression->getOperatorNew(), type, bytes);
 }
 
-// What is in a default argument is at the call that leaves it out, what is in a member's default initialiser where the
+// What is in a default argument is at each call that leaves it out, what is in a member's default initialiser where the
 // constructor's body begins.
-SourceLocation SiteListWriter::place_in(const FunctionBody& body, const Expr* expression,
-                                        SourceLocation own) const {
-  for (const Stmt* at = body.parent(expression); at != nullptr; at = body.parent(at)) {
-    if (isa<CXXDefaultInitExpr>(at)) {
-      const Stmt* function = body.function() == nullptr ? nullptr : body.function()->getBody();
-      return function == nullptr ? own : function->getBeginLoc();
-    }
-    if (!isa<CXXDefaultArgExpr>(at)) continue;
-    const Stmt* user = body.parent(at);
-    if (const auto* call = dyn_cast_or_null<CallExpr>(user))
-      return gcc_place_of(call, body, context_);
-    const auto* construction = dyn_cast_or_null<CXXConstructExpr>(user);
-    if (construction != nullptr && construction->getParenOrBraceRange().isValid())
-      return construction->getParenOrBraceRange().getBegin();
+llvm::SmallVector<SourceLocation, 1> SiteListWriter::places_of(const FunctionBody& body,
+                                                               const Expr* expression,
+                                                               SourceLocation own) const {
+  const std::vector<const Stmt*> users = body.users_of_default(expression);
+  if (users.empty()) return {place_outside_default(body, expression, own)};
+  llvm::SmallVector<SourceLocation, 1> places;
+  for (const Stmt* user : users)
+    places.push_back(place_outside_default(body, user, place_of_user(body, user, own)));
+  return places;
+}
+
+SourceLocation SiteListWriter::place_outside_default(const FunctionBody& body, const Stmt* of,
+                                                     SourceLocation own) const {
+  for (const Stmt* at = body.parent(of); at != nullptr; at = body.parent(at)) {
+    if (!isa<CXXDefaultInitExpr>(at)) continue;
+    const Stmt* function = body.function() == nullptr ? nullptr : body.function()->getBody();
+    return function == nullptr ? own : function->getBeginLoc();
   }
   return own;
+}
+
+SourceLocation SiteListWriter::place_of_user(const FunctionBody& body, const Stmt* user,
+                                             SourceLocation own) const {
+  if (const auto* call = dyn_cast<CallExpr>(user)) return gcc_place_of(call, body, context_);
+  const auto* construction = dyn_cast<CXXConstructExpr>(user);
+  if (construction == nullptr) return own;
+  // `new t(1)`: both allocations are at one place.
+  if (const auto* outer = dyn_cast_or_null<CXXNewExpr>(body.parent(construction)))
+    return gcc_place_of(outer, body, context_);
+  const SourceRange brackets = construction->getParenOrBraceRange();
+  return brackets.isValid() ? brackets.getBegin() : own;
 }
 
 void SiteListWriter::add_line(const FunctionDecl* function, SourceLocation at, const Decl* callee,

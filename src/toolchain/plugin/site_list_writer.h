@@ -27,8 +27,13 @@ class SiteListWriter {
   void add_line(const clang::FunctionDecl* function, clang::SourceLocation at,
                 const clang::Decl* callee, const std::optional<SiteType>& type,
                 std::optional<std::uint64_t> bytes);
-  clang::SourceLocation place_in(const FunctionBody& body, const clang::Expr* expression,
-                                 clang::SourceLocation own) const;
+  llvm::SmallVector<clang::SourceLocation, 1> places_of(const FunctionBody& body,
+                                                        const clang::Expr* expression,
+                                                        clang::SourceLocation own) const;
+  clang::SourceLocation place_outside_default(const FunctionBody& body, const clang::Stmt* of,
+                                              clang::SourceLocation own) const;
+  clang::SourceLocation place_of_user(const FunctionBody& body, const clang::Stmt* user,
+                                      clang::SourceLocation own) const;
   void append_type(std::string& line, clang::QualType type) const;
   llvm::StringRef file_name(const clang::PresumedLoc& place) const;
   std::string linkage_name(const clang::Decl* function);

@@ -54,7 +54,9 @@ class CallsByPlace {
   // Calls visit(call, mark) for each call of `function` that a mark is meant for.
   template <typename Visit>
   void for_each_marked(Function& function, Visit visit) const {
-    const auto places = marks_.find(function.getName());
+    const bool is_initialiser = function.getName().starts_with(kInitialiserFunction);
+    const auto places =
+        marks_.find(is_initialiser ? StringRef{kInitialiserFunction} : function.getName());
     if (places == marks_.end()) return;
     std::map<Place, SmallVector<CallBase*, 2>> calls;
     for (Instruction& instruction : instructions(function)) {

@@ -136,6 +136,7 @@ void UnitConsumer::read_body(const FunctionBody& body) {
     } else if (type && request->stored_at != nullptr) {
       conveyance_->mark_stored(call, const_cast<Expr*>(request->stored_at), *type, body);
     } else if (type) {
+      conveyance_->mark_in_default(call, call->getDirectCallee(), *type, body);
       conveyance_->mark(call, *type, body);
     }
   }
@@ -147,6 +148,7 @@ void UnitConsumer::read_body(const FunctionBody& body) {
     if (list_ != nullptr) {
       list_->add(expression, type, body);
     } else {
+      conveyance_->mark_in_default(expression, function, type, body);
       conveyance_->mark(expression, type);
     }
   }
