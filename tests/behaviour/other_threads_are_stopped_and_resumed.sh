@@ -13,6 +13,7 @@ cat > a.c <<'EOF'
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,7 +103,10 @@ static void *read_it(void *got) {
 static uintptr_t hidden;
 __attribute__((noinline)) static void hide(void) { hidden = ~(uintptr_t)calloc(1, sizeof(struct node)); }
 __attribute__((noinline)) static void wipe(void) { volatile char dead[30000]; memset((char *)dead, 0, sizeof dead); }
+/* Its registers are not on the stack that it runs on while it is stopped. */
 __attribute__((noinline)) static void *hold_in_register(void *unused) {
+  const stack_t other = {.ss_sp = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), .ss_size = 1 << 16};
+  sigaltstack(&other, NULL);
   __asm__ volatile("mov %1, %%r13\n\t notq %%r13\n\t movl $1, %0\n1: cmpl $2, %0\n\t jne 1b\n\t xor %%r13d, %%r13d" : "+m"(phase) : "m"(hidden) : "r13", "memory", "cc");
   return unused;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <emmintrin.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -18,7 +20,11 @@ namespace allocs::preload {
 class WordSearch {
  public:
   WordSearch(const self::SelfProcess& process, std::uint64_t lowest, std::uint64_t highest)
-      : process_(process), lowest_(lowest), width_(highest - lowest) {}
+      : process_(process),
+        lowest_(lowest),
+        width_(highest - lowest),
+        sixth_bytes_agree_(lowest >> kSixthByte == highest >> kSixthByte),
+        sixth_byte_(_mm_set1_epi8(static_cast<char>(lowest >> kSixthByte))) {}
 
   // visit(Address at, value, bool is_writable) until it returns false. False: the kernel does not tell what is mapped.
   template <typename Visit>
@@ -52,7 +58,8 @@ class WordSearch {
   }
 
  private:
-  static constexpr std::size_t kChunk = std::size_t{1} << 16, kPage = 4096, kWord = 8;
+  static constexpr std::size_t kChunk = std::size_t{1} << 16, kPage = 4096, kWord = 8, kStep = 16;
+  static constexpr unsigned kSixthByte = 40;  // in bits
 
   template <typename Visit>
   bool search_range(AddressRange range, bool is_writable, Visit&& visit) {
@@ -63,28 +70,50 @@ class WordSearch {
         size = std::min(left, kPage - raw(at) % kPage);
         if (!read(at, size, left)) size = 0;
       }
-      for (std::size_t i = 0; i < size; ++i) {
-        std::uint64_t value;
-        std::memcpy(&value, buffer_ + i, sizeof value);
-        if (value - lowest_ <= width_ && !visit(at + i, value, is_writable)) return false;
+      for (std::size_t i = 0; i < size; i += kStep) {
+        for (unsigned may_begin = may_begin_at(i); may_begin != 0; may_begin &= may_begin - 1) {
+          const std::size_t begin = i + static_cast<unsigned>(__builtin_ctz(may_begin));
+          std::uint64_t value;
+          std::memcpy(&value, buffer_ + begin, sizeof value);
+          if (begin >= size || value - lowest_ > width_) continue;
+          if (!visit(at + begin, value, is_writable)) return false;
+        }
       }
       at = at + (size != 0 ? size : kPage - raw(at) % kPage);
     }
     return true;
   }
 
+  // At which of the next 16 bytes such a word may begin, one bit each: the numbers are addresses, whose two highest bytes are zero, and which agree in the
+  // sixth, unless they lie far apart.
+  unsigned may_begin_at(std::size_t i) const {
+    const auto bytes_at = [&](std::size_t at) {
+      __m128i bytes;
+      std::memcpy(&bytes, buffer_ + at, sizeof bytes);
+      return bytes;
+    };
+    const __m128i zero = _mm_setzero_si128();
+    const __m128i ends = _mm_or_si128(bytes_at(i + 6), bytes_at(i + 7));
+    __m128i matches = _mm_cmpeq_epi8(ends, zero);
+    if (sixth_bytes_agree_)
+      matches = _mm_and_si128(matches, _mm_cmpeq_epi8(bytes_at(i + 5), sixth_byte_));
+    return static_cast<unsigned>(_mm_movemask_epi8(matches));
+  }
+
   // With the bytes that the last words need; zeros where none follow.
   static bool read(Address at, std::size_t size, std::size_t left) {
     const std::size_t more = std::min(left - size, kWord - 1);
-    std::memset(buffer_ + size, 0, kWord);
+    std::memset(buffer_ + size, 0, kWord + kStep);
     if (runt::self::read_memory(at, buffer_, size + more)) return true;
     return more != 0 && runt::self::read_memory(at, buffer_, size);
   }
 
-  inline static std::byte buffer_[kChunk + kWord];
+  inline static std::byte buffer_[kChunk + kWord + kStep];
 
   const self::SelfProcess& process_;
   std::uint64_t lowest_, width_;
+  bool sixth_bytes_agree_;
+  __m128i sixth_byte_;
 };
 
 }  // namespace allocs::preload
