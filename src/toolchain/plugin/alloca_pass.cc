@@ -11,7 +11,7 @@
 //
 // What shortens the chain:
 //     return                    head = null, if the function may be inlined: its blocks end then, and the stack pointer does not tell
-//     llvm.stackrestore(sp)     while (head != null && head < sp) head = head->next, before it
+//     llvm.stacksave()          kept = head;  and head = kept where that stack pointer is restored
 //     setjmp()                  kept = head before it, head = kept behind it, in memory
 //
 // A block of constant size at the beginning of a function would become a part of the frame, at a place that the optimiser chooses. So sizes are
@@ -67,10 +67,20 @@ Instruction* place_behind(CallBase& call) {
                                                                     : &*next->getFirstInsertionPt();
 }
 
+// The variable that a stack pointer is saved in, and restored from; nullptr: not as clang makes it.
+Value* slot_of_save(IntrinsicInst& save) {
+  auto* store = save.hasOneUse() ? dyn_cast<StoreInst>(save.user_back()) : nullptr;
+  return store == nullptr ? nullptr : store->getPointerOperand();
+}
+Value* slot_of_restore(IntrinsicInst& restore) {
+  auto* load = dyn_cast<LoadInst>(restore.getArgOperand(0));
+  return load == nullptr ? nullptr : load->getPointerOperand();
+}
+
 // What is to be changed in a function.
 struct Places {
   SmallVector<AllocaInst*, 4> blocks;
-  SmallVector<CallInst*, 2> restores;
+  SmallVector<IntrinsicInst*, 2> saves, restores;
   SmallVector<CallBase*, 2> returning_twice;
   SmallVector<Instruction*, 4> ends;  // returns, and calls that must be the last
 };
@@ -95,9 +105,9 @@ Places places_in(Function& function) {
       if (is_block(*slot)) found.blocks.push_back(slot);
     } else if (may_return_twice(instruction)) {
       found.returning_twice.push_back(cast<CallBase>(&instruction));
-    } else if (auto* call = dyn_cast<CallInst>(&instruction);
-               call != nullptr && call->getIntrinsicID() == Intrinsic::stackrestore) {
-      found.restores.push_back(call);
+    } else if (auto* call = dyn_cast<IntrinsicInst>(&instruction)) {
+      if (call->getIntrinsicID() == Intrinsic::stacksave) found.saves.push_back(call);
+      if (call->getIntrinsicID() == Intrinsic::stackrestore) found.restores.push_back(call);
     }
   }
   for (BasicBlock& block : function) {
@@ -106,6 +116,18 @@ Places places_in(Function& function) {
     found.ends.push_back(last == nullptr ? block.getTerminator() : last);
   }
   return found;
+}
+
+// Whether each is where it can be dealt with: what goes on after a setjmp at once, each stack pointer in a slot of one save.
+bool can_change(const Places& places) {
+  const auto goes_on = [](CallBase* call) { return place_behind(*call) != nullptr; };
+  const auto is_saved = [&](IntrinsicInst* restore) {
+    Value* slot = slot_of_restore(*restore);
+    return slot != nullptr && count_if(places.saves, [&](IntrinsicInst* save) {
+                                return slot_of_save(*save) == slot;
+                              }) == 1;
+  };
+  return all_of(places.returning_twice, goes_on) && all_of(places.restores, is_saved);
 }
 
 // The constants of one unit that stand for types.
@@ -245,24 +267,16 @@ class Instrumenter {
     store(after, load(after, kept), head_);
   }
 
-  void shorten_before(CallInst& restore) {
-    BasicBlock* before = restore.getParent();
-    BasicBlock* after = before->splitBasicBlock(restore.getIterator());
-    BasicBlock* look = BasicBlock::Create(context_, "", &function_, after);
-    BasicBlock* take_off = BasicBlock::Create(context_, "", &function_, after);
-    before->getTerminator()->setSuccessor(0, look);
-    IRBuilder<> looking(look), taking(take_off);
-    for (IRBuilder<>* each : {&looking, &taking})
-      each->SetCurrentDebugLocation(restore.getDebugLoc());
-    // Null is not below: it becomes the largest number.
-    Value* first = load(looking, head_);
-    const auto less_one = [&](Value* address) {
-      return looking.CreateSub(looking.CreatePtrToInt(address, word_), number(1));
-    };
-    Value* is_below = looking.CreateICmpULT(less_one(first), less_one(restore.getArgOperand(0)));
-    looking.CreateCondBr(is_below, take_off, after);
-    store(taking, load(taking, first), head_);
-    taking.CreateBr(look);
+  // `save` and `restores` have one slot between them.
+  void keep_over_array(IntrinsicInst& save, ArrayRef<IntrinsicInst*> restores) {
+    AllocaInst* kept = new_slot("");
+    IRBuilder<> saving(&save);
+    store(saving, load(saving, head_), kept);
+    for (IntrinsicInst* restore : restores) {
+      if (slot_of_restore(*restore) != slot_of_save(save)) continue;
+      IRBuilder<> restoring(restore);
+      store(restoring, load(restoring, kept), head_);
+    }
   }
 
  private:
@@ -322,10 +336,7 @@ PreservedAnalyses AllocaPass::run(Module& module, ModuleAnalysisManager&) {
   for (Function& function : module) {
     if (!has_frame_of_ours(function)) continue;
     const Places places = places_in(function);
-    if (places.blocks.empty() || any_of(places.returning_twice, [](CallBase* call) {
-          return place_behind(*call) == nullptr;
-        }))
-      continue;
+    if (places.blocks.empty() || !can_change(places)) continue;
     is_changed = true;
     DICompileUnit* unit = function.getSubprogram()->getUnit();
     TypeConstants& of_unit = constants.try_emplace(unit, unit, module).first->second;
@@ -342,7 +353,7 @@ PreservedAnalyses AllocaPass::run(Module& module, ModuleAnalysisManager&) {
     if (!function.hasFnAttribute(Attribute::NoInline)) {
       for (Instruction* end : places.ends) instrumenter.empty_before(*end);
     }
-    for (CallInst* restore : places.restores) instrumenter.shorten_before(*restore);
+    for (IntrinsicInst* save : places.saves) instrumenter.keep_over_array(*save, places.restores);
   }
   for (auto& [unit, each] : constants) each.retain();
   return is_changed ? PreservedAnalyses::none() : PreservedAnalyses::all();
