@@ -81,13 +81,14 @@ class Shower {
     out_.put("0123456789abcdef"[c >> 4]);
     out_.put("0123456789abcdef"[c & 15]);
   }
-  void text(const char* at, std::size_t size) {
+  // Up to a NUL, or, where somebody counts them, all bytes.
+  void text(const char* at, std::size_t size, bool is_counted = false) {
     out_.put('"');
     std::size_t i = 0;
-    for (; i < size && at[i] != '\0' && i < options_.text; ++i)
-      character(static_cast<unsigned char>(at[i]));
+    const auto goes_on = [&] { return i < size && (is_counted || at[i] != '\0'); };
+    for (; goes_on() && i < options_.text; ++i) character(static_cast<unsigned char>(at[i]));
     out_.put('"');
-    if (i < size && at[i] != '\0') out_.put("...");
+    if (goes_on()) out_.put("...");
   }
 
   void array(Type type, const char* at, std::size_t size) {
@@ -127,7 +128,7 @@ class Shower {
       if (count == options_.elements) break;
       if (is_text) {
         const std::size_t length = static_cast<std::size_t>(elements.count());
-        can_be_read(base, length) ? text(base, length) : unknown(base, length);
+        can_be_read(base, length) ? text(base, length, true) : unknown(base, length);
         return true;
       }
       this->element(elements, *element);

@@ -14,7 +14,7 @@ inline constexpr std::uint32_t kRootNote = 1;
 inline constexpr std::uint32_t kMarkerNote = 2;
 // In an executable that uses the allocator objects and was linked with liballocs_link.a: int64, the distance from the
 // descriptor to its allocator objects, which follow each other in the order of ALLOCS_ALLOCATOR_OBJECTS. The number grows with that
-// list: it was 3 before there was alloca in it.
+// list, so that a shorter one is not taken for it.
 inline constexpr std::uint32_t kAllocatorObjectsNote = 4;
 
 }  // namespace allocs

@@ -121,7 +121,7 @@ class Containers {
     }
     if (rule.test == ContainerRule::Test::none) return found;
     const auto tested = find_member(model_, type, rule.tested);
-    if (!tested) return {};
+    if (!tested || !is_number(tested->type)) return {};
     for (ContainerRecord& record : found) {
       if (record.test != ContainerTest::none) return {};
       record.test = rule.test == ContainerRule::Test::if_set ? ContainerTest::is_set
@@ -157,11 +157,11 @@ class Containers {
   Records alternatives(const ContainerRule& rule, TypeIndex type, const Arguments& arguments) {
     const auto at = find_member(model_, type, rule.places[0]);
     const auto index = find_member(model_, type, rule.places[1]);
-    if (!at || !index) return {};
+    if (!at || !index || !is_number(index->type)) return {};
     Records found;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       const TypeIndex element = names_.find(arguments[i]);
-      if (element == kNoType || model_.types[element].size == types::kUnknownSize) continue;
+      if (element == kNoType) return {};
       ContainerRecord record;
       record.shape = ContainerShape::inside;
       record.test = ContainerTest::is_equal;
@@ -170,7 +170,8 @@ class Containers {
       record.number = 1;
       record.flags = types::kContainerOfOne;
       record.places[0] = at->place;
-      if (put_element(element, record)) found.push_back(record);
+      if (!put_element(element, record)) return {};
+      found.push_back(record);
     }
     return found;
   }
@@ -197,7 +198,12 @@ class Containers {
       if (i == form.element) element = found->type;
     }
     element = element_at(rule, element, record);
-    if (!rule.element.empty()) element = named(rule.element, arguments);
+    if (!rule.element.empty()) {
+      const TypeIndex said = named(rule.element, arguments);
+      // What lies in the object itself has its own type there.
+      if (rule.form == ContainerForm::inside && said != element) return std::nullopt;
+      element = said;
+    }
     if (rule.form == ContainerForm::bits) element = names_.find("bool");
     if (element == kNoType || !put_element(element, record)) return std::nullopt;
     if (rule.form == ContainerForm::pages)
@@ -221,11 +227,15 @@ class Containers {
         return target_of(target_of(there));
       case ContainerForm::inside:
         if (type.kind != Kind::array) {
+          // Libraries have an empty structure where others have an array.
+          const bool is_empty = type.kind == Kind::composite && type.count == 0;
+          if (is_empty && rule.element.empty()) return kNoType;
           record.number = 1;
           record.flags = types::kContainerOfOne;
           return there;
         }
-        record.number = type.count == types::kUnbounded ? 0 : type.count;
+        if (type.count == types::kUnbounded && rule.places[1].empty()) return kNoType;
+        record.number = type.count;  // kUnbounded: as many as the number says
         return type.target;
       default:
         return there;

@@ -67,6 +67,7 @@ class ElementWalk {
 
  private:
   static constexpr std::uint64_t kWord = 8;
+  static constexpr std::uint64_t kMostBytesOfBits = kUnknownSize / 16;  // whose bits can be counted
   static constexpr unsigned kTallestTree = 256;  // a balanced tree of 2^64 nodes is lower
 
   const PlaceRecord& place(unsigned i) const { return c_.rule.places[i]; }
@@ -75,17 +76,21 @@ class ElementWalk {
   std::optional<std::uint64_t> word(std::uint64_t at) const {
     return load<std::uint64_t>(memory_, Address{at});
   }
-  std::optional<std::uint64_t> address(const PlaceRecord& place, std::uint64_t from) const {
+  // Empty, and `meets_null` says so, where a null pointer is on the way; empty too where something cannot be read.
+  std::optional<std::uint64_t> address(const PlaceRecord& place, std::uint64_t from,
+                                       bool* meets_null = nullptr) const {
     if (place.hops > kMostPlaceHops) return std::nullopt;
     for (unsigned i = 0; i < place.hops; ++i) {
       const auto next = word(from + place.offsets[i]);
+      if (next == 0u && meets_null != nullptr) *meets_null = true;
       if (!next || *next == 0) return std::nullopt;
       from = *next;
     }
     return from + place.offsets[place.hops];
   }
-  std::optional<std::uint64_t> value(const PlaceRecord& place, std::uint64_t from) const {
-    const auto at = address(place, from);
+  std::optional<std::uint64_t> value(const PlaceRecord& place, std::uint64_t from,
+                                     bool* meets_null = nullptr) const {
+    const auto at = address(place, from, meets_null);
     if (!at || place.size == 0 || place.size > kWord) return std::nullopt;
     const std::byte* bytes = memory_.view(Address{*at}, place.size);
     if (bytes == nullptr) return std::nullopt;
@@ -104,11 +109,12 @@ class ElementWalk {
   int test(const ContainerRecord& rule, bool& holds) const {
     holds = rule.test == ContainerTest::none;
     if (holds) return ALLOC_OK;
-    const auto found = value(rule.tested, c_.object);
+    bool meets_null = false;
+    const auto found = value(rule.tested, c_.object, &meets_null);
     if (!found) {
       // Behind a null pointer nothing is set.
-      holds = rule.test == ContainerTest::is_clear && rule.tested.hops != 0;
-      return rule.tested.hops != 0 ? ALLOC_OK : ALLOC_E_MALFORMED;
+      holds = rule.test == ContainerTest::is_clear && meets_null;
+      return meets_null ? ALLOC_OK : ALLOC_E_MALFORMED;
     }
     holds = rule.test == ContainerTest::is_set     ? *found != 0
             : rule.test == ContainerTest::is_clear ? *found == 0
@@ -161,7 +167,7 @@ class ElementWalk {
     c_.is_at_end = false;
     if (is_there(place(1)) && (!get(1, c_.count) || c_.count > c_.rule.number))
       return ALLOC_E_MALFORMED;
-    return ALLOC_OK;
+    return check_extent();
   }
   // So many elements cannot reach beyond the address space.
   int check_extent() const {
@@ -177,10 +183,14 @@ class ElementWalk {
     } else {
       std::uint64_t end_bit = 0;
       if (!get(1, c_.end) || !get(2, end_bit) || c_.end < c_.at) return ALLOC_E_MALFORMED;
-      if (end_bit >= 64 || (c_.end - c_.at) % kWord != 0) return ALLOC_E_MALFORMED;
-      c_.count = (c_.end - c_.at) * 8 + end_bit;
+      const std::uint64_t bytes = c_.end - c_.at;
+      if (end_bit >= 64 || bytes % kWord != 0 || bytes > kMostBytesOfBits) return ALLOC_E_MALFORMED;
+      c_.count = bytes * 8 + end_bit;
     }
-    return c_.count / 8 <= kUnknownSize - c_.at ? ALLOC_OK : ALLOC_E_MALFORMED;
+    if (c_.count == 0) return ALLOC_OK;
+    const std::uint64_t bytes = c_.count / 8;
+    const bool fits = c_.at != 0 && bytes <= kMostBytesOfBits && bytes <= kUnknownSize - c_.at;
+    return fits ? ALLOC_OK : ALLOC_E_MALFORMED;
   }
   int begin_nodes() {
     c_.count = kUnknownSize;
@@ -200,8 +210,9 @@ class ElementWalk {
                            get(3, c_.list) && get(4, last) && get(5, c_.mark);
     if (!are_there || c_.at < block_begin || c_.at > block_end) return ALLOC_E_MALFORMED;
     const std::uint64_t length = block_end - block_begin;
-    if (length % c_.rule.element_size != 0 || (length == 0 && last != c_.at))
-      return ALLOC_E_MALFORMED;
+    const bool is_whole =
+        length % c_.rule.element_size == 0 && (c_.at - block_begin) % c_.rule.element_size == 0;
+    if (!is_whole || (length == 0 && last != c_.at)) return ALLOC_E_MALFORMED;
     c_.count = kUnknownSize;
     c_.end = block_end;
     c_.rule.number = length;

@@ -98,6 +98,16 @@ TEST(Elements, TheFirstRuleWhoseTestHoldsCounts) {
   EXPECT_EQ(see(Words({8, 0, 0}), {held, pointed}), Seen{});
 }
 
+TEST(Elements, ThoseInsideAreNoMoreThanFit) {
+  ContainerRecord inside = rule(ContainerShape::inside, {word(1), word(0)});
+  inside.number = 2;
+  EXPECT_EQ(see(Words({2, 0, 0}), inside), (Seen{0, {Words::at(1), Words::at(2)}, 0}));
+  EXPECT_EQ(see(Words({3, 0, 0}), inside), kMalformedAtOnce);
+  inside.number = kUnbounded;  // a flexible member
+  EXPECT_EQ(see(Words({3, 0, 0}), inside).at.size(), 3u);
+  EXPECT_EQ(see(Words({kUnbounded, 0, 0}), inside), kMalformedAtOnce);
+}
+
 TEST(Elements, BehindANullPointerNothingIsSet) {
   ContainerRecord pointed = rule(ContainerShape::target, {word(1)});
   pointed.test = ContainerTest::is_set;
@@ -107,6 +117,8 @@ TEST(Elements, BehindANullPointerNothingIsSet) {
   EXPECT_EQ(see(Words({0, 0x6000}), pointed), Seen{});
   EXPECT_EQ(see(Words({Words::at(0), 0x6000, 1}), pointed), (Seen{0, {0x6000}, 0}));
   EXPECT_EQ(see(Words({Words::at(0), 0x6000, 0}), pointed), Seen{});
+  // Nor is anything behind a pointer that leads nowhere.
+  EXPECT_EQ(see(Words({0x1230, 0x6000, 1}), pointed), kMalformedAtOnce);
 }
 
 TEST(Elements, BitsAreToldOneByOne) {
@@ -124,6 +136,15 @@ TEST(Elements, BitsAreToldOneByOne) {
     EXPECT_EQ(element.bit, static_cast<int>(i % 8));
   }
   EXPECT_EQ(walk.next(element), 0);
+}
+
+TEST(Elements, BitsThatCannotBeCountedAreMalformed) {
+  const ContainerRecord ends = rule(ContainerShape::bits, {word(0), word(1), word(2)});
+  EXPECT_EQ(see(Words({8, 8 + (std::uint64_t{1} << 61), 0}), ends), kMalformedAtOnce);
+  const ContainerRecord counted = rule(ContainerShape::bits, {word(0), {}, {}, word(1)});
+  EXPECT_EQ(see(Words({0x5000, kUnknownSize}), counted), kMalformedAtOnce);
+  EXPECT_EQ(see(Words({0, 1}), counted), kMalformedAtOnce);
+  EXPECT_EQ(see(Words({0, 0}), counted), Seen{});
 }
 
 // The container is the word 0, a node {next, value}.
@@ -212,6 +233,11 @@ TEST(Elements, BlocksFollowOneAnother) {
   EXPECT_EQ(see(words(0x6008, 8), blocks), (Seen{0, {0x5008, 0x7000, 0x7008, 0x6000}, 0}));
   EXPECT_EQ(see(words(0x5008, 6), blocks), Seen{});
   EXPECT_EQ(see(words(0x9000, 7), blocks).end, ALLOC_E_MALFORMED);
+  // Not at an element.
+  EXPECT_EQ(see(Words({0x500c, 0x5010, 0x5000, Words::at(6), 0x6008, Words::at(8), 0x5000, 0x7000,
+                       0x6000}),
+                blocks),
+            kMalformedAtOnce);
 }
 
 TEST(Elements, PagesHoldAFixedNumber) {

@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    23;  // bump when anything below changes, or what the writer puts in it
+    24;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -313,7 +313,7 @@ static_assert(sizeof(PlaceRecord) == 16);
 // those marked ' are counted from a node, and those in brackets need not be.
 enum class ContainerShape : std::uint8_t {
   array,   // begin [end] [count]: one behind the other, up to a pointer or as many as a number says
-  inside,  // begin* [count]: likewise in the container itself, `number` if there is no count
+  inside,  // begin* [count]: likewise in the container itself, `number` at most, and so many if there is no count
   target,  // pointer: one, unless that is null
   bits,    // begin [end] [end bit] [count]: of 64-bit words, the lowest first
   chain,   // first [sentinel*] next' element*': nodes, up to the sentinel or, without one, to null

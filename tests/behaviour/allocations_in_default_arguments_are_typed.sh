@@ -55,8 +55,7 @@ int main() {
   right = untyped = 0;
   void *blocks[] = {new s(7), new s{8}, new s(9)};
   for (void *block : blocks) say("s", block);
-  fprintf(stderr, "then right %d, untyped %d\n", right, untyped);
-  printf("wrong %d\n", wrong);
+  printf("then wrong %d, untyped %d, right %d\n", wrong, untyped, right);
   return 0;
 }
 END
@@ -67,9 +66,11 @@ for compiler in clang++-19 $(command -v g++ || true); do
     ALLOCSCXX_CXX=$compiler allocsc++ $level -g -I"$ALLOCS_PREFIX/include" -o a a.cc
     preload ./a > told || fail "exit status $?"
     grep -v '(no type) where' told > out || true
-    expect out << 'END'
+    # g++: the other three of each pair may be told by their pointers, or not at all.
+    case $compiler in clang*) pairs="untyped 0, right 6" ;; *) pairs="untyped ?, right ?" ;; esac
+    expect out << END
 wrong 0, untyped 0, right 23
-wrong 0
+then wrong 0, $pairs
 END
   done
 done

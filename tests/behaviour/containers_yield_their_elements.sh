@@ -7,8 +7,10 @@
 cat > a.cc << 'END'
 #include <allocs.hpp>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <forward_list>
 #include <list>
@@ -73,6 +75,9 @@ static std::span<point> span; static std::valarray<int> numbers(7);
 static std::unique_ptr<int[]> several(new int[3]);
 static mine<point> own; static point *points_of_own; static int *p;
 static std::weak_ptr<point> weak, expired;
+static std::array<int, 0> no_room; static std::variant<int (*)(int), int> code; static std::atomic<bool> flag;
+struct asked { std::atomic<bool> is_set; char junk[15]; point *p; }; static asked not_asked;
+struct packed { int n; point items[]; }; static packed *pack;
 static std::shared_ptr<point> other(new point{5, 6});
 
 int main(int argc, char **) {
@@ -115,6 +120,24 @@ int main(int argc, char **) {
   // How many, nobody knows.
   const allocs::Elements of_array(allocs::type_of(&several), &several), of_int(allocs::type_of(&argc), &argc);
   printf("array %d, int %d, null %d\n", of_array.error(), of_int.error(), alloc_begin_elements(nullptr, &ints, nullptr));
+  code = +[](int i) { return i; };
+  memset(not_asked.junk, 7, sizeof not_asked.junk), not_asked.p = points.data();
+  int none_of[] = {allocs::Elements(allocs::type_of(&no_room), &no_room).error(), allocs::Elements(allocs::type_of(&code), &code).error(),
+                   allocs::Elements(allocs::type_of(&not_asked), &not_asked).error()};
+  printf("no rule %d %d %d\n", none_of[0], none_of[1], none_of[2]);
+  auto *const flexible = pack = static_cast<packed *>(malloc(sizeof(packed) + 4 * sizeof(point)));
+  flexible->n = 3;
+  const allocs::Elements items(uniqtype_by_name("packed"), flexible);
+  count(items.count() == 3 && (*items.begin()).base == flexible->items, "flexible");
+  // A deque that begins between two elements.
+  static std::deque<long> odd(5);
+  for (size_t word = 0; word < sizeof odd / sizeof(long); ++word) {
+    static char copy[sizeof odd]; memcpy(copy, &odd, sizeof odd);
+    reinterpret_cast<long *>(copy)[word] += 4;
+    size_t steps = 0;
+    for (const alloc_element &each : allocs::Elements(allocs::type_of(&odd), copy)) { (void)each; if (++steps > 100000) break; }
+    count(steps <= 100000, "a deque's end");
+  }
   // Damage. That a text of three bytes is at the address 8 is not looked at.
   alloc_elements walk; alloc_element e;
   static std::list<point> ring{{1, 1}, {2, 2}, {3, 3}};
@@ -136,6 +159,8 @@ int main(int argc, char **) {
   own = {new point[2]{{1, 2}, {3, 4}}, 2};
   char text[400];
   allocs::show(own).to(text, sizeof text), puts(text);
+  static std::string with_nul("ab\0cd", 5);
+  allocs::show(with_nul).to(text, sizeof text), puts(text);
   nested.clear(), nested["a"] = {1, 2}, nested["b"] = {};
   allocs::show(nested).to(text, sizeof text), puts(text);
   allocs::show(either).to(text, sizeof text), puts(text);
@@ -152,6 +177,8 @@ int main(int argc, char **) {
 END
 cat > rules << 'END'
 container mine array from length n
+container asked target p if is_set
+container packed inside items length n
 END
 export XDG_CACHE_HOME="$PWD/cache" ALLOCS_CONFIG="$PWD/rules"
 tried=0
@@ -162,8 +189,10 @@ check_with() {
   tr '[]' '()' < told > out  # brackets are patterns
   expect out << 'END'
 array -14, int -14, null -12
+no rule -14 -14 -14
 circle malformed 11
 ({x = 1, y = 2}, {x = 3, y = 4})
+"ab?x00cd"
 ({first = "a", second = (1, 2)}, {first = "b", second = ()})
 (1, "two", {x = 3, y = 4})
 null

@@ -44,7 +44,7 @@ std::optional<AllocaBlock> block_in_chain(const M& memory, Address head, Address
   if (word == nullptr) return std::nullopt;
   std::memcpy(&next, word, sizeof next);
   Address lowest = room.begin;
-  Address last_site{};
+  std::optional<Address> last_site;
   while (next != 0) {
     const Address place{next};
     if (next % types::kAllocaAlignment != 0 || place < lowest || place >= room.end) break;
@@ -58,7 +58,7 @@ std::optional<AllocaBlock> block_in_chain(const M& memory, Address head, Address
     if (Address{record.site} != last_site && !is_site(Address{record.site})) break;
     last_site = Address{record.site};
     lowest = block + record.size;
-    if (at < lowest) return AllocaBlock{{block, lowest}, last_site, Address{record.type}};
+    if (at < lowest) return AllocaBlock{{block, lowest}, *last_site, Address{record.type}};
     next = record.next;
   }
   return std::nullopt;

@@ -76,6 +76,8 @@ TEST(AllocaQuery, DoesNotBelieveDamage) {
   EXPECT_EQ(stack.block_at(0x71a0), 0u);
   stack.put(0x7180, {.next = 0, .size = 40, .site = 0x2010});  // other code
   EXPECT_EQ(stack.block_at(0x71a0), 0u);
+  stack.put(0x7180, {.next = 0, .size = 40, .site = 0});  // none
+  EXPECT_EQ(stack.block_at(0x71a0), 0u);
   stack.word(Stack::kHead) = 0x7188;  // no place for a record
   EXPECT_EQ(stack.block_at(0x71a8), 0u);
   stack.word(Stack::kHead) = 0x71f0;
