@@ -17,11 +17,15 @@
  * - Registers and what functions keep on a stack beside their variables have no type: obstacles. So is all of the stacks of other threads, up to where each uses
  *   it. The caller's own registers are those that its function keeps during the call; what the compiler keeps in one of them, if only for later, is an obstacle. Call
  *   with an expression that is not needed afterwards, and do not keep copies.
- * - Free memory of glibc's malloc is told apart, and is no obstacle, although old pointers lie in it. So is what lies in a pool of a registered allocator that can make and free, but
- *   in none of its allocations: that is the allocator's own. Free memory of other allocators, and stacks of threads that have ended, are not told apart.
+ * - What lies below a thread's stack pointer is out of use where calls lead from there, by unwind information, up to where the thread began. Where they do not, the thread may run on a
+ *   fibre, or in a handler whose stack lies in its own, with others' frames below: then nothing of its stack is out of use but the frames of the call itself. Old addresses, those
+ *   that the call has left too, are obstacles: little moves when a fibre asks.
+ * - Free memory of glibc's malloc is told apart, and is no obstacle, although old pointers lie in it. So is what lies in a pool of a registered allocator that can make and free, where its
+ *   `find` says that nothing is there (ALLOC_E_NOTHING_THERE): that is the allocator's own. Where it says that it cannot tell, as when a stopped thread holds its lock, that is an obstacle. Free memory of other allocators, and stacks of threads that have ended, are not told apart.
  *   (A block that a program takes from glibc past malloc, by __libc_malloc, counts as free memory.)
  * - The address right behind an allocation belongs to it in blocks of glibc's malloc, which has its books between blocks. Elsewhere it means what comes next if the allocation is a single
- *   object; behind an array or something without a type it may mean either, if another allocation begins there or may (in pools): an obstacle.
+ *   object; behind an array or something without a type it may mean either, if another allocation begins there or may (in pools): an obstacle. That holds for the end of what moves, and for
+ *   where it begins if such a thing ends there, whether that moves or stays.
  * - Not seen: addresses that are not stored as they are (compressed, xor-ed, in the upper bits of something else), what the kernel keeps (epoll, timers, alternate stacks), memory
  *   that cannot be read (PROT_NONE), pages of files that are mapped privately and were never written to, other processes. And what a compiler has made of an address in a register or on a
  *   stack that does not lie in the allocation any more (a loop that counts from beyond its end), unless the address itself is there as well.

@@ -53,15 +53,17 @@ void for_each_root_range(const SelfProcess& process, Address sp, Visit&& visit) 
     return true;
   });
   bool is_on_known_stack = false;
+  const AddressRange unused = allocs::preload::unused_below_asker(process, sp);
   index::for_each_thread(process.tables(), *process.root(), [&](const index::ThreadRecord& thread) {
     const Answer stack = process.stack_at(thread.stack_high - 16);
     AddressRange range{thread.stack_low, thread.stack_high};
     if (stack.error == ALLOC_OK) range = stack.range;
     if (range.contains(sp)) {
+      if (unused.begin > range.begin) visit(AddressRange{range.begin, unused.begin});
       range.begin = sp;
       is_on_known_stack = true;
     }
-    range.begin = std::max(range.begin, allocs::preload::lowest_used_by_stopped(range));
+    range.begin = std::max(range.begin, allocs::preload::lowest_used_by_stopped(process, range));
     visit(range);
     return true;
   });
@@ -283,7 +285,8 @@ ALLOCS_EXPORT int alloc_walk_referrers(const void* obj, unsigned flags,
   const Answer object = allocs::self::ask(process, address_of(obj));
   if (object.error != ALLOC_OK) return object.error;
   if (!process.knows_mappings()) return ALLOC_E_NOT_YET;
-  const Address sp = registers_of_asker(process).sp();
+  const AddressRange unused =
+      allocs::preload::unused_below_asker(process, registers_of_asker(process).sp());
   const auto own =
       process.find_object(address_of(reinterpret_cast<const void*>(&alloc_walk_referrers)));
   int result = 0;
@@ -291,8 +294,7 @@ ALLOCS_EXPORT int alloc_walk_referrers(const void* obj, unsigned flags,
     allocs::preload::for_each_word(range, [&](Address at, std::uint64_t word) {
       if (!object.range.contains(Address{word})) return true;
       // Neither what this very call has put on the stack, nor what the run time keeps.
-      const bool is_below = range.contains(sp) && at < sp;
-      if (is_below || (own != nullptr && own->range.contains(at))) return true;
+      if (unused.contains(at) || (own != nullptr && own->range.contains(at))) return true;
       uniqtype* type = nullptr;
       if (!type_of_reference(process, at, type)) return true;
       const alloc_reference reference{

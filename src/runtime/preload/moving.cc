@@ -19,6 +19,7 @@
 #include "runtime/preload/word_search.h"
 #include "runtime/self/ask.h"
 #include "runtime/self/lock.h"
+#include "types/uniqtype_record.h"
 
 // The new places are made while everything runs, since malloc's locks may be held afterwards. Then the threads are stopped, and memory is looked through for words that lead into what
 // moves. Each is judged (place_verdict.h); the first that cannot be told ends it. What is to be written is only listed, so that until then nothing has changed. At last the contents are
@@ -56,7 +57,7 @@ class Search {
         ignored_(ignored),
         moving_(moving),
         asker_(registers_of_asker(process)),
-        unused_(unused_part_of_own_stack()) {
+        unused_(unused_below_asker(process, asker_.sp())) {
     const auto own = process.find_object(address_of(reinterpret_cast<const void*>(&g_lock)));
     if (own != nullptr) own_object_ = own->range;
   }
@@ -77,20 +78,10 @@ class Search {
   const Move* failed() const { return failed_; }
 
  private:
-  // Below the stack pointer that the program has at its call lie this very function's frames, and what others have left.
-  AddressRange unused_part_of_own_stack() const {
-    const Address sp = asker_.sp();
-    if (const auto thread = index::thread_with_stack_at(process_.tables(), *process_.root(), sp))
-      return {thread->stack_low, sp};
-    if (const auto block = index::find_block(process_.tables(), *process_.root(), sp))
-      return {block->base, sp};
-    const auto mapping = process_.mapping_of(sp);
-    return {mapping ? mapping->range.begin : sp, sp};
-  }
   bool is_out_of_use(Address at) const {
     if (unused_.contains(at) || own_object_.contains(at) || ignored_.contains(at)) return true;
     const auto thread = index::thread_with_stack_at(process_.tables(), *process_.root(), at);
-    return thread && at < lowest_used_by_stopped({thread->stack_low, thread->stack_high});
+    return thread && at < lowest_used_by_stopped(process_, {thread->stack_low, thread->stack_high});
   }
 
   // The last that begins at or below the address.
@@ -107,20 +98,26 @@ class Search {
   // Does the address mean what begins there, or the end of what lies before it?
   enum class Meaning { inside, end, another, either };
   Meaning meaning_of(const Move& move, std::uint64_t value) const {
-    const auto number = static_cast<std::size_t>(&move - moves_.data());
+    const query::Allocator who = allocator_of(move.from.allocator);
     if (value == raw(move.begin())) {
-      const Move* const before = number == 0 ? nullptr : &moves_[number - 1];
-      const bool is_end_too = before != nullptr && raw(before->end()) == value;
-      return is_end_too && !before->is_single ? Meaning::either : Meaning::inside;
+      const bool may_end_there = who != query::Allocator::lib_malloc && may_end_at(move.begin());
+      return may_end_there ? Meaning::either : Meaning::inside;
     }
     if (value < raw(move.end())) return Meaning::inside;
-    const query::Allocator who = allocator_of(move.from.allocator);
     if (who == query::Allocator::lib_malloc) return Meaning::end;  // it has books between blocks
     if (move.is_single) return Meaning::another;
     if (who == query::Allocator::registered) return Meaning::either;
     const query::Answer next = self::ask(process_, move.end());
     const bool begins_there = next.error == ALLOC_OK && next.range.begin == move.end();
     return begins_there ? Meaning::either : Meaning::end;
+  }
+
+  // May it be the end of something that a pointer to its end belongs to?
+  bool may_end_at(Address at) const {
+    const query::Answer before = self::ask(process_, at - 1);
+    if (before.error != ALLOC_OK) return before.error != ALLOC_E_NOTHING_THERE;
+    if (before.range.end != at || before.allocator == query::Allocator::own) return false;
+    return before.type == nullptr || types::record_of(*before.type).kind == types::Kind::array;
   }
 
   bool stop_at(const Move& move, alloc_obstacle obstacle) {

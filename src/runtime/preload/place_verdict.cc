@@ -84,7 +84,10 @@ Verdict judge_place(const self::SelfProcess& process, const MallocMemory& malloc
   const Answer holder = self::ask(process, at);
   if (holder.error == ALLOC_OK && holder.allocator == Allocator::own) return {};
   if (malloc.is_its_own(process, at, holder)) return {};
-  if (holder.allocator != Allocator::registered && self::is_in_managed_pool(at)) return {};
+  // Had the pool's allocator not told that nothing is there, `holder` would be its answer, or its error.
+  const bool is_beside_pools =
+      holder.error != ALLOC_OK || holder.allocator == Allocator::registered;
+  if (!is_beside_pools && self::is_in_managed_pool(at, holder.range.size())) return {};
   if (holder.error != ALLOC_OK || holder.type == nullptr || holder.is_function)
     return obstacle(ALLOC_OBSTACLE_UNTYPED);
   const Verdict verdict = judge_by_type(holder, at);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runt/self.h"
 #include "runtime/self/self_process.h"
 #include "runtime/self/stopped_threads.h"
 
@@ -20,14 +21,28 @@ inline runt::Registers registers_of_asker(const self::SelfProcess& process) {
 // Functions keep values so far below the stack pointer (psABI, 3.2.2).
 inline constexpr std::uint64_t kRedZone = 128;
 
-// From where on a stopped thread uses the stack, in which its stack pointer is; the stack's beginning if none is known to be on it.
-// The kernel's frame with the registers may lie below, or elsewhere. Context: signal.
-inline Address lowest_used_by_stopped(AddressRange stack) {
+// What lies below the asker's frame at `sp`, and is in use by nobody but this very call: all of the thread's stack, if it surely runs on that (a fibre may have
+// others below); else the frames of the call down to this function. Context: query.
+[[gnu::noinline]] inline AddressRange unused_below_asker(const self::SelfProcess& process,
+                                                         Address sp) {
+  const auto thread = index::thread_with_stack_at(process.tables(), *process.root(), sp);
+  const bool is_own = thread && thread->thread_pointer == raw(runt::self::thread_pointer());
+  if (is_own && process.leads_to_start(*thread)) return {thread->stack_low, sp};
+  return {runt::current_registers().sp(), sp};
+}
+
+// From where on a stopped thread uses the stack, in which its stack pointer is; the stack's beginning if none surely runs on it: one that runs on a fibre, or in
+// a handler with a stack of its own, may have its frames below. The kernel's frame with the registers may lie below, or elsewhere. Context: signal.
+inline Address lowest_used_by_stopped(const self::SelfProcess& process, AddressRange stack) {
   Address lowest = stack.begin;
   if (!self::have_stopped_others()) return lowest;
   self::for_each_stopped_thread([&](const self::StoppedThread& thread) {
-    if (!stack.contains(thread.sp())) return true;
-    lowest = std::max(lowest, Address{raw(thread.sp()) - kRedZone});
+    const Address sp = thread.sp();
+    if (!stack.contains(sp)) return true;
+    const auto owner = index::thread_with_stack_at(process.tables(), *process.root(), sp);
+    const bool is_own = owner && owner->thread_pointer == thread.thread_pointer;
+    if (!is_own || !process.leads_to_start(*owner, thread.registers())) return false;
+    lowest = std::max(lowest, Address{raw(sp) - kRedZone});
     if (const AddressRange frame = thread.frame(); stack.contains(frame.begin))
       lowest = std::min(lowest, frame.begin);
     return false;

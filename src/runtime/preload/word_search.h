@@ -50,7 +50,7 @@ class WordSearch {
         pages.for_each_written_run(mapping.range,
                                    [&](AddressRange run) { return goes_on = search(run); });
         if (!goes_on) return true;
-      } else if (mapping.is_writable && !search(mapping.range)) {
+      } else if (!search(mapping.range)) {
         return true;
       }
     }

@@ -264,10 +264,10 @@ bool find_pool(const allocator* which, Address at, alloc_info& pool) {
   return found.has_value();
 }
 
-bool is_in_managed_pool(Address at) {
+bool is_in_managed_pool(Address at, std::uint64_t most) {
   if (!has_pools()) return false;
   const auto pool = pool_around(nullptr, at);
-  return pool && pool->owner->protocol->make != nullptr &&
+  return pool && pool->range.size() <= most && pool->owner->protocol->make != nullptr &&
          pool->owner->protocol->release != nullptr;
 }
 

@@ -39,8 +39,8 @@ int demote(Address at);
 // The host of a pool was resized, or moved: `before` is the host as it was, `now` where it is. False: there is no such pool. Context: query.
 bool move_pool(const query::Answer& before, AddressRange now);
 
-// Is the innermost pool around `at` one whose allocator makes and frees what lies in it? Context: signal.
-bool is_in_managed_pool(Address at);
+// Is the innermost pool around `at` one whose allocator makes and frees what lies in it, and no larger than that? Context: signal.
+bool is_in_managed_pool(Address at, std::uint64_t most);
 
 // The innermost pool of `which` that contains `at`, as its `find` is given it; false if there is none. Its memory may be read under a PoolReader that was
 // there before. Context: signal.

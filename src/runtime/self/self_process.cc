@@ -240,6 +240,27 @@ std::optional<runt::Registers> SelfProcess::registers_of_program() const {
   return walk.next() ? walk.registers_of_last() : std::nullopt;
 }
 
+bool SelfProcess::leads_to_start(const index::ThreadRecord& thread,
+                                 const runt::Registers& here) const {
+  forget_rules_of_gone_modules();
+  const CheckedMemory memory;
+  const CallerRules rules(may_ask_kernel());
+  runt::CachedWalk<CheckedMemory, CallerRules> walk(memory, rules, g_rules, here);
+  Address outermost{};
+  // The walk itself takes no step downwards, but where a handler was called.
+  while (const auto frame = walk.next()) {
+    if (frame->sp <= outermost) return false;
+    outermost = frame->sp;
+  }
+  if (walk.end() != Certainty::nothing_there) return false;
+  if (thread.thread_pointer != root()->main_thread_pointer)
+    return thread.first_stack_pointer != Address{} && outermost > thread.first_stack_pointer &&
+           outermost < thread.stack_high;
+  constexpr std::uint64_t kFrameOfStart = 64;
+  return g_has_initial_stack && outermost <= g_initial_stack.argc &&
+         g_initial_stack.argc - outermost <= kFrameOfStart;
+}
+
 query::Answer SelfProcess::stack_at(Address at) const {
   const auto thread = index::thread_with_stack_at(tables(), *root(), at);
   if (!thread) return {};

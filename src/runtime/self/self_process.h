@@ -56,6 +56,12 @@ class SelfProcess {
   std::optional<query::MappingView> mapping_from(Address at) const;
   // Of the function of the program that asks, at its call: what can be known. Walks the run time's own frames.
   std::optional<runt::Registers> registers_of_program() const;
+  // Do calls lead from `here`, up the stack, to where that thread began? Then the stack is in use from there on, and no further down. If not, or if it cannot be told, the
+  // thread may run on a stack that lies within its own: a fibre's, or a signal handler's. Every thread but the asker stands still.
+  bool leads_to_start(const index::ThreadRecord& thread, const runt::Registers& here) const;
+  bool leads_to_start(const index::ThreadRecord& thread) const {
+    return leads_to_start(thread, caller_);
+  }
   bool may_wait() const { return mode_ == Mode::wait; }
   Address stack_pointer() const { return caller_.sp(); }  // of the asker
   uniqtype* type_of_mapping(const query::MappingView& mapping) const;
