@@ -28,7 +28,15 @@ std::string told(const char* memory, std::size_t pages) {
   return letters;
 }
 
-TEST(PageMap, PrivateMemoryIsTellingOnlyWhereItWasWrittenTo) {
+class PageMapTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (access("/proc/self/pagemap", R_OK) != 0)
+      GTEST_SKIP() << "the kernel does not tell which pages are in use: no /proc/self/pagemap";
+  }
+};
+
+TEST_F(PageMapTest, PrivateMemoryIsTellingOnlyWhereItWasWrittenTo) {
   auto* const memory = static_cast<char*>(
       mmap(nullptr, 8 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   ASSERT_NE(memory, MAP_FAILED);
@@ -40,7 +48,7 @@ TEST(PageMap, PrivateMemoryIsTellingOnlyWhereItWasWrittenTo) {
   munmap(memory, 8 * kPage);
 }
 
-TEST(PageMap, PagesOfAFileAreItsOwnUntilTheyAreWrittenTo) {
+TEST_F(PageMapTest, PagesOfAFileAreItsOwnUntilTheyAreWrittenTo) {
   const int file = memfd_create("page_map", MFD_CLOEXEC);
   ASSERT_EQ(ftruncate(file, 4 * kPage), 0);
   auto* const memory =
@@ -54,7 +62,7 @@ TEST(PageMap, PagesOfAFileAreItsOwnUntilTheyAreWrittenTo) {
   close(file);
 }
 
-TEST(PageMap, LongRangesAreToldWhole) {
+TEST_F(PageMapTest, LongRangesAreToldWhole) {
   constexpr std::size_t kPages = 2000;
   auto* const memory = static_cast<char*>(
       mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "base/raw_signal.h"
 #include "runt/self.h"
@@ -229,20 +230,12 @@ int move_while_stopped(const self::SelfProcess& process, std::span<const Move> m
   return ALLOC_OK;
 }
 
-// Stops the others, if there are any and they are not stopped.
+// Stops the others, if there are any and they are not stopped. Signals are only blocked then: until it is this thread's turn, another may stop it.
 class Stop {
  public:
   explicit Stop(alloc_moving& moving) : was_stopped_(self::have_stopped_others()) {
-    if (was_stopped_) return;
-    if (moving.signal == 0) {
-      const int others = self::count_others();
-      error_ = others == 0 ? ALLOC_OK : others < 0 ? ALLOC_E_REFUSED : ALLOC_E_THREADS_RUN;
-      return;
-    }
-    const self::StopOutcome outcome = self::stop_others(moving.signal, moving.timeout_ms);
-    put_stop_report(outcome, moving.stop);
-    error_ = outcome.error;
-    has_stopped_ = error_ == ALLOC_OK;
+    if (!was_stopped_) stop(moving);
+    if (error_ == ALLOC_OK) blocked_.emplace();
   }
   ~Stop() {
     if (has_stopped_) self::resume_others();
@@ -253,8 +246,21 @@ class Stop {
   bool can_be_tried_again() const { return has_stopped_; }
 
  private:
+  void stop(alloc_moving& moving) {
+    if (moving.signal == 0) {
+      const int others = self::count_others();
+      error_ = others == 0 ? ALLOC_OK : others < 0 ? ALLOC_E_REFUSED : ALLOC_E_THREADS_RUN;
+      return;
+    }
+    const self::StopOutcome outcome = self::stop_others(moving.signal, moving.timeout_ms);
+    put_stop_report(outcome, moving.stop);
+    error_ = outcome.error;
+    has_stopped_ = error_ == ALLOC_OK;
+  }
+
   bool was_stopped_, has_stopped_ = false;
   int error_ = ALLOC_OK;
+  std::optional<BlockedSignals> blocked_;
 };
 
 }  // namespace
@@ -270,7 +276,6 @@ int move_with_references(const self::SelfProcess& process, std::span<Move> moves
   const self::ProcessLock::Guard guard(g_lock, kPatienceMs);
   if (!guard.is_held()) return ALLOC_E_NOT_YET;
   process.finds_new_objects();
-  const BlockedSignals blocked;
   constexpr int kMostAttempts = 100;
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     {

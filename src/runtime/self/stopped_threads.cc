@@ -79,16 +79,38 @@ allocs_return_from_signal:
 )");
 extern "C" ALLOCS_OWN void allocs_return_from_signal();
 
+bool is_in_child_of_owner() {
+  const std::uint64_t owner = g_owner.load(std::memory_order_acquire);
+  return owner != 0 && process_in(owner) != runt::self::process_id();
+}
+void forget_parents_stop();
+void end_turn();
+
+// In a child that was forked past the C library: the action is given back, and the signal has its effect after all.
+void pass_on_in_child() {
+  const int signal = g_signal;
+  forget_parents_stop();
+  end_turn();
+  if (signal != 0) raw_syscall(SYS_kill, runt::self::process_id(), signal);
+}
+
 // Context: signal, with all signals blocked. Takes little of the stack.
 void handle_stop(int, siginfo_t* info, void* context) {
-  if (info->si_errno != kMark || info->si_code != SI_QUEUE) {
+  if (is_in_child_of_owner()) return pass_on_in_child();
+  const bool is_marked = info->si_errno == kMark && info->si_code == SI_QUEUE;
+  const auto told = reinterpret_cast<std::uint64_t>(info->si_value.sival_ptr);
+  const auto epoch = static_cast<std::uint32_t>(told >> 32),
+             number = static_cast<std::uint32_t>(told);
+  if (is_marked && (epoch == 0 || g_epoch.load(std::memory_order_acquire) != epoch))
+    return;  // it came late
+  // Another process could send the same.
+  const bool is_ours = is_marked && number < g_stopped.count.load(std::memory_order_acquire) &&
+                       g_stopped.at(number)->tid == runt::self::thread_id();
+  if (!is_ours) {
     g_strangers.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  const auto told = reinterpret_cast<std::uint64_t>(info->si_value.sival_ptr);
-  const auto epoch = static_cast<std::uint32_t>(told >> 32);
-  if (g_epoch.load(std::memory_order_acquire) != epoch) return;  // it came late
-  StoppedThread& own = *g_stopped.at(static_cast<std::uint32_t>(told));
+  StoppedThread& own = *g_stopped.at(number);
   own.thread_pointer = raw(runt::self::thread_pointer());
   own.context = static_cast<const ucontext_t*>(context);
   own.state.store(StopState::stopped, std::memory_order_release);
@@ -131,16 +153,21 @@ bool take_action(int signal) {
       .mask = kAllSignals,
   };
   g_strangers.store(0, std::memory_order_relaxed);
-  if (!raw_sigaction(signal, &ours, &g_before).ok()) return false;
+  // Who is forked at any moment knows what to give back.
+  g_before = now;
   g_signal = signal;
-  return true;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (raw_sigaction(signal, &ours, &g_before).ok()) return true;
+  g_signal = 0;
+  return false;
 }
 
 void give_back_action() {
   if (g_signal == 0) return;
   const int signal = g_signal;
-  g_signal = 0;
   raw_sigaction(signal, &g_before);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  g_signal = 0;
   if (g_strangers.exchange(0, std::memory_order_relaxed) != 0)
     raw_syscall(SYS_kill, runt::self::process_id(), signal);
 }
@@ -161,6 +188,7 @@ void let_run() {
 
 // What a forked child has inherited of its parent's stop.
 void forget_parents_stop() {
+  g_strangers.store(0, std::memory_order_relaxed);  // these were sent to the parent
   allocators::set_others_stopped(false);
   g_epoch.store(0, std::memory_order_release);
   give_back_action();
@@ -364,6 +392,12 @@ int resume_others() {
   }
   end_turn();
   return ALLOC_OK;
+}
+
+void after_fork_in_child() {
+  if (!is_in_child_of_owner()) return;
+  forget_parents_stop();
+  end_turn();
 }
 
 bool have_stopped_others() {
