@@ -65,7 +65,10 @@ int main(void) {
   for (int i = 0; i < 100; ++i) clean[0] += is_clean(0), clean[1] += is_clean(1);
   quit = 1;
   for (int i = 0; i < 2; ++i) pthread_join(threads[i], NULL);
-  printf("%s moved, %d known; %s; forked %d %d\n", moved > 0 ? "some" : "none", known, stops == stopped && stops > 0 ? "all stops" : "stops fail", clean[0], clean[1]);
+  alloc_stop_others(SIGNAL, 20000, NULL);
+  const int last[2] = {is_clean(0), is_clean(1)};
+  alloc_resume_others();
+  printf("%s moved, %d known; %s; forked %d %d, by who stops %d %d\n", moved > 0 ? "some" : "none", known, stops == stopped && stops > 0 ? "all stops" : "stops fail", clean[0], clean[1], last[0], last[1]);
   return 0;
 }
 EOF
@@ -73,5 +76,5 @@ build a.c -pthread -O1 -Wall -Werror
 allocs meta build ./a > made
 timeout 40 env LD_PRELOAD="$PRELOAD" ./a > out || fail "exit status $?"
 expect out <<'EOF'
-some moved, 100 known; all stops; forked 100 100
+some moved, 100 known; all stops; forked 100 100, by who stops 1 1
 EOF

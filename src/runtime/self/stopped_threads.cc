@@ -40,6 +40,7 @@ constinit std::atomic<std::uint32_t> g_strangers{0};  // signals that were not o
 constinit std::atomic<std::uint64_t> g_owner{0};
 constinit std::uint32_t g_last_epoch = 0;
 constinit int g_signal = 0;  // whose action is ours now; 0: none
+constinit int g_last_signal = 0;
 constinit KernelSigaction g_before{};
 
 std::uint64_t this_thread() {
@@ -85,6 +86,16 @@ bool is_in_child_of_owner() {
 }
 void forget_parents_stop();
 void end_turn();
+void handle_stop(int signal, siginfo_t* info, void* context);
+
+// Nobody stops threads, and yet the action is there: a child was forked while a stop failed.
+bool give_back_left_action(int signal) {
+  KernelSigaction now{};
+  if (signal == 0 || signal != g_last_signal || !raw_sigaction(signal, nullptr, &now).ok())
+    return false;
+  if (now.handler != reinterpret_cast<void*>(handle_stop)) return false;
+  return raw_sigaction(signal, &g_before).ok();
+}
 
 // In a child that was forked past the C library: the action is given back, and the signal has its effect after all.
 void pass_on_in_child() {
@@ -95,7 +106,7 @@ void pass_on_in_child() {
 }
 
 // Context: signal, with all signals blocked. Takes little of the stack.
-void handle_stop(int, siginfo_t* info, void* context) {
+void handle_stop(int signal, siginfo_t* info, void* context) {
   if (is_in_child_of_owner()) return pass_on_in_child();
   const bool is_marked = info->si_errno == kMark && info->si_code == SI_QUEUE;
   const auto told = reinterpret_cast<std::uint64_t>(info->si_value.sival_ptr);
@@ -106,6 +117,10 @@ void handle_stop(int, siginfo_t* info, void* context) {
   // Another process could send the same.
   const bool is_ours = is_marked && number < g_stopped.count.load(std::memory_order_acquire) &&
                        g_stopped.at(number)->tid == runt::self::thread_id();
+  if (!is_ours && g_owner.load(std::memory_order_acquire) == 0) {
+    if (give_back_left_action(signal)) raw_syscall(SYS_kill, runt::self::process_id(), signal);
+    return;
+  }
   if (!is_ours) {
     g_strangers.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -155,7 +170,7 @@ bool take_action(int signal) {
   g_strangers.store(0, std::memory_order_relaxed);
   // Who is forked at any moment knows what to give back.
   g_before = now;
-  g_signal = signal;
+  g_signal = g_last_signal = signal;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   if (raw_sigaction(signal, &ours, &g_before).ok()) return true;
   g_signal = 0;
@@ -387,14 +402,16 @@ int resume_others() {
   } else if (owner != own || !allocators::others_are_stopped()) {
     return ALLOC_E_INVALID;
   } else {
-    let_run();
+    // First, since who runs may fork: the kernel copies the actions before it copies what we know of them.
     give_back_action();
+    let_run();
   }
   end_turn();
   return ALLOC_OK;
 }
 
 void after_fork_in_child() {
+  if (g_owner.load(std::memory_order_acquire) == 0) give_back_left_action(g_last_signal);
   if (!is_in_child_of_owner()) return;
   forget_parents_stop();
   end_turn();
