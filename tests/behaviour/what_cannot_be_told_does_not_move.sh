@@ -24,7 +24,7 @@ __attribute__((noinline)) static void make(void) {
   struct node *made = calloc(1, sizeof *made);
   secret = ~(uintptr_t)made;
 }
-__attribute__((noinline)) static void wipe(void) { volatile char dead[30000]; memset((char *)dead, 0, sizeof dead); }
+__attribute__((noinline)) static void wipe(void) { volatile char dead[30000]; memset((char *)dead, 0, sizeof dead); __asm__ volatile("" : : "r"(dead) : "memory"); }
 __attribute__((noinline)) static int migrate(void) {
   void *base = NULL;
   const int error = alloc_migrate((void *)~secret, NULL, &moving, &base);
@@ -227,7 +227,7 @@ __attribute__((noinline)) static void make(void) {
         bounds = (struct bounds){(long *)~blocks[k], (long *)~blocks[k] + 16};
       }
 }
-__attribute__((noinline)) static void wipe(void) { volatile char dead[30000]; memset((char *)dead, 0, sizeof dead); }
+__attribute__((noinline)) static void wipe(void) { volatile char dead[30000]; memset((char *)dead, 0, sizeof dead); __asm__ volatile("" : : "r"(dead) : "memory"); }
 __attribute__((noinline)) static int migrate(void) {
   void *base;
   return alloc_migrate((void *)~secret, NULL, &moving, &base);

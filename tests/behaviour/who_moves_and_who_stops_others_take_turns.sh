@@ -21,7 +21,7 @@ static volatile int quit;
 static int moves, moved, stops, stopped;
 
 __attribute__((noinline)) static void make(void) { node = calloc(1, sizeof *node), node->self = node; }
-__attribute__((noinline)) static void wipe(void) { volatile char dead[30000]; memset((char *)dead, 0, sizeof dead); }
+__attribute__((noinline)) static void wipe(void) { volatile char dead[30000]; memset((char *)dead, 0, sizeof dead); __asm__ volatile("" : : "r"(dead) : "memory"); }
 __attribute__((noinline)) static int migrate(void) {
   struct alloc_moving moving = {.signal = SIGNAL, .timeout_ms = 20000};
   void *base;
