@@ -60,10 +60,10 @@ struct Space {
     return ALLOC_OK;
   }
   std::size_t live() {
-    std::size_t bytes = 0;
+    std::size_t sum = 0;
     for (Header* h = first(); h < end(); h = behind(h))
-      bytes += h->type != nullptr ? sizeof(Header) + h->size : 0;
-    return bytes;
+      sum += h->type != nullptr ? sizeof(Header) + h->size : 0;
+    return sum;
   }
 };
 

@@ -248,7 +248,7 @@ const SiteRecord* Image::find_site(std::uint64_t return_address) const {
 
 std::span<const ContainerRecord> Image::find_containers(TypeIndex type) const {
   const auto all = table<ContainerRecord>(Table::containers);
-  if (!table_is_sound(Table::containers) && !sound(all).size()) return {};
+  if (!table_is_sound(Table::containers) && sound(all).empty()) return {};
   const auto [first, last] =
       std::equal_range(all.begin(), all.end(), ContainerRecord{.type = type},
                        [](const auto& a, const auto& b) { return a.type < b.type; });

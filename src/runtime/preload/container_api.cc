@@ -20,7 +20,6 @@ using allocs::types::ContainerRecord;
 using allocs::types::ContainerShape;
 using allocs::types::ElementCursor;
 using allocs::types::ElementWalk;
-using allocs::types::kUnknownSize;
 
 // Memory that may not be there, read through the kernel, some of it ahead: the links of a node lie close together. A view is valid until the
 // fourth next one.

@@ -74,7 +74,7 @@ class WordSearch {
         for (unsigned may_begin = may_begin_at(i); may_begin != 0; may_begin &= may_begin - 1) {
           const std::size_t begin = i + static_cast<unsigned>(__builtin_ctz(may_begin));
           std::uint64_t value;
-          std::memcpy(&value, buffer_ + begin, sizeof value);
+          std::memcpy(&value, buffer + begin, sizeof value);
           if (begin >= size || value - lowest_ > width_) continue;
           if (!visit(at + begin, value, is_writable)) return false;
         }
@@ -89,7 +89,7 @@ class WordSearch {
   unsigned may_begin_at(std::size_t i) const {
     const auto bytes_at = [&](std::size_t at) {
       __m128i bytes;
-      std::memcpy(&bytes, buffer_ + at, sizeof bytes);
+      std::memcpy(&bytes, buffer + at, sizeof bytes);
       return bytes;
     };
     const __m128i zero = _mm_setzero_si128();
@@ -103,12 +103,12 @@ class WordSearch {
   // With the bytes that the last words need; zeros where none follow.
   static bool read(Address at, std::size_t size, std::size_t left) {
     const std::size_t more = std::min(left - size, kWord - 1);
-    std::memset(buffer_ + size, 0, kWord + kStep);
-    if (runt::self::read_memory(at, buffer_, size + more)) return true;
-    return more != 0 && runt::self::read_memory(at, buffer_, size);
+    std::memset(buffer + size, 0, kWord + kStep);
+    if (runt::self::read_memory(at, buffer, size + more)) return true;
+    return more != 0 && runt::self::read_memory(at, buffer, size);
   }
 
-  inline static std::byte buffer_[kChunk + kWord + kStep];
+  inline static std::byte buffer[kChunk + kWord + kStep];
 
   const self::SelfProcess& process_;
   std::uint64_t lowest_, width_;
