@@ -24,7 +24,6 @@
 namespace allocs::plugin {
 
 using namespace llvm;
-using types::SiteKind;
 using types::SiteMarker;
 using types::SiteOrigin;
 
