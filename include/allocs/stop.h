@@ -19,8 +19,8 @@
  * - is started meanwhile: it is stopped as well. When alloc_stop_others returns there is no thread but the caller's that could start one;
  * - works for the kernel (io_uring): it runs none of the program's code, and is let alone. What the kernel writes on the program's behalf
  *   (io_uring, aio) goes on, and so do other processes that share the memory (vfork's children, MAP_SHARED);
- * - forks: what it was about to fork is a process of its own, and does not stop. In a child that the C library forks the action is as it was before. In others (raw fork or clone) the
- *   run time's action is there until the signal comes or this library's functions are used for stopping; a child of vfork keeps it until it has called exec, which sets it to SIG_DFL;
+ * - forks: what it was about to fork is a process of its own, and does not stop. In a child that the C library forks the action is as it was before. In others (raw fork or clone, or a fork that was under way when
+ *   threads were first stopped) the run time's action is there until the signal comes or this library's functions are used for stopping; a child of vfork keeps it until it has called exec, which sets it to SIG_DFL;
  * - sleeps in the kernel: the call is restarted afterwards where the kernel can do that, and fails with EINTR where signal(7) says that handlers make it
  *   do so (poll, nanosleep, sem_timedwait...).
  *

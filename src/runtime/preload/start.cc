@@ -13,7 +13,6 @@
 #include "runtime/preload/allocator_objects.h"
 #include "runtime/self/self_process.h"
 #include "runtime/self/statistics.h"
-#include "runtime/self/stopped_threads.h"
 
 // The order in which the run time starts. Hooks came by before, and were served: the loader's own mallocs, and the constructors
 // of objects that are initialised earlier.
@@ -46,14 +45,6 @@ void find_other_functions() {
   find(g_pthread.attr_destroy, "pthread_attr_destroy");
 }
 
-// The C library has pthread_atfork for static linking only.
-void hear_of_forks() {
-  using Handler = void (*)();
-  using Register = int(Handler prepare, Handler parent, Handler child, void* object);
-  auto* const add = reinterpret_cast<Register*>(c_library_function("__register_atfork"));
-  if (add != nullptr) add(nullptr, nullptr, self::after_fork_in_child, nullptr);
-}
-
 [[gnu::constructor(101)]] void start(int, char** arguments, char** environment) {
   find_malloc_family();
   find_other_functions();
@@ -67,7 +58,6 @@ void hear_of_forks() {
 
   self::open(environment);
   self::g_statistics.open(environment);
-  hear_of_forks();
   adopt_objects_of_program();
 }
 

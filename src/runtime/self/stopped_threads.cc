@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/self/stopped_threads.h"
 
-#include <errno.h>
-#include <linux/futex.h>
 #include <time.h>
-
-#include <algorithm>
 
 #include "allocs/stop.h"
 #include "base/raw_signal.h"
 #include "runt/self.h"
+#include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/sandbox.h"
+#include "runtime/self/roll_call.h"
 #include "runtime/self/task_list.h"
 
 // Each thread that the kernel lists is sent the signal, with the number of its entry in the table. Its handler leaves there where its registers are, says
@@ -27,14 +25,9 @@ constinit StopTable g_stopped{};
 
 namespace {
 
-constexpr int kMark = 0x414C4C4F;  // in si_errno of our signals
 constexpr unsigned kUsualPatienceMs = 1000;
-constexpr std::uint64_t kNsInMs = 1'000'000;
-
-// `epoch` and `answers` are futexes.
-constinit std::atomic<std::uint32_t> g_epoch{
-    0};  // number of the stop that is made or in force; 0: none is
-constinit std::atomic<std::uint32_t> g_answers{0};
+// The number of the stop that is made or in force; 0: none is. A futex.
+constinit std::atomic<std::uint32_t> g_epoch{0};
 constinit std::atomic<std::uint32_t> g_strangers{0};  // signals that were not ours
 // Who stops the others: the process's id and the thread's. The rest is its own.
 constinit std::atomic<std::uint64_t> g_owner{0};
@@ -48,21 +41,6 @@ std::uint64_t this_thread() {
          static_cast<std::uint32_t>(runt::self::thread_id());
 }
 int process_in(std::uint64_t owner) { return static_cast<int>(owner >> 32); }
-
-std::uint64_t now_ns() {
-  timespec now{};
-  raw_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000 * kNsInMs +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-void wake(std::atomic<std::uint32_t>& word) {
-  constexpr int kAll = 0x7fffffff;
-  raw_syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, kAll, 0L, 0L, 0);
-}
-void wait_while(std::atomic<std::uint32_t>& word, std::uint32_t value, const timespec* longest) {
-  raw_syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, longest, 0L, 0);
-}
 
 // ---- the signal ----
 
@@ -108,7 +86,7 @@ void pass_on_in_child() {
 // Context: signal, with all signals blocked. Takes little of the stack.
 void handle_stop(int signal, siginfo_t* info, void* context) {
   if (is_in_child_of_owner()) return pass_on_in_child();
-  const bool is_marked = info->si_errno == kMark && info->si_code == SI_QUEUE;
+  const bool is_marked = info->si_errno == kStopMark && info->si_code == SI_QUEUE;
   const auto told = reinterpret_cast<std::uint64_t>(info->si_value.sival_ptr);
   const auto epoch = static_cast<std::uint32_t>(told >> 32),
              number = static_cast<std::uint32_t>(told);
@@ -129,8 +107,7 @@ void handle_stop(int signal, siginfo_t* info, void* context) {
   own.thread_pointer = raw(runt::self::thread_pointer());
   own.context = static_cast<const ucontext_t*>(context);
   own.state.store(StopState::stopped, std::memory_order_release);
-  g_answers.fetch_add(1, std::memory_order_acq_rel);
-  wake(g_answers);
+  count_answer();
   while (g_epoch.load(std::memory_order_acquire) == epoch) wait_while(g_epoch, epoch, nullptr);
 }
 
@@ -196,7 +173,7 @@ void drop_pending_signals() {
 void let_run() {
   allocators::set_others_stopped(false);
   g_epoch.store(0, std::memory_order_release);
-  wake(g_epoch);
+  wake_all(g_epoch);
 }
 
 // ---- whose turn it is ----
@@ -207,6 +184,25 @@ void forget_parents_stop() {
   allocators::set_others_stopped(false);
   g_epoch.store(0, std::memory_order_release);
   give_back_action();
+}
+
+// Gives the signal back. Context: signal.
+void after_fork_in_child() {
+  if (g_owner.load(std::memory_order_acquire) == 0) give_back_left_action(g_last_signal);
+  if (!is_in_child_of_owner()) return;
+  forget_parents_stop();
+  end_turn();
+}
+
+// Once, by whoever has the turn. The C library has pthread_atfork for static linking only.
+void hear_of_forks() {
+  static constinit bool s_hears = false;
+  if (s_hears) return;
+  s_hears = true;
+  using Handler = void (*)();
+  using Register = int(Handler prepare, Handler parent, Handler child, void* object);
+  const auto add = reinterpret_cast<Register*>(allocators::c_library_function("__register_atfork"));
+  if (add != nullptr) add(nullptr, nullptr, after_fork_in_child, nullptr);
 }
 
 int take_turn(std::uint64_t deadline) {
@@ -228,146 +224,6 @@ int take_turn(std::uint64_t deadline) {
 
 void end_turn() { g_owner.store(0, std::memory_order_release); }
 
-// ---- asking the threads ----
-
-class Roll {
- public:
-  Roll(int signal, std::uint32_t epoch, std::uint64_t deadline)
-      : signal_(signal), epoch_(epoch), deadline_(deadline) {
-    g_stopped.count.store(0, std::memory_order_release);
-  }
-
-  StopOutcome call() {
-    int quiet_readings = 0;
-    while (quiet_readings < 2) {
-      const std::uint32_t before = g_stopped.count.load(std::memory_order_relaxed);
-      next_ = 0;
-      const bool was_told = for_each_task(
-          [](int tid, void* roll) { return static_cast<Roll*>(roll)->ask(tid); }, this);
-      if (error_ != ALLOC_OK) return {.error = error_};
-      if (!was_told) return {.error = ALLOC_E_REFUSED};
-      const bool is_quiet = g_stopped.count.load(std::memory_order_relaxed) == before;
-      quiet_readings = is_quiet ? quiet_readings + 1 : 0;
-      if (!wait_for_answers()) return who_did_not_answer();
-      if (!is_quiet && now_ns() >= deadline_)
-        return {.error = ALLOC_E_WILL_NOT_STOP, .reason = ALLOC_STOP_ENDLESS};
-    }
-    StopOutcome outcome;
-    for_each_stopped_thread([&](const StoppedThread&) { return ++outcome.threads != 0; });
-    return outcome;
-  }
-
- private:
-  // The kernel lists threads in the order in which they were found before, so that the place is usually known.
-  bool is_asked(int tid) {
-    const std::uint32_t count = g_stopped.count.load(std::memory_order_relaxed);
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const std::uint32_t number = next_ + i < count ? next_ + i : next_ + i - count;
-      const StoppedThread& each = *g_stopped.at(number);
-      if (each.tid != tid || each.state.load(std::memory_order_relaxed) == StopState::gone)
-        continue;
-      next_ = number + 1 < count ? number + 1 : 0;
-      return true;
-    }
-    return false;
-  }
-
-  StoppedThread* new_entry(std::uint32_t number) {
-    const index::Place place = index::place_of<StopTable::kFirstShift>(number);
-    if (place.chunk >= StopTable::kChunks) return nullptr;
-    std::atomic<StoppedThread*>& chunk = g_stopped.chunks[place.chunk];
-    if (chunk.load(std::memory_order_relaxed) == nullptr) {
-      const std::size_t size =
-          index::chunk_capacity<StopTable::kFirstShift>(place.chunk) * sizeof(StoppedThread);
-      chunk.store(static_cast<StoppedThread*>(allocators::allocate_chunk(size)),
-                  std::memory_order_release);
-      if (chunk.load(std::memory_order_relaxed) == nullptr) return nullptr;
-    }
-    return g_stopped.at(number);
-  }
-
-  bool ask(int tid) {
-    if (tid == own_ || is_asked(tid)) return true;
-    if (state_of_task(tid) == TaskState::gone) return true;
-    const std::uint32_t number = g_stopped.count.load(std::memory_order_relaxed);
-    StoppedThread* const entry = new_entry(number);
-    if (entry == nullptr) {
-      error_ = ALLOC_E_NO_MEMORY;
-      return false;
-    }
-    entry->tid = tid;
-    entry->context = nullptr;
-    entry->state.store(StopState::asked, std::memory_order_release);
-    g_stopped.count.store(number + 1, std::memory_order_release);
-    if (!send(tid, number)) entry->state.store(StopState::gone, std::memory_order_release);
-    return error_ == ALLOC_OK;
-  }
-
-  // False: the thread is gone, or the kernel has no room for the signal.
-  bool send(int tid, std::uint32_t number) {
-    siginfo_t info{};
-    info.si_signo = signal_;
-    info.si_errno = kMark;
-    info.si_code = SI_QUEUE;
-    info.si_pid = process_;
-    info.si_value.sival_ptr = reinterpret_cast<void*>(std::uint64_t{epoch_} << 32 | number);
-    const SyscallResult sent = raw_syscall(SYS_rt_tgsigqueueinfo, process_, tid, signal_, &info);
-    if (!sent.ok() && sent.error() != ESRCH) error_ = ALLOC_E_REFUSED;
-    return sent.ok();
-  }
-
-  template <typename Visit>
-  static void for_each_unanswered(Visit visit) {
-    const std::uint32_t count = g_stopped.count.load(std::memory_order_relaxed);
-    for (std::uint32_t i = 0; i < count; ++i) {
-      StoppedThread& each = *g_stopped.at(i);
-      if (each.state.load(std::memory_order_acquire) == StopState::asked && !visit(each)) return;
-    }
-  }
-
-  bool wait_for_answers() {
-    for (;;) {
-      const std::uint32_t seen = g_answers.load(std::memory_order_acquire);
-      bool is_waited_for = false;
-      for_each_unanswered([&](StoppedThread&) { return !(is_waited_for = true); });
-      if (!is_waited_for) return true;
-      const std::uint64_t now = now_ns();
-      if (now >= deadline_) return false;
-      constexpr std::uint64_t kLook =
-          2 * kNsInMs;  // how often is looked for threads that have ended
-      const timespec pause{0, static_cast<long>(std::min(kLook, deadline_ - now))};
-      wait_while(g_answers, seen, &pause);
-      if (g_answers.load(std::memory_order_acquire) == seen) pass_over_the_gone();
-    }
-  }
-  void pass_over_the_gone() {
-    for_each_unanswered([](StoppedThread& each) {
-      StopState asked = StopState::asked;
-      if (state_of_task(each.tid) == TaskState::gone)
-        each.state.compare_exchange_strong(asked, StopState::gone, std::memory_order_acq_rel);
-      return true;
-    });
-  }
-
-  StopOutcome who_did_not_answer() const {
-    StopOutcome outcome{.error = ALLOC_E_WILL_NOT_STOP, .reason = ALLOC_STOP_SILENT};
-    for_each_unanswered([&](StoppedThread& each) {
-      outcome.thread = each.tid;
-      const bool blocks = (blocked_signals_of_task(each.tid) >> (signal_ - 1) & 1) != 0;
-      if (blocks) outcome.reason = ALLOC_STOP_BLOCKED;
-      return !blocks;
-    });
-    return outcome;
-  }
-
-  int signal_;
-  std::uint32_t epoch_;
-  std::uint64_t deadline_;
-  int process_ = runt::self::process_id(), own_ = runt::self::thread_id();
-  std::uint32_t next_ = 0;  // entry of who is likely listed next
-  int error_ = ALLOC_OK;
-};
-
 }  // namespace
 
 StopOutcome stop_others(int signal, unsigned timeout_ms) {
@@ -376,13 +232,14 @@ StopOutcome stop_others(int signal, unsigned timeout_ms) {
   const std::uint64_t deadline =
       now_ns() + (timeout_ms == 0 ? kUsualPatienceMs : timeout_ms) * kNsInMs;
   if (const int error = take_turn(deadline); error != ALLOC_OK) return {.error = error};
+  hear_of_forks();
   if (!take_action(signal)) {
     end_turn();
     return {.error = ALLOC_E_REFUSED};
   }
   if (++g_last_epoch == 0) ++g_last_epoch;
   g_epoch.store(g_last_epoch, std::memory_order_release);
-  const StopOutcome outcome = Roll(signal, g_last_epoch, deadline).call();
+  const StopOutcome outcome = call_roll(signal, g_last_epoch, deadline);
   if (outcome.error == ALLOC_OK) {
     allocators::set_others_stopped(true);
     return outcome;
@@ -408,13 +265,6 @@ int resume_others() {
   }
   end_turn();
   return ALLOC_OK;
-}
-
-void after_fork_in_child() {
-  if (g_owner.load(std::memory_order_acquire) == 0) give_back_left_action(g_last_signal);
-  if (!is_in_child_of_owner()) return;
-  forget_parents_stop();
-  end_turn();
 }
 
 bool have_stopped_others() {

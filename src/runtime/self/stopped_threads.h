@@ -40,8 +40,6 @@ struct StopOutcome {
 StopOutcome stop_others(int signal, unsigned timeout_ms);
 // As alloc_resume_others. Context: signal.
 int resume_others();
-// In a child that was forked meanwhile: gives the signal back. Context: signal.
-void after_fork_in_child();
 // Has this very thread stopped the others? Context: signal.
 bool have_stopped_others();
 // How many other threads of the program there are; -1: the kernel does not tell. Context: query.
