@@ -58,7 +58,6 @@ Declarations Declarations::of_libraries() {
   Declarations built_in;
   built_in.are_users_ = false;
   built_in.add_file("libraries.allocs", kLibraries);
-  built_in.add_file("containers.allocs", kContainers);
   built_in.are_users_ = true;
   return built_in;
 }
@@ -92,8 +91,7 @@ void Declarations::add_line(std::string_view line, const Place& place, std::stri
     if (const auto problem = parse_container(line.substr(begin), rule))
       return complain(place, begin + problem->at, problem->text);
     has_users_ = has_users_ || are_users_;
-    containers_.insert(are_users_ ? containers_.begin() + users_containers_++ : containers_.end(),
-                       std::move(rule));
+    containers_.push_back(std::move(rule));
     return;
   }
   const auto role = role_of(word);
@@ -165,6 +163,15 @@ bool Declarations::has_pieces() const {
 
 void Declarations::complain(const Place& place, std::size_t column, const std::string& text) {
   problems_.push_back(place.text(column) + ": " + text);
+}
+
+const std::vector<ContainerRule>& containers_of_libraries() {
+  static const Declarations built_in = [] {
+    Declarations made;
+    made.add_file("containers.allocs", kContainers);
+    return made;
+  }();
+  return built_in.containers();
 }
 
 }  // namespace allocs::declarations

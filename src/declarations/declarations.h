@@ -23,7 +23,7 @@ static_assert(std::size(kVariableRoles) == std::size(kDeclaringVariables));
 // is added later. Pointers to declarations live as long as the table.
 class Declarations {
  public:
-  // With what is built in: libraries.allocs and containers.allocs beside this file.
+  // With what is built in: libraries.allocs beside this file.
   static Declarations of_libraries();
 
   // The text of a configuration file. What is malformed is passed over, and told in problems().
@@ -36,7 +36,7 @@ class Declarations {
   // nullptr if nothing is declared of it.
   const Declaration* find(std::string_view name) const;
   const std::vector<std::unique_ptr<Declaration>>& all() const { return all_; }
-  // In the order in which they are tried: the users' first, else as they were added.
+  // Rules for containers that were read, in order.
   const std::vector<ContainerRule>& containers() const { return containers_; }
   bool has_users() const { return has_users_; }
   // Whether any of them makes pieces or takes them back.
@@ -60,11 +60,13 @@ class Declarations {
   std::vector<std::unique_ptr<Declaration>> all_;
   std::unordered_map<std::string_view, const Declaration*> by_name_;
   std::vector<ContainerRule> containers_;
-  std::ptrdiff_t users_containers_ = 0;
   std::vector<std::string> problems_;
   std::vector<std::string> warnings_;
   bool are_users_ = true;  // what is added now
   bool has_users_ = false;
 };
+
+// The rules for containers that are built in, behind the users': containers.allocs beside this file.
+const std::vector<ContainerRule>& containers_of_libraries();
 
 }  // namespace allocs::declarations

@@ -111,7 +111,8 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   collect_functions(facts, merged.index_of, model);
   collect_statics(files, facts, merged.index_of, model);
   // Functions are final, and sorted; passes over the code only add to what is there.
-  add_containers(declarations_of(options).containers(), model);
+  add_containers(declarations_of(options).containers(), declarations::containers_of_libraries(),
+                 model);
 
   const CodeScan scan = scanning.get();
   auto tables = beside([&] { return find_jump_tables(*files.object, linkage, scan, starts); });

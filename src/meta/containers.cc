@@ -57,8 +57,10 @@ constexpr FormPlaces kForms[] = {
 
 class Containers {
  public:
-  Containers(std::span<const ContainerRule> rules, types::ObjectModel& model)
-      : model_(model), names_(model) {
+  explicit Containers(types::ObjectModel& model) : model_(model), names_(model) {}
+
+  // Behind those that have been added. They stay where they are.
+  void add(std::span<const ContainerRule> rules) {
     for (const ContainerRule& rule : rules) {
       if (rule.is_prefix) {
         prefixes_.push_back(&rule);
@@ -292,8 +294,12 @@ class Containers {
 
 }  // namespace
 
-void add_containers(std::span<const ContainerRule> rules, types::ObjectModel& model) {
-  Containers(rules, model).find_all();
+void add_containers(std::span<const ContainerRule> users, std::span<const ContainerRule> built_in,
+                    types::ObjectModel& model) {
+  Containers containers(model);
+  containers.add(users);
+  containers.add(built_in);
+  containers.find_all();
 }
 
 }  // namespace allocs::meta

@@ -47,7 +47,7 @@ class Model {
       rules.push_back(rule);
     }
     model.containers.clear();
-    add_containers(rules, model);
+    add_containers(rules, {}, model);
     return model.containers;
   }
 
