@@ -44,8 +44,8 @@ struct alloc_cursor {
 int alloc_begin_children(const struct alloc_info *parent, unsigned flags, struct alloc_cursor *cursor);
 
 /* The next child by address. Returns 1 and fills *child; 0 behind the last; or a negative enum alloc_error, after which it returns 0:
- * ALLOC_E_NOT_YET for the root where the kernel must not be asked. Of other threads' stacks only the thread-locals are told, of the asker's stack the
- * frames. Children that come or go meanwhile may be missed; each that is told was there at some moment. */
+ * ALLOC_E_NOT_YET for the root where the kernel must not be asked. Of other threads' stacks only the thread-locals are told, of the asker's stack,
+ * and of those of threads that it has stopped, the frames. Children that come or go meanwhile may be missed; each that is told was there at some moment. */
 int alloc_next_child(struct alloc_cursor *cursor, struct alloc_info *child);
 
 /* ---- what an allocation is like ---- */

@@ -11,11 +11,11 @@
  * has changed.
  *
  * What is looked at, and when something is an obstacle:
- * - Types say what a word is: those of blocks, statics, thread-locals, of the caller's frames, of what registered allocators tell. A word of another type (an
+ * - Types say what a word is: those of blocks, statics, thread-locals, of the frames of all threads, of what registered allocators tell. A word of another type (an
  *   integer, say) is no reference. Arrays of bytes may hold anything, a union of a pointer and something else may hold either: obstacles. A type that is a mere guess (its grade) is enough to
  *   say that there is a pointer, and too little to say that there is none.
- * - Registers and what functions keep on a stack beside their variables have no type: obstacles. So is all of the stacks of other threads, up to where each uses
- *   it. The caller's own registers are those that its function keeps during the call; what the compiler keeps in one of them, if only for later, is an obstacle. Call
+ * - Registers and what functions keep on a stack beside their variables have no type: obstacles. That goes for the other threads too, and mostly keeps what they are working with where it
+ *   is: functions that they have returned from leave addresses in what those that they wait in do not use of their frames. The caller's own registers are those that its function keeps during the call; what the compiler keeps in one of them, if only for later, is an obstacle. Call
  *   with an expression that is not needed afterwards, and do not keep copies.
  * - What lies below a thread's stack pointer is out of use where calls lead from there, by unwind information, up to where the thread began. Where they do not, the thread may run on a
  *   fibre, or in a handler whose stack lies in its own, with others' frames below: then nothing of its stack is out of use but the frames of the call itself. Old addresses, those

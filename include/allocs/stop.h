@@ -24,6 +24,9 @@
  * - sleeps in the kernel: the call is restarted afterwards where the kernel can do that, and fails with EINTR where signal(7) says that handlers make it
  *   do so (poll, nanosleep, sem_timedwait...).
  *
+ * While threads are stopped, the caller may ask about their frames as about its own: addresses on their stacks are told by frame, variable and type (alloc_query and
+ * the rest), and frames are children of their stacks (allocs/allocator.h).
+ *
  * While threads are stopped, what they hold stays held: the locks of malloc, of stdio, of the dynamic linker. So call nothing that may take one: async-signal-safe
  * functions, and of this library everything but what needs malloc. That (alloc_new, alloc_free and alloc_resize on blocks of malloc) is refused with
  * ALLOC_E_STOPPED. Functions that wait do so for a bounded time, and may learn less: of an object that is loaded or unloaded by a stopped

@@ -4,13 +4,16 @@
  *   ROW    number, object's number, kind, allocator, function, thread, base, size, type, expression, count, class
  *   ASK    row, which byte, address, error, allocator, base, size, type error, type, its name, path, thread, name
  *   LINK   allocator, base, size, type, name, index      one for each entry of the path of the ASK before
+ *   RUNNING row, error, allocator, type error, thread    the same while the thread whose stack it is on was running
  *   DISAGREE row, which byte, what                       a getter says something else than alloc_query
  */
 #define _GNU_SOURCE
 #include "audit.h"
 
 #include <allocs.h>
+#include <allocs/stop.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +110,14 @@ static void compare_getters(int row, const char* which, const void* at,
   if (what != NULL) printf("DISAGREE\t%d\t%s\t%s\n", row, which, what);
 }
 
+/* Its frames can be told when it stands still, not before. */
+static void ask_while_it_runs(int row, const void* at) {
+  struct alloc_info info;
+  alloc_query(at, 0, &info);
+  printf("RUNNING\t%d\t%d\t%s\t%d\t%d\n", row, info.error,
+         info.allocator == NULL ? "" : info.allocator->name, info.type_error, info.thread);
+}
+
 static void ask(int row, const char* which, const void* at) {
   struct alloc_info info;
   char path[4096] = "";
@@ -138,6 +149,16 @@ __attribute__((noinline)) void ask_everything(void) {
            row->allocator, row->function, row->thread, (const void*)row->base, row->size, row->type,
            row->expression, row->count, row->type_class);
   }
+  const int self = gettid();
+  for (int i = 0; i < row_count; ++i) {
+    if (rows[i].thread != self && strcmp(rows[rows[i].object].allocator, "stackframe") == 0)
+      ask_while_it_runs(i, rows[i].base);
+  }
+  const int stopped = alloc_stop_others(SIGRTMIN + 5, 0, NULL);
+  if (stopped != ALLOC_OK) {
+    fprintf(stderr, "the other threads do not stop: %d\n", stopped);
+    _exit(1);
+  }
   for (int i = 0; i < row_count; ++i) {
     const struct row* row = &rows[i];
     ask(i, "first", row->base);
@@ -149,6 +170,7 @@ __attribute__((noinline)) void ask_everything(void) {
     ask(i, "before", row->base - 1);
     ask(i, "past", row->base + row->size);
   }
+  alloc_resume_others();
   printf("END\t%d\n", getpid());
   fflush(stdout);
   if (getenv("AUDIT_CORE") != NULL) abort();

@@ -32,11 +32,6 @@ REASONS = {
     -1: "nothing there", -2: "no metadata", -3: "not yet", -4: "no type", -5: "unindexed", -6: "being resized",
     -7: "another thread's stack", -8: "no unwind", -9: "conflict", -10: "no run time", -11: "no memory",
 }
-# What the design leaves open, with the reasons for which it may be missing although gdb can tell. It is counted
-# and printed like everything else; only "wrong" has no exceptions.
-MAY_BE_MISSING = {
-    "local of another thread": {"another thread's stack"},
-}
 FUNCTIONS = {"function", "function with aliases", "versioned function"}
 NOT_MADE = (-2, -3)
 SIZED = "variable-length array"
@@ -96,9 +91,24 @@ class Ask:
     links: list
 
 
+@dataclasses.dataclass
+class Running:
+    """What was said of a local while its thread was running: its frames cannot be told, whose stack it is can."""
+    row: int
+    error: int
+    allocator: str
+    type_error: int
+    thread: int
+
+    def verdict(self, rows):
+        another_threads = -7
+        good = (self.error, self.allocator, self.type_error) == (0, "stack", another_threads)
+        return "right" if good and self.thread == rows[self.row].thread else "wrong"
+
+
 def parse(lines):
     """The rows and asks that ask.c prints; numbers are converted as the dataclasses say."""
-    rows, asks, disagreements, ended = [], [], [], False
+    rows, asks, running, disagreements, ended = [], [], [], [], False
     for line in lines:
         word, *fields = line.rstrip("\n").split("\t")
         if word == "ROW":
@@ -107,12 +117,14 @@ def parse(lines):
             asks.append(Ask(*convert(Ask, fields), links=[]))
         elif word == "LINK":
             asks[-1].links.append(Link(*convert(Link, fields)))
+        elif word == "RUNNING":
+            running.append(Running(*convert(Running, fields)))
         elif word == "DISAGREE":
             disagreements.append(fields)
         elif word == "END":
             ended = True
             break
-    return rows, asks, disagreements, ended
+    return rows, asks, running, disagreements, ended
 
 
 def convert(shape, fields):
@@ -127,6 +139,7 @@ class Subject:
     def __init__(self, rows, asks, code_sizes, gdb_answers, outside):
         self.outside = outside  # answers by address, by kind
         self.from_core = None  # another run, asked after its end
+        self.running = []  # of locals of threads, before these were stopped
         self.rows = rows
         self.asks = asks
         self.code_sizes = code_sizes
@@ -195,9 +208,6 @@ class Subject:
             yield kind, "wrong" if ask.error == -1 else REASONS[ask.error], "no allocation"
         elif root.kind == "code of a cold part":
             yield self.code_of(ask, root)
-        elif root.kind == "local of another thread":
-            good = ask.allocator == root.allocator and ask.thread == root.thread
-            yield kind, REASONS[ask.type_error] if good else "wrong", "of thread " + str(ask.thread)
         elif root.allocator == "stackframe":
             yield self.in_frame(ask, row, root)
         else:
@@ -230,7 +240,7 @@ class Subject:
         if ask.allocator == "mmap" and not ask.type:
             # The kernel joins neighbouring mappings, and the program made more of them between the two questions.
             here[1:3] = there[1:3]
-        if root.kind == "local of another thread" or here == there:
+        if here == there:
             return kind, "right", ""
         return kind, "wrong", f"inside {here}, outside {there}"
 
@@ -442,7 +452,7 @@ def build(flags, language, prefix, folder):
 def run(program, arguments, prefix, language, folder, with_gdb):
     # Images of this build of the product, not of one before.
     environment = dict(os.environ, LD_PRELOAD=f"{prefix}/lib/liballocs_preload.so", XDG_CACHE_HOME=str(folder))
-    guest, (rows, asks, disagreements, ended) = start(program, arguments, environment)
+    guest, (rows, asks, running, disagreements, ended) = start(program, arguments, environment)
     answers, outside = {}, {}
     if ended and with_gdb and shutil.which("gdb"):
         answers = ask_gdb(guest.pid, rows, language, folder)
@@ -452,7 +462,7 @@ def run(program, arguments, prefix, language, folder, with_gdb):
     if not ended or guest.returncode != 0:
         last = asks[-1] if asks else None
         raise RuntimeError(f"the subject ended with status {guest.returncode}; the last question was {last}")
-    return rows, asks, disagreements, answers, outside
+    return rows, asks, running, disagreements, answers, outside
 
 
 def start(program, arguments, environment):
@@ -477,7 +487,7 @@ def run_to_core(program, arguments, prefix, folder):
         print("no core:", made.stderr.strip())
         return None
     lines = made.stdout.splitlines()
-    rows, asks, _, _ = parse(lines)
+    rows, asks, _, _, _ = parse(lines)
     return rows, asks, ask_from_outside(core, asks, prefix, environment)
 
 
@@ -544,6 +554,11 @@ class Table:
         for ask in subject.asks:
             for kind, verdict, detail in subject.judge(ask):
                 self.count(build_name, subject, ask, kind, verdict, detail, is_unoptimised)
+        for each in subject.running:
+            verdict = each.verdict(subject.rows)
+            self.counts["local of a thread that runs: its stack"][verdict] += 1
+            if verdict == "wrong":
+                self.failures.append(f"{build_name}: of {subject.rows[each.row].expression} while its thread runs: {each}")
 
     def add_from_outside(self, build_name, subject, is_unoptimised):
         for ask in subject.asks:
@@ -561,8 +576,7 @@ class Table:
         elif column == "cannot tell":
             self.reasons[kind][verdict] += 1
             self.counts[kind]["gdb can"] += subject.gdb_knows(ask)
-            excused = verdict in MAY_BE_MISSING.get(kind, ())
-            if subject.gdb_knows(ask) and not excused:
+            if subject.gdb_knows(ask):
                 into = self.failures if is_unoptimised else self.remarks
                 into.append(where + "cannot tell (" + verdict + "), but gdb can. " + detail)
 
@@ -578,8 +592,9 @@ class Table:
 
 
 def subject_of(program, arguments, prefix, options, folder):
-    rows, asks, disagreements, answers, outside = run(program, arguments, prefix, options.language, folder, not options.no_gdb)
+    rows, asks, running, disagreements, answers, outside = run(program, arguments, prefix, options.language, folder, not options.no_gdb)
     subject = Subject(rows, asks, code_sizes(program, rows), answers, {"the same from outside": outside})
+    subject.running = running
     of_core = run_to_core(program, arguments, prefix, folder)
     if of_core:
         rows, asks, found = of_core

@@ -312,14 +312,32 @@ NOINLINE int frame_scalars(void) {
 static pthread_barrier_t noted;
 static pthread_mutex_t finish = PTHREAD_MUTEX_INITIALIZER;
 
-static void* other_thread(void* argument) {
-  struct point of_thread = {1, 2};
-  OBJECT("local of another thread", "stack", of_thread, struct point, NO_PARTS)
+#define LOCAL_OF_THREAD(tag, type, parts) \
+  __typeof__(type) l_##tag;               \
+  memset(&l_##tag, 0, sizeof(l_##tag));   \
+  OBJECT("local of another thread", "stackframe", l_##tag, type, parts)
+
+NOINLINE int wait_in_thread(int depth) {
+  EACH_POINTER(LOCAL_OF_THREAD)
   note_thread_locals("thread-local of another thread");
   pthread_barrier_wait(&noted);
   pthread_mutex_lock(&finish);
   pthread_mutex_unlock(&finish);
-  return of_thread.x == 1 ? argument : NULL;
+  return depth + (l_pv == NULL);
+}
+
+NOINLINE int go_on_in_thread(struct point at) {
+  OBJECT("formal of another thread", "stackframe", at, struct point, PARTS_point)
+  EACH_STRUCT(LOCAL_OF_THREAD)
+  EACH_ARRAY(LOCAL_OF_THREAD)
+  return wait_in_thread(at.x) + l_outer.hue + l_matrix[0][0];
+}
+
+static void* other_thread(void* argument) {
+  struct point of_thread = {1, 2};
+  OBJECT("local of another thread", "stackframe", of_thread, struct point, PARTS_point)
+  const int sum = go_on_in_thread(of_thread);
+  return of_thread.x == sum ? argument : NULL;
 }
 
 int main(int argc, char** argv) {

@@ -342,12 +342,21 @@ static void note_functions() {
 static pthread_barrier_t noted;
 static pthread_mutex_t finish = PTHREAD_MUTEX_INITIALIZER;
 
-static void* other_thread(void* argument) {
+NOINLINE static int wait_in_thread(Point at) {
+  OBJECT("formal of another thread", "stackframe", at, shapes::Point, PARTS_Point)
+  Derived derived;
+  OBJECT("local of another thread", "stackframe", derived, shapes::Derived, PARTS_Derived)
   note_thread_locals("thread-local of another thread");
   pthread_barrier_wait(&noted);
   pthread_mutex_lock(&finish);
   pthread_mutex_unlock(&finish);
-  return argument;
+  return derived.corner.x + at.x;
+}
+
+static void* other_thread(void* argument) {
+  Point of_thread{1, 2};
+  OBJECT("local of another thread", "stackframe", of_thread, shapes::Point, PARTS_Point)
+  return wait_in_thread(of_thread) == 0 ? nullptr : argument;
 }
 
 int main(int argc, char**) {

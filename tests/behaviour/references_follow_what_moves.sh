@@ -123,6 +123,16 @@ __attribute__((noinline)) static void *hold_on_stack(void *unused) {
   held = NULL;
   return (void)held, unused;
 }
+static int was_held;
+__attribute__((noinline)) static void *hold_in_variable(void *unused) {
+  struct node *volatile held = at(7), *volatile other = at(8);
+  wipe();
+  phase = 1;
+  while (phase != 2) continue;
+  was_held = held == at(7) && other == at(8);
+  held = other = NULL;
+  return (void)held, unused;
+}
 static int is_at(const void *p, long distance) { return moving.obstacle.at == p && moving.obstacle.value == (char *)at(7) + distance && is_sound(); }
 static const char *allocator_of(int i) { return alloc_get_allocator(at(i))->name; }
 static const char *kind(void) { return alloc_obstacle_message(moving.obstacle.kind); }
@@ -257,6 +267,15 @@ int main(void) {
   phase = 2;
   pthread_join(threads[2], NULL);
 
+  phase = 0;
+  pthread_create(&threads[2], NULL, hold_in_variable, NULL);
+  while (phase != 1) usleep(500);
+  const uintptr_t before = secret[7];
+  error = clean_migrate(7, NULL);
+  phase = 2;
+  pthread_join(threads[2], NULL);
+  printf("a variable of another thread follows: %d %d\n", error == 0 && secret[7] != before && is_sound(), was_held);
+
   /* blocks that grow */
   make_array();
   uintptr_t old = ~(uintptr_t)array;
@@ -319,6 +338,7 @@ a local variable follows: 1 1
 -29 1: a register holds its address, r13
 -29 1: nothing tells what lies there
 -29 1: nothing tells what lies there
+a variable of another thread follows: 1 1
 grown 0: 1 1 4, 1
 aligned 0 1
 -15 -15 -17 -1 -12

@@ -74,8 +74,9 @@ struct TypeMaker {
 // for_each_thread(f)  f(const ThreadView&) for each known thread, until f returns false
 // stack_at(a)         the stack that is known to contain `a`, of a thread or the first one's as it has grown; or nothing there
 // query_stacks(a)     the answer if `a` lies in a known thread's stack
-// runs_on(r)          whether a thread whose frames can be told has its stack pointer in the range: a fiber, a stack that the program
+// runs_on(r)          whether the asker, or from outside a thread, has its stack pointer in the range: a fiber, a stack that the program
 //                     gave to a thread, an alternate one
+// may_hold_frames(r)  the same, and of threads that the asker has stopped
 // finds_new_objects() whether looking now finds loaded objects that it did not know
 // initial_stack()     or nullptr when it is not known
 // site_facts(id)      what metadata says of an allocation site; frame_facts(f): of the function that a frame is of
@@ -99,6 +100,7 @@ concept Process = requires(const P& process, Address a, std::uint32_t instance) 
   { process.query_stacks(a) } -> std::same_as<Answer>;
   { process.stack_at(a) } -> std::same_as<Answer>;
   { process.runs_on(AddressRange{}) } -> std::same_as<bool>;
+  { process.may_hold_frames(AddressRange{}) } -> std::same_as<bool>;
   { process.finds_new_objects() } -> std::same_as<bool>;
   { process.initial_stack() } -> std::same_as<const InitialStack*>;
   { process.mapping_of(a) } -> std::same_as<std::optional<MappingView>>;

@@ -103,7 +103,7 @@ Answer child_in_memory(const P& process, const Answer& parent, Address at) {
       if (pool.contains(at)) return Answer::of(Allocator::ld_so_malloc, pool, ALLOC_EV_KERNEL);
     }
   }
-  if (parent.allocator == Allocator::stack || process.runs_on(parent.range)) {
+  if (parent.allocator == Allocator::stack || process.may_hold_frames(parent.range)) {
     const Answer leaf = process.query_stacks(at);
     if (leaf.error == ALLOC_OK && is_of_frame(leaf.allocator)) return frame_around(process, leaf);
   }

@@ -144,8 +144,7 @@ Address first_start(const P& process, ChildCursor& cursor, Address from) {
     if (const auto block = index::first_block_in(process.tables(), *process.root(), from, best))
       best = block->base;
   }
-  const Address sp = process.stack_pointer();
-  if (parent.range.contains(sp)) take_less(std::max(from, sp), from, best);
+  take_less(std::max(from, process.lowest_frame_in(parent.range)), from, best);
   return best;
 }
 
@@ -185,7 +184,7 @@ Answer next_child(const P& process, ChildCursor& cursor) {
       if (mapping) cursor.next = std::max(cursor.next, mapping->range.end);
       continue;
     }
-    if (parent.range.contains(process.stack_pointer()) && start >= process.stack_pointer())
+    if (start >= process.lowest_frame_in(parent.range))
       cursor.next = Address{(raw(start) + kFrameAlignment) & ~(kFrameAlignment - 1)};
     if (parent.allocator == Allocator::stack &&
         process.query_stacks(start).error == ALLOC_E_NO_UNWIND)

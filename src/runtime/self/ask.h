@@ -21,18 +21,27 @@ query::Answer ask_whole_images(Ask ask) {
   }
 }
 
+// What only a program that registers allocators, or stops threads, has: pieces in what was found, frames of a stopped thread that runs on it.
+[[gnu::noinline]] inline void prefer_special(const SelfProcess& process, Address at,
+                                             query::Answer& answer) {
+  if (answer.error == ALLOC_OK && !query::is_of_frame(answer.allocator) &&
+      process.stopped_run_on(answer.range))
+    query::prefer_frame(process, at, answer);
+  prefer_nested(process, at, answer);
+}
+
 // Context: signal if `process` may not wait, else query.
 inline query::Answer ask(const SelfProcess& process, Address at) {
   query::Answer answer = ask_whole_images([&] { return query::query(process, at); });
   if (g_statistics.takes_long_road()) [[unlikely]]
-    prefer_nested(process, at, answer);
+    prefer_special(process, at, answer);
   return answer;
 }
 // The same for an address that is in no block of malloc.
 inline query::Answer ask_beyond_heap(const SelfProcess& process, Address at) {
   query::Answer answer = ask_whole_images([&] { return query::query_beyond_heap(process, at); });
   if (g_statistics.takes_long_road()) [[unlikely]]
-    prefer_nested(process, at, answer);
+    prefer_special(process, at, answer);
   return answer;
 }
 

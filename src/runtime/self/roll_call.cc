@@ -85,6 +85,7 @@ class Roll {
     }
     entry->tid = tid;
     entry->context = nullptr;
+    entry->stack = {};
     entry->state.store(StopState::asked, std::memory_order_release);
     g_stopped.count.store(number + 1, std::memory_order_release);
     if (!send(tid, number)) entry->state.store(StopState::gone, std::memory_order_release);

@@ -17,6 +17,16 @@
 
 namespace allocs::self {
 
+struct StoppedThread;
+
+// A thread whose registers are known: the one that asks, at its call, or one that it has stopped.
+struct StandingThread {
+  const runt::Registers& registers;
+  Address thread_pointer;
+  int id = 0;  // of the kernel; of the asker it is looked for when it is wanted
+  bool is_asker = true;
+};
+
 // This very process, as a query sees it: query::Process. One is made for each query; it holds nothing but who asks and what is
 // allowed.
 class SelfProcess {
@@ -44,6 +54,11 @@ class SelfProcess {
   query::Answer stack_at(Address at) const;
   query::Answer query_stacks(Address at) const;
   bool runs_on(AddressRange range) const { return range.contains(caller_.sp()); }
+  bool may_hold_frames(AddressRange range) const { return runs_on(range) || stopped_run_on(range); }
+  // Has this thread stopped another that runs on it?
+  bool stopped_run_on(AddressRange range) const;
+  // From where on frames that can be told may lie in the range; its end if there are none.
+  Address lowest_frame_in(AddressRange range) const;
   std::optional<query::MadeCode> made_code_at(Address at) const;
   query::Answer query_own(Address at) const;
   query::Answer nested_at(const query::Answer& parent, Address at) const;
@@ -64,6 +79,7 @@ class SelfProcess {
   }
   bool may_wait() const { return mode_ == Mode::wait; }
   Address stack_pointer() const { return caller_.sp(); }  // of the asker
+  int id_of_caller() const;  // from the thread table; 0 if it is not in it
   uniqtype* type_of_mapping(const query::MappingView& mapping) const;
   bool knows_mappings() const { return may_ask_kernel(); }
   AddressRange ld_so_pool(const query::MappingView& mapping) const;
@@ -81,10 +97,14 @@ class SelfProcess {
 
  private:
   bool may_ask_kernel() const { return may_wait() && !allocators::is_sandboxed(); }
-  query::Answer query_own_frames(const runt::StackMemory& memory, AddressRange where,
-                                 Address at) const;
-  AddressRange stack_of_caller() const;
-  int id_of_caller() const;  // from the thread table; 0 if it is not in it
+  StandingThread asker() const {
+    return {.registers = caller_, .thread_pointer = runt::self::thread_pointer()};
+  }
+  AddressRange stack_of(const StandingThread& thread) const;
+  AddressRange stack_of_stopped(const StoppedThread& thread) const;
+  query::Answer query_stopped(Address at) const;
+  query::Answer query_left_stack(const StandingThread& thread, AddressRange running,
+                                 const query::Answer& answer, Address at) const;
 
   Mode mode_;
   const runt::Registers& caller_;

@@ -99,7 +99,8 @@ void Statistics::open(const char* const* environment) {
   }
   if (!is_wanted || file.empty() || file.size() >= kLongestPath) return;
   std::memcpy(file_, file.data(), file.size());
-  is_on_ = takes_long_road_ = true;
+  is_on_ = true;
+  take_long_road();
 }
 
 void Statistics::add(Question question, query::Allocator allocator, int error, int type_error) {

@@ -37,9 +37,17 @@ class Statistics {
   // Reads ALLOCS_STATS and ALLOCS_STATS_FILE. Context: init.
   void open(const char* const* environment);
 
-  // Must the getters take the long road? Where questions are counted, or the program has allocators of its own. Context: signal.
-  bool takes_long_road() const { return takes_long_road_; }
-  void take_long_road() { takes_long_road_ = true; }
+  // Must the getters take the long road? Where questions are counted, or the program has allocators of its own, or while the asker has
+  // stopped other threads. Context: signal.
+  bool takes_long_road() const { return long_road_ != 0; }
+  void take_long_road() { __atomic_fetch_or(&long_road_, kAlways, __ATOMIC_RELAXED); }
+  void take_long_road_while_stopped(bool are_stopped) {
+    if (are_stopped) {
+      __atomic_fetch_or(&long_road_, kStopped, __ATOMIC_RELAXED);
+    } else {
+      __atomic_fetch_and(&long_road_, static_cast<std::uint8_t>(~kStopped), __ATOMIC_RELAXED);
+    }
+  }
   void count(Question question, const query::Answer& answer) {
     if (is_on_) [[unlikely]]
       add(question, answer.allocator, answer.error, answer.type_error);
@@ -55,7 +63,8 @@ class Statistics {
   void put_file_name(TextWriter& out) const;
 
   bool is_on_ = false;
-  bool takes_long_road_ = false;
+  static constexpr std::uint8_t kAlways = 1, kStopped = 2;
+  std::uint8_t long_road_ = 0;
   std::uint64_t questions_[static_cast<std::size_t>(Question::count_)] = {};
   std::uint64_t answers_[static_cast<std::size_t>(query::Allocator::count_)] = {};
   std::uint64_t errors_[kErrors] = {};  // by -enum alloc_error: of the allocation

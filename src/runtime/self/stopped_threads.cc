@@ -10,6 +10,7 @@
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/self/roll_call.h"
+#include "runtime/self/statistics.h"
 #include "runtime/self/task_list.h"
 
 // Each thread that the kernel lists is sent the signal, with the number of its entry in the table. Its handler leaves there where its registers are, says
@@ -44,17 +45,43 @@ int process_in(std::uint64_t owner) { return static_cast<int>(owner >> 32); }
 
 // ---- the signal ----
 
-// What the handler returns to. Unwinders know these bytes.
+// What the handler returns to. Some unwinders know these bytes; the others, ours among them, read where the kernel keeps the registers: 40
+// bytes into the ucontext_t that the stack pointer points to by now. The byte before is for who looks a return address up by what lies in front of it.
 asm(R"(
+  .macro allocs_kept register, offset
+  .cfi_escape 0x10, \register, 3, 0x77, 0x80 | (\offset & 0x7f), \offset >> 7
+  .endm
   .pushsection .text
   .balign 16
-  .type allocs_return_from_signal, @function
+  .cfi_startproc simple
+  .cfi_signal_frame
+  .cfi_escape 0x0f, 4, 0x77, 0xa0, 0x01, 0x06
+  allocs_kept 0, 144
+  allocs_kept 1, 136
+  allocs_kept 2, 152
+  allocs_kept 3, 128
+  allocs_kept 4, 112
+  allocs_kept 5, 104
+  allocs_kept 6, 120
+  allocs_kept 7, 160
+  allocs_kept 8, 40
+  allocs_kept 9, 48
+  allocs_kept 10, 56
+  allocs_kept 11, 64
+  allocs_kept 12, 72
+  allocs_kept 13, 80
+  allocs_kept 14, 88
+  allocs_kept 15, 96
+  allocs_kept 16, 168
   nop
+  .type allocs_return_from_signal, @function
 allocs_return_from_signal:
   movq $15, %rax
   syscall
   .size allocs_return_from_signal, . - allocs_return_from_signal
+  .cfi_endproc
   .popsection
+  .purgem allocs_kept
 )");
 extern "C" ALLOCS_OWN void allocs_return_from_signal();
 
@@ -170,8 +197,13 @@ void drop_pending_signals() {
   raw_sigaction(g_signal, &ignored);
 }
 
+void set_stopped(bool are_stopped) {
+  allocators::set_others_stopped(are_stopped);
+  g_statistics.take_long_road_while_stopped(are_stopped);
+}
+
 void let_run() {
-  allocators::set_others_stopped(false);
+  set_stopped(false);
   g_epoch.store(0, std::memory_order_release);
   wake_all(g_epoch);
 }
@@ -181,7 +213,7 @@ void let_run() {
 // What a forked child has inherited of its parent's stop.
 void forget_parents_stop() {
   g_strangers.store(0, std::memory_order_relaxed);  // these were sent to the parent
-  allocators::set_others_stopped(false);
+  set_stopped(false);
   g_epoch.store(0, std::memory_order_release);
   give_back_action();
 }
@@ -241,7 +273,7 @@ StopOutcome stop_others(int signal, unsigned timeout_ms) {
   g_epoch.store(g_last_epoch, std::memory_order_release);
   const StopOutcome outcome = call_roll(signal, g_last_epoch, deadline);
   if (outcome.error == ALLOC_OK) {
-    allocators::set_others_stopped(true);
+    set_stopped(true);
     return outcome;
   }
   let_run();

@@ -22,6 +22,8 @@ struct StoppedThread {
   int tid;
   std::uint64_t thread_pointer;
   const ucontext_t* context;
+  // What it uses of its stack, once that was found out; written by the thread that has stopped it.
+  mutable AddressRange stack;
 
   runt::Registers registers() const;
   Address sp() const;

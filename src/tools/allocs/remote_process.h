@@ -122,6 +122,7 @@ class RemoteProcess {
     const auto is_there = [&](const auto& thread) { return range.contains(thread.registers.sp()); };
     return std::any_of(facts_.threads.begin(), facts_.threads.end(), is_there);
   }
+  bool may_hold_frames(AddressRange range) const { return runs_on(range); }
   std::optional<query::MadeCode> made_code_at(Address at) const {
     return loaded_.find(at) == nullptr ? made_code_.at(at) : std::nullopt;
   }

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/allocators/module_frames.h"
+#include "runtime/index/find_block.h"
+#include "runtime/query/stack_query.h"
+#include "runtime/self/known_objects.h"
+#include "runtime/self/made_code.h"
+#include "runtime/self/self_process.h"
+#include "runtime/self/stopped_threads.h"
+
+// The stacks of this process: the frames of the thread that asks, and of those that it has stopped. Of others only whose stack it is.
+
+namespace allocs::self {
+
+namespace {
+
+constinit runt::RuleCache g_rules;
+constinit std::atomic<std::uint64_t> g_rules_hold_for{0};
+
+// The first thread's stack is as large as it has grown; frames further than this from its start are on another stack.
+constexpr std::uint64_t kUsualStackLimit = 8u << 20;
+constexpr std::uint64_t kPageSize = 4096;
+// Functions keep values so far below the stack pointer (psABI, 3.2.2).
+constexpr std::uint64_t kRedZone = 128;
+
+// The rules of loaded objects, and, where the kernel may be asked, those of code that the program made: these are not kept.
+class KnownRules {
+ public:
+  explicit KnownRules(bool may_ask_kernel) : may_ask_kernel_(may_ask_kernel) {}
+
+  std::optional<elf::UnwindRule> rule_of(Address pc) const {
+    const auto section = allocators::KnownEhFrames{}.eh_frame_of(pc);
+    last_is_lasting_ = section.has_value();
+    if (section) return elf::find_unwind_rule(TrustedMemory{}, *section, pc);
+    if (!may_ask_kernel_ || index::module_at(TrustedMemory{}, allocators::g_root, pc))
+      return std::nullopt;
+    return rule_of_made_code(pc);
+  }
+  bool last_is_lasting() const { return last_is_lasting_; }
+
+ private:
+  bool may_ask_kernel_;
+  mutable bool last_is_lasting_ = true;
+};
+
+// Frames of a thread, without those of the code in `passed_over`.
+template <Memory M>
+class ThreadWalk {
+ public:
+  ThreadWalk(const M& stack, const runt::Registers& start, AddressRange passed_over,
+             bool may_ask_kernel)
+      : rules_(may_ask_kernel), walk_(stack, rules_, g_rules, start), passed_over_(passed_over) {}
+
+  std::optional<runt::Frame> next() {
+    for (;;) {
+      auto frame = walk_.next();
+      if (!frame || !passed_over_.contains(frame->pc)) return frame;
+    }
+  }
+  void pass_below(Address at, std::size_t most) { walk_.pass_below(at, most); }
+  std::optional<runt::Registers> registers_of_last() const { return walk_.registers_of_last(); }
+  Address lookup_pc() const { return walk_.lookup_pc(); }
+  const M& memory() const { return walk_.memory(); }
+
+ private:
+  KnownRules rules_;
+  runt::CachedWalk<M, KnownRules> walk_;
+  AddressRange passed_over_;
+};
+
+// Cached unwind rules hold as long as the set of loaded objects does. Only one thread empties the cache for a change.
+void forget_rules_of_gone_modules() {
+  const std::uint64_t now = object_generation();
+  std::uint64_t seen = g_rules_hold_for.load(std::memory_order_acquire);
+  if (seen != now &&
+      g_rules_hold_for.compare_exchange_strong(seen, now, std::memory_order_acq_rel)) {
+    g_rules.next_generation();
+  }
+}
+
+AddressRange code_of_run_time() {
+  const auto own = index::module_at(TrustedMemory{}, allocators::g_root,
+                                    address_of(reinterpret_cast<const void*>(&g_rules)));
+  return own ? AddressRange{own->begin, own->end} : AddressRange{};
+}
+
+// The asker is inside a call of this library; a thread that was stopped there is told with all its frames.
+template <Memory M>
+query::Answer frame_at(const SelfProcess& process, const M& memory, const StandingThread& thread,
+                       AddressRange where, Address at) {
+  forget_rules_of_gone_modules();
+  ThreadWalk walk(memory, thread.registers, thread.is_asker ? code_of_run_time() : AddressRange{},
+                  process.knows_mappings());
+  query::Answer answer = query::query_frames(process, walk, at, where);
+  if (answer.error == ALLOC_OK)
+    answer.thread = thread.is_asker ? process.id_of_caller() : thread.id;
+  return answer;
+}
+
+// The kernel's frame lies right below what the thread uses: it was running on this stack, which is there. Else its stack pointer may be anything.
+bool runs_where_it_says(const StoppedThread& thread) {
+  constexpr std::uint64_t kAlignment = 64;
+  const Address sp = thread.sp(), end = thread.frame().end;
+  return end <= sp && sp - end <= kRedZone + kAlignment;
+}
+
+// Of several threads that may be on the stack of `at`, the one that is nearest below.
+template <typename IsOnStack>
+const StoppedThread* nearest_stopped(IsOnStack&& is_on_stack) {
+  const StoppedThread* nearest = nullptr;
+  for_each_stopped_thread([&](const StoppedThread& thread) {
+    if ((nearest == nullptr || thread.sp() > nearest->sp()) && is_on_stack(thread))
+      nearest = &thread;
+    return true;
+  });
+  return nearest;
+}
+
+const StoppedThread* stopped_thread_of_id(int id) {
+  return nearest_stopped([&](const StoppedThread& thread) { return thread.tid == id; });
+}
+
+Address lowest_in_use(const StoppedThread& thread) { return Address{raw(thread.sp()) - kRedZone}; }
+
+}  // namespace
+
+// From the stack pointer to the outer end of the stack that it is on, or as far as that is known to reach.
+AddressRange SelfProcess::stack_of(const StandingThread& thread) const {
+  const Address sp = thread.registers.sp();
+  const query::InitialStack* const initial = initial_stack();
+  if (initial != nullptr && raw(thread.thread_pointer) == root()->main_thread_pointer &&
+      sp < initial->argc && initial->argc - sp < kUsualStackLimit) {
+    return {sp, initial->argc};
+  }
+  if (const auto record = index::thread_with_stack_at(tables(), *root(), sp);
+      record && record->thread_pointer == raw(thread.thread_pointer)) {
+    return {sp, record->stack_high};
+  }
+  // A fiber, or an alternate stack: as far as the block, the object or the mapping goes that holds it.
+  if (const auto block = index::find_block(tables(), *root(), sp);
+      block && block->state == index::BlockState::known) {
+    return {sp, block->base + block->size};
+  }
+  // An object's data segment reaches to the end of the object.
+  if (const auto module = index::module_at(tables(), *root(), sp)) return {sp, module->end};
+  if (const auto mapping = mapping_of(sp)) return {sp, mapping->range.end};
+  // Where the kernel must not be asked: what is surely there.
+  return {sp, Address{(raw(sp) | (kPageSize - 1)) + 1}};
+}
+
+// As far as it is in use, the red zone included. Found once in each stop.
+AddressRange SelfProcess::stack_of_stopped(const StoppedThread& thread) const {
+  if (thread.stack.begin != Address{}) return thread.stack;
+  const runt::Registers registers = thread.registers();
+  AddressRange stack = stack_of({.registers = registers,
+                                 .thread_pointer = Address{thread.thread_pointer},
+                                 .id = thread.tid,
+                                 .is_asker = false});
+  stack.begin = lowest_in_use(thread);
+  if (may_ask_kernel()) {
+    // A handler of this thread may come in between.
+    thread.stack.end = stack.end;
+    std::atomic_signal_fence(std::memory_order_release);
+    thread.stack.begin = stack.begin;
+  }
+  return stack;
+}
+
+std::optional<runt::Registers> SelfProcess::registers_of_program() const {
+  forget_rules_of_gone_modules();
+  const runt::StackMemory memory(stack_of(asker()));
+  ThreadWalk walk(memory, caller_, code_of_run_time(), may_ask_kernel());
+  return walk.next() ? walk.registers_of_last() : std::nullopt;
+}
+
+bool SelfProcess::leads_to_start(const index::ThreadRecord& thread,
+                                 const runt::Registers& here) const {
+  forget_rules_of_gone_modules();
+  const CheckedMemory memory;
+  const KnownRules rules(may_ask_kernel());
+  runt::CachedWalk<CheckedMemory, KnownRules> walk(memory, rules, g_rules, here);
+  Address outermost{};
+  // The walk itself takes no step downwards, but where a handler was called.
+  while (const auto frame = walk.next()) {
+    if (frame->sp <= outermost) return false;
+    outermost = frame->sp;
+  }
+  if (walk.end() != Certainty::nothing_there) return false;
+  if (thread.thread_pointer != root()->main_thread_pointer)
+    return thread.first_stack_pointer != Address{} && outermost > thread.first_stack_pointer &&
+           outermost < thread.stack_high;
+  constexpr std::uint64_t kFrameOfStart = 64;
+  const query::InitialStack* const initial = initial_stack();
+  return initial != nullptr && outermost <= initial->argc &&
+         initial->argc - outermost <= kFrameOfStart;
+}
+
+bool SelfProcess::stopped_run_on(AddressRange range) const {
+  return have_stopped_others() && nearest_stopped([&](const StoppedThread& thread) {
+                                    return range.contains(thread.sp());
+                                  }) != nullptr;
+}
+
+Address SelfProcess::lowest_frame_in(AddressRange range) const {
+  Address lowest = range.contains(caller_.sp()) ? caller_.sp() : range.end;
+  if (!have_stopped_others()) return lowest;
+  for_each_stopped_thread([&](const StoppedThread& thread) {
+    if (range.contains(thread.sp()))
+      lowest = std::min(lowest, std::max(range.begin, lowest_in_use(thread)));
+    return true;
+  });
+  return lowest;
+}
+
+query::Answer SelfProcess::stack_at(Address at) const {
+  const auto thread = index::thread_with_stack_at(tables(), *root(), at);
+  if (!thread) return {};
+  AddressRange range{thread->stack_low, thread->stack_high};
+  // That of the first thread may grow as far as that, but did not yet; the table has it with argc.
+  const query::InitialStack* const initial = initial_stack();
+  if (initial != nullptr && range.contains(initial->argc)) {
+    range.end = initial->argc;
+    if (const auto mapping = mapping_of(range.end - 1))
+      range.begin = std::max(range.begin, mapping->range.begin);
+    if (!range.contains(at)) return {};
+  }
+  query::Answer answer = query::Answer::of(query::Allocator::stack, range, ALLOC_EV_THREAD_TABLE);
+  answer.thread = static_cast<int>(thread->tid);
+  const bool stands = thread->thread_pointer == raw(runt::self::thread_pointer()) ||
+                      (have_stopped_others() && stopped_thread_of_id(answer.thread) != nullptr);
+  answer.set_no_type(stands ? ALLOC_E_NO_TYPE : ALLOC_E_OTHER_THREAD);
+  return answer;
+}
+
+namespace {
+
+// `at` lies on the stack that the thread runs on.
+template <Memory M>
+query::Answer answer_on_stack(const SelfProcess& process, const M& memory,
+                              const StandingThread& thread, Address at) {
+  query::Answer answer = frame_at(process, memory, thread, query::kAnywhere, at);
+  if (answer.error == ALLOC_E_NO_UNWIND) answer.allocator = query::Allocator::stack;
+  return answer;
+}
+
+}  // namespace
+
+// `answer` is the stack of a thread that runs on another one: in a signal handler, if that is no fiber; then the walk gets back to here.
+// What is above `at` is mapped.
+query::Answer SelfProcess::query_left_stack(const StandingThread& thread, AddressRange running,
+                                            const query::Answer& answer, Address at) const {
+  const auto mapping = mapping_of(at);
+  if (!mapping) return {};
+  const AddressRange ordinary{std::max(answer.range.begin, mapping->range.begin),
+                              std::min(answer.range.end, mapping->range.end)};
+  if (!ordinary.contains(at)) return {};
+  if (!thread.is_asker) return frame_at(*this, CheckedMemory{}, thread, ordinary, at);
+  return frame_at(*this, runt::StackMemory(running, ordinary), thread, ordinary, at);
+}
+
+query::Answer SelfProcess::query_stopped(Address at) const {
+  const StoppedThread* const thread = nearest_stopped(
+      [&](const StoppedThread& each) { return stack_of_stopped(each).contains(at); });
+  if (thread == nullptr) return {};
+  const runt::Registers registers = thread->registers();
+  const StandingThread standing{.registers = registers,
+                                .thread_pointer = Address{thread->thread_pointer},
+                                .id = thread->tid,
+                                .is_asker = false};
+  if (!runs_where_it_says(*thread)) return answer_on_stack(*this, CheckedMemory{}, standing, at);
+  return answer_on_stack(*this, runt::StackMemory(stack_of_stopped(*thread)), standing, at);
+}
+
+query::Answer SelfProcess::query_stacks(Address at) const {
+  const AddressRange stack = stack_of(asker());
+  if (stack.contains(at)) return answer_on_stack(*this, runt::StackMemory(stack), asker(), at);
+  if (have_stopped_others()) {
+    const query::Answer stopped = query_stopped(at);
+    if (stopped.error != ALLOC_E_NOTHING_THERE) return stopped;
+  }
+  const query::Answer answer = stack_at(at);
+  if (answer.error != ALLOC_OK || answer.type_error == ALLOC_E_OTHER_THREAD) return answer;
+  const StoppedThread* const owner =
+      have_stopped_others() ? stopped_thread_of_id(answer.thread) : nullptr;
+  query::Answer frame;
+  if (owner == nullptr) {
+    frame = query_left_stack(asker(), stack, answer, at);
+  } else {
+    const runt::Registers registers = owner->registers();
+    frame = query_left_stack({.registers = registers,
+                              .thread_pointer = Address{owner->thread_pointer},
+                              .id = owner->tid,
+                              .is_asker = false},
+                             stack_of_stopped(*owner), answer, at);
+  }
+  return frame.error == ALLOC_OK ? frame : answer;
+}
+
+}  // namespace allocs::self
