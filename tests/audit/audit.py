@@ -576,7 +576,7 @@ class Table:
         elif column == "cannot tell":
             self.reasons[kind][verdict] += 1
             self.counts[kind]["gdb can"] += subject.gdb_knows(ask)
-            if subject.gdb_knows(ask):
+            if subject.gdb_knows(ask) or verdict == "unknown outside":
                 into = self.failures if is_unoptimised else self.remarks
                 into.append(where + "cannot tell (" + verdict + "), but gdb can. " + detail)
 

@@ -7,6 +7,7 @@
 #include "base/raw_signal.h"
 #include "runt/self.h"
 #include "runtime/allocators/malloc_family.h"
+#include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/self/roll_call.h"
@@ -261,6 +262,8 @@ void end_turn() { g_owner.store(0, std::memory_order_release); }
 StopOutcome stop_others(int signal, unsigned timeout_ms) {
   if (!is_usable(signal)) return {.error = ALLOC_E_INVALID};
   if (allocators::is_sandboxed()) return {.error = ALLOC_E_REFUSED};
+  allocators::
+      refresh_modules();  // what was loaded lately: with the others stopped the loader cannot be asked
   const std::uint64_t deadline =
       now_ns() + (timeout_ms == 0 ? kUsualPatienceMs : timeout_ms) * kNsInMs;
   if (const int error = take_turn(deadline); error != ALLOC_OK) return {.error = error};
