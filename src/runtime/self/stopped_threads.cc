@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include <optional>
+
 #include "allocs/stop.h"
 #include "base/raw_signal.h"
 #include "runt/self.h"
@@ -33,6 +35,8 @@ constinit std::atomic<std::uint32_t> g_epoch{0};
 constinit std::atomic<std::uint32_t> g_strangers{0};  // signals that were not ours
 // Who stops the others: the process's id and the thread's. The rest is its own.
 constinit std::atomic<std::uint64_t> g_owner{0};
+constinit std::atomic<std::uint64_t> g_last_owner{0};
+constinit std::atomic<std::uint32_t> g_waiting{0};  // for their turn
 constinit std::uint32_t g_last_epoch = 0;
 constinit int g_signal = 0;  // whose action is ours now; 0: none
 constinit int g_last_signal = 0;
@@ -221,6 +225,7 @@ void forget_parents_stop() {
 
 // Gives the signal back. Context: signal.
 void after_fork_in_child() {
+  g_waiting.store(0, std::memory_order_relaxed);
   if (g_owner.load(std::memory_order_acquire) == 0) give_back_left_action(g_last_signal);
   if (!is_in_child_of_owner()) return;
   forget_parents_stop();
@@ -238,21 +243,49 @@ void hear_of_forks() {
   if (add != nullptr) add(nullptr, nullptr, after_fork_in_child, nullptr);
 }
 
+void pause_1ms() {
+  const timespec pause{0, static_cast<long>(kNsInMs)};
+  raw_syscall(SYS_nanosleep, &pause, 0L);
+}
+
+// Who has had the last turn lets those go first who wait for one: they were stopped when it ended, and need a moment to run again.
+void let_others_go_first(std::uint64_t own, std::uint64_t deadline) {
+  constexpr int kMostPauses = 50;
+  for (int i = 0; i < kMostPauses && now_ns() < deadline; ++i) {
+    if (g_waiting.load(std::memory_order_acquire) == 0 ||
+        g_last_owner.load(std::memory_order_acquire) != own)
+      return;
+    pause_1ms();
+  }
+}
+
+// Absent: somebody else has it.
+std::optional<int> try_to_take_turn(std::uint64_t own) {
+  std::uint64_t owner = 0;
+  if (g_owner.compare_exchange_strong(owner, own, std::memory_order_acq_rel)) return ALLOC_OK;
+  if (owner == own) return ALLOC_E_STOPPED;
+  if (process_in(owner) != process_in(own) &&
+      g_owner.compare_exchange_strong(owner, own, std::memory_order_acq_rel)) {
+    forget_parents_stop();
+    return ALLOC_OK;
+  }
+  return std::nullopt;
+}
+
 int take_turn(std::uint64_t deadline) {
   const std::uint64_t own = this_thread();
-  for (;;) {
-    std::uint64_t owner = 0;
-    if (g_owner.compare_exchange_strong(owner, own, std::memory_order_acq_rel)) return ALLOC_OK;
-    if (owner == own) return ALLOC_E_STOPPED;
-    if (process_in(owner) != process_in(own) &&
-        g_owner.compare_exchange_strong(owner, own, std::memory_order_acq_rel)) {
-      forget_parents_stop();
-      return ALLOC_OK;
+  let_others_go_first(own, deadline);
+  std::optional<int> result = try_to_take_turn(own);
+  if (!result) {
+    g_waiting.fetch_add(1, std::memory_order_acq_rel);
+    while (!result) {
+      result = now_ns() >= deadline ? ALLOC_E_NOT_YET : try_to_take_turn(own);
+      if (!result) pause_1ms();
     }
-    if (now_ns() >= deadline) return ALLOC_E_NOT_YET;
-    const timespec pause{0, static_cast<long>(kNsInMs)};
-    raw_syscall(SYS_nanosleep, &pause, 0L);
+    g_waiting.fetch_sub(1, std::memory_order_acq_rel);
   }
+  if (*result == ALLOC_OK) g_last_owner.store(own, std::memory_order_release);
+  return *result;
 }
 
 void end_turn() { g_owner.store(0, std::memory_order_release); }
