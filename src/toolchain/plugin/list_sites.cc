@@ -11,7 +11,6 @@
 //
 // CLANG is the path of the clang whose headers are used. Nothing is printed. Exit status: 0, or 1 if clang does not
 // understand the source, and then there is no list.
-#include <clang/Basic/Diagnostic.h>
 #include <clang/Frontend/CompilerInstance.h>
 #include <clang/Frontend/CompilerInvocation.h>
 #include <clang/Frontend/FrontendAction.h>
@@ -29,6 +28,7 @@
 #include "toolchain/plugin/recording_file_system.h"
 #include "toolchain/plugin/roomy_heap.h"
 #include "toolchain/plugin/shared_header.h"
+#include "toolchain/plugin/silent_diagnostics.h"
 #include "toolchain/plugin/site_memo.h"
 #include "toolchain/plugin/unit_consumer.h"
 
@@ -73,8 +73,7 @@ struct Attempt {
 
 void list_sites(const Command& command, const SharedHeader& header, Attempt& attempt,
                 memo::DependencyRecord& record) {
-  const auto diagnostics = clang::CompilerInstance::createDiagnostics(
-      new clang::DiagnosticOptions, new clang::IgnoringDiagConsumer);
+  const auto diagnostics = silent_diagnostics();
   clang::CreateInvocationOptions options;
   options.Diags = diagnostics;
   options.VFS = recording_file_system(record);

@@ -2,7 +2,6 @@
 #include "toolchain/plugin/parsed_header.h"
 
 #include <clang/AST/Attr.h>
-#include <clang/Basic/Diagnostic.h>
 #include <clang/Frontend/CompilerInstance.h>
 #include <clang/Frontend/FrontendAction.h>
 #include <clang/Frontend/MultiplexConsumer.h>
@@ -16,6 +15,7 @@
 
 #include "toolchain/plugin/clock_watch.h"
 #include "toolchain/plugin/recording_file_system.h"
+#include "toolchain/plugin/silent_diagnostics.h"
 
 namespace allocs::plugin {
 
@@ -131,8 +131,7 @@ FileSystem with_files(const FileSystem& below, const std::vector<VirtualFile>& f
 
 std::optional<std::string> parse_header(const std::vector<const char*>& command,
                                         const VirtualFile& source, memo::DependencyRecord& record) {
-  const auto diagnostics =
-      CompilerInstance::createDiagnostics(new DiagnosticOptions, new IgnoringDiagConsumer);
+  const auto diagnostics = silent_diagnostics();
   CreateInvocationOptions options;
   options.Diags = diagnostics;
   options.VFS = recording_file_system(record);
