@@ -70,7 +70,11 @@ enum alloc_error {
   ALLOC_E_STOPPED = -26,           /* not while other threads are stopped, which may hold malloc's locks */
   ALLOC_E_WILL_NOT_STOP = -27,     /* a thread would not stop */
   ALLOC_E_THREADS_RUN = -28,       /* other threads run, and no signal was named to stop them with */
-  ALLOC_E_OBSTACLE = -29           /* something may refer to it that cannot be rewritten */
+  ALLOC_E_OBSTACLE = -29,          /* something may refer to it that cannot be rewritten, or cannot be looked into */
+
+  /* of lifetimes: allocs/lifetime.h */
+  ALLOC_E_HELD = -30,              /* others hold it, and have its address */
+  ALLOC_E_NOT_HELD = -31           /* that holder does not hold it */
 };
 const char *alloc_error_message(int error); /* never NULL; static text */
 

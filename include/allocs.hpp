@@ -294,6 +294,7 @@ int for_each_covering(const void* obj, int bit, F f) {
 }  // namespace allocs
 
 #include "allocs/elements.hpp"
+#include "allocs/lifetime.hpp"
 #include "allocs/move.hpp"
 #include "allocs/register.hpp"
 #include "allocs/show.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: hot_paths KIND TIMES     Does one thing again and again, for a counter of instructions.
 #include <allocs.h>
+#include <allocs/lifetime.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,20 @@ int main(int argc, char** argv) {
     REPEAT({
       moving = realloc(moving, 180 + (size_t)(i & 1) * 8);
       KEEP(moving);
+    });
+  } else if (strcmp(kind, "beside_held") == 0) {
+    alloc_hold(moving, alloc_counted_holder());
+    REPEAT({
+      void* block = malloc(24);
+      KEEP(block);
+      free(block);
+    });
+  } else if (strcmp(kind, "hold") == 0) {
+    struct alloc_holder* const holder = alloc_counted_holder();
+    alloc_hold(item, holder);
+    REPEAT({
+      alloc_hold(item, holder);
+      alloc_let_go(item, holder);
     });
   } else if (strcmp(kind, "query") == 0) {
     REPEAT(alloc_query(asked, ALLOC_NOWAIT, &info));

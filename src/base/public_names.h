@@ -90,6 +90,18 @@
   X(alloc_migrate_all)           \
   X(alloc_obstacle_message)
 
+#define ALLOCS_LIFETIME_FUNCTIONS(X) \
+  X(alloc_register_holder)           \
+  X(alloc_explicit_holder)           \
+  X(alloc_counted_holder)            \
+  X(alloc_reachability_holder)       \
+  X(alloc_hold)                      \
+  X(alloc_let_go)                    \
+  X(alloc_get_holders)               \
+  X(alloc_collect)                   \
+  X(alloc_set_excess_free)           \
+  X(alloc_count_excess_frees)
+
 #define ALLOCS_UNIQTYPE_FUNCTIONS(X) \
   X(uniqtype_name)                   \
   X(uniqtype_size)                   \
@@ -117,6 +129,7 @@
   ALLOCS_GRAPH_FUNCTIONS(X)       \
   ALLOCS_STOP_FUNCTIONS(X)        \
   ALLOCS_MOVE_FUNCTIONS(X)        \
+  ALLOCS_LIFETIME_FUNCTIONS(X)    \
   ALLOCS_UNIQTYPE_FUNCTIONS(X)
 
 // In the order of query::Allocator: X(enumerator, object, text of its name).

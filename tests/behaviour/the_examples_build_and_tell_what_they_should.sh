@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 try() {
-  for example in graph_dump who_points_here edit_records elf_printer compact_heap; do
+  for example in graph_dump who_points_here edit_records elf_printer compact_heap shared_lives; do
     cp "$ALLOCS_SOURCE/examples/$example.cc" .
     build $example.cc -std=c++20 -fno-exceptions -fno-rtti -Wall -Wextra -Werror "$@"
   done
@@ -60,6 +60,15 @@ END
 50 records, 6400 bytes were in use, 3200 are, 150 references rewritten, sound
 75 records, 9600 bytes were in use, 4800 are, 225 references rewritten, sound
 88 records, 11200 bytes were in use, 5632 are, 264 references rewritten, sound
+END
+  preload ./shared_lives > lives || fail "exit status $?"
+  expect lives << 'END'
+all in use: 3000 cells, 3 texts
+one ring dropped: 2000 cells, 2 texts
+sound: 1
+all dropped: 0 cells, 0 texts
+300 bytes by connections that are closed, each held by 1: statistic
+3 connections have gone
 END
   expect_status 1 preload ./edit_records notes remove 9 2> error
   expect error << 'END'

@@ -24,6 +24,18 @@ std::optional<std::uint32_t> site_of_block(const void* block);
 // Gives the block another site, if it still has `old`. Context: query.
 bool replace_site(void* block, std::uint32_t old, std::uint32_t site);
 
+// What the index keeps of a block, so that it can be put there again. Absent: there is no such block. Context: signal.
+struct BlockRecord {
+  std::uint64_t size = 0;
+  std::uint32_t site = 0;
+};
+std::optional<BlockRecord> record_of_block(const void* block);
+// For a block that the caller may call its own. Context: hook.
+void put_record(void* block, const BlockRecord& record);
+void clear_record(void* block);
+// The site for a call, outside of wrappers. Context: hook.
+std::uint32_t site_for_call(Call call);
+
 // A site that stands for the same place as `original`, for blocks whose type the program has stated; 0 when there is no room.
 // Readers in other processes see the flag kSiteTyped. Context: query.
 std::uint32_t add_typed_site(std::uint32_t original);

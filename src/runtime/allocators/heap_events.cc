@@ -2,6 +2,7 @@
 #include "runtime/allocators/heap_events.h"
 
 #include "runtime/allocators/base_level.h"
+#include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/pieces.h"
@@ -192,6 +193,22 @@ bool release_block(void* block) {
   return true;
 }
 
+std::optional<BlockRecord> record_of_block(const void* block) {
+  const OldBlock old = old_block(raw(address_of(block)));
+  if (old.cell == nullptr) return std::nullopt;
+  const Cell cell = load_acquire(*old.cell);
+  if (!is_start(cell)) return std::nullopt;
+  return BlockRecord{old.size, site_of(cell)};
+}
+
+void put_record(void* block, const BlockRecord& record) {
+  insert(block, record.size, record.site << kSiteShift, record.size);
+}
+
+void clear_record(void* block) { erase(block); }
+
+std::uint32_t site_for_call(Call call) { return site_bits_for(call) >> kSiteShift; }
+
 bool resize_record(void* block, std::size_t size) {
   const std::uint64_t start = raw(address_of(block));
   const OldBlock old = old_block(start);
@@ -200,6 +217,7 @@ bool resize_record(void* block, std::size_t size) {
   const FluxClaim claim(g_root, thread_pointer(), start, start + old.size);
   if (!is_start(cell) || !compare_exchange(*old.cell, cell, Cell{0})) return false;
   insert(block, size, site_of(cell) << kSiteShift, old.size);
+  refresh_held_record(block);
   return true;
 }
 
@@ -216,7 +234,9 @@ bool replace_site(void* block, std::uint32_t old_site, std::uint32_t site) {
   Cell cell = load_acquire(*old.cell);
   if (!is_start(cell) || site_of(cell) != old_site) return false;
   const Cell size_and_half = cell & ((Cell{1} << kSiteShift) - 1);
-  return compare_exchange(*old.cell, cell, site << kSiteShift | size_and_half);
+  if (!compare_exchange(*old.cell, cell, site << kSiteShift | size_and_half)) return false;
+  refresh_held_record(block);
+  return true;
 }
 
 void* make_block(std::size_t size, std::size_t alignment, const void* caller) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/allocators/heap_events.h"
+#include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/link_map_order.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_symbols.h"
@@ -45,6 +46,14 @@ std::uint64_t absent_operator(std::uint64_t a, std::uint64_t b, std::uint64_t) {
     void* const block = kNumber >= kFirstAlignedNew ? g_next.memalign(b, a) : g_next.malloc(a);
     return raw(address_of(allocated(block, a, this_call())));
   }
+}
+
+// What the recorded ones call once blocks have holders.
+constinit AnyOperator g_really[kOperatorCount] = {};
+template <int kNumber>
+std::uint64_t delete_unless_held(std::uint64_t block, std::uint64_t b, std::uint64_t c) {
+  void* const start = reinterpret_cast<void*>(block);
+  return may_be_held(start) && keeps_freed_block(start) ? 0 : g_really[kNumber](block, b, c);
 }
 
 struct OperatorForms {
@@ -100,6 +109,19 @@ void find_operators(const link_map* from, const link_map* recorded) {
       set_operator(number, function, definer == recorded ? kForms.recorded[number] : function);
     }
   }
+}
+
+template <int... kNumbers>
+void watch_deletes(std::integer_sequence<int, kNumbers...>) {
+  const auto watch = [](int number, AnyOperator watcher) {
+    if (g_operators.jump[number] != kForms.recorded[number]) return;
+    g_really[number] = g_operators.next[number];
+    store_release(g_operators.next[number], watcher);
+  };
+  (watch(kNewOperators + kNumbers, delete_unless_held<kNewOperators + kNumbers>), ...);
+}
+void watch_operator_deletes() {
+  watch_deletes(std::make_integer_sequence<int, kOperatorCount - kNewOperators>());
 }
 
 void withdraw_unused_operators() {

@@ -6,6 +6,7 @@
 
 #include "base/raw_syscall.h"
 #include "runtime/allocators/heap_events.h"
+#include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/link_map_order.h"
 #include "runtime/index/tables.h"
 
@@ -88,7 +89,8 @@ template <int kNumber>
 std::uint64_t resizes_or_releases(std::uint64_t block, std::uint64_t size, std::uint64_t c,
                                   std::uint64_t d) {
   const std::uint64_t moved = resizes<kNumber>(block, size, c, d);
-  if (moved == 0) freed(reinterpret_cast<void*>(block));
+  if (moved == 0 && !is_held_block(reinterpret_cast<void*>(block)))
+    freed(reinterpret_cast<void*>(block));
   return moved;
 }
 template <int kNumber>
@@ -97,12 +99,60 @@ std::uint64_t resizes_to_several(std::uint64_t block, std::uint64_t count, std::
   return reallocate_by(g_next_other[kNumber], {block, count, size, d}, count * size, this_call());
 }
 
+// ---- what they call once blocks have holders, instead of the allocator's ----
+
+constinit Function g_really_other[kCount] = {};
+
+template <int kNumber>
+std::uint64_t releases_unless_held(std::uint64_t block, std::uint64_t b, std::uint64_t c,
+                                   std::uint64_t d) {
+  void* const start = reinterpret_cast<void*>(block);
+  if (may_be_held(start) && keeps_freed_block(start)) return 0;
+  return g_really_other[kNumber](block, b, c, d);
+}
+template <int kNumber>
+std::uint64_t resize_unless_held(std::array<std::uint64_t, 4> arguments, std::size_t size) {
+  const ResizeCall resize = [](void* given) {
+    const auto& [block, b, c, d] = *static_cast<const std::array<std::uint64_t, 4>*>(given);
+    return g_really_other[kNumber](block, b, c, d);
+  };
+  void* const start = reinterpret_cast<void*>(arguments[0]);
+  if (!may_be_held(start)) return resize(&arguments);
+  return raw(address_of(reallocate_held(start, size, resize, &arguments)));
+}
+template <int kNumber>
+std::uint64_t resizes_unless_held(std::uint64_t block, std::uint64_t size, std::uint64_t c,
+                                  std::uint64_t d) {
+  return resize_unless_held<kNumber>({block, size, c, d}, size);
+}
+template <int kNumber>
+std::uint64_t resizes_to_several_unless_held(std::uint64_t block, std::uint64_t count,
+                                             std::uint64_t size, std::uint64_t d) {
+  return resize_unless_held<kNumber>({block, count, size, d}, count * size);
+}
+// Frees the block if it fails: one that others hold then stays theirs.
+template <int kNumber>
+std::uint64_t resizes_or_releases_unless_held(std::uint64_t block, std::uint64_t size,
+                                              std::uint64_t c, std::uint64_t d) {
+  void* const start = reinterpret_cast<void*>(block);
+  const bool was_held = may_be_held(start);
+  const std::uint64_t moved = resizes_unless_held<kNumber>(block, size, c, d);
+  if (moved == 0 && size != 0 && was_held && !keeps_freed_block(start)) free_really(start);
+  return moved;
+}
+template <int kNumber>
+constexpr Function allocates_unless_held = nullptr;
+template <int kNumber>
+constexpr Function allocates_several_unless_held = nullptr;
+
 struct Row {
   SymbolName name;
   Function own;
+  Function watcher;  // nullptr: it takes no block
 };
 // NOLINTNEXTLINE(bugprone-macro-parentheses): `kind` is the name of a template.
-#define ALLOCS_OTHER_ROW(kind, name) {SymbolName(#name), kind<k_##name>},
+#define ALLOCS_OTHER_ROW(kind, name) \
+  {SymbolName(#name), kind<k_##name>, kind##_unless_held<k_##name>},
 constexpr Row kRows[] = {ALLOCS_OTHER_NAMES(ALLOCS_OTHER_ROW)};
 
 // Where an object's relocations are, and what the loader has made read-only since.
@@ -190,6 +240,15 @@ void change_references(const link_map& object, Relocations relocations) {
 }
 
 }  // namespace
+
+void watch_other_frees() {
+  for (const Row& row : kRows) {
+    Function& next = g_next_other[&row - kRows];
+    if (row.watcher == nullptr || next == nullptr) continue;
+    g_really_other[&row - kRows] = next;
+    index::store_release(next, row.watcher);
+  }
+}
 
 void watch_other_names() {
   const link_map* const self = our_object();

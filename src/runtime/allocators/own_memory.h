@@ -37,6 +37,8 @@ struct ForkPage {
   std::uint64_t token;
   std::uint64_t table_lock;            // thread pointer of the holder
   std::uint64_t loader_lock_is_sound;  // never 1 again in a child
+  std::uint64_t holder_lock;           // thread pointer of the holder: held_table.h
+  Address going;                       // of a struct Going: held_blocks.cc
 };
 extern ALLOCS_OWN ForkPage& g_fork_page;
 

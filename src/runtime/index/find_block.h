@@ -11,6 +11,7 @@
 #include "runtime/index/cell.h"
 #include "runtime/index/flux_table.h"
 #include "runtime/index/heap_shadow.h"
+#include "runtime/index/held_starts.h"
 #include "runtime/index/root.h"
 #include "runtime/index/word.h"
 
@@ -301,13 +302,21 @@ template <Memory M>
                                                             Address a) {
   constexpr int kAttempts = 8;
   Block block;
+  const HeldStartsReader<M> held(memory, root);
+  bool was_behind = false;
   FluxView before = look_at_flux(root, a);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     if (find_settled_block(memory, root, a, block)) return block;
     const FluxView after = look_at_flux(root, a);
     const FluxView& told = after.covers ? after : before;
     if (told.covers) return Block{told.range.begin, told.range.size(), 0, BlockState::in_flux, 8};
-    if (after.fingerprint == before.fingerprint) return std::nullopt;
+    if (after.fingerprint == before.fingerprint) {
+      // A held block that is being freed is in no cell for a moment: then once more.
+      const HeldPlace place = held.look_at(a);
+      if (place == HeldPlace::nobodys || (place == HeldPlace::behind && was_behind))
+        return std::nullopt;
+      was_behind = place == HeldPlace::behind;
+    }
     before = after;
   }
   return Block{Address{}, 0, 0, BlockState::in_flux, 8};

@@ -104,6 +104,10 @@ struct Root {
   Address piece_pages{};      // u64[kRegionCount]
   std::uint32_t highest_piece_level = 0;
   std::uint32_t pieces_unindexed = 0;  // since they are not aligned, or there was no memory
+
+  // Blocks that have holders: see held_starts.h. 0 until there is one.
+  Address held_directory{};      // u64[kRegionCount], of the addresses of leaves
+  std::uint64_t held_reach = 0;  // bytes: as long as the longest of them
 };
 static_assert(sizeof(FluxSlot) == 64);
 static_assert(offsetof(Root, self) == 16);

@@ -6,6 +6,7 @@
 #include "base/export.h"
 #include "base/public_names.h"
 #include "runtime/preload/allocator_objects.h"
+#include "runtime/preload/holders.h"
 #include "runtime/preload/info.h"
 #include "runtime/query/describe.h"
 #include "runtime/query/path.h"
@@ -89,6 +90,7 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
   g_statistics.count(Question::description, answer);
   TextWriter out(buf, len);
   allocs::query::put_description(out, answer, address_of(obj));
+  allocs::preload::put_holders(out, answer);
   return static_cast<int>(out.length());
 }
 

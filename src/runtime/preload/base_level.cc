@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "runtime/allocators/base_level.h"
+#include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/sandbox.h"
@@ -112,6 +113,7 @@ int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigne
   }
   if ((flags & ALLOC_MAY_MOVE) == 0) return ALLOC_E_NO_ROOM;
   if (allocators::others_are_stopped()) return ALLOC_E_STOPPED;
+  if (allocators::is_held_by_others(start)) return ALLOC_E_HELD;
   const auto site = allocators::site_of_block(start);
   if (!site) return ALLOC_E_NOTHING_THERE;
   void* const moved = allocators::resize_block(start, size, place_in_program());
@@ -126,6 +128,7 @@ int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigne
 int release_typed_block(void*, const alloc_info* block) {
   if (allocators::others_are_stopped()) return ALLOC_E_STOPPED;
   if (has_children(*block)) return ALLOC_E_HAS_CHILDREN;
+  if (allocators::is_freed_block(start_of(*block))) return ALLOC_E_NOT_HELD;
   return allocators::release_block(start_of(*block)) ? ALLOC_OK : ALLOC_E_NOTHING_THERE;
 }
 

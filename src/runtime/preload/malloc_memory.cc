@@ -101,6 +101,7 @@ bool MallocMemory::read_heaps(Address arena) {
     const bool is_sound =
         heap.size <= kHeapAlignment && heap.size % 4096 == 0 && heap.before % kHeapAlignment == 0;
     if (!is_sound || heap_count_ == kMostHeaps) return false;
+    arenas_[heap_count_] = arena;
     heaps_[heap_count_++] = {at, at + heap.size};
     at = Address{heap.before};
   }
@@ -116,6 +117,26 @@ bool MallocMemory::is_in_block(const self::SelfProcess& process, Address at) con
     if (block->state != index::BlockState::known) return true;
     auto* const start = reinterpret_cast<void*>(raw(block->base));
     return at - block->base < allocators::g_next.malloc_usable_size(start);
+  }
+  return false;
+}
+
+AddressRange MallocMemory::segment_of(Address at, const query::Answer& holder) const {
+  if (first_arena_ == Address{} || holder.error != ALLOC_OK) return {};
+  if (holder.allocator == Allocator::brk)
+    return holder.range.size() == first_arena_size_ ? holder.range : AddressRange{};
+  for (std::size_t i = 0; i < heap_count_; ++i)
+    if (heaps_[i].contains(at)) return heaps_[i];
+  return {};
+}
+
+bool MallocMemory::is_in_books(Address at) const {
+  constexpr std::uint64_t kHeapInfo = 32;
+  if (first_arena_ == Address{}) return false;
+  if (at >= first_arena_ && at < first_arena_ + kArenaSize) return true;
+  for (std::size_t i = 0; i < heap_count_; ++i) {
+    if (at >= heaps_[i].begin && at < heaps_[i].begin + kHeapInfo) return true;
+    if (at >= arenas_[i] && at < arenas_[i] + kArenaSize) return true;
   }
   return false;
 }

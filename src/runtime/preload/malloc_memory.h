@@ -25,6 +25,19 @@ class MallocMemory {
 
   // `holder`: what was answered about `at`.
   bool is_its_own(const self::SelfProcess& process, Address at, const query::Answer& holder) const;
+  // The part of the heap that `at` is in: the break area, or what another arena has mapped; empty: neither, or nothing is known.
+  AddressRange segment_of(Address at, const query::Answer& holder) const;
+  // Is `at` in an arena's own struct, or a heap's?
+  bool is_in_books(Address at) const;
+  // Calls visit(Address arena) for each.
+  template <typename Visit>
+  void for_each_arena(Visit&& visit) const {
+    if (first_arena_ == Address{}) return;
+    visit(first_arena_);
+    for (std::size_t i = 0; i < heap_count_; ++i)
+      if (heaps_[i].contains(arenas_[i])) visit(arenas_[i]);
+  }
+
   // May `at` be in a malloc's books, without that being known? Then a pointer there is not the program's to change, whatever its type.
   bool may_be_its_own(Address at) const {
     return first_arena_ == Address{} && object_of_malloc_.contains(at);
@@ -41,6 +54,7 @@ class MallocMemory {
   Address first_arena_{};               // nullptr: not found, or distrusted
   std::uint64_t first_arena_size_ = 0;  // bytes of the break area that it has
   std::array<AddressRange, kMostHeaps> heaps_;
+  std::array<Address, kMostHeaps> arenas_;  // that have them
   std::size_t heap_count_ = 0;
 };
 

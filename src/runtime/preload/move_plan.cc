@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/allocators/base_level.h"
+#include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/preload/base_level.h"
 #include "runtime/preload/info.h"
@@ -72,6 +73,8 @@ int plan(Move& move) {
   const bool needs_malloc = is_of_malloc(move.from.allocator) || is_of_malloc(move.to);
   if (needs_malloc && allocators::others_are_stopped()) return ALLOC_E_STOPPED;
   if (has_children(move.from)) return ALLOC_E_HAS_CHILDREN;
+  if (is_of_malloc(move.from.allocator) && allocators::is_held_block(move.from.base))
+    return ALLOC_E_HELD;
   if (move.size == Move::kSameSize) move.size = move.from.size;
   const uniqtype* const type = move.from.type;
   move.is_single = type != nullptr && types::record_of(*type).kind != types::Kind::array;

@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
-#include "base/raw_signal.h"
 #include "runt/self.h"
 #include "runtime/index/find_block.h"
 #include "runtime/index/flux_table.h"
@@ -16,10 +14,9 @@
 #include "runtime/preload/own_array.h"
 #include "runtime/preload/place_verdict.h"
 #include "runtime/preload/roots.h"
-#include "runtime/preload/stop_report.h"
+#include "runtime/preload/stop_scope.h"
 #include "runtime/preload/word_search.h"
 #include "runtime/self/ask.h"
-#include "runtime/self/lock.h"
 #include "types/uniqtype_record.h"
 
 // The new places are made while everything runs, since malloc's locks may be held afterwards. Then the threads are stopped, and memory is looked through for words that lead into what
@@ -37,7 +34,6 @@ struct Reference {
   std::uint64_t value;
 };
 constinit OwnArray<Reference> g_references;
-constinit self::ProcessLock g_lock;
 constexpr unsigned kPatienceMs = 2000;
 
 bool is_any_block_in_flux(const index::Root& root) {
@@ -58,10 +54,7 @@ class Search {
         ignored_(ignored),
         moving_(moving),
         asker_(registers_of_asker(process)),
-        unused_(unused_below_asker(process, asker_.sp())) {
-    const auto own = process.find_object(address_of(reinterpret_cast<const void*>(&g_lock)));
-    if (own != nullptr) own_object_ = own->range;
-  }
+        out_of_use_(process, asker_.sp()) {}
 
   // Lists the references. ALLOC_E_OBSTACLE: moving.obstacle says which.
   int run() {
@@ -79,12 +72,6 @@ class Search {
   const Move* failed() const { return failed_; }
 
  private:
-  bool is_out_of_use(Address at) const {
-    if (unused_.contains(at) || own_object_.contains(at) || ignored_.contains(at)) return true;
-    const auto thread = index::thread_with_stack_at(process_.tables(), *process_.root(), at);
-    return thread && at < lowest_used_by_stopped(process_, {thread->stack_low, thread->stack_high});
-  }
-
   // The last that begins at or below the address.
   const Move* move_below(std::uint64_t value) const {
     const auto above =
@@ -152,7 +139,7 @@ class Search {
 
   bool consider(Address at, std::uint64_t value, bool is_writable) {
     const Move* const move = move_at(value);
-    if (move == nullptr || is_out_of_use(at)) return true;
+    if (move == nullptr || ignored_.contains(at) || out_of_use_.contains(at)) return true;
     const Meaning meaning = meaning_of(*move, value);
     if (meaning == Meaning::another) return true;
     const Verdict verdict = judge_place(process_, malloc_, at);
@@ -181,7 +168,7 @@ class Search {
   AddressRange ignored_;
   alloc_moving& moving_;
   runt::Registers asker_;
-  AddressRange unused_, own_object_{};
+  OutOfUse out_of_use_;
   const Move* failed_ = nullptr;
   int error_ = ALLOC_OK;
 
@@ -230,39 +217,6 @@ int move_while_stopped(const self::SelfProcess& process, std::span<const Move> m
   return ALLOC_OK;
 }
 
-// Stops the others, if there are any and they are not stopped. Signals are only blocked then: until it is this thread's turn, another may stop it.
-class Stop {
- public:
-  explicit Stop(alloc_moving& moving) : was_stopped_(self::have_stopped_others()) {
-    if (!was_stopped_) stop(moving);
-    if (error_ == ALLOC_OK) blocked_.emplace();
-  }
-  ~Stop() {
-    if (has_stopped_) self::resume_others();
-  }
-  Stop(const Stop&) = delete;
-  Stop& operator=(const Stop&) = delete;
-  int error() const { return error_; }
-  bool can_be_tried_again() const { return has_stopped_; }
-
- private:
-  void stop(alloc_moving& moving) {
-    if (moving.signal == 0) {
-      const int others = self::count_others();
-      error_ = others == 0 ? ALLOC_OK : others < 0 ? ALLOC_E_REFUSED : ALLOC_E_THREADS_RUN;
-      return;
-    }
-    const self::StopOutcome outcome = self::stop_others(moving.signal, moving.timeout_ms);
-    put_stop_report(outcome, moving.stop);
-    error_ = outcome.error;
-    has_stopped_ = error_ == ALLOC_OK;
-  }
-
-  bool was_stopped_, has_stopped_ = false;
-  int error_ = ALLOC_OK;
-  std::optional<BlockedSignals> blocked_;
-};
-
 }  // namespace
 
 bool copy_contents(const Move& move) {
@@ -273,13 +227,13 @@ bool copy_contents(const Move& move) {
 int move_with_references(const self::SelfProcess& process, std::span<Move> moves,
                          AddressRange ignored, alloc_moving& moving, const Move*& failed) {
   failed = nullptr;
-  const self::ProcessLock::Guard guard(g_lock, kPatienceMs);
+  const self::ProcessLock::Guard guard(WordSearch::lock, kPatienceMs);
   if (!guard.is_held()) return ALLOC_E_NOT_YET;
   process.finds_new_objects();
   constexpr int kMostAttempts = 100;
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     {
-      const Stop stop(moving);
+      const StopScope stop(moving.signal, moving.timeout_ms, moving.stop);
       if (stop.error() != ALLOC_OK) return stop.error();
       if (!is_any_block_in_flux(*process.root()))
         return move_while_stopped(process, moves, ignored, moving, failed);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "allocs/allocator.h"
+#include "runtime/allocators/held_blocks.h"
 #include "runtime/preload/info.h"
 #include "runtime/query/tree_children.h"
 #include "runtime/self/ask.h"
@@ -25,6 +26,8 @@ int promote(const void* obj, allocator* which, Prepare prepare) {
   if (!is_pool_material(host.allocator)) return ALLOC_E_NO_SUCH_OPERATION;
   query::ChildCursor children = query::children_of(host);
   if (query::next_child(process, children).error == ALLOC_OK) return ALLOC_E_HAS_CHILDREN;
+  if (query::is_block(host.allocator) && allocators::is_held_block(pointer(host.range.begin)))
+    return ALLOC_E_HELD;
   alloc_info info;
   put_info(host, info);
   void* memory = nullptr;

@@ -50,4 +50,24 @@ inline Address lowest_used_by_stopped(const self::SelfProcess& process, AddressR
   return lowest;
 }
 
+// Where words are nobody's, while the other threads are stopped: what lies below the stack pointers, and this library's own data. Context: query.
+class OutOfUse {
+ public:
+  // The asker's stack pointer.
+  OutOfUse(const self::SelfProcess& process, Address sp)
+      : process_(process), unused_(unused_below_asker(process, sp)) {
+    const auto own = process.find_object(address_of(static_cast<const void*>(&allocators::g_root)));
+    if (own != nullptr) own_object_ = own->range;
+  }
+  bool contains(Address at) const {
+    if (unused_.contains(at) || own_object_.contains(at)) return true;
+    const auto thread = index::thread_with_stack_at(process_.tables(), *process_.root(), at);
+    return thread && at < lowest_used_by_stopped(process_, {thread->stack_low, thread->stack_high});
+  }
+
+ private:
+  const self::SelfProcess& process_;
+  AddressRange unused_, own_object_{};
+};
+
 }  // namespace allocs::preload

@@ -4,6 +4,7 @@
 #include "allocs/allocator.h"
 #include "base/export.h"
 #include "base/public_names.h"
+#include "runtime/allocators/held_blocks.h"
 #include "runtime/preload/base_level.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/promote.h"
@@ -62,12 +63,14 @@ int next(void*, const alloc_info* parent, const void* from, unsigned flags, allo
 }
 
 template <Allocator kWhich>
-int get_traits(void*, const alloc_info*, alloc_traits* traits) {
+int get_traits(void*, const alloc_info* allocation, alloc_traits* traits) {
   const auto& row = allocs::query::traits_of(kWhich);
   *traits = {.capabilities = row.capabilities,
              .lifetime = row.lifetime,
              .alignment = row.alignment,
              .reserved = {}};
+  if (allocs::query::is_block(kWhich) && allocs::allocators::is_held_by_others(allocation->base))
+    traits->lifetime = ALLOC_LIFE_HELD;
   return ALLOC_OK;
 }
 

@@ -12,13 +12,16 @@
 #include "runt/page_map.h"
 #include "runt/self.h"
 #include "runtime/preload/foreign_ranges.h"
+#include "runtime/self/lock.h"
 
 namespace allocs::preload {
 
 // All eight bytes anywhere in memory that hold a number in [lowest, highest], whatever they are aligned to. What the program cannot read is passed over, and so is what it
-// cannot have written: see allocs/move.h. One search at a time: the buffer is shared. Context: query.
+// cannot have written: see allocs/move.h. One search at a time, with the lock: the buffer is shared. Context: query.
 class WordSearch {
  public:
+  inline static constinit self::ProcessLock lock;
+
   WordSearch(const self::SelfProcess& process, std::uint64_t lowest, std::uint64_t highest)
       : process_(process),
         lowest_(lowest),

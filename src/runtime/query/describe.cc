@@ -64,7 +64,11 @@ const char* error_message(int error) {
     case ALLOC_E_THREADS_RUN:
       return "other threads run, and no signal was named to stop them with";
     case ALLOC_E_OBSTACLE:
-      return "something may refer to it that cannot be rewritten";
+      return "something may refer to it that cannot be rewritten, or cannot be looked into";
+    case ALLOC_E_HELD:
+      return "others hold it, and have its address";
+    case ALLOC_E_NOT_HELD:
+      return "that holder does not hold it";
     default:
       return "unknown error";
   }

@@ -6,6 +6,7 @@
 #include "allocs/container.h"
 #include "allocs/elf_file.h"
 #include "allocs/interpreter.h"
+#include "allocs/lifetime.h"
 #include "allocs/move.h"
 #include "allocs/sequence.h"
 #include "allocs/stop.h"

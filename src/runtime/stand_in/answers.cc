@@ -180,6 +180,27 @@ int ALLOCS_ALONE(alloc_migrate_all)(struct alloc_move*, size_t, struct alloc_mov
 }
 const char* ALLOCS_ALONE(alloc_obstacle_message)(int) { return kMessage; }
 
+int ALLOCS_ALONE(alloc_register_holder)(const struct alloc_policy*, struct alloc_holder**) {
+  return ALLOC_E_NO_RUNTIME;
+}
+struct alloc_holder* ALLOCS_ALONE(alloc_explicit_holder)(void) {
+  return nullptr;
+}
+struct alloc_holder* ALLOCS_ALONE(alloc_counted_holder)(void) {
+  return nullptr;
+}
+struct alloc_holder* ALLOCS_ALONE(alloc_reachability_holder)(void) {
+  return nullptr;
+}
+int ALLOCS_ALONE(alloc_hold)(const void*, struct alloc_holder*) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_let_go)(const void*, struct alloc_holder*) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_get_holders)(const void*, struct alloc_held_by*, size_t) {
+  return ALLOC_E_NO_RUNTIME;
+}
+int ALLOCS_ALONE(alloc_collect)(struct alloc_collection*) { return ALLOC_E_NO_RUNTIME; }
+void ALLOCS_ALONE(alloc_set_excess_free)(alloc_excess_free*, void*) {}
+uint64_t ALLOCS_ALONE(alloc_count_excess_frees)(void) { return 0; }
+
 const char* ALLOCS_ALONE(uniqtype_name)(const struct uniqtype*) { return "(no type)"; }
 size_t ALLOCS_ALONE(uniqtype_size)(const struct uniqtype*) { return SIZE_MAX; }
 int ALLOCS_ALONE(uniqtype_describe)(const struct uniqtype*, char* buf, size_t len) {
