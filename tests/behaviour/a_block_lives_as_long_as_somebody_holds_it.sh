@@ -221,3 +221,31 @@ for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   LD_PRELOAD="$PRELOAD:$found" ./a > out || fail "over $malloc: exit status $?"
   expect out < wanted
 done
+
+# Without memory for the tables nothing is held, and nothing has changed.
+cat > b.c <<'EOF'
+#include <allocs/lifetime.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+int main(void) {
+  char *block = malloc(100);
+  alloc_get_base(block);
+  struct rlimit before, little = {1 << 20, RLIM_INFINITY};
+  getrlimit(RLIMIT_AS, &before);
+  setrlimit(RLIMIT_AS, &little);
+  int error = alloc_hold(block, alloc_counted_holder());
+  printf("%d %d", error, alloc_get_holders(block, NULL, 0));
+  setrlimit(RLIMIT_AS, &before);
+  error = alloc_hold(block, alloc_counted_holder());
+  printf(", %d %d", error, alloc_get_holders(block, NULL, 0));
+  free(block);
+  printf(", %d\n", alloc_let_go(block, alloc_counted_holder()));
+  return 0;
+}
+EOF
+build b.c -fno-builtin
+preload ./b > out || fail "exit status $?"
+expect out <<'EOF'
+-11 1, 0 2, 0
+EOF
