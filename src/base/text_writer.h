@@ -11,57 +11,83 @@ namespace allocs {
 
 class TextWriter {
  public:
-  TextWriter(char* buffer, std::size_t capacity) : buffer_(buffer), capacity_(capacity) {
-    if (capacity_ != 0) buffer_[0] = '\0';
+  TextWriter(char* buffer, std::size_t capacity)
+      : buffer_(capacity == 0 ? &no_room_ : buffer),
+        next_(buffer_),
+        end_(capacity == 0 ? &no_room_ : buffer + (capacity - 1)) {
+    *next_ = '\0';
   }
+  TextWriter(const TextWriter&) = delete;
+  TextWriter& operator=(const TextWriter&) = delete;
 
   TextWriter& put(char c) {
-    if (length_ + 1 < capacity_) {
-      buffer_[length_] = c;
-      buffer_[length_ + 1] = '\0';
+    if (next_ != end_) {
+      *next_++ = c;
+      *next_ = '\0';
+    } else {
+      ++dropped_;
     }
-    ++length_;
+    return *this;
+  }
+  // Most are names of a few letters: measuring and copying them in one pass costs less than two calls.
+  TextWriter& put(const char* text) {
+    char* to = next_;
+    for (; to != end_ && *text != '\0'; ++text) *to++ = *text;
+    *to = '\0';
+    next_ = to;
+    for (; *text != '\0'; ++text) ++dropped_;
     return *this;
   }
   TextWriter& put(std::string_view text) {
-    if (length_ + 1 < capacity_) {
-      const std::size_t room = capacity_ - length_ - 1;
-      const std::size_t count = text.size() < room ? text.size() : room;
-      __builtin_memcpy(buffer_ + length_, text.data(), count);
-      buffer_[length_ + count] = '\0';
-    }
-    length_ += text.size();
+    const auto room = static_cast<std::size_t>(end_ - next_);
+    const std::size_t count = text.size() < room ? text.size() : room;
+    __builtin_memcpy(next_, text.data(), count);
+    next_ += count;
+    *next_ = '\0';
+    dropped_ += text.size() - count;
     return *this;
   }
-  TextWriter& decimal(std::uint64_t value) { return number<10>(value); }
-  TextWriter& hexadecimal(std::uint64_t value) { return put("0x").number<16>(value); }
+  TextWriter& decimal(std::uint64_t value) {
+    if (value < 10) return put(static_cast<char>('0' + value));
+    char digits[20];
+    std::size_t first = sizeof digits;
+    do {
+      digits[--first] = static_cast<char>('0' + value % 10);
+      value /= 10;
+    } while (value != 0);
+    return put(std::string_view(digits + first, sizeof digits - first));
+  }
+  TextWriter& hexadecimal(std::uint64_t value) {
+    constexpr unsigned kBitsOfDigit = 4;
+    const std::size_t digits = value == 0 ? 1 : (67 - __builtin_clzll(value)) / kBitsOfDigit;
+    char text[2 + 16];
+    const bool has_room = static_cast<std::size_t>(end_ - next_) >= 2 + digits;
+    char* const to = has_room ? next_ : text;
+    to[0] = '0';
+    to[1] = 'x';
+    for (char* digit = to + 2 + digits; digit != to + 2; value >>= kBitsOfDigit)
+      *--digit = "0123456789abcdef"[value & 15];
+    if (!has_room) return put(std::string_view(text, 2 + digits));
+    next_ += 2 + digits;
+    *next_ = '\0';
+    return *this;
+  }
   TextWriter& signed_decimal(std::int64_t value) {
     if (value < 0) put('-');
     return decimal(value < 0 ? ~static_cast<std::uint64_t>(value) + 1
                              : static_cast<std::uint64_t>(value));
   }
 
-  std::size_t length() const { return length_; }  // of the whole text
-  bool fits() const { return length_ < capacity_; }
-  std::string_view text() const {
-    return {buffer_, fits() ? length_ : capacity_ - (capacity_ != 0)};
-  }
+  std::size_t length() const { return text().size() + dropped_; }  // of the whole text
+  bool fits() const { return dropped_ == 0 && buffer_ != &no_room_; }
+  std::string_view text() const { return {buffer_, static_cast<std::size_t>(next_ - buffer_)}; }
 
  private:
-  template <unsigned kBase>
-  TextWriter& number(std::uint64_t value) {
-    char digits[20];
-    std::size_t first = sizeof digits;
-    do {
-      digits[--first] = "0123456789abcdef"[value % kBase];
-      value /= kBase;
-    } while (value != 0);
-    return put(std::string_view{digits + first, sizeof digits - first});
-  }
-
+  char no_room_ = '\0';  // stands for a buffer of no bytes
   char* buffer_;
-  std::size_t capacity_;
-  std::size_t length_ = 0;
+  char* next_;
+  char* end_;  // where the last NUL goes
+  std::size_t dropped_ = 0;
 };
 
 }  // namespace allocs

@@ -43,18 +43,36 @@ void store(uniqtype*& slot, uniqtype* value) {
 
 }  // namespace
 
-void put_pointer_name(TextWriter& out, std::string_view human) {
+namespace {
+
+// Of an array, a function, or a pointer to one of these.
+void put_pointer_to_declarator(TextWriter& out, std::string_view human) {
   const std::size_t open = human.find("(*)");
   const std::size_t bracket = human.find('[');
   const std::size_t arguments = human.rfind('(');
-  if (open != std::string_view::npos) {
-    out.put(part_of(human, 0, open + 1)).put("*").put(part_of(human, open + 1));
+  if (human.ends_with('*')) {
+    out.put(human).put('*');
+  } else if (open != std::string_view::npos) {
+    out.put(part_of(human, 0, open + 1)).put('*').put(part_of(human, open + 1));
   } else if (bracket != std::string_view::npos) {
     out.put(part_of(human, 0, bracket)).put(" (*)").put(part_of(human, bracket));
-  } else if (!human.empty() && human.back() == ')' && arguments != std::string_view::npos) {
+  } else if (human.ends_with(')') && arguments != std::string_view::npos) {
     out.put(part_of(human, 0, arguments)).put("(*)").put(part_of(human, arguments));
   } else {
-    out.put(human).put(!human.empty() && human.back() == '*' ? "*" : " *");
+    out.put(human).put(" *");
+  }
+}
+
+}  // namespace
+
+void put_pointer_name(TextWriter& out, const uniqtype_record& pointee) {
+  switch (pointee.kind) {
+    case Kind::address:
+    case Kind::array:
+    case Kind::subprogram:
+      return put_pointer_to_declarator(out, pointee.human_name);
+    default:  // a name, whatever its template arguments look like
+      out.put(pointee.human_name).put(" *");
   }
 }
 
@@ -66,7 +84,7 @@ uniqtype* pointer_to(Interner& interner, uniqtype* target) {
   TextWriter canonical(names.canonical, sizeof(names.canonical));
   TextWriter human(names.human, sizeof(names.human));
   canonical.put("__PTR_").put(pointee.name);
-  put_pointer_name(human, pointee.human_name);
+  put_pointer_name(human, pointee);
   uniqtype_record* record =
       interner.find_or_make({.hash = hash_of_address(AddressKind::pointer, pointee.hash),
                              .kind = Kind::address,

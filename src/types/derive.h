@@ -15,8 +15,8 @@ uniqtype* pointer_to(Interner& interner, uniqtype* target);
 uniqtype* array_of(Interner& interner, uniqtype* element,
                    std::uint64_t count);  // kUnbounded: no length
 
-// The human name of a pointer to a type that is called `human`: "int *", "char **", "int (*)[3]". Context: signal.
-void put_pointer_name(TextWriter& out, std::string_view human);
+// The human name of a pointer to that type: "int *", "char **", "int (*)[3]". Context: signal.
+void put_pointer_name(TextWriter& out, const uniqtype_record& pointee);
 
 // A base type of whole bytes: `encoding` is a DW_ATE_* value.
 uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size,

@@ -84,6 +84,19 @@ TEST_F(UniqtypeTest, MacrosReadTheFields) {
   EXPECT_EQ(pointer->un.address.indir_level, 2u);
 }
 
+TEST_F(UniqtypeTest, WhatLooksLikeADeclaratorInTheNameOfAClassIsNone) {
+  const CompositeSlot slots[] = {{"a", 0, int32()}};
+  for (const char* name : {"hook<int (*)(char)>", "std::function<void (int)>", "table<int[3]>"}) {
+    Hasher identity;
+    identity.add(std::string_view(name));
+    uniqtype* composite =
+        composite_of(*interner_, CompositeKind::class_, identity.finish(), name, name, 4, slots, 1);
+    EXPECT_EQ(human(pointer_to(*interner_, composite)), std::string(name) + " *");
+    EXPECT_EQ(human(pointer_to(*interner_, pointer_to(*interner_, composite))),
+              std::string(name) + " **");
+  }
+}
+
 TEST_F(UniqtypeTest, SubobjectsAreFoundByOffset) {
   const CompositeSlot slots[] = {{"a", 0, int32()},
                                  {"rest", 8, array_of(*interner_, character(), kUnbounded)}};

@@ -38,8 +38,10 @@ using allocs::self::SelfProcess;
 
 // For the getters, which have looked in the heap already.
 [[gnu::noinline]] Answer ask_further(Question question, const void* obj, bool is_in_heap,
-                                     const allocs::runt::Registers& here) {
-  const SelfProcess process(SelfProcess::Mode::wait, here, question == Question::type);
+                                     const allocs::runt::Registers& here,
+                                     SelfProcess::Mode mode = SelfProcess::Mode::wait) {
+  const bool wants_types = question == Question::type || question == Question::path;
+  const SelfProcess process(mode, here, wants_types);
   Answer answer = is_in_heap ? allocs::self::ask(process, address_of(obj))
                              : allocs::self::ask_beyond_heap(process, address_of(obj));
   g_statistics.count(question, answer);
@@ -63,7 +65,8 @@ using allocs::self::SelfProcess;
 // `answer` makes it of an Answer.
 template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAnswer>
 [[gnu::always_inline]] inline auto get(const void* obj, OfBlock of_block, OfStatic of_static,
-                                       OfAnswer of_answer) {
+                                       OfAnswer of_answer,
+                                       SelfProcess::Mode mode = SelfProcess::Mode::wait) {
   const Address at = address_of(obj);
   HeapLook look = HeapLook::block;  // not looked for: the long road does
   if (!g_statistics.takes_long_road()) [[likely]] {
@@ -80,7 +83,7 @@ template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAn
     }
   }
   const auto here = allocs::runt::current_registers();
-  return of_answer(ask_further(kQuestion, obj, look != HeapLook::nothing_there, here));
+  return of_answer(ask_further(kQuestion, obj, look != HeapLook::nothing_there, here, mode));
 }
 
 int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
@@ -175,14 +178,34 @@ ALLOCS_EXPORT int alloc_describe_wait(const void* obj, char* buf, size_t len) {
 }
 
 ALLOCS_EXPORT int alloc_format_path(const void* obj, unsigned flags, char* buf, size_t len) {
-  const auto here = allocs::runt::current_registers();
-  const SelfProcess process(mode_of(flags), here);
-  const Answer answer = allocs::self::ask(process, address_of(obj));
-  g_statistics.count(Question::path, answer);
-  TextWriter out(buf, len);
-  if (answer.error != ALLOC_OK) return answer.error;
-  allocs::query::put_path(out, answer, address_of(obj));
-  return static_cast<int>(out.length());
+  using allocs::query::PathLeaf;
+  const auto put = [&](const PathLeaf& leaf) {
+    TextWriter out(buf, len);
+    allocs::query::put_path(out, leaf, address_of(obj));
+    return static_cast<int>(out.length());
+  };
+  return get<Question::path>(
+      obj,
+      [&](const KnownBlock& known) {
+        const std::uint64_t size = known.block.size == 0 ? 1 : known.block.size;
+        return put({.told = PathLeaf::Told::by_address,
+                    .type = known.type(),
+                    .range = {known.block.base, known.block.base + size}});
+      },
+      [&](const KnownStatic& known) {
+        const PathLeaf leaf{.told = PathLeaf::Told::by_name,
+                            .name = known.name(),
+                            .type = known.type(),
+                            .range = {known.base(), known.end()}};
+        const bool is_whole = leaf.type != nullptr && !known.object->image->is_damaged();
+        return is_whole ? std::optional(put(leaf)) : std::nullopt;
+      },
+      [&](const Answer& answer) {
+        if (answer.error == ALLOC_OK) return put(PathLeaf::of(answer));
+        TextWriter(buf, len);
+        return answer.error;
+      },
+      mode_of(flags));
 }
 
 ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_path_entry* entries,

@@ -12,34 +12,58 @@ namespace allocs::query {
 
 inline constexpr unsigned kDeepestNesting = 128;  // of subobjects; more is a damaged type
 
-// Calls visit(Subobject, its address) for each member or element that contains `at`, outermost first.
+// Calls visit(Subobject, its address) for each member or element that contains `at`, outermost first, in an object of the type in that range.
 template <typename Visit>
-void for_each_subobject(const Answer& leaf, Address at, Visit&& visit) {
-  const uniqtype* type = leaf.type;
-  Address base = leaf.range.begin;
-  std::uint64_t extent = leaf.range.size();
+void for_each_subobject(const uniqtype* type, AddressRange range, const RowSizes& rows, Address at,
+                        Visit&& visit) {
+  Address base = range.begin;
+  std::uint64_t extent = range.size();
+  types::Subobject found;
   for (unsigned depth = 0; type != nullptr && depth < kDeepestNesting; ++depth) {
-    types::Subobject found;
-    if (!types::subobject_at(*type, extent, at - base, found, leaf.rows.at(depth))) return;
+    if (!types::subobject_at(*type, extent, at - base, found, rows.at(depth))) return;
     base = base + found.offset;
-    visit(found, base);
+    visit(static_cast<const types::Subobject&>(found), base);
     type = found.type;
     extent = found.size;
   }
 }
-
-// Whether it is told by its address, as what has no name.
-inline bool is_told_by_address(const Answer& leaf) {
-  const bool is_block =
-      leaf.allocator == Allocator::lib_malloc || leaf.allocator == Allocator::program_malloc;
-  return is_block || leaf.allocator == Allocator::frame_alloca ||
-         (leaf.allocator == Allocator::registered && leaf.name == nullptr);
+template <typename Visit>
+void for_each_subobject(const Answer& leaf, Address at, Visit&& visit) {
+  for_each_subobject(leaf.type, leaf.range, leaf.rows, at, visit);
 }
 
+// Of a leaf, what its path needs.
+struct PathLeaf {
+  enum class Told : std::uint8_t { by_name, as_frame, by_address };
+
+  Told told;
+  const char* name = nullptr;  // nullptr: it has none
+  const char* variable = nullptr;
+  const uniqtype* type = nullptr;
+  AddressRange range{};
+  RowSizes rows{};
+
+  // A block, and what else has no name, is told by its address.
+  static PathLeaf of(const Answer& leaf) {
+    const bool has_address = is_block(leaf.allocator) ||
+                             leaf.allocator == Allocator::frame_alloca ||
+                             (leaf.allocator == Allocator::registered && leaf.name == nullptr);
+    const bool is_frame = leaf.allocator == Allocator::stackframe && leaf.variable == nullptr;
+    return {.told = has_address ? Told::by_address
+                    : is_frame  ? Told::as_frame
+                                : Told::by_name,
+            .name = leaf.name,
+            .variable = leaf.variable,
+            .type = leaf.type,
+            .range = leaf.range,
+            .rows = leaf.rows};
+  }
+};
+
 // What stands for the leaf allocation in an expression: "table", "main::", "((struct node *)0x55d0)->".
-inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
-  if (!is_told_by_address(leaf)) {
-    out.put(leaf.name == nullptr ? "" : leaf.name);
+inline void put_root_of_path(TextWriter& out, const PathLeaf& leaf) {
+  if (leaf.told != PathLeaf::Told::by_address) {
+    if (leaf.name != nullptr) out.put(leaf.name);
     if (leaf.variable != nullptr) out.put("::").put(leaf.variable);
     return;
   }
@@ -47,25 +71,33 @@ inline void put_root_of_path(TextWriter& out, const Answer& leaf) {
   const bool unbounded = type != nullptr && types::record_of(*type).kind == types::Kind::array &&
                          types::record_of(*type).count == types::kUnbounded;
   const uniqtype* target = unbounded ? type->related[0].un.t.ptr : type;
-  out.put("((");
-  types::put_pointer_name(out, target == nullptr ? "void" : types::record_of(*target).human_name);
-  out.put(")").hexadecimal(raw(leaf.range.begin)).put(')');
+  out.put('(').put('(');
+  if (target != nullptr) {
+    types::put_pointer_name(out, types::record_of(*target));
+  } else {
+    out.put("void *");
+  }
+  out.put(')').hexadecimal(raw(leaf.range.begin)).put(')');
 }
 
 // The expression for the innermost field at `at`, as C writes it. Context: signal.
-inline void put_path(TextWriter& out, const Answer& leaf, Address at) {
+inline void put_path(TextWriter& out, const PathLeaf& leaf, Address at) {
   put_root_of_path(out, leaf);
-  const bool is_pointer = is_told_by_address(leaf);
-  const bool is_frame = leaf.allocator == Allocator::stackframe && leaf.variable == nullptr;
-  bool first = true;
-  for_each_subobject(leaf, at, [&](const types::Subobject& step, Address) {
-    if (step.member == nullptr) {
-      out.put('[').decimal(step.index).put(']');
-    } else if (*step.member != '\0') {
-      out.put(!first ? "." : is_frame ? "::" : is_pointer ? "->" : ".").put(step.member);
-    }
-    first = false;
-  });
+  const char* before_member = leaf.told == PathLeaf::Told::as_frame     ? "::"
+                              : leaf.told == PathLeaf::Told::by_address ? "->"
+                                                                        : ".";
+  for_each_subobject(leaf.type, leaf.range, leaf.rows, at,
+                     [&](const types::Subobject& step, Address) {
+                       if (step.member == nullptr) {
+                         out.put('[').decimal(step.index).put(']');
+                       } else if (*step.member != '\0') {
+                         out.put(before_member).put(step.member);
+                       }
+                       before_member = ".";
+                     });
+}
+inline void put_path(TextWriter& out, const Answer& leaf, Address at) {
+  put_path(out, PathLeaf::of(leaf), at);
 }
 
 // The allocations around the leaf, outermost first, then the leaf itself: visit(const Answer&, name).

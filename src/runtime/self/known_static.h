@@ -18,6 +18,10 @@ struct KnownStatic {
   std::uint64_t size() const {
     return record->kind == types::StaticKind::function ? 0 : record->size;
   }
+  Address end() const { return base() + record->size; }
+  const char* name() const {
+    return record->name == 0 ? nullptr : object->image->text(record->name);
+  }
   // nullptr: it has none, or it was not made yet.
   uniqtype* type() const { return types::instantiated(object->slots, record->type); }
 };
