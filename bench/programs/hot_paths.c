@@ -22,7 +22,8 @@ int main(int argc, char** argv) {
   // How many places are looked at depends on the address: take one that is alike wherever the block lies.
   const void* const in_big_block =
       (const void*)((((uintptr_t)big_block + 0x80000) & ~(uintptr_t)0x7FFFF) + 0x2A8C0);
-  const void* const asked = strcmp(kind, "static") == 0 ? (const void*)&g_table[3].weight[1]
+  const int is_static = strcmp(kind, "static") == 0 || strcmp(kind, "path_static") == 0;
+  const void* const asked = is_static                   ? (const void*)&g_table[3].weight[1]
                             : strcmp(kind, "2KiB") == 0 ? (const void*)(long_block + 1500)
                             : strcmp(kind, "1MiB") == 0 ? in_big_block
                             : strcmp(kind, "base") == 0 ? (const void*)item
@@ -73,6 +74,9 @@ int main(int argc, char** argv) {
     });
   } else if (strcmp(kind, "query") == 0) {
     REPEAT(alloc_query(asked, ALLOC_NOWAIT, &info));
+  } else if (strncmp(kind, "path_", 5) == 0) {
+    char text[128];
+    REPEAT(alloc_format_path(asked, 0, text, sizeof text));
   } else {
     REPEAT(KEEP(alloc_get_base(asked)));
   }
