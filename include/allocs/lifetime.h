@@ -21,7 +21,7 @@
  *
  * realloc (and reallocarray, and what other allocators have like it) is for the explicit holder:
  * - a block that others hold stays where it is, since they have its address. It gets its new size if it has room for it (malloc_usable_size); else realloc fails with ENOMEM, and the block is as
- *   before. alloc_resize: ALLOC_E_HELD. alloc_migrate: ALLOC_E_HELD;
+ *   before. What zeroes or aligns as well (mi_rezalloc, mi_recalloc, mi_realloc_aligned, rallocx with flags) always fails for it. alloc_resize: ALLOC_E_HELD. alloc_migrate: ALLOC_E_HELD;
  * - one that nobody else holds any more may move; holders that are still to be told that it goes (see struct alloc_policy) follow it;
  * - one that has been freed, and lives on by others, has no explicit holder: that is reported as a second free, and fails with ENOMEM.
  *
@@ -29,7 +29,7 @@
  * sub-allocators, mappings and static objects cannot be held; nor can a block that is a pool, and a block that is held cannot become one.
  *
  * Threads may hold, let go and free at once, any block, as long as somebody holds it whose hold the caller may rely on. A forked child has its own copy of the memory and of who holds it. Nothing
- * here is for signal handlers, nor allowed while the caller has stopped other threads (ALLOC_E_STOPPED). alloc_get_holders waits only for a bounded time.
+ * here is for signal handlers, nor allowed while the caller has stopped other threads (ALLOC_E_STOPPED; nor are alloc_resize and alloc_set_type of blocks that are held then). alloc_get_holders waits only for a bounded time.
  *
  * A program that holds nothing pays nothing for this. From the first alloc_hold on, each free and each realloc looks at one bit; what is held takes a lock. */
 
@@ -47,7 +47,7 @@ struct alloc_policy {
   const char *name; /* is shown; stays valid */
   int kind;         /* ALLOC_HOLDS_COUNTED or ALLOC_HOLDS_WHILE_REACHABLE */
   /* NULL, or called once for each block that this holder has ever held, when its last holder of all has let go and before its memory is given back: the thread that let go
-   * last calls it. The block is whole then, and queries still tell of it, but it cannot be held any more. It may free, hold and let go of other blocks; those that go by that go after it has
+   * last calls it. The block is whole then, and queries still tell of it, but it cannot be held any more. It must return (no exception, longjmp or pthread_exit). It may free, hold and let go of other blocks; those that go by that go after it has
    * returned, so chains of any length are no recursion. Several holders are told in the reverse order in which they first held the block. */
   void (*gone)(void *context, void *block, size_t size);
   void *context; /* counts as a reference in alloc_collect */

@@ -46,6 +46,12 @@ class Held {
 
 namespace lifetimes {
 
+// The memory of an object whose constructor may throw.
+struct FreedUnlessMade {
+  void* block;
+  ~FreedUnlessMade() { std::free(block); }
+};
+
 // Is told when a block goes in which make_held() has made a T.
 template <typename T>
 alloc_holder* destroyer_of() {
@@ -79,7 +85,9 @@ Held<T> make_held(Arguments&&... arguments) {
                           ? std::aligned_alloc(alignof(T), sizeof(T))
                           : std::malloc(sizeof(T));
   if (block == nullptr) return {};
+  lifetimes::FreedUnlessMade given{block};
   T* const object = ::new (block) T(std::forward<Arguments>(arguments)...);
+  given.block = nullptr;
   Held<T> held(object);
   if (!held) {
     object->~T();

@@ -554,6 +554,9 @@ class Table:
         for ask in subject.asks:
             for kind, verdict, detail in subject.judge(ask):
                 self.count(build_name, subject, ask, kind, verdict, detail, is_unoptimised)
+        has_threads = any(row.allocator == "stackframe" and "of another thread" in row.kind for row in subject.rows)
+        if has_threads and not subject.running:
+            self.failures.append(f"{build_name}: nothing was asked while the threads ran")
         for each in subject.running:
             verdict = each.verdict(subject.rows)
             self.counts["local of a thread that runs: its stack"][verdict] += 1

@@ -176,7 +176,8 @@ bool keep_when_freed(HeldBlock& held, HolderLock& lock) {
 HeldBlock* make_entry(void* block, int& error) {
   const auto record = record_of_block(block);
   error = ALLOC_E_NOTHING_THERE;
-  if (!record) return nullptr;
+  constexpr std::uint64_t kInUnit = (std::uint64_t{1} << kHeldUnitShift) - 1;
+  if (!record || (raw(address_of(block)) & kInUnit) != 0) return nullptr;
   error = ALLOC_E_NO_MEMORY;
   const std::uint64_t start = raw(address_of(block));
   if (!open_tables() || !make_leaf(start) || !g_table.reserve()) return nullptr;
@@ -275,12 +276,17 @@ void let_blocks_go(HeldBlock* first, HolderLock& lock) {
 }
 
 bool is_freed_block(void* block) {
-  if (g_held_directory == nullptr || !may_be_held(block)) return false;
+  if (!is_held_block(block)) return false;
   const HolderLock lock;
   const HeldBlock* const held = lock ? g_table.find(raw(address_of(block))) : nullptr;
   return held != nullptr && (held->is_freed || held->is_going);
 }
-bool is_held_block(const void* block) { return g_held_directory != nullptr && may_be_held(block); }
+// A mark stands for eight bytes, in which no other block begins.
+bool is_held_block(const void* block) {
+  constexpr std::uint64_t kInUnit = (std::uint64_t{1} << kHeldUnitShift) - 1;
+  return g_held_directory != nullptr && (raw(address_of(block)) & kInUnit) == 0 &&
+         may_be_held(block);
+}
 bool is_held_by_others(const void* block) {
   constexpr int kAttempts = 150;
   if (!is_held_block(block)) return false;
@@ -311,7 +317,8 @@ bool keeps_freed_block(void* block) {
   return held != nullptr && keep_when_freed(*held, lock);
 }
 
-void* reallocate_held(void* block, std::size_t size, ResizeCall resize, void* arguments) {
+void* reallocate_held(void* block, std::size_t size, ResizeCall resize, void* arguments,
+                      bool may_stay) {
   const auto resize_really = [&] { return reinterpret_cast<void*>(resize(arguments)); };
   const auto fail = [&]() -> void* {
     errno = ENOMEM;
@@ -338,7 +345,7 @@ void* reallocate_held(void* block, std::size_t size, ResizeCall resize, void* ar
   }
   const std::uint32_t site = call.return_address != nullptr ? site_for_call(call) : held->site;
   if (held->is_held_by_others()) {
-    if (size > g_next.malloc_usable_size(block)) {
+    if (!may_stay || size > g_next.malloc_usable_size(block)) {
       lock.release();
       return fail();
     }

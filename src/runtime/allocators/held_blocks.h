@@ -45,9 +45,10 @@ extern ALLOCS_OWN std::uint64_t* g_held_directory;
 }
 // free of a block of which may_be_held() is true: does it stay, or has it gone already? False: the caller is to free it.
 bool keeps_freed_block(void* block);
-// realloc of such a block; `resize(arguments)` is the allocator's.
+// realloc of such a block; `resize(arguments)` is the allocator's. `may_stay`: one that others hold may get its new size where it is.
 using ResizeCall = std::uint64_t (*)(void* arguments);
-void* reallocate_held(void* block, std::size_t size, ResizeCall resize, void* arguments);
+void* reallocate_held(void* block, std::size_t size, ResizeCall resize, void* arguments,
+                      bool may_stay = true);
 
 // Exchanges the pointers: those of the family, of operators, of other names. Once, under the holders' lock.
 void watch_frees();
@@ -55,6 +56,11 @@ void watch_operator_deletes();
 void watch_other_frees();
 // The allocator's own, whatever the pointers of the family are now.
 void free_really(void* block);
+struct PlainResize {
+  void* block;
+  std::size_t size;
+};
+std::uint64_t resize_really(void* arguments);  // of PlainResize
 
 // Where the program has called a hook, for blocks that stay where they are in realloc. Set before the first block is held.
 using FindCall = Call (*)();

@@ -15,15 +15,6 @@ struct {
   void* (*realloc)(void*, std::size_t) = nullptr;
 } constinit g_real;
 
-struct Resizing {
-  void* block;
-  std::size_t size;
-};
-std::uint64_t resize_really(void* arguments) {
-  const auto& [block, size] = *static_cast<const Resizing*>(arguments);
-  return raw(address_of(g_real.realloc(block, size)));
-}
-
 void free_unless_held(void* block) {
   if (may_be_held(block)) [[unlikely]] {
     if (keeps_freed_block(block)) return;
@@ -34,7 +25,7 @@ void free_unless_held(void* block) {
 void* reallocate_unless_held(void* block, std::size_t size) {
   if (!may_be_held(block)) [[likely]]
     return g_real.realloc(block, size);
-  Resizing arguments{block, size};
+  PlainResize arguments{block, size};
   return reallocate_held(block, size, resize_really, &arguments);
 }
 
@@ -48,5 +39,9 @@ void watch_frees() {
 }
 
 void free_really(void* block) { g_real.free(block); }
+std::uint64_t resize_really(void* arguments) {
+  const auto& [block, size] = *static_cast<const PlainResize*>(arguments);
+  return raw(address_of(g_real.realloc(block, size)));
+}
 
 }  // namespace allocs::allocators

@@ -107,7 +107,7 @@ class Reserve {
   }
   void give_back(T& item) {
     item.next = first_;
-    first_ = &item;
+    index::store_release(first_, &item);  // a child that is forked in between has it or not
   }
 
  private:

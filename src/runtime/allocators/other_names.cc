@@ -15,46 +15,46 @@ namespace allocs::allocators {
 namespace {
 
 // X(kind, name): how its arguments tell what it does.
-#define ALLOCS_OTHER_NAMES(X)             \
-  X(releases, dallocx)                    \
-  X(releases, sdallocx)                   \
-  X(allocates, mallocx)                   \
-  X(resizes, rallocx)                     \
-  X(releases, mi_free)                    \
-  X(releases, mi_cfree)                   \
-  X(releases, mi_free_size)               \
-  X(releases, mi_free_aligned)            \
-  X(releases, mi_free_size_aligned)       \
-  X(allocates, mi_malloc)                 \
-  X(allocates, mi_malloc_small)           \
-  X(allocates, mi_malloc_aligned)         \
-  X(allocates, mi_zalloc)                 \
-  X(allocates, mi_zalloc_small)           \
-  X(allocates, mi_zalloc_aligned)         \
-  X(allocates, mi_new)                    \
-  X(allocates, mi_new_nothrow)            \
-  X(allocates, mi_new_aligned)            \
-  X(allocates_several, mi_calloc)         \
-  X(allocates_several, mi_mallocn)        \
-  X(allocates_several, mi_calloc_aligned) \
-  X(resizes, mi_realloc)                  \
-  X(resizes_or_releases, mi_reallocf)     \
-  X(resizes, mi_rezalloc)                 \
-  X(resizes, mi_realloc_aligned)          \
-  X(resizes_to_several, mi_reallocn)      \
-  X(resizes_to_several, mi_reallocarray)  \
-  X(resizes_to_several, mi_recalloc)      \
-  X(releases, tc_free)                    \
-  X(releases, tc_cfree)                   \
-  X(releases, tc_free_sized)              \
-  X(releases, tc_delete)                  \
-  X(releases, tc_delete_sized)            \
-  X(releases, tc_deletearray)             \
-  X(releases, tc_deletearray_sized)       \
-  X(allocates, tc_malloc)                 \
-  X(allocates, tc_new)                    \
-  X(allocates, tc_newarray)               \
-  X(allocates_several, tc_calloc)         \
+#define ALLOCS_OTHER_NAMES(X)               \
+  X(releases, dallocx)                      \
+  X(releases, sdallocx)                     \
+  X(allocates, mallocx)                     \
+  X(resizes_with_flags, rallocx)            \
+  X(releases, mi_free)                      \
+  X(releases, mi_cfree)                     \
+  X(releases, mi_free_size)                 \
+  X(releases, mi_free_aligned)              \
+  X(releases, mi_free_size_aligned)         \
+  X(allocates, mi_malloc)                   \
+  X(allocates, mi_malloc_small)             \
+  X(allocates, mi_malloc_aligned)           \
+  X(allocates, mi_zalloc)                   \
+  X(allocates, mi_zalloc_small)             \
+  X(allocates, mi_zalloc_aligned)           \
+  X(allocates, mi_new)                      \
+  X(allocates, mi_new_nothrow)              \
+  X(allocates, mi_new_aligned)              \
+  X(allocates_several, mi_calloc)           \
+  X(allocates_several, mi_mallocn)          \
+  X(allocates_several, mi_calloc_aligned)   \
+  X(resizes, mi_realloc)                    \
+  X(resizes_or_releases, mi_reallocf)       \
+  X(resizes_and_more, mi_rezalloc)          \
+  X(resizes_and_more, mi_realloc_aligned)   \
+  X(resizes_to_several, mi_reallocn)        \
+  X(resizes_to_several, mi_reallocarray)    \
+  X(resizes_to_several_zeroed, mi_recalloc) \
+  X(releases, tc_free)                      \
+  X(releases, tc_cfree)                     \
+  X(releases, tc_free_sized)                \
+  X(releases, tc_delete)                    \
+  X(releases, tc_delete_sized)              \
+  X(releases, tc_deletearray)               \
+  X(releases, tc_deletearray_sized)         \
+  X(allocates, tc_malloc)                   \
+  X(allocates, tc_new)                      \
+  X(allocates, tc_newarray)                 \
+  X(allocates_several, tc_calloc)           \
   X(resizes, tc_realloc)
 
 enum Number : int {
@@ -93,11 +93,25 @@ std::uint64_t resizes_or_releases(std::uint64_t block, std::uint64_t size, std::
     freed(reinterpret_cast<void*>(block));
   return moved;
 }
+// More than there can be, where it does not fit: 0 would mean that the block is freed.
+std::size_t size_of_several(std::uint64_t count, std::uint64_t size) {
+  std::size_t all = 0;
+  return __builtin_mul_overflow(count, size, &all) ? ~std::size_t{0} : all;
+}
 template <int kNumber>
 std::uint64_t resizes_to_several(std::uint64_t block, std::uint64_t count, std::uint64_t size,
                                  std::uint64_t d) {
-  return reallocate_by(g_next_other[kNumber], {block, count, size, d}, count * size, this_call());
+  return reallocate_by(g_next_other[kNumber], {block, count, size, d}, size_of_several(count, size),
+                       this_call());
 }
+
+// What they also do, to zero or to align, matters for held blocks only.
+template <int kNumber>
+constexpr Function resizes_with_flags = resizes<kNumber>;
+template <int kNumber>
+constexpr Function resizes_and_more = resizes<kNumber>;
+template <int kNumber>
+constexpr Function resizes_to_several_zeroed = resizes_to_several<kNumber>;
 
 // ---- what they call once blocks have holders, instead of the allocator's ----
 
@@ -110,35 +124,59 @@ std::uint64_t releases_unless_held(std::uint64_t block, std::uint64_t b, std::ui
   if (may_be_held(start) && keeps_freed_block(start)) return 0;
   return g_really_other[kNumber](block, b, c, d);
 }
+// `may_stay`: it is enough that a block which others hold gets another size.
 template <int kNumber>
-std::uint64_t resize_unless_held(std::array<std::uint64_t, 4> arguments, std::size_t size) {
+std::uint64_t resize_unless_held(std::array<std::uint64_t, 4> arguments, std::size_t size,
+                                 bool may_stay) {
   const ResizeCall resize = [](void* given) {
     const auto& [block, b, c, d] = *static_cast<const std::array<std::uint64_t, 4>*>(given);
     return g_really_other[kNumber](block, b, c, d);
   };
   void* const start = reinterpret_cast<void*>(arguments[0]);
   if (!may_be_held(start)) return resize(&arguments);
-  return raw(address_of(reallocate_held(start, size, resize, &arguments)));
+  return raw(address_of(reallocate_held(start, size, resize, &arguments, may_stay)));
 }
 template <int kNumber>
 std::uint64_t resizes_unless_held(std::uint64_t block, std::uint64_t size, std::uint64_t c,
                                   std::uint64_t d) {
-  return resize_unless_held<kNumber>({block, size, c, d}, size);
+  return resize_unless_held<kNumber>({block, size, c, d}, size, true);
+}
+template <int kNumber>
+std::uint64_t resizes_with_flags_unless_held(std::uint64_t block, std::uint64_t size,
+                                             std::uint64_t flags, std::uint64_t d) {
+  return resize_unless_held<kNumber>({block, size, flags, d}, size,
+                                     static_cast<std::uint32_t>(flags) == 0);
+}
+template <int kNumber>
+std::uint64_t resizes_and_more_unless_held(std::uint64_t block, std::uint64_t size, std::uint64_t c,
+                                           std::uint64_t d) {
+  return resize_unless_held<kNumber>({block, size, c, d}, size, false);
+}
+template <int kNumber>
+std::uint64_t resize_to_several_unless_held(std::array<std::uint64_t, 4> arguments, bool may_stay) {
+  const std::size_t size = size_of_several(arguments[1], arguments[2]);
+  return resize_unless_held<kNumber>(arguments, size, may_stay);
 }
 template <int kNumber>
 std::uint64_t resizes_to_several_unless_held(std::uint64_t block, std::uint64_t count,
                                              std::uint64_t size, std::uint64_t d) {
-  return resize_unless_held<kNumber>({block, count, size, d}, count * size);
+  return resize_to_several_unless_held<kNumber>({block, count, size, d}, true);
 }
-// Frees the block if it fails: one that others hold then stays theirs.
+template <int kNumber>
+std::uint64_t resizes_to_several_zeroed_unless_held(std::uint64_t block, std::uint64_t count,
+                                                    std::uint64_t size, std::uint64_t d) {
+  return resize_to_several_unless_held<kNumber>({block, count, size, d}, false);
+}
+// Frees the block if it fails, once: so a held one is resized by the allocator's plain realloc, which leaves that to us. One that others hold stays theirs.
 template <int kNumber>
 std::uint64_t resizes_or_releases_unless_held(std::uint64_t block, std::uint64_t size,
                                               std::uint64_t c, std::uint64_t d) {
   void* const start = reinterpret_cast<void*>(block);
-  const bool was_held = may_be_held(start);
-  const std::uint64_t moved = resizes_unless_held<kNumber>(block, size, c, d);
-  if (moved == 0 && size != 0 && was_held && !keeps_freed_block(start)) free_really(start);
-  return moved;
+  if (!may_be_held(start)) return g_really_other[kNumber](block, size, c, d);
+  PlainResize arguments{start, size};
+  void* const moved = reallocate_held(start, size, resize_really, &arguments);
+  if (moved == nullptr && size != 0 && !keeps_freed_block(start)) free_really(start);
+  return raw(address_of(moved));
 }
 template <int kNumber>
 constexpr Function allocates_unless_held = nullptr;

@@ -106,6 +106,8 @@ int resize_typed_block(void*, const alloc_info* block, std::size_t size, unsigne
 int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigned flags,
                               void** base) {
   void* const start = start_of(block);
+  // A stopped thread may have the holders' lock.
+  if (allocators::others_are_stopped() && allocators::is_held_block(start)) return ALLOC_E_STOPPED;
   if (size <= allocators::g_next.malloc_usable_size(start)) {
     if (!allocators::resize_record(start, size)) return ALLOC_E_NOTHING_THERE;
     *base = start;
@@ -133,6 +135,8 @@ int release_typed_block(void*, const alloc_info* block) {
 }
 
 int set_type_of_block(void*, const alloc_info* block, uniqtype* type) {
+  if (allocators::others_are_stopped() && allocators::is_held_block(block->base))
+    return ALLOC_E_STOPPED;
   const auto here = runt::current_registers();
   const self::SelfProcess process(self::SelfProcess::Mode::wait, here);
   return self::state_type_of_block(process, address_of(block->base), size_of_block(*block), type);
