@@ -5,6 +5,8 @@
 #include <clang/Basic/Builtins.h>
 #include <llvm/ADT/StringSwitch.h>
 
+#include <algorithm>
+
 namespace allocs::plugin {
 
 using namespace clang;
@@ -243,7 +245,26 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
                  !is_raw_pointer(result)};
 }
 
+bool AllocationCalls::is_declared_allocator(const FunctionDecl* function) {
+  const declarations::Declaration* declared = declared_.of(function);
+  return declared != nullptr && declared->hands_out();
+}
+
+bool AllocationCalls::never_allocates(const FunctionDecl* function) {
+  return is_ruled_out(function);
+}
+
+// It is told a number, and returns memory or stores its address at another argument.
+bool AllocationCalls::may_be_wrapper(const FunctionDecl* function) {
+  const auto is_number = [](const ParmVarDecl* parameter) {
+    return parameter->getType()->isIntegerType() || parameter->getType()->isEnumeralType();
+  };
+  return std::any_of(function->param_begin(), function->param_end(), is_number) &&
+         (function->getReturnType()->isPointerType() || function->getNumParams() > 1);
+}
+
 const AllocationCalls::Wrapper* AllocationCalls::wrapper(const FunctionDecl* function) {
+  if (!bodies_.may_hold_site(function)) return nullptr;
   const FunctionBody* body = bodies_.of(function);
   if (body == nullptr || body->calls.empty()) return nullptr;
   const auto [known, is_new] = wrappers_.try_emplace(body, std::nullopt);  // recursion ends here

@@ -49,6 +49,13 @@ class AllocationCalls {
   // Whether users declare that what `function` allocates is its callers' business. nullptr: no.
   bool is_for_callers(const clang::FunctionDecl* function);
 
+  // What declarations alone tell of calls. Whether it is declared to hand out memory:
+  bool is_declared_allocator(const clang::FunctionDecl* function);
+  // ... whether it is known for something else:
+  static bool never_allocates(const clang::FunctionDecl* function);
+  // ... whether it can be a wrapper, if its body holds a site:
+  static bool may_be_wrapper(const clang::FunctionDecl* function);
+
  private:
   static std::optional<Request> request_without_size(const clang::CallExpr* call, int stored);
   std::optional<Request> known_request(const clang::CallExpr* call,

@@ -3,6 +3,8 @@
 
 #include <clang/Basic/Builtins.h>
 
+#include "toolchain/plugin/passed_bodies.h"
+
 namespace allocs::plugin {
 
 using namespace clang;
@@ -199,8 +201,13 @@ void FunctionBody::assign(VarDecl* to, const Assignment& how) {
   all.back().order = next_order_;
 }
 
+bool FunctionBodies::may_hold_site(const FunctionDecl* function) const {
+  return passed_ == nullptr || passed_->may_hold_site(function);
+}
+
 const FunctionBody* FunctionBodies::of(const FunctionDecl* function) {
   const FunctionDecl* definition = nullptr;
+  if (passed_ != nullptr && function != nullptr) passed_->read(function);
   if (function == nullptr || !function->hasBody(definition) || !is_sound(definition))
     return nullptr;
   if (definition->getBody() == nullptr) return nullptr;

@@ -5,10 +5,13 @@
 #include <clang/AST/ExprCXX.h>
 #include <llvm/ADT/DenseMap.h>
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 namespace allocs::plugin {
+
+class PassedBodies;
 
 // Where an expression's value goes that is not an operand of another one.
 struct Slot {
@@ -76,7 +79,14 @@ class FunctionBody {
 
   clang::FunctionDecl* function_;
   unsigned next_order_ = 0;
-  llvm::DenseMap<const clang::Stmt*, Link> links_;
+  // Addresses of a tree lie close together; LLVM's own hash of them finds a hundred others first.
+  struct SpreadAddress : llvm::DenseMapInfo<const clang::Stmt*> {
+    static unsigned getHashValue(const clang::Stmt* at) {
+      return static_cast<unsigned>(
+          (reinterpret_cast<std::uintptr_t>(at) >> 3) * 0x9e3779b97f4a7c15u >> 32);
+    }
+  };
+  llvm::DenseMap<const clang::Stmt*, Link, SpreadAddress> links_;
   llvm::DenseMap<const clang::Stmt*, Slot> slots_;
   llvm::DenseMap<const clang::Stmt*, std::vector<const clang::Stmt*>>
       default_users_;  // by the default's expression
@@ -92,11 +102,16 @@ clang::VarDecl* variable_named_by(const clang::Expr* expression);
 // The bodies of functions, each built when it is first asked for.
 class FunctionBodies {
  public:
+  // Bodies that were passed over are read when they are asked for. nullptr: there are none.
+  void set_passed(PassedBodies* passed) { passed_ = passed; }
+  // Whether a call in its body may allocate, or it has not been looked at.
+  bool may_hold_site(const clang::FunctionDecl* function) const;
   // nullptr if there is no body (yet), or none that could be analysed: a template's pattern, one with errors.
   const FunctionBody* of(const clang::FunctionDecl* function);
 
  private:
   llvm::DenseMap<const clang::FunctionDecl*, std::unique_ptr<FunctionBody>> bodies_;
+  PassedBodies* passed_ = nullptr;
 };
 
 // Whether a function or variable can be analysed: no template pattern, no errors in it.

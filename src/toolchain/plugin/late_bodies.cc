@@ -34,6 +34,16 @@ bool counts_only_if_used(const FunctionDecl* function) {
 
 }  // namespace
 
+void read_late(CompilerInstance& compiler, FunctionDecl* function, llvm::ArrayRef<Token> tokens) {
+  Sema& sema = compiler.getSema();
+  LateParsedTemplate late;
+  late.D = function;
+  late.FPO = sema.getCurFPFeatures();
+  late.Toks.append(tokens.begin(), tokens.end());
+  function->setHasSkippedBody(false);
+  sema.LateTemplateParser(sema.OpaqueParser, late);
+}
+
 void LateBodies::begin() {
   tokens_.reserve(std::size_t{1} << 16);
   compiler_.getPreprocessor().setTokenWatcher([this](const Token& token) { keep(token); });
@@ -102,7 +112,6 @@ std::uint32_t LateBodies::end_of_braces(std::uint32_t open) const {
 }
 
 void LateBodies::read(const Passed& passed) {
-  Sema& sema = compiler_.getSema();
   const std::uint32_t end = end_of_braces(passed.body);
   if (end == kNone) {
     DiagnosticsEngine& diagnostics = compiler_.getDiagnostics();
@@ -110,12 +119,8 @@ void LateBodies::read(const Passed& passed) {
         diagnostics.getCustomDiagID(DiagnosticsEngine::Error, "this body cannot be read late"));
     return;
   }
-  LateParsedTemplate late;
-  late.D = passed.function;
-  late.FPO = sema.getCurFPFeatures();
-  late.Toks.append(tokens_.begin() + passed.body, tokens_.begin() + end);
-  passed.function->setHasSkippedBody(false);
-  sema.LateTemplateParser(sema.OpaqueParser, late);
+  read_late(compiler_, passed.function,
+            llvm::ArrayRef(tokens_).slice(passed.body, end - passed.body));
 }
 
 std::vector<FunctionDecl*> LateBodies::read_used() {

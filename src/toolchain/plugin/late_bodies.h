@@ -4,12 +4,17 @@
 #include <clang/AST/Decl.h>
 #include <clang/Frontend/CompilerInstance.h>
 #include <clang/Lex/Token.h>
+#include <llvm/ADT/ArrayRef.h>
 #include <llvm/ADT/DenseMap.h>
 
 #include <cstdint>
 #include <vector>
 
 namespace allocs::plugin {
+
+// Gives a function whose body the parser passed over the body `tokens`, from its brace to its brace; at the end of the unit, in the unit's scope.
+void read_late(clang::CompilerInstance& compiler, clang::FunctionDecl* function,
+               llvm::ArrayRef<clang::Token> tokens);
 
 // Reads the bodies of inline functions in C++ headers only if the unit uses them.
 //

@@ -5,7 +5,7 @@
 // Writes the site list of a source to the file LIST, as `CLANG -fsyntax-only -fplugin=liballocs_clang_plugin.so` does with
 // list=LIST. It is not for people but for allocscc, beside every compilation by gcc. For an empty source clang with the plugin takes 33 ms of
 // processor time, most of it to load and relocate its libraries; this program, which contains no more than a front end, 6.
-// Of C++ it reads only what the unit uses (late_bodies.h).
+// Of C++ it reads only what the unit uses (late_bodies.h), of C what can hold a site (passed_bodies.h).
 //
 // What a source has come to is remembered, and is not read again as long as nothing that it was made of changes (site_memo.h).
 //
@@ -56,7 +56,7 @@ class ListSites : public clang::ASTFrontendAction {
 
 // How much of a unit is read.
 enum class Reading {
-  // C: not the header that it begins with, if that is known. C++: no body of a template or inline function in a header that nothing uses.
+  // C: not the header that it begins with, if that is known, and no body that holds no site. C++: no body of a template or inline function in a header that nothing uses.
   what_is_needed,
   all,
 };
@@ -87,7 +87,12 @@ void list_sites(const Command& command, const SharedHeader& header, Attempt& att
       invocation->getLangOpts().DelayedTemplateParsing = true;
       invocation->getFrontendOpts().SkipFunctionBodies = true;  // those that LateBodies chooses
     } else {
-      attempt.is_partial = header.put_before(*invocation, files, record);
+      // Directives of OpenMP become tokens that cannot be kept.
+      const bool has_plain_tokens =
+          !invocation->getLangOpts().ObjC && !invocation->getLangOpts().OpenMP;
+      const bool begins_with_known = header.put_before(*invocation, files, record);
+      invocation->getFrontendOpts().SkipFunctionBodies = has_plain_tokens;  // see PassedBodies
+      attempt.is_partial = begins_with_known || has_plain_tokens;
     }
   }
   clang::CompilerInstance compiler;

@@ -21,7 +21,12 @@ void UnitConsumer::Initialize(ASTContext& context) {
   calls_ = std::make_unique<AllocationCalls>(context, bodies_);
   if (take_list_) {
     list_ = std::make_unique<SiteListWriter>(context, compiler_);
-    if (compiler_.getFrontendOpts().SkipFunctionBodies) {
+    if (!compiler_.getFrontendOpts().SkipFunctionBodies) return;
+    if (!context.getLangOpts().CPlusPlus) {
+      passed_ = std::make_unique<PassedBodies>(compiler_, *calls_);
+      passed_->begin();
+      bodies_.set_passed(passed_.get());
+    } else {
       late_ = std::make_unique<LateBodies>(compiler_);
       late_->begin();
     }
@@ -47,6 +52,7 @@ bool UnitConsumer::HandleTopLevelDecl(DeclGroupRef group) {
 }
 
 bool UnitConsumer::shouldSkipFunctionBody(Decl* declaration) {
+  if (passed_ != nullptr) return passed_->pass_over(declaration);
   return late_ == nullptr || late_->pass_over(declaration);
 }
 
@@ -54,7 +60,9 @@ void UnitConsumer::HandleTranslationUnit(ASTContext&) {
   if (late_ != nullptr) {
     for (FunctionDecl* function : late_->read_used()) read_function(function);
   }
+  if (passed_ != nullptr) passed_->end();
   for (std::size_t i = 0; i < waiting_.size(); ++i) {  // reading one may find others
+    if (!bodies_.may_hold_site(waiting_[i])) continue;
     if (const FunctionBody* body = bodies_.of(waiting_[i])) read_body(*body);
   }
   if (list_ != nullptr && !compiler_.getDiagnostics().hasErrorOccurred()) take_list_(list_->text());
@@ -86,6 +94,7 @@ void UnitConsumer::read_variable(VarDecl* variable) {
 
 void UnitConsumer::read_function(FunctionDecl* function) {
   if (!is_sound(function)) return;
+  if (passed_ != nullptr && function->hasSkippedBody()) return waiting_.push_back(function);
   if (!function->doesThisDeclarationHaveABody() || function->isConsteval()) return;
   if (can_wait(function)) {
     waiting_.push_back(function);

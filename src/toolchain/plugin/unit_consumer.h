@@ -11,6 +11,7 @@
 
 #include "toolchain/plugin/conveyance.h"
 #include "toolchain/plugin/late_bodies.h"
+#include "toolchain/plugin/passed_bodies.h"
 #include "toolchain/plugin/site_list_writer.h"
 
 namespace allocs::plugin {
@@ -48,7 +49,8 @@ class UnitConsumer : public clang::ASTConsumer {
   std::unique_ptr<AllocationCalls> calls_;
   std::unique_ptr<Conveyance> conveyance_;
   std::unique_ptr<SiteListWriter> list_;
-  std::unique_ptr<LateBodies> late_;
+  std::unique_ptr<LateBodies> late_;      // of C++
+  std::unique_ptr<PassedBodies> passed_;  // of C
   llvm::DenseSet<const clang::Decl*> seen_;
   std::vector<std::unique_ptr<FunctionBody>> initialisers_;
   std::vector<clang::FunctionDecl*> waiting_;
