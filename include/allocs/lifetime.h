@@ -100,7 +100,8 @@ struct alloc_collection {
 /* Frees the blocks that nothing but reachability holds and that nothing refers to. The other threads are stopped (allocs/stop.h), memory is looked through, they run again, and what was not
  * reached goes, in no order among themselves: cycles are no hindrance.
  *
- * What counts as a reference: eight bytes at any alignment, in any memory, that hold an address in the block, or its end; and registers of all threads, those of vectors included. No type is asked, so
+ * What counts as a reference: eight bytes at any alignment, in any memory, that hold an address in the block, or its end; and registers of all threads, those of vectors included; and what this library keeps for the program:
+ * contexts and names of holders, the context of alloc_set_excess_free, registered allocators (struct allocator, its name, the protocol and its context) and families of sequences. No type is asked, so
  * some blocks stay by accident. Memory is that of static variables, thread-locals, mappings, stacks as far as they are used, all other blocks, and of candidates those that are themselves
  * referred to. Not looked at is what is known to be free:
  * - below the stack pointers, as allocs/move.h says;
@@ -112,7 +113,7 @@ struct alloc_collection {
  * what the kernel keeps (epoll, timers, signals that are queued, io_uring), devices and other processes; addresses before the block or behind its end, of which a compiler may make do where the block
  * itself is not needed any more (volatile references, or a counted hold, help).
  *
- * ALLOC_E_OBSTACLE: memory of the program cannot be read now, but was written to (mprotect): nothing was freed. Errors of alloc_stop_others, ALLOC_E_NO_MEMORY, ALLOC_E_NOT_YET (others move
+ * ALLOC_E_OBSTACLE: memory of the program cannot be read now, but was written to (mprotect), or only by itself (memfd_secret): nothing was freed. Errors of alloc_stop_others, ALLOC_E_NO_MEMORY, ALLOC_E_NOT_YET (others move
  * allocations all the time), ALLOC_E_REFUSED (a seccomp sandbox; the kernel does not say what is mapped), ALLOC_E_STOPPED (the caller has stopped the others itself). On failure all is as before. */
 int alloc_collect(struct alloc_collection *collection);
 

@@ -56,6 +56,9 @@ jumped: point
 jumped_twice: point
 one: point
 END
+    if grep -v ': here' out; then fail "a site is not in the wrapper's caller"; fi
+    # Of this one the source alone tells the types.
+    [ -e "$ALLOCS_PREFIX/lib/allocs/liballocs_clang_plugin.so" ] || continue
     allocscc --allocs-cc="$compiler" -I"$ALLOCS_PREFIX/include" -o b $flags b.c
     strip b
     preload ./b > types
@@ -63,6 +66,5 @@ END
 __ARR0_point
 __ARR0_signed_char$8
 END
-    if grep -v ': here' out; then fail "a site is not in the wrapper's caller"; fi
   done
 done

@@ -11,9 +11,11 @@
 #include "runtime/preload/info.h"
 #include "runtime/preload/own_array.h"
 #include "runtime/preload/roots.h"
+#include "runtime/preload/sequence.h"
 #include "runtime/preload/stop_scope.h"
 #include "runtime/preload/word_search.h"
 #include "runtime/self/ask.h"
+#include "runtime/self/registered.h"
 
 // Which blocks nothing refers to, of those that only reachability holds: the candidates.
 //
@@ -137,9 +139,16 @@ class Marking {
   // What the program gave us lies in our own memory.
   void mark_contexts() {
     for (const allocators::Holder* each = allocators::first_holder(); each != nullptr;
-         each = each->next)
+         each = each->next) {
       mark(raw(address_of(each->context)));
+      mark(raw(address_of(each->name)));
+    }
     mark(raw(address_of(allocators::excess_context())));
+    const auto mark_pointer = [](const void* pointer, void* marking) {
+      static_cast<Marking*>(marking)->mark(raw(address_of(pointer)));
+    };
+    self::for_each_registered_pointer(mark_pointer, this);
+    for_each_family(mark_pointer, this);
   }
   bool is_in_candidate(Address at) const {
     bool is = false;
@@ -152,13 +161,23 @@ class Marking {
     if (holder.error == ALLOC_OK && holder.allocator == query::Allocator::own) return true;
     return free_chunks_.contains(at, holder);
   }
+  // Page by page, with the end of the page before: the program may have closed some. (Those that were written to have ended the collection by now.)
   void read(const Candidate& candidate) {
-    const auto* const bytes = reinterpret_cast<const std::byte*>(raw(candidate.begin));
-    const std::uint64_t size = candidate.end - candidate.begin;
-    for (std::uint64_t i = 0; i + sizeof(std::uint64_t) <= size; ++i) {
-      std::uint64_t value;
-      std::memcpy(&value, bytes + i, sizeof value);
-      if (value - lowest_ <= width_) mark(value);
+    constexpr std::size_t kPage = 4096, kMore = sizeof(std::uint64_t) - 1;
+    alignas(16) std::byte bytes[kMore + kPage];
+    std::size_t kept = 0;  // bytes of the page before
+    for (Address at = candidate.begin; at < candidate.end;) {
+      const std::size_t size = std::min<std::size_t>(candidate.end - at, kPage - raw(at) % kPage);
+      const bool is_there = runt::self::read_memory(at, bytes + kept, size);
+      const std::size_t count = is_there ? kept + size : 0;
+      for (std::size_t i = 0; i + sizeof(std::uint64_t) <= count; ++i) {
+        std::uint64_t value;
+        std::memcpy(&value, bytes + i, sizeof value);
+        if (value - lowest_ <= width_) mark(value);
+      }
+      kept = std::min(count, kMore);
+      std::memmove(bytes, bytes + (count - kept), kept);
+      at = at + size;
     }
   }
   // Memory that cannot be read now, but was written to: a program may open it again.
@@ -173,7 +192,10 @@ class Marking {
       if (answer.certainty != Certainty::known) return ALLOC_E_REFUSED;
       const runt::Mapping& mapping = answer.mapping;
       at = mapping.range.end;
-      if (mapping.is_readable || begins_with(std::string_view(mapping.name), "[v")) continue;
+      // memfd_secret: the program can read it, and nobody else, nor the kernel for us.
+      const bool is_secret = begins_with(std::string_view(mapping.name), "/secretmem");
+      const bool is_shown = mapping.is_readable && !is_secret;
+      if (is_shown || begins_with(std::string_view(mapping.name), "[v")) continue;
       Address hidden{};
       const auto find = [&](AddressRange range) {
         return for_each_foreign_range(process_, range, [&](AddressRange piece) {
@@ -226,12 +248,14 @@ int collect(const self::SelfProcess& process, alloc_collection& collection) {
     const self::ProcessLock::Guard guard(WordSearch::lock, kPatienceMs);
     if (!guard.is_held()) return ALLOC_E_NOT_YET;
     process.finds_new_objects();
+    // Others may wait for the holders' lock with the loader's: a callback of dl_iterate_phdr that frees.
+    if (collection.signal != 0) self::prepare_to_stop_others();
     lock.acquire();
     if (!lock) return ALLOC_E_INVALID;
     if (!list_candidates()) return ALLOC_E_NO_MEMORY;
     collection.candidates = g_candidates.size();
     if (g_candidates.size() == 0) return ALLOC_OK;
-    const StopScope stop(collection.signal, collection.timeout_ms, collection.stop);
+    const StopScope stop(collection.signal, collection.timeout_ms, collection.stop, true);
     if (stop.error() != ALLOC_OK) return stop.error();
     Marking marking(process, key);
     if (const int error = marking.run(collection.obstacle); error != ALLOC_OK) return error;

@@ -106,6 +106,12 @@ FamilyAllocator* make_family(const alloc_sequence_family* family) {
 
 }  // namespace
 
+void for_each_family(void (*visit)(const void* family, void* context), void* context) {
+  for (const FamilyAllocator* each = g_families.load(std::memory_order_acquire); each != nullptr;
+       each = each->next.load(std::memory_order_acquire))
+    visit(each->family, context);
+}
+
 bool decode_element(const Sequence& sequence, const char* at, Element& element) {
   if (at < sequence.begin || at >= sequence.end) return false;
   const auto left = static_cast<std::size_t>(sequence.end - at);

@@ -47,5 +47,7 @@ bool is_usable(const alloc_sequence_family* family);
 allocator* allocator_of_family(const alloc_sequence_family* family);
 // nullptr for an allocator that is no family's. Context: signal.
 const alloc_sequence_family* family_of(const allocator* which);
+// Those that were used. Context: signal.
+void for_each_family(void (*visit)(const void* family, void* context), void* context);
 
 }  // namespace allocs::preload

@@ -13,9 +13,9 @@ namespace allocs::preload {
 // Context: query.
 class StopScope {
  public:
-  // `signal` 0: there are no others.
-  StopScope(int signal, unsigned timeout_ms, alloc_stop_report& report) {
-    if (!self::have_stopped_others()) stop(signal, timeout_ms, report);
+  // `signal` 0: there are no others. `is_prepared`: prepare_to_stop_others() was called.
+  StopScope(int signal, unsigned timeout_ms, alloc_stop_report& report, bool is_prepared = false) {
+    if (!self::have_stopped_others()) stop(signal, timeout_ms, report, is_prepared);
     if (error_ == ALLOC_OK) blocked_.emplace();
   }
   ~StopScope() {
@@ -27,13 +27,13 @@ class StopScope {
   bool can_be_tried_again() const { return has_stopped_; }
 
  private:
-  void stop(int signal, unsigned timeout_ms, alloc_stop_report& report) {
+  void stop(int signal, unsigned timeout_ms, alloc_stop_report& report, bool is_prepared) {
     if (signal == 0) {
       const int others = self::count_others();
       error_ = others == 0 ? ALLOC_OK : others < 0 ? ALLOC_E_REFUSED : ALLOC_E_THREADS_RUN;
       return;
     }
-    const self::StopOutcome outcome = self::stop_others(signal, timeout_ms);
+    const self::StopOutcome outcome = self::stop_others(signal, timeout_ms, is_prepared);
     put_stop_report(outcome, report);
     error_ = outcome.error;
     has_stopped_ = error_ == ALLOC_OK;

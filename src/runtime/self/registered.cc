@@ -21,6 +21,7 @@ using query::Answer;
 struct Registered {
   allocator* which;
   const alloc_protocol* protocol;
+  const void* context;  // as it was then
   bool nests;
   std::atomic<Registered*> next;
 };
@@ -276,6 +277,16 @@ const alloc_protocol* registered_protocol(const allocator* which) {
   return found == nullptr ? nullptr : found->protocol;
 }
 
+void for_each_registered_pointer(void (*visit)(const void* pointer, void* context), void* context) {
+  for (const Registered* each = g_registered.load(std::memory_order_acquire); each != nullptr;
+       each = each->next.load(std::memory_order_acquire)) {
+    visit(each->which, context);
+    visit(each->which->name, context);
+    visit(each->protocol, context);
+    visit(each->context, context);
+  }
+}
+
 int register_allocator(allocator* which, const alloc_protocol* protocol, bool nests) {
   const ProcessLock::Guard guard(g_lock, kPatience);
   if (!guard.is_held()) return ALLOC_E_NOT_YET;
@@ -284,6 +295,7 @@ int register_allocator(allocator* which, const alloc_protocol* protocol, bool ne
   if (made == nullptr) return ALLOC_E_NO_MEMORY;
   made->which = which;
   made->protocol = protocol;
+  made->context = protocol->context;
   made->nests = nests;
   made->next.store(g_registered.load(std::memory_order_relaxed), std::memory_order_relaxed);
   g_registered.store(made, std::memory_order_release);

@@ -26,6 +26,9 @@ void prefer_nested(const SelfProcess& process, Address at, query::Answer& answer
 // Of a registered allocator; nullptr: it is none. Context: signal.
 const alloc_protocol* registered_protocol(const allocator* which);
 
+// Calls visit for what registered allocators were registered with: their objects and names, protocols and contexts. Context: signal.
+void for_each_registered_pointer(void (*visit)(const void* pointer, void* context), void* context);
+
 // As alloc_register_allocator, alloc_promote and alloc_demote. Context: query.
 //
 // With `nests`, `find` and `next` are also called with parents that are allocations of `which` itself, and what they fill may be of another

@@ -292,11 +292,13 @@ void end_turn() { g_owner.store(0, std::memory_order_release); }
 
 }  // namespace
 
-StopOutcome stop_others(int signal, unsigned timeout_ms) {
+// With the others stopped the loader cannot be asked what was loaded lately.
+void prepare_to_stop_others() { allocators::refresh_modules(); }
+
+StopOutcome stop_others(int signal, unsigned timeout_ms, bool is_prepared) {
   if (!is_usable(signal)) return {.error = ALLOC_E_INVALID};
   if (allocators::is_sandboxed()) return {.error = ALLOC_E_REFUSED};
-  allocators::
-      refresh_modules();  // what was loaded lately: with the others stopped the loader cannot be asked
+  if (!is_prepared) prepare_to_stop_others();
   const std::uint64_t deadline =
       now_ns() + (timeout_ms == 0 ? kUsualPatienceMs : timeout_ms) * kNsInMs;
   if (const int error = take_turn(deadline); error != ALLOC_OK) return {.error = error};

@@ -38,8 +38,10 @@ struct StopOutcome {
   int reason = 0;
 };
 
-// Context: query, without locks: what it makes it keeps.
-StopOutcome stop_others(int signal, unsigned timeout_ms);
+// What stop_others needs of the loader, whose lock others may hold for long: for who takes a lock that they might wait for meanwhile. Context: query, without locks.
+void prepare_to_stop_others();
+// Context: query, without locks: what it makes it keeps. With `is_prepared` it does not ask the loader.
+StopOutcome stop_others(int signal, unsigned timeout_ms, bool is_prepared = false);
 // As alloc_resume_others. Context: signal.
 int resume_others();
 // Has this very thread stopped the others? Context: signal.
