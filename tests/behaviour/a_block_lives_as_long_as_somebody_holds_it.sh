@@ -215,10 +215,8 @@ EOF
 expect out < wanted
 
 # The same over other mallocs, by their own names too, and by operators.
-for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
-  found=$(ldconfig -p | sed -n "s|.*$malloc .*=> ||p" | head -n 1)
-  [ -n "$found" ] || continue
-  LD_PRELOAD="$PRELOAD:$found" ./a > out || fail "over $malloc: exit status $?"
+for malloc in $(other_mallocs); do
+  LD_PRELOAD="$PRELOAD:$malloc" ./a > out || fail "over $malloc: exit status $?"
   expect out < wanted
 done
 

@@ -133,6 +133,13 @@ expect_status() {
   [ "$got" -eq "$wanted" ] || fail "exit status $got instead of $wanted: $*"
 }
 
+# other_mallocs   the paths of those that are installed, of jemalloc, mimalloc and tcmalloc
+other_mallocs() {
+  for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+    ldconfig -p | sed -n "s|.*$malloc .*=> ||p" | head -n 1
+  done
+}
+
 # core_of COMMAND...   runs a program that crashes, as a guest, and leaves its core in the file `core`; what it
 # prints goes to standard output
 core_of() {

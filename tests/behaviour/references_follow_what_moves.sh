@@ -350,10 +350,8 @@ without references 0 1
 EOF
 
 # Of other mallocs free memory is not told apart: more is refused, and nothing is broken.
-for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
-  found=$(ldconfig -p | sed -n "s|.*$malloc .*=> ||p" | head -n 1)
-  [ -n "$found" ] || continue
-  LD_PRELOAD="$PRELOAD:$found" ./a > out 2> /dev/null || fail "over $malloc: exit status $?"
+for malloc in $(other_mallocs); do
+  LD_PRELOAD="$PRELOAD:$malloc" ./a > out 2> /dev/null || fail "over $malloc: exit status $?"
   expect_line out '* moved, * counted, 1500 sound'
   expect_line out '150 of 150 right beside threads'
 done

@@ -132,9 +132,7 @@ cat > wanted <<'EOF'
 freed twice 0
 EOF
 expect out < wanted
-for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
-  found=$(ldconfig -p | sed -n "s|.*$malloc .*=> ||p" | head -n 1)
-  [ -n "$found" ] || continue
-  LD_PRELOAD="$PRELOAD:$found" ./a alone > out || fail "over $malloc: exit status $?"
+for malloc in $(other_mallocs); do
+  LD_PRELOAD="$PRELOAD:$malloc" ./a alone > out || fail "over $malloc: exit status $?"
   expect out < wanted
 done

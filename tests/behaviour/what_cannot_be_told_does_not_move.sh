@@ -247,9 +247,7 @@ preload ./b > out || fail "exit status $?"
 expect out <<'EOF'
 none lie side by side
 EOF
-for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
-  found=$(ldconfig -p | sed -n "s|.*$malloc .*=> ||p" | head -n 1)
-  [ -n "$found" ] || continue
-  LD_PRELOAD="$PRELOAD:$found" ./b > out || fail "over $malloc: exit status $?"
+for malloc in $(other_mallocs); do
+  LD_PRELOAD="$PRELOAD:$malloc" ./b > out || fail "over $malloc: exit status $?"
   expect_line out 'stays'
 done

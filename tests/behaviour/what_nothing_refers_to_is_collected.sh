@@ -191,9 +191,7 @@ NULL: -12
 EOF
 
 # Of other mallocs free memory is not told apart, and a block ends where the next begins: more stays, and nothing is broken.
-for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
-  found=$(ldconfig -p | sed -n "s|.*$malloc .*=> ||p" | head -n 1)
-  [ -n "$found" ] || continue
-  LD_PRELOAD="$PRELOAD:$found" ./a 6 > out 2> /dev/null || fail "over $malloc: exit status $?"
+for malloc in $(other_mallocs); do
+  LD_PRELOAD="$PRELOAD:$malloc" ./a 6 > out 2> /dev/null || fail "over $malloc: exit status $?"
   expect_line out '0 errors, 0 wrong, *'
 done
