@@ -18,78 +18,11 @@ struct Subobject {
       false;  // other members cover the byte as well: a union, or bit-fields that share it
 };
 
-namespace subobject {
-
-inline bool element_at(const uniqtype& array, std::uint64_t extent, std::uint64_t offset,
-                       std::uint64_t row, Subobject& found) {
-  const uniqtype* element = array.related[0].un.t.ptr;
-  if (element == nullptr) return false;
-  std::uint64_t size = size_of(*element);
-  if (size == kUnknownSize) size = row;
-  if (size == 0) return false;
-  const std::uint64_t index = offset < size ? 0 : offset / size;
-  const std::uint64_t count = record_of(array).count;
-  if (count == kUnbounded ? (index + 1) * size > extent : index >= count) return false;
-  found = {.type = element, .offset = index * size, .size = size, .index = index};
-  return true;
-}
-
-// The bytes that a member without a size takes: a flexible one; 0 when it cannot be known.
-inline std::uint64_t open_extent(const uniqtype_record& member, std::uint64_t offset,
-                                 std::uint64_t extent) {
-  const bool flexible = member.kind == Kind::array && extent != kUnknownSize;
-  return flexible && extent > offset ? extent - offset : 0;
-}
-
-inline bool bits_cover(const uniqtype_record& field, std::uint64_t byte) {
-  const std::uint64_t bit = 8 * byte;
-  return field.bit_offset < bit + 8 && field.bit_offset + field.bit_size > bit;
-}
-
-inline bool member_at(const uniqtype& composite, std::uint64_t extent, std::uint64_t offset,
-                      Subobject& found) {
-  const uniqtype_record& record = record_of(composite);
-  const std::uint64_t count = record.count;
-  bool any = false;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const auto& slot = composite.related[i].un.memb;
-    if (slot.off > offset) break;
-    if (slot.ptr == nullptr || slot.may_be_invalid) continue;
-    const uniqtype_record& member = record_of(*slot.ptr);
-    std::uint64_t size = member.size;
-    if (size == kUnknownSize) size = open_extent(member, slot.off, extent);
-    const std::uint64_t within = offset - slot.off;
-    if (within >= size || (member.bit_size != 0 && !bits_cover(member, within))) continue;
-    if (any) {
-      found.ambiguous = true;
-      return true;
-    }
-    found = {.type = slot.ptr,
-             .offset = slot.off,
-             .size = size,
-             .index = i,
-             .member = record.member_names[i]};
-    any = true;
-  }
-  return any;
-}
-
-}  // namespace subobject
-
 // The subobject of `u` that contains byte `offset`, where the whole object has `extent` bytes (which bounds an array without a length
 // and a flexible member); of several the first. `row` is the size of an array's elements where their type does not tell it, as in arrays of
 // variable-length arrays. False when there is none: a base type, padding, an unknown type.
 // Context: signal.
-inline bool subobject_at(const uniqtype& u, std::uint64_t extent, std::uint64_t offset,
-                         Subobject& found, std::uint64_t row = 0) {
-  switch (record_of(u).kind) {
-    case Kind::array:
-      return subobject::element_at(u, extent, offset, row, found);
-    case Kind::composite:
-      return subobject::member_at(u, extent, offset, found);
-    default:
-      return false;
-  }
-}
+bool subobject_at(const uniqtype& u, std::uint64_t extent, std::uint64_t offset, Subobject& found,
+                  std::uint64_t row = 0);
 
 }  // namespace allocs::types
