@@ -72,8 +72,7 @@ void for_each_root_range(const SelfProcess& process, Address sp, Visit&& visit) 
       visit(thread.frame());
       if (!index::thread_with_stack_at(process.tables(), *process.root(), thread.sp())) {
         if (const auto mapping = process.mapping_of(thread.sp()))
-          visit(AddressRange{Address{raw(thread.sp()) - allocs::preload::kRedZone},
-                             mapping->range.end});
+          visit(AddressRange{thread.lowest_in_use(), mapping->range.end});
       }
       return true;
     });

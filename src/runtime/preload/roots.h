@@ -18,9 +18,6 @@ inline runt::Registers registers_of_asker(const self::SelfProcess& process) {
   return none;
 }
 
-// Functions keep values so far below the stack pointer (psABI, 3.2.2).
-inline constexpr std::uint64_t kRedZone = 128;
-
 // What lies below the asker's frame at `sp`, and is in use by nobody but this very call: all of the thread's stack, if it surely runs on that (a fibre may have
 // others below); else the frames of the call down to this function. Context: query.
 [[gnu::noinline]] inline AddressRange unused_below_asker(const self::SelfProcess& process,
@@ -42,7 +39,7 @@ inline Address lowest_used_by_stopped(const self::SelfProcess& process, AddressR
     const auto owner = index::thread_with_stack_at(process.tables(), *process.root(), sp);
     const bool is_own = owner && owner->thread_pointer == thread.thread_pointer;
     if (!is_own || !process.leads_to_start(*owner, thread.registers())) return false;
-    lowest = std::max(lowest, Address{raw(sp) - kRedZone});
+    lowest = std::max(lowest, thread.lowest_in_use());
     if (const AddressRange frame = thread.frame(); stack.contains(frame.begin))
       lowest = std::min(lowest, frame.begin);
     return false;

@@ -19,8 +19,6 @@ constinit std::atomic<std::uint64_t> g_rules_hold_for{0};
 // The first thread's stack is as large as it has grown; frames further than this from its start are on another stack.
 constexpr std::uint64_t kUsualStackLimit = 8u << 20;
 constexpr std::uint64_t kPageSize = 4096;
-// Functions keep values so far below the stack pointer (psABI, 3.2.2).
-constexpr std::uint64_t kRedZone = 128;
 
 // The rules of loaded objects, and, where the kernel may be asked, those of code that the program made: these are not kept.
 class KnownRules {
@@ -119,7 +117,13 @@ const StoppedThread* stopped_thread_of_id(int id) {
   return nearest_stopped([&](const StoppedThread& thread) { return thread.tid == id; });
 }
 
-Address lowest_in_use(const StoppedThread& thread) { return Address{raw(thread.sp()) - kRedZone}; }
+// `registers` are those of the thread.
+StandingThread standing(const StoppedThread& thread, const runt::Registers& registers) {
+  return {.registers = registers,
+          .thread_pointer = Address{thread.thread_pointer},
+          .id = thread.tid,
+          .is_asker = false};
+}
 
 }  // namespace
 
@@ -151,11 +155,8 @@ AddressRange SelfProcess::stack_of(const StandingThread& thread) const {
 AddressRange SelfProcess::stack_of_stopped(const StoppedThread& thread) const {
   if (thread.stack.begin != Address{}) return thread.stack;
   const runt::Registers registers = thread.registers();
-  AddressRange stack = stack_of({.registers = registers,
-                                 .thread_pointer = Address{thread.thread_pointer},
-                                 .id = thread.tid,
-                                 .is_asker = false});
-  stack.begin = lowest_in_use(thread);
+  AddressRange stack = stack_of(standing(thread, registers));
+  stack.begin = thread.lowest_in_use();
   if (may_ask_kernel()) {
     // A handler of this thread may come in between.
     thread.stack.end = stack.end;
@@ -205,7 +206,7 @@ Address SelfProcess::lowest_frame_in(AddressRange range) const {
   if (!have_stopped_others()) return lowest;
   for_each_stopped_thread([&](const StoppedThread& thread) {
     if (range.contains(thread.sp()))
-      lowest = std::min(lowest, std::max(range.begin, lowest_in_use(thread)));
+      lowest = std::min(lowest, std::max(range.begin, thread.lowest_in_use()));
     return true;
   });
   return lowest;
@@ -262,36 +263,27 @@ query::Answer SelfProcess::query_stopped(Address at) const {
       [&](const StoppedThread& each) { return stack_of_stopped(each).contains(at); });
   if (thread == nullptr) return {};
   const runt::Registers registers = thread->registers();
-  const StandingThread standing{.registers = registers,
-                                .thread_pointer = Address{thread->thread_pointer},
-                                .id = thread->tid,
-                                .is_asker = false};
-  if (!runs_where_it_says(*thread)) return answer_on_stack(*this, CheckedMemory{}, standing, at);
-  return answer_on_stack(*this, runt::StackMemory(stack_of_stopped(*thread)), standing, at);
+  const StandingThread stopped = standing(*thread, registers);
+  if (!runs_where_it_says(*thread)) return answer_on_stack(*this, CheckedMemory{}, stopped, at);
+  return answer_on_stack(*this, runt::StackMemory(stack_of_stopped(*thread)), stopped, at);
 }
 
 query::Answer SelfProcess::query_stacks(Address at) const {
   const AddressRange stack = stack_of(asker());
   if (stack.contains(at)) return answer_on_stack(*this, runt::StackMemory(stack), asker(), at);
-  if (have_stopped_others()) {
+  const bool have_stopped = have_stopped_others();
+  if (have_stopped) {
     const query::Answer stopped = query_stopped(at);
     if (stopped.error != ALLOC_E_NOTHING_THERE) return stopped;
   }
   const query::Answer answer = stack_at(at);
   if (answer.error != ALLOC_OK || answer.type_error == ALLOC_E_OTHER_THREAD) return answer;
-  const StoppedThread* const owner =
-      have_stopped_others() ? stopped_thread_of_id(answer.thread) : nullptr;
-  query::Answer frame;
-  if (owner == nullptr) {
-    frame = query_left_stack(asker(), stack, answer, at);
-  } else {
-    const runt::Registers registers = owner->registers();
-    frame = query_left_stack({.registers = registers,
-                              .thread_pointer = Address{owner->thread_pointer},
-                              .id = owner->tid,
-                              .is_asker = false},
-                             stack_of_stopped(*owner), answer, at);
-  }
+  const StoppedThread* const owner = have_stopped ? stopped_thread_of_id(answer.thread) : nullptr;
+  const runt::Registers registers = owner != nullptr ? owner->registers() : runt::Registers{};
+  const query::Answer frame =
+      owner != nullptr
+          ? query_left_stack(standing(*owner, registers), stack_of_stopped(*owner), answer, at)
+          : query_left_stack(asker(), stack, answer, at);
   return frame.error == ALLOC_OK ? frame : answer;
 }
 

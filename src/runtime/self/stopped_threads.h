@@ -14,6 +14,9 @@
 // allocs/stop.h has the contract; docs/decisions has why it is made so.
 namespace allocs::self {
 
+// Functions keep values so far below the stack pointer (psABI, 3.2.2).
+inline constexpr std::uint64_t kRedZone = 128;
+
 enum class StopState : std::uint32_t { asked, stopped, gone };
 
 // Written by the thread that stops the others, but `state` (stopped) and what is below it: the handler writes these before it says so.
@@ -27,6 +30,7 @@ struct StoppedThread {
 
   runt::Registers registers() const;
   Address sp() const;
+  Address lowest_in_use() const { return Address{raw(sp()) - kRedZone}; }
   // Of the kernel's frame what holds registers, those of vectors included.
   AddressRange frame() const;
 };
