@@ -23,7 +23,7 @@
  * - a block that others hold stays where it is, since they have its address. It gets its new size if it has room for it (malloc_usable_size); else realloc fails with ENOMEM, and the block is as
  *   before. What zeroes or aligns as well (mi_rezalloc, mi_recalloc, mi_realloc_aligned, rallocx with flags) always fails for it. alloc_resize: ALLOC_E_HELD. alloc_migrate: ALLOC_E_HELD;
  * - one that nobody else holds any more may move; holders that are still to be told that it goes (see struct alloc_policy) follow it;
- * - one that has been freed, and lives on by others, has no explicit holder: that is reported as a second free, and fails with ENOMEM.
+ * - one that has been freed, and lives on by others, has no explicit holder: that is reported as a second free, and fails with ENOMEM. alloc_resize: ALLOC_E_NOT_HELD.
  *
  * Blocks of malloc only, of whatever malloc there is (also what operator new, memalign and calloc return), if the index sees it. What registered allocators hand out, pieces of declared
  * sub-allocators, mappings and static objects cannot be held; nor can a block that is a pool, and a block that is held cannot become one.

@@ -29,11 +29,12 @@ int main(void) {
   for (int i = 99; i > 0; --i) right += alloc_let_go(p + (i * 61) % 100, count) == 0 && references_to(p) == (size_t)i;
   free(p);
   printf("%zu right, %zu, there %d", right, references_to(p + 3), p[0]);
+  void *base;
+  printf(", resized %d", alloc_resize(p, 50, 0, &base));
   printf(", %d", alloc_let_go(p + 5, count));
   printf(" %d\n", alloc_get_holders(p, NULL, 0));
 
   long *held = malloc(40), *other = malloc(40);
-  void *base;
   alloc_hold(held, count);
   printf("stop %d:", alloc_stop_others(SIGRTMIN + 3, 0, NULL));
   printf(" %d %d,", alloc_resize(held, 30, 0, &base), alloc_set_type(held, alloc_get_type(other)));
@@ -47,7 +48,7 @@ build a.c -O1 -Wall -Werror -fno-builtin
 allocs meta build ./a > made
 preload ./a > out || fail "exit status $?"
 expect out <<'EOF'
-199 right, 1, there 7, 0 -14
+199 right, 1, there 7, resized -31, 0 -14
 stop 0: -26 -26, 0
 0
 EOF

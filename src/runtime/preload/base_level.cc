@@ -108,6 +108,8 @@ int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigne
   void* const start = start_of(block);
   // A stopped thread may have the holders' lock.
   if (allocators::others_are_stopped() && allocators::is_held_block(start)) return ALLOC_E_STOPPED;
+  if (allocators::is_freed_block(start))
+    return ALLOC_E_NOT_HELD;  // it is the explicit holder that resizes
   if (size <= allocators::g_next.malloc_usable_size(start)) {
     if (!allocators::resize_record(start, size)) return ALLOC_E_NOTHING_THERE;
     *base = start;

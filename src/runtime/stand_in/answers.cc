@@ -197,7 +197,13 @@ int ALLOCS_ALONE(alloc_let_go)(const void*, struct alloc_holder*) { return ALLOC
 int ALLOCS_ALONE(alloc_get_holders)(const void*, struct alloc_held_by*, size_t) {
   return ALLOC_E_NO_RUNTIME;
 }
-int ALLOCS_ALONE(alloc_collect)(struct alloc_collection*) { return ALLOC_E_NO_RUNTIME; }
+int ALLOCS_ALONE(alloc_collect)(struct alloc_collection* collection) {
+  if (collection == nullptr) return ALLOC_E_INVALID;
+  collection->candidates = collection->freed = collection->freed_bytes = 0;
+  collection->obstacle = nullptr;
+  collection->stop = alloc_stop_report{};
+  return ALLOC_E_NO_RUNTIME;
+}
 void ALLOCS_ALONE(alloc_set_excess_free)(alloc_excess_free*, void*) {}
 uint64_t ALLOCS_ALONE(alloc_count_excess_frees)(void) { return 0; }
 
