@@ -108,7 +108,9 @@ enum alloc_evidence {
   ALLOC_EV_STATED = 1 << 12,          /* the program has said so: alloc_set_type, alloc_new */
   ALLOC_EV_PERF_MAP = 1 << 13,        /* what the program tells perf of code that it made */
   ALLOC_EV_LIBRARY_FACT = 1 << 14,    /* what a library's function is known to allocate */
-  ALLOC_EV_FRAME_RECORD = 1 << 15     /* what the code that allocated it left in its frame */
+  ALLOC_EV_FRAME_RECORD = 1 << 15,    /* what the code that allocated it left in its frame */
+  ALLOC_EV_CALL_ENTRY = 1 << 16,      /* what the debug information says of the allocating call */
+  ALLOC_EV_VIRTUAL_TABLE = 1 << 17    /* what lies in it begins like an object of the class: with the address of its virtual table */
 };
 
 struct alloc_info {

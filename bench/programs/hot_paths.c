@@ -74,6 +74,8 @@ int main(int argc, char** argv) {
     });
   } else if (strcmp(kind, "query") == 0) {
     REPEAT(alloc_query(asked, ALLOC_NOWAIT, &info));
+  } else if (strcmp(kind, "type") == 0) {
+    REPEAT(KEEP(alloc_get_type(asked)));
   } else if (strncmp(kind, "path_", 5) == 0) {
     char text[128];
     REPEAT(alloc_format_path(asked, 0, text, sizeof text));

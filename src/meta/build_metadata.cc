@@ -16,6 +16,7 @@
 #include "meta/object_file.h"
 #include "meta/sites.h"
 #include "meta/statics.h"
+#include "meta/virtual_tables.h"
 #include "types/write/image_writer.h"
 #include "types/write/merge_types.h"
 #include "types/write/object_model.h"
@@ -114,9 +115,12 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   add_containers(declarations_of(options).containers(), declarations::containers_of_libraries(),
                  model);
 
+  const VirtualTables virtual_tables{files, linkage, model.types, model.strings};
+  model.virtual_tables = virtual_tables.records(model.types);
+
   const CodeScan scan = scanning.get();
   auto tables = beside([&] { return find_jump_tables(*files.object, linkage, scan, starts); });
-  read_allocation_sites(files, linkage, scan, frames, facts, merged.index_of,
+  read_allocation_sites(files, linkage, scan, frames, virtual_tables, facts, merged.index_of,
                         declarations_of(options), options.witnesses, model, diag);
   add_jump_tables(tables.get(), model);
   add_constants(*files.object, scan, model);

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "meta/call_types.h"
 #include "meta/line_table.h"
 #include "meta/listed_sites.h"
 #include "meta/marked_sites.h"
@@ -50,8 +51,11 @@ void apply_compiler_sites(const ObjectFiles& files, const Linkage& linkage, cons
                           types::ObjectModel& model, Diagnostics& diag) {
   const std::vector<SiteList> lists = lists_in(files, diag);
   if (!facts.alloca_types.empty()) add_alloca_types(files, facts, index_of, model);
-  if (lists.empty() && facts.site_marks.empty()) return;
+  if (lists.empty() && facts.site_marks.empty() && facts.call_types.empty()) return;
   const std::vector<CallInstruction> calls = all_calls(linkage, scan, model);
+  // What says less of a call comes first, and is overruled.
+  overrule_sites(calls, read_call_types(facts, index_of, calls, model.types), model);
+  if (lists.empty() && facts.site_marks.empty()) return;
   std::vector<std::uint64_t> places;
   for (const CallInstruction& call : calls) places.push_back(call.at);
   const std::vector<SourceLine> lines = lines_of(files, places, model.strings, diag);

@@ -9,7 +9,7 @@
 
 namespace allocs::meta {
 
-// Lets what compilers told of calls (site ids in the debug information, site lists) overrule what was inferred for model.sites, which
+// Lets what compilers told of calls (allocated types and site ids in the debug information, site lists) overrule what was inferred for model.sites, which
 // are sorted by return address and stay so, and adds the sites of calls that only a compiler knows. `index_of` says which
 // type of the model each of facts.types became.
 void apply_compiler_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,

@@ -80,6 +80,8 @@ enum class At : std::uint8_t {
   call_discriminator,
   macros,
   macro_info,
+  call_return_pc,
+  alloc_type,
   count_
 };
 static_assert(static_cast<int>(At::count_) <= 64);

@@ -102,6 +102,12 @@ struct AllocaType {
   types::TypeIndex tail = types::kNoType;
 };
 
+// A call of which the compiler told what it allocates.
+struct CallType {
+  std::uint64_t return_address = 0;
+  types::TypeIndex type = types::kNoType;  // T, of a T or of T[]
+};
+
 // What the debug information of one object says.
 struct DwarfFacts {
   types::SourceTypes types;
@@ -117,6 +123,7 @@ struct DwarfFacts {
   ExpressionPool expressions;
   std::vector<SiteMark> site_marks;
   std::vector<AllocaType> alloca_types;
+  std::vector<CallType> call_types;
   // Parents before what is inlined in them. Kept only if the object has a site list or site marks, which is what they are for.
   std::vector<CodeScope> scopes;
   std::vector<PcRange> scope_ranges;

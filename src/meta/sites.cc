@@ -55,7 +55,8 @@ const declarations::Content kText{declarations::Content::Shape::array, "char", 0
 class SiteReader {
  public:
   SiteReader(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
-             CallFrames& frames, const declarations::Declarations& declared, ObjectModel& model)
+             CallFrames& frames, const VirtualTables& virtual_tables,
+             const declarations::Declarations& declared, ObjectModel& model)
       : object_(*files.object),
         declared_(declared, *files.object),
         linkage_(linkage),
@@ -63,7 +64,7 @@ class SiteReader {
         frames_(frames),
         model_(model),
         statics_(model),
-        virtual_tables_(files, linkage, model.types, model.strings),
+        virtual_tables_(virtual_tables),
         containers_(model.types) {}
 
   std::vector<Site> read() {
@@ -431,7 +432,7 @@ class SiteReader {
   CallFrames& frames_;
   ObjectModel& model_;
   TypedStatics statics_;
-  VirtualTables virtual_tables_;
+  const VirtualTables& virtual_tables_;
   Containers containers_;
   std::vector<PcRange> string_members_;
   std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted
@@ -495,11 +496,12 @@ void fill_in_lines(const ObjectFiles& files, ObjectModel& model, Diagnostics& di
 }  // namespace
 
 void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
-                           CallFrames& frames, const DwarfFacts& facts,
-                           std::span<const TypeIndex> index_of,
+                           CallFrames& frames, const VirtualTables& virtual_tables,
+                           const DwarfFacts& facts, std::span<const TypeIndex> index_of,
                            const declarations::Declarations& declared, SiteWitnesses witnesses,
                            ObjectModel& model, Diagnostics& diag) {
-  std::vector<Site> sites = SiteReader{files, linkage, scan, frames, declared, model}.read();
+  std::vector<Site> sites =
+      SiteReader{files, linkage, scan, frames, virtual_tables, declared, model}.read();
   // Types are only added from here on: what was decided above does not change.
   std::vector<SiteRecord> stated;
   for (Site& site : sites) {

@@ -8,6 +8,7 @@
 #include "meta/diagnostics.h"
 #include "meta/dwarf_facts.h"
 #include "meta/linkage.h"
+#include "meta/virtual_tables.h"
 #include "types/write/object_model.h"
 
 namespace allocs::meta {
@@ -16,8 +17,8 @@ namespace allocs::meta {
 // where the code and the debug information leave no doubt. Needs the types, statics and functions of `model` to be complete; adds
 // array and pointer types.
 void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
-                           CallFrames& frames, const DwarfFacts& facts,
-                           std::span<const types::TypeIndex> index_of,
+                           CallFrames& frames, const VirtualTables& virtual_tables,
+                           const DwarfFacts& facts, std::span<const types::TypeIndex> index_of,
                            const declarations::Declarations& declared, SiteWitnesses witnesses,
                            types::ObjectModel& model, Diagnostics& diag);
 

@@ -122,6 +122,10 @@ At at_of(std::uint64_t name) {
       return At::macro_info;
     case DW_AT_containing_type:
       return At::containing_type;
+    case DW_AT_call_return_pc:
+      return At::call_return_pc;
+    case 0x3e0e:  // DW_AT_LLVM_alloc_type
+      return At::alloc_type;
     default:
       return At::none;
   }

@@ -69,6 +69,7 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
     switch (die.tag) {
       case DW_TAG_call_site:
       case DW_TAG_GNU_call_site:
+        if (die.has(At::alloc_type)) read_call_type(die, context);
         stream.skip_children(die);
         continue;
       default:
@@ -368,6 +369,15 @@ void UnitReader::read_site_mark(const Die& die, const UnitContext& context, Stri
   SiteMark mark{*marker, context.unit.line_offset.value_or(0), kNoType, kNoType};
   if (die.has(At::type)) mark.type = types_.type_of(die);
   facts_.site_marks.push_back(mark);
+}
+
+// Of a call that is a jump there is no return address. GNU's entries, which came before DWARF 5, have it as DW_AT_low_pc.
+void UnitReader::read_call_type(const Die& die, const UnitContext& context) {
+  const At place = die.tag == DW_TAG_call_site ? At::call_return_pc : At::low_pc;
+  const DieKey type = die.reference(At::alloc_type);
+  if (!die.has(place) || type == kNoDie) return;
+  const auto return_address = context.unit.address(die[place]);
+  if (return_address) facts_.call_types.push_back({*return_address, types_.node_of(type)});
 }
 
 // T, then U[]: the node stands for T, and what follows is remembered.

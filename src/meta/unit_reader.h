@@ -71,6 +71,7 @@ class UnitReader {
   void read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope);
   void keep_code_scope(const Die& die, const UnitContext& context, Scope& scope);
   void read_site_mark(const Die& die, const UnitContext& context, types::StringRef name);
+  void read_call_type(const Die& die, const UnitContext& context);
   void read_flexible_member(const Die& die, types::TypeIndex record);
   void read_variable(const Die& die, const UnitContext& context);
   void read_location(const Die& die, const UnitContext& context, EntityIndex entity);

@@ -3,8 +3,11 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
+
+#include "meta/type_spelling.h"
 
 namespace allocs::meta {
 
@@ -17,12 +20,15 @@ constexpr std::int64_t kAddressPoint =
     16;  // offset to top and type information come first (Itanium C++ ABI 2.5.2)
 constexpr std::string_view kTablePrefix = "_ZTV";
 
-std::string without_blanks(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c != ' ') result += c;
-  }
-  return result;
+// Has the class a pointer to a virtual table, or a base class that may have one?
+bool may_have_table(const types::TypeGraph& graph, TypeIndex type,
+                    const types::StringPool& strings) {
+  constexpr std::uint32_t kSigns =
+      types::kMemberBaseClass | types::kMemberVirtualBase | types::kMemberArtificial;
+  const auto members = graph.members_of(type);
+  return std::any_of(members.begin(), members.end(), [&](const types::MemberRecord& member) {
+    return (member.flags & kSigns) != 0 || strings[member.name].starts_with("_vptr");
+  });
 }
 
 // "N7leveldb5BlockE" -> "leveldb::Block"; empty if it is no mangled type.
@@ -41,14 +47,16 @@ VirtualTables::VirtualTables(const ObjectFiles& files, const Linkage& linkage,
   for (const Symbol& symbol : files.symbols) {
     if (symbol.section == SHN_UNDEF || !symbol.name.starts_with(kTablePrefix)) continue;
     tables_.emplace(symbol.value, symbol.name);
+    find_address_point(*files.object, symbol);
   }
   if (tables_.empty()) return;
   for (TypeIndex type = 0; type < graph.size(); ++type) {
     const types::TypeRecord& record = graph[type];
     if (record.kind != types::Kind::composite) continue;
     if ((record.flags & (types::kTypeIncomplete | types::kTypeAnonymous)) != 0) continue;
+    if (!may_have_table(graph, type, strings)) continue;
     const std::string_view name = strings[record.human_name != 0 ? record.human_name : record.name];
-    const auto [at, is_new] = classes_.try_emplace(without_blanks(name), type);
+    const auto [at, is_new] = classes_.try_emplace(comparable_spelling(name), type);
     if (!is_new) at->second = kNoType;
   }
 }
@@ -56,6 +64,8 @@ VirtualTables::VirtualTables(const ObjectFiles& files, const Linkage& linkage,
 TypeIndex VirtualTables::class_of(const AtomTable& atoms, const Value& value) const {
   if (value.addend < kAddressPoint) return kNoType;
   if (value.is_constant()) {
+    const auto point = address_points_.find(static_cast<std::uint64_t>(value.addend));
+    if (point != address_points_.end()) return class_named(point->second);
     const auto table = tables_.find(static_cast<std::uint64_t>(value.addend - kAddressPoint));
     return table == tables_.end() ? kNoType : class_named(table->second);
   }
@@ -68,9 +78,61 @@ TypeIndex VirtualTables::class_of(const AtomTable& atoms, const Value& value) co
   return local == tables_.end() ? kNoType : class_named(local->second);
 }
 
+// A symbol stands for all tables of a class, its own first. In front of where objects point lie offsets of virtual bases, as many as it
+// takes, then the offset to the start of the object, which is 0 in this table, and the pointer to the type information, or 0 without
+// -frtti; from there on pointers to functions. So the first pointer tells.
+void VirtualTables::find_address_point(const ElfFile& object, const Symbol& symbol) {
+  constexpr std::uint64_t kWord = 8, kHead = 2 * kWord, kMostVirtualBases = 1024;
+  const std::uint64_t words = std::min(symbol.size / kWord, kMostVirtualBases);
+  for (std::uint64_t at = symbol.value; at < symbol.value + words * kWord; at += kWord) {
+    bool is_to_type_information = false;
+    if (!holds_pointer(object, at, is_to_type_information)) continue;
+    const std::uint64_t point = is_to_type_information ? at + kWord : at;
+    if (point < symbol.value + kHead) return;
+    const std::span<const std::byte> offset_to_top = object.bytes_at(point - kHead, kWord);
+    const bool is_own =
+        !offset_to_top.empty() && std::all_of(offset_to_top.begin(), offset_to_top.end(),
+                                              [](std::byte each) { return each == std::byte{0}; });
+    if (!is_own) return;
+    const auto [known, is_new] = address_points_.try_emplace(point, symbol.name);
+    if (!is_new && known->second != symbol.name) known->second = {};
+    return;
+  }
+}
+
+bool VirtualTables::holds_pointer(const ElfFile& object, std::uint64_t at,
+                                  bool& is_to_type_information) const {
+  const Callee target = linkage_.callee_in_slot(at);
+  std::uint64_t address = target.address;
+  if (!target.known()) {
+    const auto& pointers = linkage_.data_pointers();
+    const auto pointer = std::lower_bound(
+        pointers.begin(), pointers.end(), at,
+        [](const DataPointer& each, std::uint64_t place) { return each.at < place; });
+    if (pointer == pointers.end() || pointer->at != at) return false;
+    address = pointer->target;
+  }
+  is_to_type_information =
+      target.name.starts_with("_ZTI") || (address != 0 && !object.is_code(address));
+  return true;
+}
+
+std::vector<types::VirtualTableRecord> VirtualTables::records(const types::TypeGraph& graph) const {
+  std::vector<types::VirtualTableRecord> found;
+  for (const auto& [point, symbol] : address_points_) {
+    const TypeIndex type = class_named(symbol);
+    if (type == kNoType || graph[type].size == 0 || graph[type].size == types::kUnknownSize)
+      continue;
+    found.push_back({.address = point, .type = type});
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.address < b.address; });
+  return found;
+}
+
 TypeIndex VirtualTables::class_named(std::string_view symbol) const {
   if (!symbol.starts_with(kTablePrefix)) return kNoType;
-  const std::string name = without_blanks(demangled_type(symbol.substr(kTablePrefix.size())));
+  const std::string name = comparable_spelling(demangled_type(symbol.substr(kTablePrefix.size())));
   const auto found = classes_.find(name);
   return found == classes_.end() ? kNoType : found->second;
 }

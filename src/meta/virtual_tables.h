@@ -3,6 +3,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "meta/linkage.h"
 #include "meta/values.h"
@@ -21,13 +22,20 @@ class VirtualTables {
   // type for certain.
   types::TypeIndex class_of(const AtomTable& atoms, const Value& value) const;
 
+  // What an image has of those whose content the object has and whose class is described whole: sorted.
+  std::vector<types::VirtualTableRecord> records(const types::TypeGraph& graph) const;
+
  private:
   types::TypeIndex class_named(std::string_view symbol) const;
+  void find_address_point(const ElfFile& object, const Symbol& symbol);
+  bool holds_pointer(const ElfFile& object, std::uint64_t at, bool& is_to_type_information) const;
 
   const Linkage& linkage_;
   std::unordered_map<std::uint64_t, std::string_view> tables_;  // start, symbol
+  std::unordered_map<std::uint64_t, std::string_view>
+      address_points_;  // of the first table of those at a symbol: where objects point; no symbol if there are two
   std::unordered_map<std::string, types::TypeIndex>
-      classes_;  // by name without blanks; kNoType if there are two
+      classes_;  // with virtual functions, by comparable_spelling(); kNoType if there are two
 };
 
 }  // namespace allocs::meta

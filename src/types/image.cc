@@ -24,6 +24,7 @@ constexpr std::size_t kRecordSizes[kTableCount] = {
     1,
     sizeof(SiteRecord),
     sizeof(ContainerRecord),
+    sizeof(VirtualTableRecord),
     sizeof(std::uint64_t),
 };
 
@@ -244,6 +245,13 @@ const SiteRecord* Image::find_site(std::uint64_t return_address) const {
   const std::size_t index = last_at_or_below<SiteRecord>(
       Table::sites, return_address, [](const SiteRecord& r) { return r.return_address; });
   return index < all.size() && all[index].return_address == return_address ? &all[index] : nullptr;
+}
+
+const VirtualTableRecord* Image::find_virtual_table(std::uint64_t address) const {
+  const auto all = table<VirtualTableRecord>(Table::virtual_tables);
+  const std::size_t index = last_at_or_below<VirtualTableRecord>(
+      Table::virtual_tables, address, [](const VirtualTableRecord& r) { return r.address; });
+  return index < all.size() && all[index].address == address ? &all[index] : nullptr;
 }
 
 std::span<const ContainerRecord> Image::find_containers(TypeIndex type) const {

@@ -98,6 +98,8 @@ class Image {
   const RegionRecord* first_region_from(Table which, std::uint64_t at) const;
   const FunctionRecord* find_function(std::uint64_t pc) const;
   const SiteRecord* find_site(std::uint64_t return_address) const;
+  // The table at exactly that link address.
+  const VirtualTableRecord* find_virtual_table(std::uint64_t address) const;
   const RegionRecord* find_region(Table which, std::uint64_t at) const;
   // What is known of the elements of such a type's objects: the first record whose test holds counts.
   std::span<const ContainerRecord> find_containers(TypeIndex type) const;

@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    24;  // bump when anything below changes, or what the writer puts in it
+    25;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -47,6 +47,7 @@ enum class Table : std::uint32_t {
   locations,   // bytes: see VariableRecord
   sites,       // SiteRecord, by return address
   containers,  // ContainerRecord, by type; those of one type in the order in which they are tried
+  virtual_tables,  // VirtualTableRecord, by address
   page_sums,  // u64: image_checksum of what each page holds of the other tables; lies right behind the header
   count_,
 };
@@ -263,7 +264,14 @@ struct VariableRecord {
 static_assert(sizeof(VariableRecord) == 16);
 
 enum class Shape : std::uint8_t { unknown, one, array, flexible };
-enum class Provenance : std::uint8_t { none, new_expression, size_arithmetic, target, inferred };
+enum class Provenance : std::uint8_t {
+  none,
+  new_expression,
+  size_arithmetic,
+  target,
+  inferred,
+  call_entry,  // the debug information says it of the call
+};
 
 enum SiteEvidence : std::uint8_t {
   kSiteTargetVariable = 1,  // the result goes to a variable of pointer type
@@ -273,6 +281,7 @@ enum SiteEvidence : std::uint8_t {
   kSiteArgument = 8,  // ... to an argument of pointer type
   kSiteStrideFits = 16,   // calloc-like: the element size is a constant equal to the type's size
   kSiteLibraryFact = 32,  // the function is one of a library's that is known to allocate that
+  kSiteCallEntry = 64,    // the debug information says of the call what it allocates
 };
 enum SiteFlag : std::uint8_t {
   kSiteWrapper = 1,   // the result is returned: the type is to be found in the caller
@@ -341,6 +350,15 @@ struct ContainerRecord {
   PlaceRecord places[kContainerPlaces]{};
 };
 static_assert(sizeof(ContainerRecord) == 40 + 16 * (1 + kContainerPlaces));
+
+// Where the first word of every object of a class points, and nothing else's: behind the head of the virtual table that the class
+// has for itself, not for a base class or while one is made (Itanium C++ ABI 2.5).
+struct VirtualTableRecord {
+  std::uint64_t address = 0;  // link address
+  TypeIndex type = kNoType;   // the class; its size is known
+  std::uint32_t reserved = 0;
+};
+static_assert(sizeof(VirtualTableRecord) == 16);
 
 // clang-format on
 

@@ -14,6 +14,7 @@
 #include "runtime/self/ask.h"
 #include "runtime/self/known_block.h"
 #include "runtime/self/known_static.h"
+#include "runtime/self/loader.h"
 #include "runtime/self/self_process.h"
 #include "runtime/self/statistics.h"
 
@@ -61,7 +62,7 @@ using allocs::self::SelfProcess;
   return stack_pointer() - raw(known.base()) < known.record->size;
 }
 
-// A getter: the short roads, then the long one. `block` and `object` make the result of a KnownBlock and a KnownStatic, or nothing;
+// A getter: the short roads, then the long one. `block` and `object` make the result of a KnownBlock (and its type, if that is asked for) and a KnownStatic, or nothing;
 // `answer` makes it of an Answer.
 template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAnswer>
 [[gnu::always_inline]] inline auto get(const void* obj, OfBlock of_block, OfStatic of_static,
@@ -75,7 +76,15 @@ template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAn
     }
     KnownBlock block;
     look = allocs::self::look_in_heap(at, block);
-    if (look == HeapLook::known_block && !holds_stack(block)) return of_block(block);
+    if (look == HeapLook::known_block && !holds_stack(block)) {
+      if constexpr (kQuestion == Question::type || kQuestion == Question::path) {
+        uniqtype* const type = block.type();
+        if (type != nullptr || !allocs::self::has_virtual_tables()) [[likely]]
+          return of_block(block, type);
+      } else {
+        return of_block(block);
+      }
+    }
     if (look == HeapLook::nothing_there) {
       if (const auto known = allocs::self::look_in_objects(at); known && !holds_stack(*known)) {
         if (const auto result = of_static(*known)) return *result;
@@ -136,7 +145,7 @@ ALLOCS_EXPORT size_t alloc_get_size(const void* obj) {
 
 ALLOCS_EXPORT struct uniqtype* alloc_get_type(const void* obj) {
   return get<Question::type>(
-      obj, [](const KnownBlock& known) { return known.type(); },
+      obj, [](const KnownBlock&, uniqtype* type) { return type; },
       [](const KnownStatic& known) {
         uniqtype* const type = known.type();
         return type != nullptr ? std::optional(type) : std::nullopt;
@@ -186,10 +195,10 @@ ALLOCS_EXPORT int alloc_format_path(const void* obj, unsigned flags, char* buf, 
   };
   return get<Question::path>(
       obj,
-      [&](const KnownBlock& known) {
+      [&](const KnownBlock& known, uniqtype* type) {
         const std::uint64_t size = known.block.size == 0 ? 1 : known.block.size;
         return put({.told = PathLeaf::Told::by_address,
-                    .type = known.type(),
+                    .type = type,
                     .range = {known.block.base, known.block.base + size}});
       },
       [&](const KnownStatic& known) {

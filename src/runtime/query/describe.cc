@@ -110,6 +110,8 @@ void put_evidence(TextWriter& out, std::uint32_t evidence) {
       {ALLOC_EV_STATED, "stated by the program"},
       {ALLOC_EV_LIBRARY_FACT, "known of the library"},
       {ALLOC_EV_FRAME_RECORD, "record in the frame"},
+      {ALLOC_EV_CALL_ENTRY, "allocated type of the call"},
+      {ALLOC_EV_VIRTUAL_TABLE, "virtual table"},
   };
   bool first = true;
   for (const auto& [bit, word] : kWords) {

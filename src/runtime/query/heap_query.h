@@ -4,6 +4,7 @@
 #include "runtime/index/find_block.h"
 #include "runtime/index/tables.h"
 #include "runtime/query/answer.h"
+#include "runtime/query/class_of_object.h"
 #include "runtime/query/process.h"
 
 // Blocks of malloc: bounds from the heap shadow, the type from the site that allocated them.
@@ -49,12 +50,14 @@ inline std::uint32_t evidence_of(const types::SiteRecord& site) {
   }
   if ((site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0)
     evidence |= ALLOC_EV_SITE_SIZE;
+  if ((site.evidence & types::kSiteCallEntry) != 0) evidence |= ALLOC_EV_CALL_ENTRY;
   const bool is_library_fact = (site.evidence & types::kSiteLibraryFact) != 0;
   return evidence | (is_library_fact ? ALLOC_EV_LIBRARY_FACT : ALLOC_EV_DEBUG_INFORMATION);
 }
 
 inline std::uint8_t grade_of(const types::SiteRecord& site) {
   if (site.provenance == types::Provenance::new_expression) return ALLOC_GRADE_EXACT;
+  if (site.provenance == types::Provenance::call_entry) return ALLOC_GRADE_STRONG;
   // The source says sizeof(T); a pointer to something else that receives the block leaves a doubt.
   if (site.provenance == types::Provenance::size_arithmetic) {
     const bool is_doubtful = (site.flags & types::kSiteTargetDisagrees) != 0;
@@ -120,6 +123,19 @@ inline void set_type_from_site(const SiteFacts& facts, std::uint64_t size, Answe
   answer.set_type(facts.type, facts.grade);
 }
 
+// What was read must have lain in that block: it may have been freed, and be another's, meanwhile.
+template <Process P>
+[[gnu::noinline]] void look_into_block(const P& process, const index::Block& block,
+                                       Answer& answer) {
+  Answer with_type = answer;
+  set_type_from_object(process, {block.base, block.base + block.size}, with_type);
+  if (with_type.type == nullptr) return;
+  const auto now = index::find_block(process.tables(), *process.root(), block.base);
+  const bool is_same = now && now->state == block.state && now->base == block.base &&
+                       now->size == block.size && now->site == block.site;
+  if (is_same) answer = with_type;
+}
+
 // Context: signal if process.types() may not make types.
 template <Process P>
 Answer answer_for(const P& process, const index::Block& block) {
@@ -135,6 +151,8 @@ Answer answer_for(const P& process, const index::Block& block) {
   answer.site_object = facts.object;
   answer.is_by_loader = facts.is_in_loader;
   set_type_from_site(facts, block.size, answer);
+  if (answer.type == nullptr && process.types().are_wanted && process.may_look_into_blocks())
+    look_into_block(process, block, answer);
   return answer;
 }
 

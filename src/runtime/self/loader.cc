@@ -29,6 +29,8 @@
 
 namespace allocs::self {
 
+constinit std::atomic<bool> g_has_virtual_tables{false};
+
 namespace {
 
 constexpr unsigned kLongestWaitMs = 2000;
@@ -83,6 +85,8 @@ void attach_slots(query::Object& object, const types::Image& image) {
   object.image = image;
   object.slots = {slots, count};
   object.image_error = ALLOC_OK;
+  if (!image.table<types::VirtualTableRecord>(types::Table::virtual_tables).empty())
+    g_has_virtual_tables.store(true, std::memory_order_release);
 }
 
 }  // namespace

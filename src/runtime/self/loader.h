@@ -38,4 +38,8 @@ class Loader {
   metadata::Places places_;
 };
 
+extern constinit std::atomic<bool> g_has_virtual_tables ALLOCS_OWN;
+// Has any object's metadata that was loaded so far told of virtual tables? If not, no block tells its class. Context: signal.
+inline bool has_virtual_tables() { return g_has_virtual_tables.load(std::memory_order_acquire); }
+
 }  // namespace allocs::self

@@ -14,6 +14,7 @@
 #include "runtime/query/stack_query.h"
 #include "runtime/self/bare_object.h"
 #include "runtime/self/checked_memory.h"
+#include "runtime/self/loader.h"
 
 namespace allocs::self {
 
@@ -41,6 +42,8 @@ class SelfProcess {
 
   TrustedMemory tables() const { return {}; }
   TrustedMemory host() const { return {}; }  // asked only about the initial stack, which stays
+  CheckedMemory blocks() const { return {}; }
+  bool may_look_into_blocks() const { return has_virtual_tables() && may_ask_kernel(); }
   const index::Root* root() const { return &allocators::g_root; }
   const query::TypeMaker& types() const { return types_; }
   const query::Object* find_object(Address at) const;

@@ -17,16 +17,18 @@
 // How many blocks of which size each allocation site has, and what that says in terms of types.
 namespace allocs::tool {
 
-// Live blocks by site and size. Signed, since one may be taken from another.
+// Live blocks by site and size, and by what object they may begin with. Signed, since one may be taken from another.
 struct HeapCensus {
   struct Kind {
     std::uint32_t site = 0;
     std::uint64_t size = 0;
+    Address first_word{};  // if it leads into an object file
     bool operator==(const Kind&) const = default;
   };
   struct HashKind {
     std::size_t operator()(const Kind& kind) const {
-      return (kind.size * 0x9E3779B97F4A7C15u) ^ (std::uint64_t{kind.site} << 20);
+      return ((kind.size ^ raw(kind.first_word) << 7) * 0x9E3779B97F4A7C15u) ^
+             (std::uint64_t{kind.site} << 20);
     }
   };
   std::unordered_map<Kind, std::int64_t, HashKind> counts;
@@ -36,8 +38,21 @@ template <query::Process P>
 HeapCensus take_census(const P& process) {
   HeapCensus census;
   if (process.root() == nullptr) return census;
+  std::vector<AddressRange> objects;
+  process.for_each_object([&](const query::Object& object) {
+    objects.push_back(object.range);
+    return true;
+  });
+  const auto is_in_object = [&](Address at) {
+    return std::any_of(objects.begin(), objects.end(),
+                       [&](const AddressRange& range) { return range.contains(at); });
+  };
   index::for_each_block(process.tables(), *process.root(), [&](const index::Block& block) {
-    ++census.counts[{block.site, block.size}];
+    const auto word = block.size < sizeof(std::uint64_t)
+                          ? std::nullopt
+                          : load<std::uint64_t>(process.blocks(), block.base);
+    const bool leads_to_object = word && is_in_object(Address{*word});
+    ++census.counts[{block.site, block.size, leads_to_object ? Address{*word} : Address{}}];
     return true;
   });
   return census;
@@ -93,6 +108,14 @@ struct HeapRow {
 
 enum class HeapOrder : std::uint8_t { by_site, by_type };
 
+// Arrays are left out: their elements were not counted.
+template <query::Process P>
+void set_class_of_one(const P& process, const HeapCensus::Kind& kind, query::Answer& answer) {
+  const auto found = query::class_by_first_word(process, kind.first_word, kind.size);
+  if (found && found->count == 1)
+    query::set_class(process.types().type(*found->file, found->index), found->count, answer);
+}
+
 // The rows with the most bytes first.
 template <query::Process P>
 std::vector<HeapRow> rows_of(const P& process, const HeapCensus& census, HeapOrder order) {
@@ -112,6 +135,7 @@ std::vector<HeapRow> rows_of(const P& process, const HeapCensus& census, HeapOrd
     }
     query::Answer answer;
     query::set_type_from_site(site.facts, kind.size, answer);
+    if (answer.type == nullptr) set_class_of_one(process, kind, answer);
     const bool has_type = answer.type != nullptr;
     const std::string type = has_type ? types::name_of(answer.type) : "";
     const std::string problem = has_type ? "" : query::error_message(answer.type_error);

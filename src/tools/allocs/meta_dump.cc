@@ -198,15 +198,15 @@ void dump_functions(const Image& image, std::FILE* out) {
 
 void dump_sites(const Image& image, std::FILE* out) {
   constexpr const char* kShapes[] = {"unknown", "one", "array", "flexible"};
-  constexpr const char* kProvenances[] = {"none", "new expression", "size arithmetic", "target",
-                                          "inferred"};
+  constexpr const char* kProvenances[] = {"none",   "new expression", "size arithmetic",
+                                          "target", "inferred",       "call entry"};
   fmt::print(out, "\nsites\n");
   for (const auto& site : image.table<types::SiteRecord>(Table::sites)) {
     fmt::print(out, "  0x{:x} {} in {}", site.return_address, image.text(site.callee),
                image.text(site.function));
     fmt::print(out, " {} {} ({})", site.type == types::kNoType ? "?" : type_name(image, site.type),
                kShapes[static_cast<unsigned>(site.shape) & 3],
-               static_cast<unsigned>(site.provenance) < 5
+               static_cast<unsigned>(site.provenance) < std::size(kProvenances)
                    ? kProvenances[static_cast<unsigned>(site.provenance)]
                    : "?");
     if (site.constant_size != 0) fmt::print(out, " size {}", site.constant_size);
@@ -215,6 +215,19 @@ void dump_sites(const Image& image, std::FILE* out) {
     if (site.file != 0) fmt::print(out, " {}", source_place(image, site.file, site.line));
     fmt::print(out, "\n");
   }
+}
+
+void dump_virtual_tables(const Image& image, std::FILE* out) {
+  fmt::print(out, "\nvirtual tables\n");
+  for (const auto& each : image.table<types::VirtualTableRecord>(Table::virtual_tables))
+    fmt::print(out, "  0x{:x} {}\n", each.address, type_name(image, each.type));
+}
+
+Json json_of_virtual_tables(const Image& image) {
+  Json all = Json::array();
+  for (const auto& each : image.table<types::VirtualTableRecord>(Table::virtual_tables))
+    all.push_back({{"address", each.address}, {"type", each.type}});
+  return all;
 }
 
 Json json_of_types(const Image& image) {
@@ -358,6 +371,7 @@ void dump_text(const Image& image, std::FILE* out) {
   dump_functions(image, out);
   dump_sites(image, out);
   dump_containers(image, out);
+  dump_virtual_tables(image, out);
 }
 
 void dump_json(const Image& image, std::FILE* out) {
@@ -376,7 +390,8 @@ void dump_json(const Image& image, std::FILE* out) {
                  {"tls", json_of_statics(image, image.tls())},
                  {"functions", json_of_functions(image)},
                  {"sites", json_of_sites(image)},
-                 {"containers", json_of_containers(image)}};
+                 {"containers", json_of_containers(image)},
+                 {"virtual_tables", json_of_virtual_tables(image)}};
   fmt::print(out, "{}\n", all.dump(1, ' ', false, Json::error_handler_t::replace));
 }
 

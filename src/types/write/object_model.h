@@ -29,8 +29,9 @@ struct ObjectModel {
   std::vector<FunctionRecord> functions;  // sorted by low pc
   std::vector<VariableRecord> variables;
   std::vector<std::byte> locations;
-  std::vector<SiteRecord> sites;            // writing sorts them
-  std::vector<ContainerRecord> containers;  // sorted by type
+  std::vector<SiteRecord> sites;                   // writing sorts them
+  std::vector<ContainerRecord> containers;         // sorted by type
+  std::vector<VirtualTableRecord> virtual_tables;  // by address, one at each
 
   ObjectModel() = default;
   ObjectModel(const ObjectModel&) = delete;  // the type graph points at `strings`
