@@ -148,8 +148,8 @@ struct alloc_path_entry {
 /* Writes at most `capacity` entries, outermost first, and returns how many there are, or a negative enum alloc_error. */
 int alloc_get_path(const void *obj, unsigned flags, struct alloc_path_entry *entries, size_t capacity);
 
-/* The path from the leaf allocation's name to the field at obj, as C writes it ("ctx.items[3].name"); like snprintf. Negative on
- * failure. */
+/* The path from the leaf allocation's name to the field at obj, as C writes it ("ctx.items[3].name"); what is no variable in a frame is "f::(return address)" or
+ * "f::(saved rbx)". Like snprintf. Negative on failure. */
 int alloc_format_path(const void *obj, unsigned flags, char *buf, size_t len);
 
 /* A paragraph for a human: allocator, bounds, type, path, site, evidence. Works like snprintf. Never waits: safe in a crash

@@ -78,6 +78,8 @@
   X(alloc_walk_graph)             \
   X(alloc_find_route)
 
+#define ALLOCS_FRAME_FUNCTIONS(X) X(alloc_walk_frame)
+
 #define ALLOCS_STOP_FUNCTIONS(X) \
   X(alloc_stop_others)           \
   X(alloc_resume_others)         \
@@ -127,6 +129,7 @@
   ALLOCS_ELF_FILE_FUNCTIONS(X)    \
   ALLOCS_CONTAINER_FUNCTIONS(X)   \
   ALLOCS_GRAPH_FUNCTIONS(X)       \
+  ALLOCS_FRAME_FUNCTIONS(X)       \
   ALLOCS_STOP_FUNCTIONS(X)        \
   ALLOCS_MOVE_FUNCTIONS(X)        \
   ALLOCS_LIFETIME_FUNCTIONS(X)    \

@@ -9,6 +9,7 @@
 #include "runtime/preload/holders.h"
 #include "runtime/preload/info.h"
 #include "runtime/query/describe.h"
+#include "runtime/query/frame_scan.h"
 #include "runtime/query/path.h"
 #include "runtime/query/query.h"
 #include "runtime/self/ask.h"
@@ -62,6 +63,15 @@ using allocs::self::SelfProcess;
   return stack_pointer() - raw(known.base()) < known.record->size;
 }
 
+// The name of what is at `obj`, if that is in a frame and no variable; or nullptr.
+const char* name_of_slot(const void* obj, const Answer& leaf, SelfProcess::Mode mode) {
+  if (leaf.allocator != allocs::query::Allocator::stackframe) return nullptr;
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(mode, here);
+  const auto slot = allocs::query::slot_at(process, leaf, address_of(obj));
+  return slot ? allocs::query::slot_name(*slot) : nullptr;
+}
+
 // A getter: the short roads, then the long one. `block` and `object` make the result of a KnownBlock (and its type, if that is asked for) and a KnownStatic, or nothing;
 // `answer` makes it of an Answer.
 template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAnswer>
@@ -100,8 +110,9 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
   const SelfProcess process(mode, here);
   const Answer answer = allocs::self::ask(process, address_of(obj));
   g_statistics.count(Question::description, answer);
+  const auto slot = allocs::query::slot_at(process, answer, address_of(obj));
   TextWriter out(buf, len);
-  allocs::query::put_description(out, answer, address_of(obj));
+  allocs::query::put_description(out, answer, address_of(obj), slot ? &*slot : nullptr);
   allocs::preload::put_holders(out, answer);
   return static_cast<int>(out.length());
 }
@@ -210,9 +221,13 @@ ALLOCS_EXPORT int alloc_format_path(const void* obj, unsigned flags, char* buf, 
         return is_whole ? std::optional(put(leaf)) : std::nullopt;
       },
       [&](const Answer& answer) {
-        if (answer.error == ALLOC_OK) return put(PathLeaf::of(answer));
-        TextWriter(buf, len);
-        return answer.error;
+        if (answer.error != ALLOC_OK) {
+          TextWriter(buf, len);
+          return answer.error;
+        }
+        PathLeaf leaf = PathLeaf::of(answer);
+        leaf.slot = name_of_slot(obj, answer, mode_of(flags));
+        return put(leaf);
       },
       mode_of(flags));
 }
@@ -248,6 +263,14 @@ ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_p
                                            .name = step.member,
                                            .index = step.index});
                                     });
+  if (const auto slot = allocs::query::slot_at(process, leaf, at)) {
+    add({.allocator = nullptr,
+         .base = pointer(slot->range.begin),
+         .size = slot->range.size(),
+         .type = slot->type,
+         .name = allocs::query::slot_name(*slot),
+         .index = UINT64_MAX});
+  }
   return static_cast<int>(count);
 }
 

@@ -12,6 +12,7 @@
 #include "runtime/preload/info.h"
 #include "runtime/preload/memory_words.h"
 #include "runtime/preload/roots.h"
+#include "runtime/query/frame_scan.h"
 #include "runtime/query/tls_query.h"
 #include "runtime/query/tree.h"
 #include "runtime/self/ask.h"
@@ -246,7 +247,13 @@ class GraphWalk {
 bool type_of_reference(const SelfProcess& process, Address at, uniqtype*& type) {
   type = nullptr;
   const Answer holder = allocs::self::ask(process, at);
-  if (holder.error != ALLOC_OK || holder.type == nullptr) return true;
+  if (holder.error != ALLOC_OK) return true;
+  if (const auto slot = allocs::query::slot_at(process, holder, at)) {
+    type = slot->type;
+    return slot->holds != allocs::query::FramePlace::Holds::no_pointer &&
+           slot->part != allocs::query::FramePlace::Part::return_address;
+  }
+  if (holder.type == nullptr) return true;
   bool is_pointer = false;
   allocs::types::for_each_pointer_field(holder.type, holder.range.begin, holder.range.size(),
                                         [&](Address field, const uniqtype& of) {

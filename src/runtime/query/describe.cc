@@ -150,7 +150,7 @@ void put_end_of_walk(TextWriter& out, const Answer& answer) {
   if (answer.site_object != nullptr) out.put(" of ").put(answer.site_object);
 }
 
-void put_description(TextWriter& out, const Answer& answer, Address at) {
+void put_description(TextWriter& out, const Answer& answer, Address at, const FramePlace* slot) {
   out.hexadecimal(raw(at)).put(": ");
   if (answer.error != ALLOC_OK) {
     out.put(answer.error == ALLOC_E_NOTHING_THERE ? "" : "cannot tell: ")
@@ -164,9 +164,13 @@ void put_description(TextWriter& out, const Answer& answer, Address at) {
   if (offset != 0) out.decimal(offset).put(" bytes into ");
   put_what(out, answer);
   put_type(out, answer);
-  if (answer.type != nullptr) {
+  if (answer.type != nullptr || slot != nullptr) {
     out.put("; path ");
-    put_path(out, answer, at);
+    put_path(out, answer, at, slot == nullptr ? nullptr : slot_name(*slot));
+  }
+  if (slot != nullptr && (slot->is_frame_pointer || slot->variable != nullptr)) {
+    out.put(", which holds ");
+    put_occupant(out, *slot);
   }
   if (answer.site != Address{}) {
     out.put("; site ").hexadecimal(raw(answer.site));

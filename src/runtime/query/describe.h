@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "runtime/query/frame_place.h"
 #include "runtime/query/path.h"
 
 namespace allocs::query {
@@ -9,7 +10,9 @@ namespace allocs::query {
 const char* error_message(int error);
 
 // A sentence or two for a human: what, where in it, of which type, allocated where, on what evidence. Context: signal.
-void put_description(TextWriter& out, const Answer& answer, Address at);
+// `slot`: what is at `at` if no variable is (slot_at), or nullptr.
+void put_description(TextWriter& out, const Answer& answer, Address at,
+                     const FramePlace* slot = nullptr);
 
 // "debug information, ELF symbol": the words for a set of evidence. Context: signal.
 void put_evidence(TextWriter& out, std::uint32_t evidence);

@@ -9,6 +9,7 @@
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/tables.h"
+#include "runtime/query/frame_place.h"
 #include "runtime/query/heap_query.h"
 #include "runtime/query/process.h"
 #include "runtime/query/stack_query.h"
@@ -56,6 +57,8 @@ class SelfProcess {
   query::FrameFacts frame_facts(const runt::Frame& frame) const;
   query::Answer stack_at(Address at) const;
   query::Answer query_stacks(Address at) const;
+  query::FrameView look_into_frame(Address at, AddressRange only,
+                                   const query::PlaceVisitor& visit) const;
   bool runs_on(AddressRange range) const { return range.contains(caller_.sp()); }
   bool may_hold_frames(AddressRange range) const { return runs_on(range) || stopped_run_on(range); }
   // Has this thread stopped another that runs on it?
@@ -105,9 +108,14 @@ class SelfProcess {
   }
   AddressRange stack_of(const StandingThread& thread) const;
   AddressRange stack_of_stopped(const StoppedThread& thread) const;
-  query::Answer query_stopped(Address at) const;
-  query::Answer query_left_stack(const StandingThread& thread, AddressRange running,
-                                 const query::Answer& answer, Address at) const;
+  // The frames of whichever standing thread has `at` on its stack: `ask` gets its memory, registers, and the range of what is wanted of its frames.
+  template <typename Ask>
+  query::Answer ask_stacks(Address at, const Ask& ask) const;
+  template <typename Ask>
+  query::Answer ask_stopped(Address at, const Ask& ask) const;
+  template <typename Ask>
+  query::Answer ask_left_stack(const StandingThread& thread, AddressRange running,
+                               const query::Answer& answer, Address at, const Ask& ask) const;
 
   Mode mode_;
   const runt::Registers& caller_;

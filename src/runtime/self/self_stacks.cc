@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/module_frames.h"
 #include "runtime/index/find_block.h"
+#include "runtime/query/frame_scan.h"
 #include "runtime/query/stack_query.h"
 #include "runtime/self/known_objects.h"
 #include "runtime/self/made_code.h"
@@ -232,48 +233,47 @@ query::Answer SelfProcess::stack_at(Address at) const {
   return answer;
 }
 
-namespace {
-
-// `at` lies on the stack that the thread runs on.
-template <Memory M>
-query::Answer answer_on_stack(const SelfProcess& process, const M& memory,
-                              const StandingThread& thread, Address at) {
-  query::Answer answer = frame_at(process, memory, thread, query::kAnywhere, at);
-  if (answer.error == ALLOC_E_NO_UNWIND) answer.allocator = query::Allocator::stack;
-  return answer;
-}
-
-}  // namespace
-
 // `answer` is the stack of a thread that runs on another one: in a signal handler, if that is no fiber; then the walk gets back to here.
 // What is above `at` is mapped.
-query::Answer SelfProcess::query_left_stack(const StandingThread& thread, AddressRange running,
-                                            const query::Answer& answer, Address at) const {
+template <typename Ask>
+query::Answer SelfProcess::ask_left_stack(const StandingThread& thread, AddressRange running,
+                                          const query::Answer& answer, Address at,
+                                          const Ask& ask) const {
   const auto mapping = mapping_of(at);
   if (!mapping) return {};
   const AddressRange ordinary{std::max(answer.range.begin, mapping->range.begin),
                               std::min(answer.range.end, mapping->range.end)};
   if (!ordinary.contains(at)) return {};
-  if (!thread.is_asker) return frame_at(*this, CheckedMemory{}, thread, ordinary, at);
-  return frame_at(*this, runt::StackMemory(running, ordinary), thread, ordinary, at);
+  if (!thread.is_asker) return ask(CheckedMemory{}, thread, ordinary);
+  return ask(runt::StackMemory(running, ordinary), thread, ordinary);
 }
 
-query::Answer SelfProcess::query_stopped(Address at) const {
+template <typename Ask>
+query::Answer SelfProcess::ask_stopped(Address at, const Ask& ask) const {
   const StoppedThread* const thread = nearest_stopped(
       [&](const StoppedThread& each) { return stack_of_stopped(each).contains(at); });
   if (thread == nullptr) return {};
   const runt::Registers registers = thread->registers();
   const StandingThread stopped = standing(*thread, registers);
-  if (!runs_where_it_says(*thread)) return answer_on_stack(*this, CheckedMemory{}, stopped, at);
-  return answer_on_stack(*this, runt::StackMemory(stack_of_stopped(*thread)), stopped, at);
+  query::Answer answer =
+      runs_where_it_says(*thread)
+          ? ask(runt::StackMemory(stack_of_stopped(*thread)), stopped, query::kAnywhere)
+          : ask(CheckedMemory{}, stopped, query::kAnywhere);
+  if (answer.error == ALLOC_E_NO_UNWIND) answer.allocator = query::Allocator::stack;
+  return answer;
 }
 
-query::Answer SelfProcess::query_stacks(Address at) const {
+template <typename Ask>
+query::Answer SelfProcess::ask_stacks(Address at, const Ask& ask) const {
   const AddressRange stack = stack_of(asker());
-  if (stack.contains(at)) return answer_on_stack(*this, runt::StackMemory(stack), asker(), at);
+  if (stack.contains(at)) {
+    query::Answer answer = ask(runt::StackMemory(stack), asker(), query::kAnywhere);
+    if (answer.error == ALLOC_E_NO_UNWIND) answer.allocator = query::Allocator::stack;
+    return answer;
+  }
   const bool have_stopped = have_stopped_others();
   if (have_stopped) {
-    const query::Answer stopped = query_stopped(at);
+    const query::Answer stopped = ask_stopped(at, ask);
     if (stopped.error != ALLOC_E_NOTHING_THERE) return stopped;
   }
   const query::Answer answer = stack_at(at);
@@ -282,9 +282,36 @@ query::Answer SelfProcess::query_stacks(Address at) const {
   const runt::Registers registers = owner != nullptr ? owner->registers() : runt::Registers{};
   const query::Answer frame =
       owner != nullptr
-          ? query_left_stack(standing(*owner, registers), stack_of_stopped(*owner), answer, at)
-          : query_left_stack(asker(), stack, answer, at);
+          ? ask_left_stack(standing(*owner, registers), stack_of_stopped(*owner), answer, at, ask)
+          : ask_left_stack(asker(), stack, answer, at, ask);
   return frame.error == ALLOC_OK ? frame : answer;
+}
+
+query::Answer SelfProcess::query_stacks(Address at) const {
+  return ask_stacks(at, [&](const auto& memory, const StandingThread& thread, AddressRange where) {
+    return frame_at(*this, memory, thread, where, at);
+  });
+}
+
+query::FrameView SelfProcess::look_into_frame(Address at, AddressRange only,
+                                              const query::PlaceVisitor& visit) const {
+  forget_rules_of_gone_modules();
+  query::FrameView view;
+  bool has_looked = false;
+  const auto look = [&](const auto& memory, const StandingThread& thread, AddressRange where) {
+    has_looked = true;
+    const KnownRules rules(knows_mappings());
+    runt::RegisterWalk walk(memory, rules, thread.registers);
+    const int id = thread.is_asker ? id_of_caller() : thread.id;
+    view =
+        query::look_into_frame(*this, walk, thread.is_asker ? code_of_run_time() : AddressRange{},
+                               where, at, only, id, visit);
+    if (view.error != ALLOC_OK) return query::Answer::cannot_tell(view.error);
+    return query::Answer::of(query::Allocator::stackframe, view.range, ALLOC_EV_UNWIND);
+  };
+  const query::Answer answer = ask_stacks(at, look);
+  if (!has_looked) view.error = answer.error != ALLOC_OK ? answer.error : answer.type_error;
+  return view;
 }
 
 }  // namespace allocs::self

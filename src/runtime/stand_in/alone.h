@@ -5,6 +5,7 @@
 #include "allocs/allocator.h"
 #include "allocs/container.h"
 #include "allocs/elf_file.h"
+#include "allocs/frame.h"
 #include "allocs/interpreter.h"
 #include "allocs/lifetime.h"
 #include "allocs/move.h"

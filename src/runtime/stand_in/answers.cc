@@ -162,6 +162,10 @@ int ALLOCS_ALONE(alloc_find_route)(const void*, unsigned, struct alloc_reference
   return ALLOC_E_NO_RUNTIME;
 }
 
+int ALLOCS_ALONE(alloc_walk_frame)(const void*, unsigned, alloc_visit_frame_place*, void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
+
 int ALLOCS_ALONE(alloc_stop_others)(int, unsigned, struct alloc_stop_report*) {
   return ALLOC_E_NO_RUNTIME;
 }

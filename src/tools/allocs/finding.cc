@@ -32,10 +32,14 @@ void print_text(const Finding& finding) {
   if (!finding.name.empty()) fmt::print("    name      {}\n", finding.name);
   if (finding.type_problem.empty()) {
     fmt::print("    type      {} ({})\n", finding.human_type, finding.type_grade);
-    if (finding.path != finding.name) fmt::print("    path      {}\n", finding.path);
   } else {
     fmt::print("    type      unknown: {}\n", finding.type_problem);
   }
+  const bool has_path = finding.type_problem.empty() || finding.is_slot;
+  if (has_path && finding.path != finding.name) fmt::print("    path      {}\n", finding.path);
+  if (!finding.slot_holds.empty())
+    fmt::print("    holds     {}{}{}\n", finding.slot_holds, finding.slot_type.empty() ? "" : ", ",
+               finding.slot_type);
   if (finding.site != 0) fmt::print("    site      {:#x} {}\n", finding.site, finding.site_name);
   fmt::print("    evidence  {}\n", finding.evidence);
 }
@@ -64,6 +68,11 @@ void print_json(const std::vector<Finding>& findings) {
     } else {
       entry["type"] = nullptr;
       entry["type_problem"] = finding.type_problem;
+    }
+    if (finding.is_slot) {
+      auto& slot = entry["slot"] = {{"path", finding.path}, {"register", finding.slot_register}};
+      if (!finding.slot_holds.empty()) slot["holds"] = finding.slot_holds;
+      if (!finding.slot_type.empty()) slot["type_as_written"] = finding.slot_type;
     }
     if (finding.site != 0)
       entry["site"] = {{"address", hexadecimal(finding.site)}, {"function", finding.site_name}};

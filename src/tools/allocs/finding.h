@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/query/describe.h"
+#include "runtime/query/frame_scan.h"
 
 namespace allocs::tool {
 
@@ -29,6 +30,10 @@ struct Finding {
   std::string human_type;
   std::string type_problem;
   std::string path;
+  bool is_slot = false;  // of a frame: a saved register or the return address
+  std::string slot_register;
+  std::string slot_holds;  // whose variable, or frame pointer; empty if that is not known
+  std::string slot_type;   // as the source writes it
   std::uint64_t site = 0;
   std::string site_name;
   int thread = 0;
@@ -58,6 +63,14 @@ std::string name_of_site(const P& process, const query::Answer& answer) {
   return (name.empty() ? "in " : name + " in ") + answer.site_object;
 }
 
+inline void put_slot(const query::FramePlace& slot, Finding& finding) {
+  finding.is_slot = true;
+  finding.slot_register = elf::kRegisterNames[slot.reg];
+  finding.slot_holds = text_of([&](TextWriter& out) { query::put_occupant(out, slot); });
+  if (slot.type != nullptr)
+    finding.slot_type = text_of([&](TextWriter& out) { types::put_human_name(out, slot.type); });
+}
+
 template <query::Process P>
 Finding find_out(const P& process, Address at) {
   const query::Answer answer = query::query(process, at);
@@ -78,7 +91,11 @@ Finding find_out(const P& process, Address at) {
   finding.type = types::name_of(answer.type);
   finding.human_type = text_of([&](TextWriter& out) { types::put_human_name(out, answer.type); });
   if (answer.type == nullptr) finding.type_problem = query::error_message(answer.type_error);
-  finding.path = text_of([&](TextWriter& out) { query::put_path(out, answer, at); });
+  const auto slot = query::slot_at(process, answer, at);
+  finding.path = text_of([&](TextWriter& out) {
+    query::put_path(out, answer, at, slot ? query::slot_name(*slot) : nullptr);
+  });
+  if (slot) put_slot(*slot, finding);
   finding.site = raw(answer.site);
   if (finding.site != 0) finding.site_name = name_of_site(process, answer);
   finding.thread = answer.thread;

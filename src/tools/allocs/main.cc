@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/allocs/doctor_command.h"
+#include "tools/allocs/frames_command.h"
 #include "tools/allocs/heap_command.h"
 #include "tools/allocs/meta_command.h"
 #include "tools/allocs/refs_command.h"
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
   int status = 0;
   allocs::tool::add_run_command(app, status);
   allocs::tool::add_what_command(app, status);
+  allocs::tool::add_frames_command(app, status);
   allocs::tool::add_heap_command(app, status);
   allocs::tool::add_refs_command(app, status);
   allocs::tool::add_meta_commands(app, status);

@@ -52,7 +52,10 @@ Referrer referrer_at(const P& process, Address at, std::uint64_t value, AddressR
   found.thread = answer.thread;
   found.is_block =
       answer.allocator == Allocator::lib_malloc || answer.allocator == Allocator::program_malloc;
-  found.path = text_of([&](TextWriter& out) { query::put_path(out, answer, at); });
+  const auto slot = query::slot_at(process, answer, at);
+  found.path = text_of([&](TextWriter& out) {
+    query::put_path(out, answer, at, slot ? query::slot_name(*slot) : nullptr);
+  });
   found.kind = Referrer::Kind::untyped;
   if (answer.type == nullptr) {
     if (found.is_block) {
@@ -64,6 +67,13 @@ Referrer referrer_at(const P& process, Address at, std::uint64_t value, AddressR
     return text_of([&](TextWriter& out) { types::put_human_name(out, type); });
   };
   found.holder_type = spelled(answer.type);
+  if (slot) {
+    if (slot->holds == query::FramePlace::Holds::unknown) return found;
+    found.field_type = slot->type == nullptr ? "void *" : spelled(slot->type);
+    found.kind = slot->holds == query::FramePlace::Holds::pointer ? Referrer::Kind::pointer
+                                                                  : Referrer::Kind::other;
+    return found;
+  }
   const uniqtype* field = answer.type;
   query::for_each_subobject(answer, at,
                             [&](const types::Subobject& step, Address) { field = step.type; });

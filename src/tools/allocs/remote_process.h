@@ -15,6 +15,7 @@
 #include "runt/start_of_stack.h"
 #include "runtime/index/find_block.h"
 #include "runtime/index/tables.h"
+#include "runtime/query/frame_scan.h"
 #include "runtime/query/heap_query.h"
 #include "runtime/query/initial_stack.h"
 #include "runtime/query/loader_pool.h"
@@ -119,6 +120,14 @@ class RemoteProcess {
 
   query::Answer stack_at(Address at) const;
   query::Answer query_stacks(Address at) const;
+  query::FrameView look_into_frame(Address at, AddressRange only,
+                                   const query::PlaceVisitor& visit) const;
+  // Calls visit(walk) with a walk over the frames of the thread that has not begun.
+  template <typename Visit>
+  void walk_frames(const runt::remote::ThreadState& thread, Visit&& visit) const {
+    const RemoteRules rules(memory_, loaded_, made_code_);
+    visit(runt::RegisterWalk(memory_, rules, thread.registers));
+  }
   bool finds_new_objects() const { return false; }
   bool runs_on(AddressRange range) const {
     const auto is_there = [&](const auto& thread) { return range.contains(thread.registers.sp()); };
@@ -180,7 +189,11 @@ class RemoteProcess {
   const query::Object* retired_object(std::uint32_t instance,
                                       const index::ModuleRecord& module) const;
   void read_initial_stack();
-  query::Answer query_left_stack(const query::MappingView& mapping, Address at) const;
+  // ask(thread, range of what is wanted of its frames) of whichever thread has `at` on its stack.
+  template <typename Ask>
+  query::Answer ask_stacks(Address at, const Ask& ask) const;
+  template <typename Ask>
+  query::Answer ask_left_stack(const query::MappingView& mapping, Address at, const Ask& ask) const;
 
   std::string path_of(const runt::remote::LoadedObject& object) const {
     for (const Entry& entry : objects_) {
@@ -282,7 +295,8 @@ void RemoteProcess<M>::read_initial_stack() {
 // The thread on whose stack `at` lies is the one whose stack pointer is in the same mapping, at or nearest below it. If there is none, a
 // thread may have left its stack for an alternate one.
 template <Memory M>
-query::Answer RemoteProcess<M>::query_stacks(Address at) const {
+template <typename Ask>
+query::Answer RemoteProcess<M>::ask_stacks(Address at, const Ask& ask) const {
   const auto mapping = mapping_of(at);
   if (!mapping) return {};
   const runt::remote::ThreadState* nearest = nullptr;
@@ -291,11 +305,8 @@ query::Answer RemoteProcess<M>::query_stacks(Address at) const {
     if (!mapping->range.contains(thread.registers.sp()) || lowest > at) continue;
     if (nearest == nullptr || thread.registers.sp() > nearest->registers.sp()) nearest = &thread;
   }
-  if (nearest == nullptr) return query_left_stack(*mapping, at);
-  const RemoteRules rules(memory_, loaded_, made_code_);
-  query::PlainWalk walk(memory_, rules, nearest->registers);
-  query::Answer answer = query::query_frames(*this, walk, at);
-  if (answer.error == ALLOC_OK) answer.thread = nearest->id;
+  if (nearest == nullptr) return ask_left_stack(*mapping, at, ask);
+  const query::Answer answer = ask(*nearest, query::kAnywhere);
   // The thread's control block and its thread-locals may lie beyond its outermost frame.
   if (answer.error == ALLOC_E_NO_UNWIND && at >= nearest->thread_pointer &&
       mapping->range.contains(nearest->thread_pointer))
@@ -304,19 +315,43 @@ query::Answer RemoteProcess<M>::query_stacks(Address at) const {
 }
 
 template <Memory M>
-query::Answer RemoteProcess<M>::query_left_stack(const query::MappingView& mapping,
-                                                 Address at) const {
+template <typename Ask>
+query::Answer RemoteProcess<M>::ask_left_stack(const query::MappingView& mapping, Address at,
+                                               const Ask& ask) const {
   const bool is_initial = std::string_view(mapping.name).starts_with("[stack");
-  const RemoteRules rules(memory_, loaded_, made_code_);
   for (const auto& thread : facts_.threads) {
     // The control block of a thread lies at the end of its stack; that of the first does not.
     if (!is_initial && !mapping.range.contains(thread.thread_pointer)) continue;
-    query::PlainWalk walk(memory_, rules, thread.registers);
-    query::Answer answer = query::query_frames(*this, walk, at, mapping.range);
-    answer.thread = thread.id;
+    const query::Answer answer = ask(thread, mapping.range);
     if (answer.error == ALLOC_OK) return answer;
   }
   return stack_at(at);
+}
+
+template <Memory M>
+query::Answer RemoteProcess<M>::query_stacks(Address at) const {
+  const RemoteRules rules(memory_, loaded_, made_code_);
+  return ask_stacks(at, [&](const runt::remote::ThreadState& thread, AddressRange where) {
+    query::PlainWalk walk(memory_, rules, thread.registers);
+    query::Answer answer = query::query_frames(*this, walk, at, where);
+    if (answer.error == ALLOC_OK) answer.thread = thread.id;
+    return answer;
+  });
+}
+
+template <Memory M>
+query::FrameView RemoteProcess<M>::look_into_frame(Address at, AddressRange only,
+                                                   const query::PlaceVisitor& visit) const {
+  query::FrameView view;
+  ask_stacks(at, [&](const runt::remote::ThreadState& thread, AddressRange where) {
+    walk_frames(thread, [&](auto walk) {
+      view = query::look_into_frame(*this, walk, {}, where, at, only, thread.id, visit);
+    });
+    return view.error == ALLOC_OK
+               ? query::Answer::of(query::Allocator::stackframe, view.range, ALLOC_EV_UNWIND)
+               : query::Answer::cannot_tell(view.error);
+  });
+  return view;
 }
 
 template <Memory M>

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <optional>
+
+#include "runt/register_walk.h"
+#include "runtime/query/frame_place.h"
+#include "runtime/query/stack_query.h"
+#include "types/word_content.h"
+
+// What lies where in one frame at its pc: variables, saved registers, the return address, and what its registers hold.
+//
+// Which registers a function has saved, and where, is in the call frame information, for every pc. That is no part of the frame's type: a type must not depend on how
+// far a prologue has come, and a saved register is nothing that the function has declared. What a saved register holds is its callers' business: it is the variable
+// that the nearest caller has in the register, if none between has saved the register again for a use of its own.
+//
+//   innermost   saves rbx at CFA-24                      this slot holds what middle has in rbx: nothing is told there, and middle
+//   middle      does not save rbx, has no variable there  has not saved it, so has not used it: what outer has in rbx: p
+//   outer       p is in rbx at this pc
+//
+// A word certainly holds a pointer if all that types say to be there are pointers that begin with it; certainly none, if something else certainly lies there, and no
+// pointer and no bytes, which may be anything. Compilers say where a variable is, not whether it has been assigned yet. A variable narrower than its register says
+// nothing about the rest of it, and so of neither.
+namespace allocs::query {
+
+namespace places {
+
+using Part = FramePlace::Part;
+using Holds = FramePlace::Holds;
+
+inline constexpr std::uint64_t kWord = 8;
+inline constexpr std::uint64_t kMostBytes = std::uint64_t{64}
+                                            << 20;  // that are looked at word by word
+
+// What a variable of that type in a register of eight bytes makes of it.
+template <Process P>
+Holds holds_of_register(const P& process, const Object& object, types::TypeIndex index) {
+  const types::TypeRecord* const record = object.image->type(index);
+  if (record == nullptr || record->size != kWord) return Holds::unknown;
+  switch (record->kind) {
+    case types::Kind::address:
+      return record->detail == static_cast<std::uint8_t>(types::AddressKind::member_pointer)
+                 ? Holds::no_pointer
+                 : Holds::pointer;
+    case types::Kind::base:
+    case types::Kind::enumeration:
+    case types::Kind::subrange:
+      return Holds::no_pointer;
+    case types::Kind::composite:
+    case types::Kind::array:
+      break;
+    default:
+      return Holds::unknown;
+  }
+  const uniqtype* const type = process.types().type(object, index);
+  if (type == nullptr) return Holds::unknown;
+  types::WordContent content;
+  content.add(*type, {Address{}, Address{kWord}}, Address{}, [](unsigned) { return 0; });
+  return content.is_pointer() ? Holds::pointer
+         : content.is_none()  ? Holds::no_pointer
+                              : Holds::unknown;
+}
+
+// What `function` has in the register at `pc`, a link address. False: nothing is told.
+template <Process P>
+bool find_variable_in_register(const P& process, const Object& object,
+                               const types::FunctionRecord& function, std::uint64_t pc,
+                               unsigned reg, FramePlace& place) {
+  const types::Image& image = *object.image;
+  bool is_found = false;
+  for (const types::VariableRecord& variable : variables_of(image, function)) {
+    bool is_there = false;
+    ByteReader reader = reader_of_locations(image, variable);
+    read_location_list(image, reader, function.low, [&](const LocationEntry& entry) {
+      if (entry.kind == types::LocationKind::in_register && entry.covers(pc) &&
+          entry.value == static_cast<std::int64_t>(reg))
+        is_there = true;
+    });
+    if (!is_there) continue;
+    const Holds holds = (variable.flags & types::kVariableSized) != 0
+                            ? Holds::unknown
+                            : holds_of_register(process, object, variable.type);
+    if (!is_found) {
+      place.holds = holds;
+      place.function = image.text(function.name);
+      place.variable = image.text(variable.name);
+      place.type = process.types().type(object, variable.type);
+    } else if (place.holds != holds) {
+      place.holds = Holds::unknown;
+    }
+    is_found = true;
+  }
+  return is_found;
+}
+
+inline bool is_base_of_frame(const elf::UnwindRule& rule, unsigned reg) {
+  return reg == elf::kRbp && !rule.cfa_is_expression && rule.cfa_register == reg;
+}
+
+// What the walk's frame has in a register at its pc. False: that does not tell.
+template <Process P, typename W>
+bool find_in_register(const P& process, const W& walk, unsigned reg, FramePlace& place) {
+  const Object* const object = process.find_object(walk.frame()->lookup_pc());
+  if (is_base_of_frame(walk.rule(), reg)) {
+    place.is_frame_pointer = true;
+    place.holds = Holds::pointer;
+    if (object == nullptr || !object->image) return true;
+  }
+  if (object == nullptr || !object->image) return false;
+  const std::uint64_t pc = raw(object->link_address(walk.frame()->lookup_pc()));
+  const types::FunctionRecord* const function = object->image->find_function(pc);
+  if (place.is_frame_pointer) {
+    if (function != nullptr) place.function = object->image->text(function->name);
+    return true;
+  }
+  return function != nullptr &&
+         find_variable_in_register(process, *object, *function, pc, reg, place);
+}
+
+// Does the walk's frame leave the register alone? Of code that the program made the rules may tell no more than what unwinding needs.
+template <Process P, typename W>
+bool leaves_alone(const P& process, const W& walk, unsigned reg) {
+  const elf::Saved how = walk.rule().how_saved(reg);
+  return (runt::kPreservedRegisters >> reg & 1) != 0 &&
+         (how == elf::Saved::unspecified || how == elf::Saved::same) &&
+         process.find_object(walk.frame()->lookup_pc()) != nullptr;
+}
+
+// What the callers of the walk's frame have in the register: see above.
+template <Process P, typename W>
+void find_in_callers(const P& process, W walk, unsigned reg, FramePlace& place) {
+  for (unsigned depth = 0; depth < kMostFrames; ++depth) {
+    if (!walk.next() || find_in_register(process, walk, reg, place)) return;
+    if (!leaves_alone(process, walk, reg)) return;
+  }
+}
+
+// Of the arguments that the frame got on the stack; what lies behind is its caller's.
+inline Address end_of_arguments(const runt::Frame& frame, const FrameFacts& facts) {
+  if (facts.function == nullptr || facts.layout.high <= 0 || frame.is_signal_frame)
+    return frame.cfa;
+  return frame.cfa + std::min(static_cast<std::uint64_t>(facts.layout.high), kMostArgumentBytes);
+}
+
+// One frame, of which the places are told.
+template <Process P, typename W>
+class FrameScan {
+ public:
+  // `beginning`: where its own bytes begin, behind arguments of what it has called.
+  FrameScan(const P& process, const W& walk, Address beginning, FrameView& view,
+            const PlaceVisitor& visit)
+      : process_(process),
+        walk_(walk),
+        facts_(process.frame_facts(*walk.frame())),
+        view_(view),
+        visit_(visit) {
+    const runt::Frame& frame = *walk.frame();
+    view_.error = ALLOC_OK;
+    view_.frame = frame;
+    view_.range = {std::max(frame.lowest(), beginning), frame.cfa};
+    if (view_.range.end < view_.range.begin) view_.range.end = view_.range.begin;
+    view_.caller = end_of_arguments();
+    if (facts_.function != nullptr) {
+      view_.function = facts_.object->image->text(facts_.function->name);
+    } else if (facts_.object == nullptr) {
+      if (const auto code = process.made_code_at(frame.lookup_pc()))
+        view_.function = code->function;
+    }
+    if (facts_.object != nullptr) view_.object = facts_.object->path;
+  }
+
+  // What begins in `only`; registers if that is everything. False: the visitor has ended it.
+  bool run(AddressRange only) {
+    const bool is_everything = only == kAnywhere;
+    if (view_.frame.is_signal_frame) {
+      // Where the kernel has put the registers, on whichever stack.
+      bool goes_on = true;
+      walk_.for_each_slot([&](unsigned reg, Address at) {
+        if (goes_on && only.contains(at)) goes_on = visit_(view_, slot_place(reg, at));
+      });
+      return goes_on && (!is_everything || tell_registers());
+    }
+    const AddressRange all{view_.range.begin, end_of_arguments()};
+    Address at{raw(std::max(all.begin, only.begin)) & ~(kWord - 1)};
+    const Address end = std::min(all.end, only.end);
+    if (at < end && end - at > kMostBytes) at = end;
+    for (; at < end; at = at + kWord) {
+      if (!tell(place_at(at))) return false;
+    }
+    return flush() && (!is_everything || tell_registers());
+  }
+
+ private:
+  Address end_of_arguments() const { return query::places::end_of_arguments(view_.frame, facts_); }
+
+  FramePlace slot_place(unsigned reg, Address at) const {
+    FramePlace place{.is_of_interrupted = view_.frame.is_signal_frame,
+                     .reg = static_cast<std::uint8_t>(reg),
+                     .range = {at, at + kWord}};
+    read_value(at, place);
+    if (reg == walk_.rule().return_register) {
+      place.part = Part::return_address;
+      place.holds = Holds::pointer;
+    } else {
+      place.part = Part::saved_register;
+      find_in_callers(process_, walk_, reg, place);
+    }
+    return place;
+  }
+
+  void read_value(Address at, FramePlace& place) const {
+    if (const auto value = load<std::uint64_t>(walk_.memory(), at)) {
+      place.value = *value;
+      place.has_value = true;
+    }
+  }
+
+  // As query_frames() answers, but for what only its type tells.
+  Answer answer_at(Address at) const {
+    const runt::Frame& frame = view_.frame;
+    if (at < frame.cfa && facts_.layout.has_alloca) {
+      if (auto block = answer_from_alloca(process_, walk_, frame, facts_, at)) return *block;
+    }
+    if (at < frame.cfa && facts_.layout.has_computed_variables) {
+      if (auto own = answer_from_computed_variable(process_, walk_, frame, facts_, at)) return *own;
+    }
+    return answer_from_frame(process_, frame, facts_, at);
+  }
+
+  void add_types(const Answer& answer, Address word, types::WordContent& content) const {
+    if (answer.error != ALLOC_OK) return;
+    if (answer.type == nullptr || answer.type_grade < ALLOC_GRADE_STRONG) {
+      // Of a variable or a block something is there, of the rest of the frame nothing is said.
+      if (answer.lies_in_frame()) content.is_unclear = true;
+      return;
+    }
+    content.add(*answer.type, answer.range, word,
+                [&](unsigned depth) { return answer.rows.at(depth); });
+  }
+
+  FramePlace place_at(Address word) const {
+    FramePlace place;
+    bool is_slot = false;
+    walk_.for_each_slot([&](unsigned reg, Address at) {
+      if (at <= word + (kWord - 1) && word <= at + (kWord - 1)) {
+        place = slot_place(reg, at);
+        is_slot = true;
+      }
+    });
+    const Answer first = answer_at(word);
+    const Answer last = answer_at(word + (kWord - 1));
+    types::WordContent content;
+    add_types(first, word, content);
+    if (last.range != first.range || last.allocator != first.allocator)
+      add_types(last, word, content);
+    const bool is_said =
+        content.pointer != nullptr || content.has_other || content.has_bytes || content.is_unclear;
+    if (is_slot) {
+      if (is_said) place.holds = Holds::unknown;
+      return place;
+    }
+    place.range = {word, word + kWord};
+    if (!is_said) return place;
+    place.part = Part::variable;
+    place.function = view_.function;
+    place.variable = name_at(first, word);
+    if (place.variable == nullptr) place.variable = name_at(last, word + (kWord - 1));
+    place.holds = content.is_pointer() ? Holds::pointer
+                  : content.is_none()  ? Holds::no_pointer
+                                       : Holds::unknown;
+    if (place.holds == Holds::pointer) {
+      place.type = const_cast<uniqtype*>(content.pointer);
+      read_value(word, place);
+    }
+    return place;
+  }
+
+  // The variable around `word`, or the first that has a byte of it.
+  static const char* name_at(const Answer& answer, Address word) {
+    if (answer.variable != nullptr) return answer.variable;
+    if (answer.allocator != Allocator::stackframe || answer.type == nullptr) return nullptr;
+    types::Subobject member;
+    for (Address at = word; at < word + kWord; at = at + 1) {
+      if (answer.range.contains(at) &&
+          types::subobject_at(*answer.type, answer.range.size(), at - answer.range.begin, member))
+        return member.member;
+    }
+    return nullptr;
+  }
+
+  // Neighbours of which the same is said are told as one; pointers and slots one by one.
+  bool tell(const FramePlace& place) {
+    const bool is_single = place.is_slot() || place.holds == Holds::pointer;
+    if (!is_single && has_pending_ && pending_.part == place.part &&
+        pending_.holds == place.holds && pending_.variable == place.variable &&
+        pending_.range.end == place.range.begin) {
+      pending_.range.end = place.range.end;
+      return true;
+    }
+    if (!flush()) return false;
+    if (is_single) return visit_(view_, place);
+    pending_ = place;
+    has_pending_ = true;
+    return true;
+  }
+  bool flush() {
+    if (!has_pending_) return true;
+    has_pending_ = false;
+    return visit_(view_, pending_);
+  }
+
+  bool tell_registers() {
+    for (unsigned reg = 0; reg < elf::kRip; ++reg) {
+      if (reg == elf::kRsp || !walk_.registers().has(reg)) continue;
+      FramePlace place{.part = Part::in_register,
+                       .has_value = true,
+                       .reg = static_cast<std::uint8_t>(reg),
+                       .value = walk_.registers().value[reg]};
+      if (const Address at = walk_.place_of(reg); at != Address{}) place.range = {at, at + kWord};
+      if (!find_in_register(process_, walk_, reg, place) && leaves_alone(process_, walk_, reg))
+        find_in_callers(process_, walk_, reg, place);
+      if (!visit_(view_, place)) return false;
+    }
+    return true;
+  }
+
+  const P& process_;
+  const W& walk_;
+  FrameFacts facts_;
+  FrameView& view_;
+  const PlaceVisitor& visit_;
+  FramePlace pending_{};
+  bool has_pending_ = false;
+};
+
+}  // namespace places
+
+// Looks for the frame that contains `at`, as query_frames() does, and calls `visit` for its places: by address those in memory that begin in `only`, then, if that is
+// kAnywhere, its registers. Frames of code in `passed_over` are none. The walk has not begun. Context: signal if process.types() may not make types.
+template <Process P, typename W>
+FrameView look_into_frame(const P& process, W& walk, AddressRange passed_over, AddressRange where,
+                          Address at, AddressRange only, int thread, const PlaceVisitor& visit) {
+  FrameView view;
+  view.thread = thread;
+  view.error = ALLOC_E_NO_UNWIND;
+  std::optional<W> callee;
+  Address beginning{}, beginning_of_callee{};
+  for (unsigned depth = 0; depth < kMostFrames; ++depth) {
+    const auto frame = walk.next();
+    if (!frame) break;
+    if (passed_over.contains(frame->pc)) continue;
+    if (!where.contains(frame->lowest())) {
+      callee.reset();
+      beginning = Address{};
+      continue;
+    }
+    if (at < frame->lowest()) {
+      view.error = ALLOC_E_NOTHING_THERE;
+      break;
+    }
+    if (at < frame->cfa) {
+      const bool is_argument = callee && at < beginning;
+      places::FrameScan(process, is_argument ? *callee : walk,
+                        is_argument ? beginning_of_callee : beginning, view, visit)
+          .run(only);
+      break;
+    }
+    beginning_of_callee = beginning;
+    beginning = places::end_of_arguments(*frame, process.frame_facts(*frame));
+    callee = walk;
+  }
+  return view;
+}
+
+// The slot of a saved register or of the return address at `at`, where the frame that `leaf` is has no variable. Context: as above.
+template <Process P>
+std::optional<FramePlace> slot_at(const P& process, const Answer& leaf, Address at) {
+  if (leaf.error != ALLOC_OK || leaf.allocator != Allocator::stackframe || leaf.variable != nullptr)
+    return std::nullopt;
+  types::Subobject member;
+  if (leaf.type != nullptr &&
+      types::subobject_at(*leaf.type, leaf.range.size(), at - leaf.range.begin, member))
+    return std::nullopt;
+  std::optional<FramePlace> found;
+  const PlaceVisitor keep{.call =
+                              [](void* into, const FrameView&, const FramePlace& place) {
+                                if (!place.is_slot()) return true;
+                                static_cast<std::optional<FramePlace>*>(into)->emplace(place);
+                                return false;
+                              },
+                          .context = &found};
+  const Address word{raw(at) & ~(places::kWord - 1)};
+  process.look_into_frame(at, {word, word + places::kWord}, keep);
+  if (found && !found->range.contains(at)) found.reset();
+  return found;
+}
+
+}  // namespace allocs::query
