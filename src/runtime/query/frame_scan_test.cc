@@ -65,6 +65,8 @@ struct FakeProcess {
 
   TrustedMemory tables() const { return {}; }
   TrustedMemory host() const { return {}; }
+  TrustedMemory blocks() const { return {}; }
+  bool may_look_into_blocks() const { return false; }
   const index::Root* root() const { return nullptr; }
   const TypeMaker& types() const { return maker; }
   const Object* find_object(Address at) const {
