@@ -26,6 +26,7 @@ import time
 from stacks import HERE, PYTHON, bare, core_of
 
 WORD = 8
+LEVELS = ("-O0", "-O2", "-O1", "-O3", "-Os", "-O2 -fno-omit-frame-pointer")
 MASKS = (2**64 - 1, 2**32 - 1, 2**16 - 1, 2**8 - 1)
 
 
@@ -48,6 +49,11 @@ class Tally:
 
 def number(text):
     return int(text, 16)
+
+
+def agree(function, other):
+    """Names that gdb's demangler does not know tell nothing."""
+    return function.startswith("_Z") or other.startswith("_Z") or bare(function) == bare(other)
 
 
 def splits(occupant):
@@ -117,7 +123,7 @@ def find_occupant(place, reg, frames, first):
         here = [v for v in frame["in_register"] if v[2] == reg]
         if place.get("frame_pointer"):
             wanted = occupant.removeprefix("the frame pointer").removeprefix(" of ")
-            if not wanted or not frame["function"] or bare(wanted) == bare(frame["function"]):
+            if not wanted or not frame["function"] or agree(wanted, frame["function"]):
                 return frame["registers"].get(reg) == number(place["value"])
         else:
             function, name = splits(occupant)
@@ -257,10 +263,11 @@ def subjects_of(folder, all_of_them):
     for compiler in (os.environ.get("CXX", "g++"), "clang++-19"):
         if not shutil.which(compiler):
             continue
-        for level in ("-O0", "-O2"):
-            program = folder / f"many_frames.{compiler}{level}"
-            subprocess.run([compiler, "-g", level, "-pthread", "-o", program, HERE.parent / "programs/many_frames.cc"], check=True)
-            subjects[f"many_frames {compiler} {level}"] = [program]
+        for source in ("many_frames", "saving_frames"):
+            for flags in LEVELS if all_of_them else LEVELS[:2]:
+                program = folder / f"{source}.{compiler}{flags.replace(' ', '')}"
+                subprocess.run([compiler, "-g", "-std=c++20", *flags.split(), "-pthread", "-o", program, HERE.parent / f"programs/{source}.cc"], check=True)
+                subjects[f"{source} {compiler} {flags}"] = [program]
     if all_of_them:
         subjects["python3"] = [sys.executable, "-c", PYTHON]
         if shutil.which("redis-server"):
@@ -272,6 +279,8 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("prefix", type=pathlib.Path)
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--only", default="", help="subjects whose name has this")
+    parser.add_argument("--stops", type=int, default=0, help="of each subject")
     options = parser.parse_args()
     prefix = options.prefix.resolve()
     if not shutil.which("gdb") or not shutil.which("gcore"):
@@ -281,9 +290,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="allocs-frames.") as name:
         folder = pathlib.Path(name)
         for subject, command in subjects_of(folder, options.all).items():
+            if options.only not in subject:
+                continue
             tally = Tally()
             try:
-                watch(prefix, command, 20 if options.all else 1, folder, tally)
+                watch(prefix, command, options.stops or (20 if options.all else 1), folder, tally)
             except subprocess.CalledProcessError as error:
                 print(f"{subject}: {error}")
                 sys.exit(77)

@@ -133,6 +133,9 @@ with open(os.environ["FRAMES_OUT"], "w") as out:
                 try:
                     text = gdb.execute("info frame", to_string=True).split("Saved registers:")
                     row["saved"] = {reg: int(at, 16) for reg, at in re.findall(r"(\w+) at (0x[0-9a-f]+)", text[1])} if len(text) > 1 else {}
+                    found = re.search(r"Previous frame's sp at (0x[0-9a-f]+)", text[0])
+                    if found:
+                        row["saved"]["rsp"] = int(found.group(1), 16)
                     for reg in PRESERVED:
                         value = frame.read_register(reg)
                         if not value.is_optimized_out:
