@@ -63,13 +63,16 @@ using allocs::self::SelfProcess;
   return stack_pointer() - raw(known.base()) < known.record->size;
 }
 
-// The name of what is at `obj`, if that is in a frame and no variable; or nullptr.
-const char* name_of_slot(const void* obj, const Answer& leaf, SelfProcess::Mode mode) {
-  if (leaf.allocator != allocs::query::Allocator::stackframe) return nullptr;
+// The path to what is in a frame: a variable, or a slot.
+[[gnu::noinline]] int format_path_in_frame(const void* obj, SelfProcess::Mode mode,
+                                           const Answer& leaf, char* buf, size_t len) {
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(mode, here);
   const auto slot = allocs::query::slot_at(process, leaf, address_of(obj));
-  return slot ? allocs::query::slot_name(*slot) : nullptr;
+  TextWriter out(buf, len);
+  allocs::query::put_path_to_slot(out, leaf, address_of(obj),
+                                  slot ? allocs::query::slot_name(*slot) : nullptr);
+  return static_cast<int>(out.length());
 }
 
 // A getter: the short roads, then the long one. `block` and `object` make the result of a KnownBlock (and its type, if that is asked for) and a KnownStatic, or nothing;
@@ -221,13 +224,13 @@ ALLOCS_EXPORT int alloc_format_path(const void* obj, unsigned flags, char* buf, 
         return is_whole ? std::optional(put(leaf)) : std::nullopt;
       },
       [&](const Answer& answer) {
-        if (answer.error != ALLOC_OK) {
-          TextWriter(buf, len);
-          return answer.error;
+        if (answer.error == ALLOC_OK) {
+          if (answer.allocator == allocs::query::Allocator::stackframe)
+            return format_path_in_frame(obj, mode_of(flags), answer, buf, len);
+          return put(PathLeaf::of(answer));
         }
-        PathLeaf leaf = PathLeaf::of(answer);
-        leaf.slot = name_of_slot(obj, answer, mode_of(flags));
-        return put(leaf);
+        TextWriter(buf, len);
+        return answer.error;
       },
       mode_of(flags));
 }

@@ -166,7 +166,7 @@ void put_description(TextWriter& out, const Answer& answer, Address at, const Fr
   put_type(out, answer);
   if (answer.type != nullptr || slot != nullptr) {
     out.put("; path ");
-    put_path(out, answer, at, slot == nullptr ? nullptr : slot_name(*slot));
+    put_path_to_slot(out, answer, at, slot == nullptr ? nullptr : slot_name(*slot));
   }
   if (slot != nullptr && (slot->is_frame_pointer || slot->variable != nullptr)) {
     out.put(", which holds ");

@@ -42,7 +42,6 @@ struct PathLeaf {
   const uniqtype* type = nullptr;
   AddressRange range{};
   RowSizes rows{};
-  const char* slot = nullptr;  // of a frame, no variable: slot_name()
 
   // A block, and what else has no name, is told by its address.
   static PathLeaf of(const Answer& leaf) {
@@ -96,14 +95,16 @@ inline void put_path(TextWriter& out, const PathLeaf& leaf, Address at) {
                        }
                        before_member = ".";
                      });
-  if (leaf.slot == nullptr) return;
-  if (leaf.name != nullptr) out.put(std::string_view("::"));
-  out.put(std::string_view(leaf.slot));
 }
-inline void put_path(TextWriter& out, const Answer& leaf, Address at, const char* slot = nullptr) {
-  PathLeaf path = PathLeaf::of(leaf);
-  path.slot = slot;
-  put_path(out, path, at);
+inline void put_path(TextWriter& out, const Answer& leaf, Address at) {
+  put_path(out, PathLeaf::of(leaf), at);
+}
+// With a slot of a frame, in which no variable is, by its name; nullptr: there is none.
+inline void put_path_to_slot(TextWriter& out, const Answer& leaf, Address at, const char* slot) {
+  put_path(out, leaf, at);
+  if (slot == nullptr) return;
+  if (leaf.name != nullptr) out.put(std::string_view("::"));
+  out.put(std::string_view(slot));
 }
 
 // The allocations around the leaf, outermost first, then the leaf itself: visit(const Answer&, name).

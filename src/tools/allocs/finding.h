@@ -93,7 +93,7 @@ Finding find_out(const P& process, Address at) {
   if (answer.type == nullptr) finding.type_problem = query::error_message(answer.type_error);
   const auto slot = query::slot_at(process, answer, at);
   finding.path = text_of([&](TextWriter& out) {
-    query::put_path(out, answer, at, slot ? query::slot_name(*slot) : nullptr);
+    query::put_path_to_slot(out, answer, at, slot ? query::slot_name(*slot) : nullptr);
   });
   if (slot) put_slot(*slot, finding);
   finding.site = raw(answer.site);

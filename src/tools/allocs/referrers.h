@@ -54,7 +54,7 @@ Referrer referrer_at(const P& process, Address at, std::uint64_t value, AddressR
       answer.allocator == Allocator::lib_malloc || answer.allocator == Allocator::program_malloc;
   const auto slot = query::slot_at(process, answer, at);
   found.path = text_of([&](TextWriter& out) {
-    query::put_path(out, answer, at, slot ? query::slot_name(*slot) : nullptr);
+    query::put_path_to_slot(out, answer, at, slot ? query::slot_name(*slot) : nullptr);
   });
   found.kind = Referrer::Kind::untyped;
   if (answer.type == nullptr) {
