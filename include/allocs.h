@@ -79,7 +79,8 @@ enum alloc_error {
 const char *alloc_error_message(int error); /* never NULL; static text */
 
 enum alloc_flag {
-  ALLOC_NOWAIT = 1 /* never wait, spawn, allocate or ask the kernel; async-signal-safe */
+  ALLOC_NOWAIT = 1,      /* never wait, spawn, allocate or ask the kernel; async-signal-safe */
+  ALLOC_ASK_REFERRERS = 4 /* of alloc_query: if nothing else tells the type of a block of malloc, look for pointers to it */
 };
 
 /* How well a part of an answer is known. */
@@ -110,7 +111,8 @@ enum alloc_evidence {
   ALLOC_EV_LIBRARY_FACT = 1 << 14,    /* what a library's function is known to allocate */
   ALLOC_EV_FRAME_RECORD = 1 << 15,    /* what the code that allocated it left in its frame */
   ALLOC_EV_CALL_ENTRY = 1 << 16,      /* what the debug information says of the allocating call */
-  ALLOC_EV_VIRTUAL_TABLE = 1 << 17    /* what lies in it begins like an object of the class: with the address of its virtual table */
+  ALLOC_EV_VIRTUAL_TABLE = 1 << 17,   /* what lies in it begins like an object of the class: with the address of its virtual table */
+  ALLOC_EV_REFERRER = 1 << 18         /* the types of the pointers to it */
 };
 
 struct alloc_info {
@@ -132,7 +134,8 @@ struct alloc_info {
 
 /* Fills *out (all of it, also on failure) and returns ALLOC_OK, or out->error when the allocation itself is not known. A missing
  * type alone is not a failure: see type_error.
- * With ALLOC_NOWAIT: async-signal-safe. */
+ * With ALLOC_NOWAIT: async-signal-safe. ALLOC_ASK_REFERRERS costs a read of all writable memory where it is of use, and is ignored with
+ * ALLOC_NOWAIT; a type that is found so is weak. */
 int alloc_query(const void *obj, unsigned flags, struct alloc_info *out);
 
 /* One link of the chain from the mapping down to the field. */

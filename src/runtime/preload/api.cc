@@ -8,6 +8,7 @@
 #include "runtime/preload/allocator_objects.h"
 #include "runtime/preload/holders.h"
 #include "runtime/preload/info.h"
+#include "runtime/preload/referrers.h"
 #include "runtime/query/describe.h"
 #include "runtime/query/frame_scan.h"
 #include "runtime/query/path.h"
@@ -120,6 +121,17 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
   return static_cast<int>(out.length());
 }
 
+[[gnu::noinline]] void add_type_by_referrers(const SelfProcess& process, const Answer& answer,
+                                             alloc_info& out) {
+  using allocs::query::Allocator;
+  const bool is_block =
+      answer.allocator == Allocator::lib_malloc || answer.allocator == Allocator::program_malloc;
+  if (answer.error != ALLOC_OK || answer.type != nullptr || answer.is_empty || !is_block) return;
+  Answer with_type = answer;
+  allocs::preload::set_type_by_referrers(process, with_type);
+  put_info(with_type, out);
+}
+
 }  // namespace
 
 extern "C" {
@@ -183,6 +195,8 @@ ALLOCS_EXPORT int alloc_query(const void* obj, unsigned flags, struct alloc_info
   const bool is_nowait = (flags & ALLOC_NOWAIT) != 0;
   g_statistics.count(is_nowait ? Question::everything_nowait : Question::everything, answer);
   put_info(answer, *out);
+  if ((flags & ALLOC_ASK_REFERRERS) != 0) [[unlikely]]
+    add_type_by_referrers(process, answer, *out);
   return out->error;
 }
 

@@ -11,10 +11,12 @@
 #include "runtime/preload/foreign_ranges.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/memory_words.h"
+#include "runtime/preload/referrers.h"
 #include "runtime/preload/roots.h"
 #include "runtime/query/frame_scan.h"
 #include "runtime/query/tls_query.h"
 #include "runtime/query/tree.h"
+#include "runtime/query/type_by_referrers.h"
 #include "runtime/self/ask.h"
 #include "types/pointer_fields.h"
 
@@ -279,7 +281,40 @@ void for_each_writable_range(const SelfProcess& process, Visit&& visit) {
   }
 }
 
+// Calls visit(at, word) for each word of writable memory that leads into the range, until it returns false; neither what this very call has put on
+// the stack, nor what the run time keeps.
+template <typename Visit>
+void for_each_word_to(const SelfProcess& process, AddressRange range, Visit&& visit) {
+  const AddressRange unused =
+      allocs::preload::unused_below_asker(process, registers_of_asker(process).sp());
+  const auto own =
+      process.find_object(address_of(reinterpret_cast<const void*>(&alloc_walk_referrers)));
+  bool goes_on = true;
+  for_each_writable_range(process, [&](AddressRange writable) {
+    allocs::preload::for_each_word(writable, [&](Address at, std::uint64_t word) {
+      if (!range.contains(Address{word})) return true;
+      if (unused.contains(at) || (own != nullptr && own->range.contains(at))) return true;
+      return goes_on = visit(at, word);
+    });
+    return goes_on;
+  });
+}
+
 }  // namespace
+
+void allocs::preload::set_type_by_referrers(const SelfProcess& process, Answer& answer) {
+  if (!process.may_wait() || !process.knows_mappings()) return;
+  query::TypeByReferrers types(answer.range.size());
+  for_each_word_to(process, answer.range, [&](Address at, std::uint64_t word) {
+    const Answer holder = self::ask(process, at);
+    const bool is_typed = holder.error == ALLOC_OK && holder.type_grade >= ALLOC_GRADE_PLAUSIBLE;
+    if (!is_typed) return true;
+    if (const auto* pointer = query::pointer_type_at(holder.type, holder.range, at))
+      types.add(*pointer, Address{word} - answer.range.begin);
+    return true;
+  });
+  query::set_type_by_referrers(process.types(), types.decide(), answer);
+}
 
 extern "C" {
 
@@ -291,23 +326,13 @@ ALLOCS_EXPORT int alloc_walk_referrers(const void* obj, unsigned flags,
   const Answer object = allocs::self::ask(process, address_of(obj));
   if (object.error != ALLOC_OK) return object.error;
   if (!process.knows_mappings()) return ALLOC_E_NOT_YET;
-  const AddressRange unused =
-      allocs::preload::unused_below_asker(process, registers_of_asker(process).sp());
-  const auto own =
-      process.find_object(address_of(reinterpret_cast<const void*>(&alloc_walk_referrers)));
   int result = 0;
-  for_each_writable_range(process, [&](AddressRange range) {
-    allocs::preload::for_each_word(range, [&](Address at, std::uint64_t word) {
-      if (!object.range.contains(Address{word})) return true;
-      // Neither what this very call has put on the stack, nor what the run time keeps.
-      if (unused.contains(at) || (own != nullptr && own->range.contains(at))) return true;
-      uniqtype* type = nullptr;
-      if (!type_of_reference(process, at, type)) return true;
-      const alloc_reference reference{
-          .at = pointer(at), .target = pointer(Address{word}), .type = type, .reserved = {}};
-      result = visit(&reference, context);
-      return result == 0;
-    });
+  for_each_word_to(process, object.range, [&](Address at, std::uint64_t word) {
+    uniqtype* type = nullptr;
+    if (!type_of_reference(process, at, type)) return true;
+    const alloc_reference reference{
+        .at = pointer(at), .target = pointer(Address{word}), .type = type, .reserved = {}};
+    result = visit(&reference, context);
     return result == 0;
   });
   return result;

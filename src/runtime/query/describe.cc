@@ -112,6 +112,7 @@ void put_evidence(TextWriter& out, std::uint32_t evidence) {
       {ALLOC_EV_FRAME_RECORD, "record in the frame"},
       {ALLOC_EV_CALL_ENTRY, "allocated type of the call"},
       {ALLOC_EV_VIRTUAL_TABLE, "virtual table"},
+      {ALLOC_EV_REFERRER, "pointers to it"},
   };
   bool first = true;
   for (const auto& [bit, word] : kWords) {

@@ -6,10 +6,12 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "runtime/query/path.h"
+#include "runtime/query/type_by_referrers.h"
 #include "tools/allocs/finding.h"
 #include "tools/allocs/word_scan.h"
 
@@ -88,6 +90,22 @@ Referrer referrer_at(const P& process, Address at, std::uint64_t value, AddressR
   // Padding, and what lies between the variables of a frame.
   if (types::record_of(*field).kind == types::Kind::composite) found.kind = Referrer::Kind::untyped;
   return found;
+}
+
+// What the pointers to the untyped block `block` tell of its type.
+template <query::Process P>
+void set_type_by_referrers(const P& process, std::span<const Referrer> referrers,
+                           query::Answer& block) {
+  query::TypeByReferrers types(block.range.size());
+  for (const Referrer& referrer : referrers) {
+    if (referrer.kind != Referrer::Kind::pointer) continue;
+    const query::Answer holder = query::query(process, Address{referrer.at});
+    if (holder.error != ALLOC_OK || holder.type_grade < ALLOC_GRADE_PLAUSIBLE) continue;
+    if (const auto* pointer =
+            query::pointer_type_at(holder.type, holder.range, Address{referrer.at}))
+      types.add(*pointer, referrer.value - raw(block.range.begin));
+  }
+  query::set_type_by_referrers(process.types(), types.decide(), block);
 }
 
 // Everything that refers to one of the targets, by address; registers last. `memory` is the target's.

@@ -94,8 +94,20 @@ std::string headline(const Finding& finding) {
   return text;
 }
 
+// The type of a block that has none by what points to it, as the source writes it; empty if that tells none either.
+template <query::Process P>
+std::string type_by_referrers(const P& process, const std::vector<Referrer>& referrers,
+                              Address block) {
+  query::Answer answer = query::query_heap(process, block);
+  if (answer.error != ALLOC_OK || answer.type != nullptr || answer.is_empty) return {};
+  set_type_by_referrers(process, referrers, answer);
+  if (answer.type == nullptr) return {};
+  return text_of([&](TextWriter& out) { types::put_human_name(out, answer.type); });
+}
+
 int print(const std::vector<Referrer>& referrers, const Finding& finding,
-          const std::vector<std::string>& left_out, const RefsOptions& options) {
+          const std::vector<std::string>& left_out, const RefsOptions& options,
+          const std::string& type_by_referrers) {
   std::size_t nowhere = 0;
   for (const Referrer& referrer : referrers) nowhere += may_hold(referrer) ? 0 : 1;
   const std::size_t shown = options.all ? referrers.size() : referrers.size() - nowhere;
@@ -104,6 +116,7 @@ int print(const std::vector<Referrer>& referrers, const Finding& finding,
                                {"size", finding.size},
                                {"allocator", finding.allocator}};
     if (finding.type_problem.empty()) out["type_as_written"] = finding.human_type;
+    if (!type_by_referrers.empty()) out["type_by_references"] = type_by_referrers;
     auto& list = out[options.from_root ? "chain" : "references"] = nlohmann::ordered_json::array();
     for (const Referrer& referrer : referrers) {
       if (options.all || may_hold(referrer)) list.push_back(json_of(referrer));
@@ -114,6 +127,8 @@ int print(const std::vector<Referrer>& referrers, const Finding& finding,
     return shown != 0 ? 0 : kExitNotTold;
   }
   fmt::print("{}\n", headline(finding));
+  if (!type_by_referrers.empty())
+    fmt::print("by the pointers to it: {} (weak)\n", type_by_referrers);
   if (options.from_root) {
     fmt::print("{}\n", referrers.empty() ? "nothing leads here from a variable or a register"
                                          : "is held by, the outermost first:");
@@ -155,7 +170,9 @@ int refs(const RefsOptions& options) {
       targets.sort();
       referrers = find_referrers(process.host(), process, where, targets);
     }
-    return print(referrers, finding, left_out, options);
+    const std::string by_referrers =
+        options.from_root ? "" : type_by_referrers(process, referrers, wanted.begin);
+    return print(referrers, finding, left_out, options, by_referrers);
   });
 }
 

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/address.h"
+#include "runtime/query/answer.h"
+#include "types/derive.h"
+#include "types/pointer_fields.h"
+#include "types/subobject.h"
+
+// The type of a block by the pointers that lead to it.
+//
+// Where neither its site nor the block itself tells, those may who use it: a variable `struct node *head` that points to its start says that a node
+// is there. That is weak. A pointer to a base class, or to the first member, points to the start as well, so the size must fit, and all pointers with
+// a type must agree:
+//
+//     block of 24 bytes           node *head -> +0            a node is 24 bytes large, and has a long
+//                                 long *last -> +8            8 bytes behind its start: it is a node
+//
+// One that leads into the block, to something that the type does not have there, speaks against it. Pointers to void, to single bytes, to what is only
+// declared, and malloc's own, say nothing. Pointers to numbers and to pointers may stand for any number of them; to structures just for one, since to a
+// base class of half the size a pointer looks the same.
+namespace allocs::query {
+
+class TypeByReferrers {
+ public:
+  // Of a block of `size` bytes.
+  explicit TypeByReferrers(std::uint64_t size) : size_(size) {}
+
+  // A pointer of that type holds the address of byte `offset` of the block.
+  void add(const uniqtype& pointer, std::uint64_t offset) {
+    if (types::record_of(pointer).kind != types::Kind::address) return;
+    uniqtype* const target = pointer.related[0].un.t.ptr;
+    if (target == nullptr || !tells(*target)) return;
+    if (offset != 0) {
+      if (inner_count_ == kMostInner) {
+        is_unclear_ = true;
+      } else {
+        inner_[inner_count_++] = {target, offset};
+      }
+    } else if (fits(*target)) {
+      add_candidate(target);
+    } else if (types::record_of(*target).kind != types::Kind::composite ||
+               types::size_of(*target) > size_) {
+      is_unclear_ = true;  // what is there begins with something else
+    }
+  }
+
+  // T, of a T or of as many as fill the block; nullptr: nobody tells, or not all say the same.
+  struct Found {
+    uniqtype* type = nullptr;
+    std::uint64_t count = 0;
+  };
+  Found decide() const {
+    if (best_ == nullptr || is_unclear_) return {};
+    for (unsigned i = 0; i < inner_count_; ++i) {
+      if (!has_at(*best_, inner_[i].offset, *inner_[i].type)) return {};
+    }
+    return {best_, size_ / types::size_of(*best_)};
+  }
+
+ private:
+  struct Inner {
+    const uniqtype* type;
+    std::uint64_t offset;
+  };
+  static constexpr unsigned kMostInner = 64;
+
+  static bool tells(const uniqtype& type) {
+    const auto& record = types::record_of(type);
+    const bool is_byte = record.kind == types::Kind::base && record.size == 1;
+    // The C library's own, which begin in the block before.
+    const bool is_chunk = std::string_view(record.name) == "malloc_chunk";
+    return !is_chunk && record.kind != types::Kind::void_ &&
+           record.kind != types::Kind::subprogram && record.size != 0 &&
+           record.size != types::kUnknownSize && !is_byte;
+  }
+  bool fits(const uniqtype& type) const {
+    const std::uint64_t size = types::size_of(type);
+    const bool may_be_many = types::record_of(type).kind != types::Kind::composite;
+    return size == size_ || (may_be_many && size_ % size == 0);
+  }
+
+  // Of two the one that begins with the other counts.
+  void add_candidate(uniqtype* type) {
+    if (best_ == nullptr || type == best_ || has_at(*type, 0, *best_)) {
+      best_ = type;
+    } else if (!has_at(*best_, 0, *type)) {
+      is_unclear_ = true;
+    }
+  }
+
+  // Is there an `inner` at that byte of as many `outer` as fill the block?
+  bool has_at(const uniqtype& outer, std::uint64_t offset, const uniqtype& inner) const {
+    const std::uint64_t unit = types::size_of(outer);
+    if (offset >= size_) return false;
+    offset %= unit;
+    if (offset == 0 && &outer == &inner) return true;
+    const uniqtype* type = &outer;
+    std::uint64_t extent = unit;
+    types::Subobject step;
+    for (unsigned depth = 0; depth < types::kDeepestPointerField; ++depth) {
+      if (!types::subobject_at(*type, extent, offset, step) || step.ambiguous) return false;
+      offset -= step.offset;
+      type = step.type;
+      extent = step.size;
+      if (type == nullptr) return false;
+      if (offset == 0 && type == &inner) return true;
+    }
+    return false;
+  }
+
+  std::uint64_t size_;
+  uniqtype* best_ = nullptr;
+  bool is_unclear_ = false;
+  unsigned inner_count_ = 0;
+  Inner inner_[kMostInner];
+};
+
+// The type of the pointer at `at` of what lies in `range`; nullptr if there is none, or in a union several.
+inline const uniqtype* pointer_type_at(const uniqtype* holder, AddressRange range, Address at) {
+  const uniqtype* found = nullptr;
+  bool is_clear = true;
+  types::for_each_pointer_field(holder, range.begin, range.size(),
+                                [&](Address field, const uniqtype& pointer) {
+                                  if (field == at) {
+                                    is_clear = is_clear && (found == nullptr || found == &pointer);
+                                    found = &pointer;
+                                  }
+                                  return field <= at;
+                                });
+  return is_clear ? found : nullptr;
+}
+
+// From `found` the type of the block that `answer` is, if it has none.
+template <typename Types>
+void set_type_by_referrers(const Types& types, const TypeByReferrers::Found& found,
+                           Answer& answer) {
+  if (found.type == nullptr) return;
+  uniqtype* const type =
+      found.count == 1 ? found.type : types::array_of(*types.interner, found.type, found.count);
+  if (type == nullptr) return;
+  answer.set_type(type, ALLOC_GRADE_WEAK);
+  answer.evidence |= ALLOC_EV_REFERRER | ALLOC_EV_SITE_SIZE | ALLOC_EV_DEBUG_INFORMATION;
+}
+
+}  // namespace allocs::query
