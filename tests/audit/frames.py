@@ -132,6 +132,8 @@ def find_occupant(place, reg, frames, first):
                     return value is None or any(value == number(place["value"]) & mask for mask in MASKS)
             if bare(function.split("::")[0]) == bare(frame["function"]):
                 return None
+        if not here and not place.get("frame_pointer") and frame["function"] and bare(frame["function"]) in occupant:
+            return None  # one of several variables of one name, as those of a parameter pack are: gdb shows one
         if here or reg in frame["saved"]:
             return False
     return None
