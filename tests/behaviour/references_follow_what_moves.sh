@@ -159,6 +159,31 @@ __attribute__((noinline)) static int keep_local(int i) {
   int error = clean_migrate(i, NULL);
   return error == 0 && local == at(i) && other == before;
 }
+/* Memory full of a node's address is free again; malloc gives some of it to what moves, a little more than is asked for. */
+__attribute__((noinline)) static void leave_addresses(void) {
+  enum { BLOCKS = 200, WORDS = 11 };
+  static uintptr_t *made[BLOCKS];
+  for (int i = 0; i < BLOCKS; ++i) {
+    made[i] = malloc(sizeof(struct node));
+    for (int k = 0; k < WORDS; ++k) made[i][k] = ~secret[7];
+  }
+  for (int i = 0; i < BLOCKS; ++i) free(made[i]), made[i] = NULL;
+}
+__attribute__((noinline)) static int move_into_old_memory(void) {
+  static struct node *others[10];
+  static void *volatile between[10];
+  int moved = 0;
+  /* What lies at a multiple of 32 is given such a place again, which malloc cuts out of its largest memory: so half of them do not. */
+  for (int i = 0; i < 10; ++i) others[i] = calloc(1, sizeof *others[i]), between[i] = malloc(40);
+  leave_addresses();
+  for (int i = 0; i < 10; ++i) {
+    void *base;
+    wipe();
+    moved += alloc_migrate(others[i], NULL, &moving, &base) == 0;
+  }
+  for (int i = 0; i < 10; ++i) free(between[i]), between[i] = NULL;
+  return moved != 10 ? moving.obstacle.kind : clean_migrate(7, NULL);
+}
 static struct alloc_move moves[N + 1];
 static size_t last_failed;
 __attribute__((noinline)) static int migrate_named(int count, struct allocator *to) {
@@ -220,6 +245,8 @@ int main(void) {
   error = migrate_all(N, &__default_lib_malloc_allocator);
   printf("%d\n", (error == 0 || error == ALLOC_E_OBSTACLE) && is_sound());
   printf("a local variable follows: %d %d\n", keep_local(9), is_sound());
+  error = move_into_old_memory();
+  printf("into memory full of addresses: %d %d\n", error, is_sound());
 
   /* what may be a reference */
   struct node *saved = at(7);
@@ -330,6 +357,7 @@ no signal -28
 all at once: 0 60 1; twice the same: -12 1 1
 to pages 20, back some, right 10; from both: 1
 a local variable follows: 1 1
+into memory full of addresses: 0 1
 -29 1: an array of bytes may hold anything
 -29 1: an array of bytes may hold anything
 -29 1: a union may hold the pointer or something else

@@ -4,6 +4,7 @@
 
 #include "runtime/allocators/base_level.h"
 #include "runtime/allocators/held_blocks.h"
+#include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/preload/base_level.h"
 #include "runtime/preload/info.h"
@@ -41,7 +42,8 @@ int make_block_for(Move& move) {
       allocators::make_block(move.size, alignment_of(move.from.base), place_in_program());
   if (block == nullptr) return ALLOC_E_NO_MEMORY;
   move.base = block;
-  std::memset(block, 0, move.size);
+  // All that it has: what lay there before would be taken for the program's, which may use the bytes beyond the size too.
+  std::memset(block, 0, std::max(move.size, allocators::g_next.malloc_usable_size(block)));
   if (is_of_malloc(move.from.allocator)) {
     const auto site = allocators::site_of_block(move.from.base);
     const auto now = allocators::site_of_block(block);
