@@ -457,11 +457,11 @@ void retire_what_was_not_seen() {
   }
 }
 
-// Is what the table says of the code at `a` still so?
-bool agrees_with_loader(Address a, const ModuleRecord& record) {
+// Is the object still where the table says? (Its first byte is asked about: what is left of its last page the loader does not count as its.)
+bool agrees_with_loader(const ModuleRecord& record) {
   if (g_find_object == nullptr) return true;
   LoaderObject found{};
-  return loader_finds(a, found) && address_of(found.map_start) == record.begin &&
+  return loader_finds(record.begin, found) && address_of(found.map_start) == record.begin &&
          (record.link_map == Address{} || address_of(found.object) == record.link_map);
 }
 
@@ -482,7 +482,7 @@ ModuleOfCode module_of_code(Address a) {
     return {};
   ModuleRecord* record = present_record_at(a);
   if (record != nullptr && load_acquire(record->state) == ModuleState::loaded &&
-      agrees_with_loader(a, *record)) {
+      agrees_with_loader(*record)) {
     return answer(record);
   }
   if (record == nullptr && g_find_object != nullptr) {
@@ -505,7 +505,7 @@ bool table_is_true_at(Address a, std::uint32_t instance) {
   LoaderObject found{};
   if (instance == 0) return g_find_object == nullptr || !loader_finds(a, found);
   const ModuleRecord& record = *record_at(instance);
-  return load_acquire(record.state) == ModuleState::loaded && agrees_with_loader(a, record);
+  return load_acquire(record.state) == ModuleState::loaded && agrees_with_loader(record);
 }
 
 ModuleRecord* module_record(std::uint32_t instance) {
@@ -518,12 +518,11 @@ namespace {
 // Is the object's code still mapped where the loader has the object? If the fork came in the middle of another thread's dlclose, the
 // child's loader never learns that it is gone, and anything may have come in its place, even its file.
 bool is_still_mapped(const LoaderObject& object) {
-  alignas(elf::FileHeader) std::byte unused[64];
-  if (!runt::self::read_memory(address_of(object.map_start), unused, sizeof unused) ||
-      !runt::self::read_memory(address_of(object.object), unused, sizeof unused))
-    return false;
   elf::FileHeader header;
-  std::memcpy(&header, unused, sizeof header);
+  link_map unused;
+  if (!runt::self::read_memory(address_of(object.map_start), &header, sizeof header) ||
+      !runt::self::read_memory(address_of(object.object), &unused, sizeof unused))
+    return false;
   if (!elf::is_supported(header) || header.e_phnum > elf::kMaxProgramHeaders) return false;
   for (std::size_t i = 0; i < header.e_phnum; ++i) {
     elf::ProgramHeader part;
@@ -578,8 +577,7 @@ namespace {
 ModuleRecord* record_around(Address a) {
   for (std::uint32_t instance = 1; instance <= load_acquire(g_root.module_count); ++instance) {
     ModuleRecord* const record = record_at(instance);
-    if (is_present(*record) && a >= record->begin && a < record->end &&
-        agrees_with_loader(a, *record))
+    if (is_present(*record) && a >= record->begin && a < record->end && agrees_with_loader(*record))
       return record;
   }
   return nullptr;
@@ -590,7 +588,7 @@ ModuleRecord* record_around(Address a) {
 void module_is_closing(const void* handle) {
   ModuleRecord* record = present_record_at(address_of(handle));
   // The snapshot may lag behind the records, or be changing too fast.
-  if (record == nullptr || !is_present(*record) || !agrees_with_loader(record->begin, *record))
+  if (record == nullptr || !is_present(*record) || !agrees_with_loader(*record))
     record = record_around(address_of(handle));
   if (record == nullptr) {
     UnnotedClosing& slot = g_unnoted_closing[g_unnoted_count++ % std::size(g_unnoted_closing)];
