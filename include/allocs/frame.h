@@ -26,7 +26,7 @@ enum alloc_frame_part {
 /* As far as debug information goes: it says where a variable is, not whether it has been assigned a value yet. */
 enum alloc_frame_holds {
   ALLOC_HOLDS_UNKNOWN = 0, /* cannot be told: no type; bytes, that may be anything; a union; a variable that is narrower than its register */
-  ALLOC_HOLDS_POINTER,     /* certainly: a pointer or reference that begins there, and nothing else */
+  ALLOC_HOLDS_POINTER,     /* certainly: a pointer or reference that begins there. Compilers may compute other variables from a register that holds one */
   ALLOC_HOLDS_NO_POINTER   /* certainly: something else lies there, and no pointer begins in it */
 };
 

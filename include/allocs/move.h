@@ -13,9 +13,9 @@
  * What is looked at, and when something is an obstacle:
  * - Types say what a word is: those of blocks, statics, thread-locals, of the frames of all threads, of what registered allocators tell. A word of another type (an
  *   integer, say) is no reference. Arrays of bytes may hold anything, a union of a pointer and something else may hold either: obstacles. A type that is a mere guess (its grade) is enough to
- *   say that there is a pointer, and too little to say that there is none.
- * - What a function has saved of its caller's registers is a reference where the caller has a pointer in the register, by its debug information (allocs/frame.h). Registers that are not
- *   saved, and what else functions keep on a stack beside their variables, have no type: obstacles. That goes for the other threads too, and mostly keeps what they are working with where it
+ *   say that there is a pointer, and too little to say that there is none; one that a block's own first words tell (ALLOC_EV_VIRTUAL_TABLE) is too little for either.
+ * - Registers and what functions keep on a stack beside their variables have no type: obstacles. So are registers that a function has saved of its callers, even where debug information
+ *   has a pointer in one: what else the compiler has made of it is not known. That goes for the other threads too, and mostly keeps what they are working with where it
  *   is: functions that they have returned from leave addresses in what those that they wait in do not use of their frames. The caller's own registers are those that its function keeps during the call; what the compiler keeps in one of them, if only for later, is an obstacle. Call
  *   with an expression that is not needed afterwards, and do not keep copies.
  * - What lies below a thread's stack pointer is out of use where calls lead from there, by unwind information, up to where the thread began. Where they do not, the thread may run on a

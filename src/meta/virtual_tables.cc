@@ -46,6 +46,8 @@ VirtualTables::VirtualTables(const ObjectFiles& files, const Linkage& linkage,
     : linkage_(linkage) {
   for (const Symbol& symbol : files.symbols) {
     if (symbol.section == SHN_UNDEF || !symbol.name.starts_with(kTablePrefix)) continue;
+    const auto [first, is_first] = places_.try_emplace(symbol.name, symbol.value);
+    if (!is_first && first->second != symbol.value) first->second = kSeveralPlaces;
     tables_.emplace(symbol.value, symbol.name);
     find_address_point(*files.object, symbol);
   }
@@ -132,6 +134,10 @@ std::vector<types::VirtualTableRecord> VirtualTables::records(const types::TypeG
 
 TypeIndex VirtualTables::class_named(std::string_view symbol) const {
   if (!symbol.starts_with(kTablePrefix)) return kNoType;
+  // Classes of one name, local to several units: perhaps only one of them is described.
+  if (const auto place = places_.find(symbol);
+      place != places_.end() && place->second == kSeveralPlaces)
+    return kNoType;
   const std::string name = comparable_spelling(demangled_type(symbol.substr(kTablePrefix.size())));
   const auto found = classes_.find(name);
   return found == classes_.end() ? kNoType : found->second;

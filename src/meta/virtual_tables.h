@@ -31,7 +31,9 @@ class VirtualTables {
   bool holds_pointer(const ElfFile& object, std::uint64_t at, bool& is_to_type_information) const;
 
   const Linkage& linkage_;
+  static constexpr std::uint64_t kSeveralPlaces = ~std::uint64_t{0};
   std::unordered_map<std::uint64_t, std::string_view> tables_;  // start, symbol
+  std::unordered_map<std::string_view, std::uint64_t> places_;  // symbol, start or kSeveralPlaces
   std::unordered_map<std::uint64_t, std::string_view>
       address_points_;  // of the first table of those at a symbol: where objects point; no symbol if there are two
   std::unordered_map<std::string, types::TypeIndex>

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Return addresses and saved registers are named parts of their frames, with the caller's variable that a saved register holds, and each word and register of a frame is told to
-# be a pointer, none, or unknown: of the asker's frames, of a stopped thread's, from outside and in a core. A pointer that a caller keeps in a saved register follows what moves.
+# be a pointer, none, or unknown: of the asker's frames, of a stopped thread's, from outside and in a core. What a caller keeps in a saved register stays where it is.
 . "$(dirname "$0")/lib.sh"
 require python3
 
@@ -193,7 +193,7 @@ middle::(saved *holds p, a step 1
 without waiting: return address 1, p 1, n 1, p in its register 1, next 1, n 1, text 1, wrong 0
 middle::(return address)
 middle::(saved *holds p, a step 1
-kept in a register: follows 5
+kept in a register: stays 5
 stopped: return address 1, p 1, n 1, p in its register 1, next 1, n 1, text 1, wrong 0
 middle::(return address)
 middle::(saved *holds p, a step 1

@@ -129,7 +129,11 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
   if (answer.error != ALLOC_OK || answer.type != nullptr || answer.is_empty || !is_block) return;
   Answer with_type = answer;
   allocs::preload::set_type_by_referrers(process, with_type);
-  put_info(with_type, out);
+  // It may have been freed meanwhile, and its referrers be those of the next block there.
+  const Answer now = allocs::self::ask(process, answer.range.begin);
+  const bool is_same = now.error == ALLOC_OK && now.allocator == answer.allocator &&
+                       now.range == answer.range && now.site == answer.site;
+  if (is_same) put_info(with_type, out);
 }
 
 }  // namespace

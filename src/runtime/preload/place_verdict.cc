@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/preload/place_verdict.h"
 
-#include "runtime/query/frame_scan.h"
 #include "runtime/self/ask.h"
 #include "types/covering.h"
 
@@ -79,16 +78,6 @@ Verdict judge_by_type(const Answer& holder, Address at) {
   return covering.verdict();
 }
 
-// A saved register holds a reference if that is a caller's variable. What else may lead to the allocation must stay as it is: the return address of code in it, and what a function that was
-// interrupted was working with.
-Verdict judge_slot(const query::FramePlace& slot, Address at) {
-  const bool is_reference = slot.part == query::FramePlace::Part::saved_register &&
-                            slot.holds == query::FramePlace::Holds::pointer &&
-                            !slot.is_frame_pointer && !slot.is_of_interrupted &&
-                            slot.range.begin == at;
-  return is_reference ? Verdict{.is_reference = true} : obstacle(ALLOC_OBSTACLE_UNTYPED);
-}
-
 }  // namespace
 
 Verdict judge_place(const self::SelfProcess& process, const MallocMemory& malloc, Address at) {
@@ -99,13 +88,12 @@ Verdict judge_place(const self::SelfProcess& process, const MallocMemory& malloc
   const bool is_beside_pools =
       holder.error != ALLOC_OK || holder.allocator == Allocator::registered;
   if (!is_beside_pools && self::is_in_managed_pool(at, holder.range.size())) return {};
-  if (holder.error == ALLOC_OK && holder.allocator == Allocator::stackframe) {
-    if (const auto slot = query::slot_at(process, holder, at)) return judge_slot(*slot, at);
-  }
   if (holder.error != ALLOC_OK || holder.type == nullptr || holder.is_function)
     return obstacle(ALLOC_OBSTACLE_UNTYPED);
   const Verdict verdict = judge_by_type(holder, at);
   if (verdict.is_reference && malloc.may_be_its_own(at)) return obstacle(ALLOC_OBSTACLE_UNTYPED);
+  // The object may be gone, and its first word be left of it.
+  if ((holder.evidence & ALLOC_EV_VIRTUAL_TABLE) != 0) return obstacle(ALLOC_OBSTACLE_GUESS);
   const bool is_guess = verdict.is_reference ? holder.type_grade < ALLOC_GRADE_PLAUSIBLE
                                              : holder.type_grade < ALLOC_GRADE_STRONG;
   if (verdict.obstacle == ALLOC_NO_OBSTACLE && is_guess) return obstacle(ALLOC_OBSTACLE_GUESS);

@@ -121,17 +121,22 @@ class TypeByReferrers {
 
 // The type of the pointer at `at` of what lies in `range`; nullptr if there is none, or in a union several.
 inline const uniqtype* pointer_type_at(const uniqtype* holder, AddressRange range, Address at) {
-  const uniqtype* found = nullptr;
-  bool is_clear = true;
-  types::for_each_pointer_field(holder, range.begin, range.size(),
-                                [&](Address field, const uniqtype& pointer) {
-                                  if (field == at) {
-                                    is_clear = is_clear && (found == nullptr || found == &pointer);
-                                    found = &pointer;
-                                  }
-                                  return field <= at;
-                                });
-  return is_clear ? found : nullptr;
+  std::uint64_t offset = at - range.begin, extent = range.size();
+  const uniqtype* type = holder;
+  types::Subobject step;
+  for (unsigned depth = 0; type != nullptr && depth < types::kDeepestPointerField; ++depth) {
+    if (types::record_of(*type).kind == types::Kind::address) {
+      const bool is_pointer = offset == 0 && extent >= sizeof(void*) &&
+                              types::record_of(*type).detail !=
+                                  static_cast<std::uint8_t>(types::AddressKind::member_pointer);
+      return is_pointer ? type : nullptr;
+    }
+    if (!types::subobject_at(*type, extent, offset, step) || step.ambiguous) return nullptr;
+    offset -= step.offset;
+    type = step.type;
+    extent = step.size;
+  }
+  return nullptr;
 }
 
 // From `found` the type of the block that `answer` is, if it has none.

@@ -71,6 +71,10 @@ Referrer referrer_at(const P& process, Address at, std::uint64_t value, AddressR
   found.holder_type = spelled(answer.type);
   if (slot) {
     if (slot->holds == query::FramePlace::Holds::unknown) return found;
+    if (slot->part == query::FramePlace::Part::return_address) {
+      found.kind = Referrer::Kind::other;
+      return found;
+    }
     found.field_type = slot->type == nullptr ? "void *" : spelled(slot->type);
     found.kind = slot->holds == query::FramePlace::Holds::pointer ? Referrer::Kind::pointer
                                                                   : Referrer::Kind::other;
