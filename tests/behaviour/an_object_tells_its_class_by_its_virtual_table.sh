@@ -129,3 +129,34 @@ expect_line dead '*circle*'
 expect_line dead '*shape\[3\]*'
 exec 3>&-
 wait $pid
+
+# Two units have a class of one name, and only one is described: neither table tells.
+cat > one.cc <<'END'
+#include <new>
+namespace { struct same { virtual ~same() {} virtual int f() { return 1; } int *p; long q; }; }
+void *make_one(void *(*get)(unsigned long)) { return new (get(sizeof(same))) same; }
+END
+cat > two.cc <<'END'
+#include <new>
+namespace { struct same { virtual ~same() {} virtual int f() { return 2; } long q; double d; }; }
+void *make_two(void *(*get)(unsigned long)) { return new (get(sizeof(same))) same; }
+END
+cat > b.cc <<'END'
+#include <allocs.h>
+#include <cstdio>
+#include <cstdlib>
+void *make_one(void *(*)(unsigned long));
+void *make_two(void *(*)(unsigned long));
+int main() {
+  void *const one = make_one(std::malloc), *const two = make_two(std::malloc);
+  std::printf("%s %s\n", uniqtype_name(alloc_get_type(one)), uniqtype_name(alloc_get_type(two)));
+}
+END
+$CXX -c -g one.cc
+$CXX -c -g0 two.cc
+build b.cc one.o two.o
+allocs meta build ./b > made
+preload ./b > out || fail "exit status $?"
+expect out <<'END'
+(no type) (no type)
+END
