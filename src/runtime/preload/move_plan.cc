@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/raw_syscall.h"
 #include "runtime/allocators/base_level.h"
 #include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/malloc_family.h"
@@ -62,6 +63,20 @@ int make_block_for(Move& move) {
 
 }  // namespace
 
+namespace {
+
+// The place has just been made; but while other threads reallocate, it may not be told for a moment whether an address is in a block that one of them moves.
+int query_new_place(const Move& move, alloc_info& made) {
+  constexpr int kMostAttempts = 1000;
+  for (int attempt = 1;; ++attempt) {
+    const int error = alloc_query(move.base, 0, &made);
+    if (error != ALLOC_E_BEING_RESIZED || attempt == kMostAttempts) return error;
+    raw_syscall(SYS_sched_yield);
+  }
+}
+
+}  // namespace
+
 int plan(Move& move) {
   if (const int error = alloc_query(move.obj, 0, &move.from); error != ALLOC_OK) return error;
   if (move.to == nullptr) move.to = move.from.allocator;
@@ -92,9 +107,10 @@ int make_place(Move& move) {
       error != ALLOC_OK)
     return error;
   alloc_info made;
-  if (alloc_query(move.base, 0, &made) != ALLOC_OK || made.size < move.size) {
+  const int error = query_new_place(move, made);
+  if (error != ALLOC_OK || made.size < move.size) {
     give_up_place(move);
-    return ALLOC_E_NO_TYPE;
+    return error != ALLOC_OK ? error : ALLOC_E_NO_TYPE;
   }
   std::memset(move.base, 0, move.size);
   return ALLOC_OK;
@@ -102,7 +118,7 @@ int make_place(Move& move) {
 
 void give_up_place(Move& move) {
   alloc_info info;
-  if (move.base != nullptr && alloc_query(move.base, 0, &info) == ALLOC_OK)
+  if (move.base != nullptr && query_new_place(move, info) == ALLOC_OK)
     move.target->release(move.target->context, &info);
   move.base = nullptr;
 }
