@@ -16,14 +16,12 @@ import collections
 import json
 import os
 import pathlib
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
-from stacks import HERE, PYTHON, bare, core_of
+from stacks import HERE, PYTHON, bare, watch
 
 WORD = 8
 LEVELS = ("-O0", "-O2", "-O1", "-O3", "-Os", "-O2 -fno-omit-frame-pointer")
@@ -237,29 +235,6 @@ def compare(prefix, core, rows, tally):
             compare_words(ours, mine, tally)
 
 
-def frames_by_gdb(program, core, folder):
-    out = folder / "frames"
-    subprocess.run(["gdb", "-q", "-nx", "-batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off", "-iex",
-                    "set backtrace past-main on", program, core, "-x", HERE / "gdb_frames.py"],
-                   env={**os.environ, "FRAMES_OUT": str(out)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    return [json.loads(line) for line in out.read_text().splitlines()]
-
-
-def watch(prefix, command, stops, folder, tally):
-    environment = {**os.environ, "LD_PRELOAD": str(prefix / "lib/liballocs_preload.so")}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as guest:
-        try:
-            guest.stdout.readline()
-            for _ in range(stops):
-                time.sleep(random.random() / 20)  # somewhere
-                core = core_of(guest.pid, folder)
-                program = os.readlink(f"/proc/{guest.pid}/exe")
-                compare(prefix, core, frames_by_gdb(program, core, folder), tally)
-                core.unlink()
-        finally:
-            guest.kill()
-
-
 def subjects_of(folder, all_of_them):
     subjects = {}
     for compiler in (os.environ.get("CXX", "g++"), "clang++-19"):
@@ -296,7 +271,7 @@ def main():
                 continue
             tally = Tally()
             try:
-                watch(prefix, command, options.stops or (20 if options.all else 1), folder, tally)
+                watch(prefix, command, options.stops or (20 if options.all else 1), folder, "gdb_frames.py", compare, tally)
             except subprocess.CalledProcessError as error:
                 print(f"{subject}: {error}")
                 sys.exit(77)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run inside gdb over a core: what gdb knows of each frame of each thread, as JSON lines to FRAMES_OUT.
+"""Run inside gdb over a core: what gdb knows of each frame of each thread, as JSON lines to AUDIT_OUT.
 
 {"thread", "depth", "pc", "sp", "function", "signal",
  "saved": {register: address},            `info frame`: where the caller's registers are
@@ -117,7 +117,7 @@ def new_row(thread, depth):
     return {"thread": thread.ptid[1], "depth": depth, "saved": {}, "registers": {}, "memory": [], "in_register": []}
 
 
-with open(os.environ["FRAMES_OUT"], "w") as out:
+with open(os.environ["AUDIT_OUT"], "w") as out:
     for thread in gdb.selected_inferior().threads():
         thread.switch()
         frame, depth = gdb.newest_frame(), 0

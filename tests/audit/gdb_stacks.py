@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run inside gdb over a core: each frame of each thread, and each variable in memory of those with debug information, as JSON lines to STACKS_OUT.
+"""Run inside gdb over a core: each frame of each thread, and each variable in memory of those with debug information, as JSON lines to AUDIT_OUT.
 
 {"thread", "depth", "pc", "sp", "function", "signal", "variables": [[name, address, size]]}
 """
@@ -45,7 +45,7 @@ def function_of(frame):
     return function.name if function is not None else ""
 
 
-with open(os.environ["STACKS_OUT"], "w") as out:
+with open(os.environ["AUDIT_OUT"], "w") as out:
     for thread in gdb.selected_inferior().threads():
         thread.switch()
         frame, depth = gdb.newest_frame(), 0

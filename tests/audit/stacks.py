@@ -104,15 +104,17 @@ def core_of(pid, folder):
     return folder / f"core.{pid}"
 
 
-def stacks_by_gdb(program, core, folder):
-    out = folder / "stacks"
+# What the script of gdb's says of each thread of the core.
+def told_by_gdb(script, program, core, folder):
+    out = folder / "told"
     subprocess.run(["gdb", "-q", "-nx", "-batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off", "-iex",
-                    "set backtrace past-main on", program, core, "-x", HERE / "gdb_stacks.py"],
-                   env={**os.environ, "STACKS_OUT": str(out)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+                    "set backtrace past-main on", program, core, "-x", HERE / script],
+                   env={**os.environ, "AUDIT_OUT": str(out)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     return [json.loads(line) for line in out.read_text().splitlines()]
 
 
-def watch(prefix, command, stops, folder, tally):
+# Calls compare(prefix, core, what gdb says, tally) for each of as many cores of the running command.
+def watch(prefix, command, stops, folder, script, compare, tally):
     environment = {**os.environ, "LD_PRELOAD": str(prefix / "lib/liballocs_preload.so")}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as guest:
         try:
@@ -121,7 +123,7 @@ def watch(prefix, command, stops, folder, tally):
                 time.sleep(random.random() / 20)  # somewhere
                 core = core_of(guest.pid, folder)
                 program = os.readlink(f"/proc/{guest.pid}/exe")
-                compare(prefix, core, stacks_by_gdb(program, core, folder), tally)
+                compare(prefix, core, told_by_gdb(script, program, core, folder), tally)
                 core.unlink()
         finally:
             guest.kill()
@@ -163,7 +165,7 @@ def main():
         for name, command in subjects.items():
             tally = Tally()
             try:
-                watch(prefix, command, stops, folder, tally)
+                watch(prefix, command, stops, folder, "gdb_stacks.py", compare, tally)
             except subprocess.CalledProcessError as error:
                 print(f"{name}: {error}")
                 sys.exit(77)
