@@ -112,3 +112,76 @@ __default_lib_malloc 197 2048
 __default_lib_malloc 192 2048
 -14 -1
 EOF
+
+# An allocation that fills its pool is a pool itself: both have the same bounds, and the inner one is asked, in whatever order they became pools. What it cannot tell, nobody tells for it.
+cat > b.c <<'EOF'
+#include <allocs/allocator.h>
+#include <stdio.h>
+
+/* One allocation of all of its pool; or the first half of it; or an error. */
+static int find_whole(void *context, const struct alloc_info *pool, const void *at, unsigned flags, struct alloc_info *out) {
+  (void)context, (void)at, (void)flags;
+  out->base = pool->base, out->size = pool->size;
+  return 0;
+}
+static int next_whole(void *context, const struct alloc_info *pool, const void *from, unsigned flags, struct alloc_info *out) {
+  return from <= pool->base ? find_whole(context, pool, from, flags, out) : ALLOC_E_NOTHING_THERE;
+}
+static int error;
+static int find_half(void *context, const struct alloc_info *pool, const void *at, unsigned flags, struct alloc_info *out) {
+  (void)context, (void)flags;
+  if (error != 0) return error;
+  out->base = pool->base, out->size = pool->size / 2;
+  return (const char *)at < (const char *)pool->base + out->size ? 0 : ALLOC_E_NOTHING_THERE;
+}
+static int next_half(void *context, const struct alloc_info *pool, const void *from, unsigned flags, struct alloc_info *out) {
+  return from <= pool->base ? find_half(context, pool, pool->base, flags, out) : ALLOC_E_NOTHING_THERE;
+}
+static struct allocator whole = {"whole"}, other_whole = {"other whole"}, half = {"half"};
+static const struct alloc_protocol whole_protocol = {.size = sizeof whole_protocol, .find = find_whole, .next = next_whole};
+static const struct alloc_protocol half_protocol = {.size = sizeof half_protocol, .find = find_half, .next = next_half};
+static void tell(const char *at) {
+  struct alloc_info info;
+  struct alloc_path_entry path[9];
+  const int found = alloc_query(at, 0, &info);
+  if (found != 0) printf("error %d", found);
+  else printf("%s %zu", info.allocator->name, info.size);
+  const int length = alloc_get_path(at, 0, path, 9);
+  printf(", path %s", length < 0 ? "none" : "");
+  for (int i = 0; i < length; ++i)
+    if (path[i].allocator == &whole || path[i].allocator == &other_whole || path[i].allocator == &half) printf(" %s", path[i].allocator->name);
+  puts("");
+}
+int main(void) {
+  char *const at = malloc(640), *const other = malloc(64);
+  alloc_register_allocator(&whole, &whole_protocol), alloc_register_allocator(&other_whole, &whole_protocol), alloc_register_allocator(&half, &half_protocol);
+  /* The second time the entries of pools are used again in another order. */
+  for (int i = 0; i < 2; ++i) {
+    printf("%d", alloc_promote(at, &whole));
+    printf(" %d", alloc_promote(at, &other_whole));
+    if (i == 1) alloc_demote(other); /* an entry that comes before these */
+    printf(" %d\n", alloc_promote(at, &half));
+    tell(at + 5), tell(at + 400);
+    error = ALLOC_E_BEING_RESIZED;
+    tell(at + 5);
+    error = 0;
+    for (int k = 0; k < 3; ++k) alloc_demote(at), tell(at + 5);
+    if (i == 0) alloc_promote(other, &whole);
+  }
+  return 0;
+}
+EOF
+build b.c -Wall -Werror
+preload ./b > out || fail "exit status $?"
+for round in 1 2; do
+  cat <<'EOF'
+0 0 0
+half 320, path  whole other whole half
+other whole 640, path  whole other whole
+error -6, path none
+other whole 640, path  whole other whole
+whole 640, path  whole
+__default_lib_malloc 640, path 
+EOF
+done > wanted
+expect out < wanted

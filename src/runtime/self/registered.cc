@@ -42,7 +42,7 @@ struct Pool {
 };
 // A copy of what a pool was, and which one: it is still that as long as the number has not changed.
 struct Seen : Facts {
-  const Pool* pool = nullptr;
+  Pool* pool = nullptr;
   std::uint32_t changes = 0;
   bool is_still_there() const {
     std::atomic_thread_fence(std::memory_order_acquire);
@@ -149,15 +149,14 @@ Answer find_in(const SelfProcess& process, const Seen& pool, const Answer* paren
              : Answer::cannot_tell(ALLOC_E_CONFLICT);
 }
 
-// What lies in allocations of an allocator that nests, down to the leaf.
+// What lies in allocations of an allocator that nests, down to the leaf. If what lies in one cannot be told, nor can the leaf: the allocation is not told for it. Each lies in the one
+// before, and none is its own child, so this ends.
 Answer find_leaf(const SelfProcess& process, const Seen& pool, Address at) {
-  constexpr unsigned kDeepest = 4;
   Answer leaf = find_in(process, pool, nullptr, at);
-  for (unsigned depth = 0; depth < kDeepest && leaf.error == ALLOC_OK && pool.owner->nests &&
-                           leaf.owner == pool.owner->which;
-       ++depth) {
+  while (leaf.error == ALLOC_OK && pool.owner->nests && leaf.owner == pool.owner->which) {
     const Answer below = find_in(process, pool, &leaf, at);
-    if (below.error != ALLOC_OK) break;
+    if (below.error == ALLOC_E_NOTHING_THERE) break;
+    if (query::is_same(below, leaf)) return Answer::cannot_tell(ALLOC_E_CONFLICT);
     leaf = below;
   }
   return leaf;
@@ -186,6 +185,40 @@ std::optional<Seen> pool_around(const void* which, Address at) {
     return true;
   });
   return innermost;
+}
+
+// An allocation may fill the pool that it lies in, and be a pool itself: several have the same range then. The outermost of them, or the innermost.
+Seen last_of_range(const Seen& pool, bool inward) {
+  Seen last = pool;
+  for (unsigned i = 0; i < query::kDeepestTree; ++i) {
+    std::optional<Seen> next;
+    for_each_pool([&](const Seen& each, Pool&) {
+      const Facts &inner = inward ? each : last, &outer = inward ? last : each;
+      if (each.range == last.range && each.pool != last.pool &&
+          inner.host == query::Allocator::registered && inner.host_owner == outer.owner->which &&
+          is_current(each))
+        next = each;
+      return !next;
+    });
+    if (!next) break;
+    last = *next;
+  }
+  return last;
+}
+
+// The leaf in the pool, and in those of the same range in it.
+Answer find_in_pools(const SelfProcess& process, Seen pool, Address at) {
+  Answer leaf = find_leaf(process, pool, at);
+  for (unsigned i = 0; leaf.error == ALLOC_OK && leaf.range == pool.range; ++i) {
+    const auto inner = pool_in(leaf);
+    if (!inner || inner->pool == pool.pool) break;
+    if (i == query::kDeepestTree) return Answer::cannot_tell(ALLOC_E_CONFLICT);
+    const Answer below = find_leaf(process, *inner, at);
+    if (below.error == ALLOC_E_NOTHING_THERE) break;
+    leaf = below;
+    pool = *inner;
+  }
+  return leaf;
 }
 
 // Calls ask(pool, parent) with the pool in which the children of `parent` are, if it may have any.
@@ -226,7 +259,7 @@ void prefer_nested(const SelfProcess& process, Address at, Answer& answer) {
     if (!innermost) return;
     // What the built-in allocators know to lie in a pool is surer.
     if (answer.range.size() < innermost->range.size()) return;
-    const Answer nested = find_leaf(process, *innermost, at);
+    const Answer nested = find_in_pools(process, last_of_range(*innermost, false), at);
     if (nested.error != ALLOC_E_NOTHING_THERE) {
       answer = nested;
       return;
@@ -270,6 +303,16 @@ bool is_in_managed_pool(Address at, std::uint64_t most) {
   const auto pool = pool_around(nullptr, at);
   return pool && pool->range.size() <= most && pool->owner->protocol->make != nullptr &&
          pool->owner->protocol->release != nullptr;
+}
+
+bool is_pool_in_block(Address start) {
+  bool is_one = false;
+  if (!has_pools()) return is_one;
+  for_each_pool([&](const Seen& pool, Pool&) {
+    is_one = query::is_block(pool.host) && pool.range.begin == start && is_current(pool);
+    return !is_one;
+  });
+  return is_one;
 }
 
 const alloc_protocol* registered_protocol(const allocator* which) {
@@ -379,17 +422,14 @@ bool move_pool(const Answer& before, AddressRange now) {
 int demote(Address at) {
   const ProcessLock::Guard guard(g_lock, kPatience);
   if (!guard.is_held()) return ALLOC_E_NOT_YET;
-  Pool* innermost = nullptr;
-  std::uint64_t size = ~std::uint64_t{0};
-  for_each_pool([&](const Seen& seen, Pool& pool) {
-    if (seen.range.contains(at) && seen.range.size() < size) {
-      innermost = &pool;
-      size = seen.range.size();
-    }
+  std::optional<Seen> innermost;
+  for_each_pool([&](const Seen& seen, Pool&) {
+    if (seen.range.contains(at) && (!innermost || seen.range.size() < innermost->range.size()))
+      innermost = seen;
     return true;
   });
-  if (innermost == nullptr) return ALLOC_E_NOTHING_THERE;
-  retire(*innermost);
+  if (!innermost) return ALLOC_E_NOTHING_THERE;
+  retire(*last_of_range(*innermost, true).pool);
   // From here on the memory is the program's again: nobody decodes it any more.
   wait_for_pool_readers();
   return ALLOC_OK;

@@ -45,6 +45,9 @@ bool move_pool(const query::Answer& before, AddressRange now);
 // Is the innermost pool around `at` one whose allocator makes and frees what lies in it, and no larger than that? Context: signal.
 bool is_in_managed_pool(Address at, std::uint64_t most);
 
+// Is the block of malloc that begins at `start` a pool? Context: signal.
+bool is_pool_in_block(Address start);
+
 // The innermost pool of `which` that contains `at`, as its `find` is given it; false if there is none. Its memory may be read under a PoolReader that was
 // there before. Context: signal.
 bool find_pool(const allocator* which, Address at, alloc_info& pool);
