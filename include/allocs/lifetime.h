@@ -102,7 +102,7 @@ struct alloc_collection {
  *
  * What counts as a reference: eight bytes at any alignment, in any memory, that hold an address in the block, or its end; and registers of all threads, those of vectors included; and what this library keeps for the program:
  * contexts and names of holders, the context of alloc_set_excess_free, registered allocators (struct allocator, its name, the protocol and its context) and families of sequences. No type is asked, so
- * some blocks stay by accident. (A pointer that lies across the border of two mappings is not seen.) Memory is that of static variables, thread-locals, mappings, stacks as far as they are used, all other blocks, and of candidates those that are themselves
+ * some blocks stay by accident. Memory is that of static variables, thread-locals, mappings, stacks as far as they are used, all other blocks, and of candidates those that are themselves
  * referred to. Not looked at is what is known to be free:
  * - below the stack pointers, as allocs/move.h says;
  * - free memory of glibc's malloc: its own lists, or what lies at the end of its heap. What is in no block that is indexed, and not surely free, counts as in use. So what was taken from glibc past

@@ -26,6 +26,8 @@ constinit FindCall g_find_call = nullptr;
 constinit ReportExcess g_report_excess = nullptr;
 constinit void* g_excess_context = nullptr;
 constinit std::uint64_t g_excess_frees = 0;
+constinit std::uint64_t g_changing =
+    0;  // where the block starts that is being listed, or taken out
 
 class KeptErrno {
  public:
@@ -50,15 +52,19 @@ bool make_leaf(std::uint64_t start) {
   return leaf != nullptr;
 }
 
-// First the mark, then the entry: a mark alone does no harm.
+// First the mark, then the entry: a mark alone does no harm, as long as its block is alive.
 void list(HeldBlock& held) {
   if (held.size > g_root.held_reach) store_release(g_root.held_reach, held.size);
+  store_release(g_changing, held.start);
   mark_held_start(*leaf_at(held.start), held.start);
   g_table.put(held);
+  store_release(g_changing, std::uint64_t{0});
 }
 void unlist(HeldBlock& held) {
+  store_release(g_changing, held.start);
   g_table.take_out(held);
   unmark_held_start(*leaf_at(held.start), held.start);
+  store_release(g_changing, std::uint64_t{0});
 }
 void drop(HeldBlock& held) {
   while (Hold* const hold = held.holds) {
@@ -66,6 +72,34 @@ void drop(HeldBlock& held) {
     g_unused_holds.give_back(*hold);
   }
   g_unused_blocks.give_back(held);
+}
+
+void put_back(const HeldBlock& held) { put_record(held.block(), {held.size, held.site}); }
+
+// ---- forks ----
+
+// What other threads were in the midst of nobody ends in the child. A change of the table was made or was not. A block whose start cell a free (or a realloc) had cleared, and that is in the
+// table, is as it was before the call: it would be "being resized" for ever.
+void end_changes_of_parent() {
+  constexpr int kAttempts = 150;
+  const HolderLock lock(kAttempts);  // free in a child, if the kernel wipes it
+  if (!lock) return;
+  if (const std::uint64_t start = g_changing; start != 0) {
+    HeldLeaf& leaf = *leaf_at(start);
+    g_table.find(start) != nullptr ? mark_held_start(leaf, start) : unmark_held_start(leaf, start);
+    g_changing = 0;
+  }
+  g_table.for_each([](const HeldBlock& held) {
+    if (!record_of_block(held.block())) put_back(held);
+  });
+}
+
+// The C library has pthread_atfork for static linking only.
+void hear_of_forks() {
+  using Handler = void (*)();
+  using Register = int(Handler prepare, Handler parent, Handler child, void* object);
+  const auto add = reinterpret_cast<Register*>(c_library_function("__register_atfork"));
+  if (add != nullptr) add(nullptr, nullptr, end_changes_of_parent, nullptr);
 }
 
 bool open_tables() {
@@ -81,6 +115,7 @@ bool open_tables() {
   watch_frees();
   watch_operator_deletes();
   watch_other_frees();
+  hear_of_forks();
   return true;
 }
 
@@ -147,8 +182,6 @@ void report_excess(void* block) {
     report(load_acquire(g_excess_context), block);
 }
 
-void put_back(const HeldBlock& held) { put_record(held.block(), {held.size, held.site}); }
-
 // The explicit holder lets go of a block whose record was cleared. False: nobody holds it, and nobody is to be told.
 bool keep_when_freed(HeldBlock& held, HolderLock& lock) {
   if (held.is_freed || held.is_going) {
@@ -206,12 +239,13 @@ bool is_holder(const Holder* holder) {
   return each != nullptr;
 }
 
-int hold_block(void* block, Holder& holder) {
+int hold_block(void* block, Holder& holder, IsPool is_pool) {
   HolderLock lock;
   if (!lock) return ALLOC_E_INVALID;
   HeldBlock* held = g_table.find(raw(address_of(block)));
   const bool is_new = held == nullptr;
   int error = ALLOC_OK;
+  if (is_new && is_pool(block)) return ALLOC_E_HAS_CHILDREN;
   if (is_new) held = make_entry(block, error);
   if (held == nullptr) return error;
   if (held->is_going) return ALLOC_E_NOTHING_THERE;

@@ -25,7 +25,9 @@ bool is_holder(const Holder* holder);
 const Holder* first_holder();
 
 // Context of all: query. `block` is where a block starts that the index has. Errors are of enum alloc_error.
-int hold_block(void* block, Holder& holder);
+// `is_pool(block)` is asked with the lock: a block becomes a pool only under that.
+using IsPool = bool (*)(const void* block);
+int hold_block(void* block, Holder& holder, IsPool is_pool);
 int let_go_of_block(void* block, Holder& holder);
 
 // May it be freed, as far as its holders go? Not if that has been done before. Context: query.

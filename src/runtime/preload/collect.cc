@@ -155,7 +155,8 @@ class Marking {
     for_each_meant(raw(at), [&](const Candidate& each) { is |= at < each.end; });
     return is;
   }
-  bool is_nobodys(Address at) const {
+  bool is_nobodys(Address at) {
+    if (free_chunks_.is_in_same(at)) return true;
     if (out_of_use_.contains(at)) return true;
     const query::Answer holder = self::ask(process_, at);
     if (holder.error == ALLOC_OK && holder.allocator == query::Allocator::own) return true;

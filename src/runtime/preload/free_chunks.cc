@@ -40,16 +40,13 @@ bool is_sound(std::uint64_t size, Address chunk, AddressRange segment) {
   return size >= kLeastChunk && size % kAlignment == 0 && size <= segment.end - chunk;
 }
 
-}  // namespace
-
-std::uint64_t key_of_free_chunks() {
-  constexpr std::size_t kSize = 24;
+// What the second words of two chunks of that size are when they have been freed, if it is the same.
+std::uint64_t key_in_chunks_of(std::size_t size) {
   constexpr std::uint64_t kNone = 0x5a5a5a5a5a5a5a5a;
-  if (allocators::g_root.malloc_kind != index::MallocKind::libc) return 0;
   std::uint64_t keys[2] = {};
   std::uint64_t* chunks[2] = {};
   for (auto& chunk : chunks) {
-    chunk = static_cast<std::uint64_t*>(allocators::g_next.malloc(kSize));
+    chunk = static_cast<std::uint64_t*>(allocators::g_next.malloc(size));
     if (chunk != nullptr) chunk[0] = chunk[1] = chunk[2] = kNone;
   }
   for (auto& chunk : chunks) allocators::g_next.free(chunk);
@@ -57,6 +54,17 @@ std::uint64_t key_of_free_chunks() {
     keys[i] = chunks[i] == nullptr ? 0 : word_at(address_of(chunks[i] + 1));
   const bool is_key = keys[0] == keys[1] && keys[0] != kNone;
   return is_key ? keys[0] : 0;
+}
+
+}  // namespace
+
+std::uint64_t key_of_free_chunks() {
+  // A list of the thread's may be full, or be filled when one is taken: of several sizes one list is not.
+  constexpr std::size_t kSizes[] = {24, 1000, 500, 200};
+  if (allocators::g_root.malloc_kind != index::MallocKind::libc) return 0;
+  for (const std::size_t size : kSizes)
+    if (const std::uint64_t key = key_in_chunks_of(size); key != 0) return key;
+  return 0;
 }
 
 FreeChunks::FreeChunks(const self::SelfProcess& process, std::uint64_t key)
@@ -99,46 +107,76 @@ bool FreeChunks::is_free_chunk(Address chunk, std::uint64_t size, AddressRange s
   return std::binary_search(small.begin(), small.end(), chunk);
 }
 
-// The chunk of a block before `at`, or the first one of the break area.
-Address FreeChunks::chunk_before(Address at, AddressRange segment) const {
+// Where the last block begins that is indexed between the two, both included; Address{}: none.
+Address FreeChunks::last_block_in(Address begin, Address last) const {
   constexpr std::uint64_t kNear = 4096, kFurther = 16;
+  if (begin > last) return Address{};
   for (std::uint64_t distance = kNear;; distance *= kFurther) {
-    const bool is_all = at - segment.begin <= distance;
-    const Address low = is_all ? segment.begin : at - distance;
-    Address last{};
-    for (std::uint64_t region = index::region_of(raw(low)); region <= index::region_of(raw(at));
+    const bool is_all = last - begin <= distance;
+    const Address low = is_all ? begin : last - distance;
+    Address found{};
+    for (std::uint64_t region = index::region_of(raw(low)); region <= index::region_of(raw(last));
          ++region) {
       index::ShadowReader<index::kCoarse, TrustedMemory>(process_.tables(),
                                                          process_.root()->directory, 0)
           .for_each_block_in(
               region,
               [&](const index::Block& block) {
-                if (block.base > at) return false;
-                if (block.base >= low) last = block.base;
+                if (block.base > last) return false;
+                if (block.base >= low) found = block.base;
                 return true;
               },
-              low, at);
+              low, last);
     }
-    if (last != Address{}) return last - kHeader;
-    if (is_all) break;
+    if (found != Address{} || is_all) return found;
   }
-  const bool is_break_area = !malloc_.is_in_books(segment.begin);
-  return is_break_area && raw(segment.begin) % kAlignment == 0 ? segment.begin : Address{};
 }
 
-bool FreeChunks::contains(Address at, const query::Answer& holder) const {
+// To a chunk from which the walk leads to that of `at`: that of the block before it; or where it was, if no block begins in between, which is where it would come by; or the first
+// one of the segment.
+void FreeChunks::go_near(Address at, AddressRange segment) {
+  const bool is_behind = place_.chunk == Address{} || place_.chunk + kHeader <= at;
+  const bool goes_on = place_.segment == segment && place_.without_blocks <= at && is_behind;
+  const Address block = last_block_in(goes_on ? place_.without_blocks : segment.begin, at);
+  if (block != Address{}) {
+    place_ = {.segment = segment, .chunk = block - kHeader};
+  } else if (!goes_on) {
+    place_ = {.segment = segment, .chunk = malloc_.first_chunk_in(segment)};
+  }
+  place_.without_blocks = at + 1;
+}
+
+bool FreeChunks::is_in_same(Address at) {
+  if (place_.size == 0 || !place_.is_free || at < place_.without_blocks ||
+      at >= place_.chunk + place_.size + kWord)
+    return false;
+  if (last_block_in(place_.without_blocks, at) != Address{}) return false;
+  place_.without_blocks = at + 1;
+  return true;
+}
+
+bool FreeChunks::contains(Address at, const query::Answer& holder) {
   if (malloc_.is_in_books(at)) return true;
   const AddressRange segment = malloc_.segment_of(at, holder);
   if (segment.size() == 0) return false;
-  Address chunk = chunk_before(at, segment);
-  if (chunk == Address{}) return false;
+  go_near(at, segment);
+  if (place_.chunk == Address{}) return false;
   // The last word of a chunk's user is the first of the next chunk.
-  while (chunk + kHeader <= segment.end) {
-    const std::uint64_t head = word_at(chunk + kWord), size = head & ~kFlags;
-    if ((head & kIsMapped) != 0 || !is_sound(size, chunk, segment)) return false;
+  while (place_.chunk + kHeader <= segment.end) {
+    const Address chunk = place_.chunk;
     if (at < chunk + kHeader) return at >= chunk + kWord;
-    if (at < chunk + size + kWord) return is_free_chunk(chunk, size, segment);
-    chunk = chunk + size;
+    const bool is_new = place_.size == 0;
+    if (is_new) {
+      const std::uint64_t head = word_at(chunk + kWord), size = head & ~kFlags;
+      if ((head & kIsMapped) != 0 || !is_sound(size, chunk, segment)) return false;
+      place_.size = size;
+    }
+    if (at < chunk + place_.size + kWord) {
+      if (is_new) place_.is_free = is_free_chunk(chunk, place_.size, segment);
+      return place_.is_free;
+    }
+    place_.chunk = chunk + place_.size;
+    place_.size = 0;
   }
   return false;
 }

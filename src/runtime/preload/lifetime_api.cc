@@ -9,6 +9,7 @@
 #include "runtime/preload/holders.h"
 #include "runtime/preload/info.h"
 #include "runtime/self/ask.h"
+#include "runtime/self/registered.h"
 
 // The public functions of <allocs/lifetime.h>.
 
@@ -60,6 +61,8 @@ int find_block(const void* obj, alloc_info& info) {
   return ALLOC_OK;
 }
 void* start_of(const alloc_info& info) { return const_cast<void*>(info.base); }
+
+bool is_pool(const void* block) { return allocs::self::is_pool_in_block(address_of(block)); }
 
 void put_record(const Holder& holder, std::uint64_t count, alloc_held_by& out) {
   out = {.holder = in_terms_of_c(&holder),
@@ -139,14 +142,15 @@ ALLOCS_EXPORT int alloc_hold(const void* obj, struct alloc_holder* holder) {
   Holder* const who = holder_of(holder);
   if (who == nullptr || who->kind == ALLOC_HOLDS_UNTIL_FREED) return ALLOC_E_INVALID;
   if (allocators::others_are_stopped()) return ALLOC_E_STOPPED;
-  if (allocators::is_held_block(obj)) return allocators::hold_block(const_cast<void*>(obj), *who);
+  if (allocators::is_held_block(obj))
+    return allocators::hold_block(const_cast<void*>(obj), *who, is_pool);
   alloc_info info;
   if (const int error = find_block(obj, info); error != ALLOC_OK) return error;
   if (!allocators::is_held_block(info.base)) {
     if (allocs::preload::has_children(info)) return ALLOC_E_HAS_CHILDREN;
     allocators::find_calls_by(call_of_program);
   }
-  return allocators::hold_block(start_of(info), *who);
+  return allocators::hold_block(start_of(info), *who, is_pool);
 }
 
 ALLOCS_EXPORT int alloc_let_go(const void* obj, struct alloc_holder* holder) {

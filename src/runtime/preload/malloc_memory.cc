@@ -130,6 +130,22 @@ AddressRange MallocMemory::segment_of(Address at, const query::Answer& holder) c
   return {};
 }
 
+// Chunks begin behind the heap's own struct, which is as long as it is from the first heap of the arena to the arena, and behind that.
+Address MallocMemory::first_chunk_in(AddressRange segment) const {
+  constexpr std::uint64_t kAlignment = 16, kMostHeapInfo = 64;
+  const auto aligned = [](Address at) {
+    return Address{(raw(at) + kAlignment - 1) & ~(kAlignment - 1)};
+  };
+  for (std::size_t i = 0; i < heap_count_; ++i) {
+    if (heaps_[i] != segment) continue;
+    const std::uint64_t heap_info = raw(arenas_[i]) % kHeapAlignment;
+    if (heap_info > kMostHeapInfo) return Address{};
+    return aligned(segment.contains(arenas_[i]) ? arenas_[i] + kArenaSize
+                                                : segment.begin + heap_info);
+  }
+  return raw(segment.begin) % kAlignment == 0 ? segment.begin : Address{};
+}
+
 bool MallocMemory::is_in_books(Address at) const {
   constexpr std::uint64_t kHeapInfo = 32;
   if (first_arena_ == Address{}) return false;

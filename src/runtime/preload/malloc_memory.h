@@ -27,6 +27,8 @@ class MallocMemory {
   bool is_its_own(const self::SelfProcess& process, Address at, const query::Answer& holder) const;
   // The part of the heap that `at` is in: the break area, or what another arena has mapped; empty: neither, or nothing is known.
   AddressRange segment_of(Address at, const query::Answer& holder) const;
+  // Where its first chunk is; Address{}: that is not known.
+  Address first_chunk_in(AddressRange segment) const;
   // Is `at` in an arena's own struct, or a heap's?
   bool is_in_books(Address at) const;
   // Calls visit(Address arena) for each.

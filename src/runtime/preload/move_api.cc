@@ -5,6 +5,7 @@
 #include "allocs/move.h"
 #include "base/export.h"
 #include "base/public_names.h"
+#include "runtime/allocators/held_blocks.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/moving.h"
 #include "runtime/preload/own_array.h"
@@ -34,13 +35,20 @@ void clear_results(alloc_moving& moving) {
   moving.stop = {};
 }
 
+// Somebody may have come to hold it since it was planned.
+int move_contents(const Move& move) {
+  if (!copy_contents(move)) return ALLOC_E_REFUSED;
+  if (!allocs::preload::is_of_malloc(move.from.allocator)) return ALLOC_OK;
+  const allocs::allocators::HolderLock lock;
+  return lock ? give_up_old(move) : ALLOC_E_HELD;
+}
+
 int move_one(const SelfProcess& process, Move& move, alloc_moving* moving, void** base) {
   if (const int error = make_place(move); error != ALLOC_OK) return error;
   const Move* failed = nullptr;
   const int error = moving != nullptr
                         ? move_with_references(process, {&move, 1}, AddressRange{}, *moving, failed)
-                    : copy_contents(move) ? ALLOC_OK
-                                          : ALLOC_E_REFUSED;
+                        : move_contents(move);
   if (error != ALLOC_OK) {
     give_up_place(move);
     return error;

@@ -18,8 +18,6 @@ namespace allocs::preload {
 
 namespace {
 
-bool is_of_malloc(const allocator* which) { return query::is_block(allocator_of(which)); }
-
 // How many objects of which type fill so many bytes. (Mappings are larger than what was asked for.)
 bool objects_of(const uniqtype* type, std::size_t size, uniqtype*& each, std::size_t& count) {
   if (type == nullptr || size == 0) return false;
@@ -123,6 +121,18 @@ void give_up_place(Move& move) {
   move.base = nullptr;
 }
 
-int release_old(const Move& move) { return move.source->release(move.source->context, &move.from); }
+int give_up_old(const Move& move) {
+  if (!is_of_malloc(move.from.allocator)) return ALLOC_OK;
+  if (allocators::is_held_block(move.from.base)) return ALLOC_E_HELD;
+  allocators::clear_record(const_cast<void*>(move.from.base));
+  return ALLOC_OK;
+}
+
+int release_old(const Move& move) {
+  if (!is_of_malloc(move.from.allocator))
+    return move.source->release(move.source->context, &move.from);
+  allocators::g_next.free(const_cast<void*>(move.from.base));
+  return ALLOC_OK;
+}
 
 }  // namespace allocs::preload

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "runt/self.h"
+#include "runtime/allocators/held_blocks.h"
 #include "runtime/index/find_block.h"
 #include "runtime/index/flux_table.h"
 #include "runtime/preload/base_level.h"
@@ -21,7 +22,8 @@
 
 // The new places are made while everything runs, since malloc's locks may be held afterwards. Then the threads are stopped, and memory is looked through for words that lead into what
 // moves. Each is judged (place_verdict.h); the first that cannot be told ends it. What is to be written is only listed, so that until then nothing has changed. At last the contents are
-// copied, the list is written, the threads run again, and the old places are freed.
+// copied, the list is written, the threads run again, and the old places are freed. (Of blocks of malloc the index forgets the old place before they run, and the holders' lock is held until
+// then: who comes to hold a block does so before, and it stays, or finds nothing there.)
 //
 // A block that a stopped thread is about to reallocate is in two places, of which the index knows neither. So while any is, the threads run on for a moment.
 
@@ -197,6 +199,8 @@ int move_while_stopped(const self::SelfProcess& process, std::span<const Move> m
   for (const Move& move : moves) {
     failed = &move;
     if (!is_still_there(process, move)) return ALLOC_E_NOTHING_THERE;
+    const bool is_block = is_of_malloc(move.from.allocator);
+    if (is_block && allocators::is_held_block(move.from.base)) return ALLOC_E_HELD;
   }
   failed = nullptr;
   Search search(process, moves, ignored, moving);
@@ -213,6 +217,7 @@ int move_while_stopped(const self::SelfProcess& process, std::span<const Move> m
     if (std::byte* const place = search.place_of(reference.at); place != nullptr)
       std::memcpy(place, &reference.value, sizeof reference.value);
   }
+  for (const Move& move : moves) give_up_old(move);
   moving.references = g_references.size();
   return ALLOC_OK;
 }
@@ -230,10 +235,20 @@ int move_with_references(const self::SelfProcess& process, std::span<Move> moves
   const self::ProcessLock::Guard guard(WordSearch::lock, kPatienceMs);
   if (!guard.is_held()) return ALLOC_E_NOT_YET;
   process.finds_new_objects();
+  // As where the unreachable is collected (collect.cc): nobody is in the midst of holding a block while the threads are stopped, nor waits for this lock with the loader's.
+  const bool needs_lock = std::any_of(moves.begin(), moves.end(), [](const Move& move) {
+    return is_of_malloc(move.from.allocator);
+  });
   constexpr int kMostAttempts = 100;
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     {
-      const StopScope stop(moving.signal, moving.timeout_ms, moving.stop);
+      allocators::HolderLock lock(0);
+      if (needs_lock) {
+        if (moving.signal != 0) self::prepare_to_stop_others();
+        lock.acquire();
+        if (!lock) return ALLOC_E_INVALID;
+      }
+      const StopScope stop(moving.signal, moving.timeout_ms, moving.stop, needs_lock);
       if (stop.error() != ALLOC_OK) return stop.error();
       if (!is_any_block_in_flux(*process.root()))
         return move_while_stopped(process, moves, ignored, moving, failed);

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "allocs/move.h"
+#include "runtime/preload/info.h"
 #include "runtime/self/self_process.h"
 
 // Moves allocations and what refers to them. Context of all: query.
@@ -32,10 +33,13 @@ struct Move {
 int plan(Move& move);
 int make_place(Move& move);
 void give_up_place(Move& move);
-int release_old(const Move& move);
 bool copy_contents(const Move& move);
+// The old place goes in two steps: under the holders' lock, from when on nobody can hold it any more (ALLOC_E_HELD: somebody does), and without it.
+int give_up_old(const Move& move);
+int release_old(const Move& move);
+inline bool is_of_malloc(const allocator* which) { return query::is_block(allocator_of(which)); }
 
-// Stops the others, moves all, lets them run. The moves are sorted by where they begin; their places are made. `ignored`: memory of the caller's whose words are
+// Stops the others, moves all, lets them run; the old places are given up then, but not released. The moves are sorted by where they begin; their places are made. `ignored`: memory of the caller's whose words are
 // not looked at. `failed`: of which move an error is, if it is of one.
 int move_with_references(const self::SelfProcess& process, std::span<Move> moves,
                          AddressRange ignored, alloc_moving& moving, const Move*& failed);

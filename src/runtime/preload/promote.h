@@ -6,6 +6,7 @@
 #include "runtime/preload/info.h"
 #include "runtime/query/tree_children.h"
 #include "runtime/self/ask.h"
+#include "runtime/self/pool_memory.h"
 #include "runtime/self/registered.h"
 
 namespace allocs::preload {
@@ -26,13 +27,20 @@ int promote(const void* obj, allocator* which, Prepare prepare) {
   if (!is_pool_material(host.allocator)) return ALLOC_E_NO_SUCH_OPERATION;
   query::ChildCursor children = query::children_of(host);
   if (query::next_child(process, children).error == ALLOC_OK) return ALLOC_E_HAS_CHILDREN;
-  if (query::is_block(host.allocator) && allocators::is_held_block(pointer(host.range.begin)))
-    return ALLOC_E_HELD;
+  const bool may_be_held = query::is_block(host.allocator);
+  const void* const block = pointer(host.range.begin);
+  if (may_be_held && allocators::is_held_block(block)) return ALLOC_E_HELD;
   alloc_info info;
   put_info(host, info);
   void* memory = nullptr;
   if (const int error = prepare(info, &memory); error != ALLOC_OK) return error;
-  return self::promote(host, info, which, memory);
+  if (!may_be_held || allocators::others_are_stopped())
+    return self::promote(host, info, which, memory);
+  // Who holds a block looks with this lock whether it is a pool.
+  const allocators::HolderLock lock;
+  if (lock && !allocators::is_held_block(block)) return self::promote(host, info, which, memory);
+  if (memory != nullptr) self::give_back_pool_memory(memory);
+  return ALLOC_E_HELD;
 }
 
 }  // namespace allocs::preload

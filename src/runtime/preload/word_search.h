@@ -16,7 +16,7 @@
 
 namespace allocs::preload {
 
-// All eight bytes anywhere in memory that hold a number in [lowest, highest], whatever they are aligned to. What the program cannot read is passed over, and so is what it
+// All eight bytes anywhere in memory that hold a number in [lowest, highest], whatever they are aligned to, by address; also such that begin in one mapping and end in the next. What the program cannot read is passed over, and so is what it
 // cannot have written: see allocs/move.h. One search at a time, with the lock: the buffer is shared. Context: query.
 class WordSearch {
  public:
@@ -66,6 +66,8 @@ class WordSearch {
 
   template <typename Visit>
   bool search_range(AddressRange range, bool is_writable, Visit&& visit) {
+    if (!search_border(range.begin, is_writable, visit)) return false;
+    before_.end = Address{};
     for (Address at = range.begin; at < range.end;) {
       const std::size_t left = range.end - at;
       std::size_t size = std::min(left, kChunk);
@@ -83,6 +85,29 @@ class WordSearch {
         }
       }
       at = at + (size != 0 ? size : kPage - raw(at) % kPage);
+      if (at >= range.end && size >= sizeof before_.bytes) {
+        std::memcpy(before_.bytes, buffer + size - sizeof before_.bytes, sizeof before_.bytes);
+        before_.end = at;
+        before_.is_writable = is_writable;
+      }
+    }
+    return true;
+  }
+
+  // The words that begin in the range that was searched before, if that ends at `border`, and end in the one that begins there. In both the program must be able to write, to write to them.
+  template <typename Visit>
+  bool search_border(Address border, bool is_writable, Visit&& visit) {
+    constexpr std::size_t kSide = sizeof before_.bytes;
+    std::byte bytes[2 * kSide];
+    if (before_.end != border || !runt::self::read_memory(border, bytes + kSide, kSide))
+      return true;
+    std::memcpy(bytes, before_.bytes, kSide);
+    // Of which only the last two bytes, zeros of any address, lie behind: those have been seen.
+    for (std::size_t i = 2; i < kSide; ++i) {
+      std::uint64_t value;
+      std::memcpy(&value, bytes + i, sizeof value);
+      if (value - lowest_ > width_) continue;
+      if (!visit(border - (kSide - i), value, is_writable && before_.is_writable)) return false;
     }
     return true;
   }
@@ -117,6 +142,12 @@ class WordSearch {
   std::uint64_t lowest_, width_;
   bool sixth_bytes_agree_;
   __m128i sixth_byte_;
+  // The last bytes of the range that was searched before; `end` is Address{} if there is none, or they cannot be read.
+  struct {
+    Address end{};
+    bool is_writable = false;
+    std::byte bytes[kWord - 1] = {};
+  } before_;
 };
 
 }  // namespace allocs::preload
