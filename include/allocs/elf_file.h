@@ -18,8 +18,13 @@
  *     ...
  *     section headers      Elf64_Shdr[]
  *
+ * Where a file has no section headers (stripped of them, dumped from memory, a core), the program headers and the dynamic section tell what there is, and the
+ * allocations are named after these: "PT_INTERP", "PT_DYNAMIC", "PT_NOTE", "PT_TLS", "PT_GNU_EH_FRAME"; "DT_STRTAB", "DT_SYMTAB", "DT_HASH", "DT_GNU_HASH", "DT_RELA", "DT_REL", "DT_RELR",
+ * "DT_JMPREL", "DT_INIT_ARRAY", "DT_FINI_ARRAY", "DT_PREINIT_ARRAY", "DT_VERSYM", "DT_VERNEED", "DT_VERDEF"; and "PT_LOAD" for a segment in which nothing of that lies. They are of the types that
+ * sections with that content are. How many symbols there are such a file does not say: as many are told as DT_HASH has chains, or as GNU's table and relocations know of.
+ *
  * It is the file that is described, not the program that would come of it when it is loaded: loaded objects have a tree of their own. An
- * allocation's name is the section's, which is text in the file, and may be read as long as that is there. Bytes that no header
+ * allocation's name is the section's, which is text in the file, and may be read as long as that is there (those of segments and tags: as long as the process). Bytes that no header
  * claims belong to the mapping.
  *
  * Nothing in the file is believed: a table or a section that does not fit into it is not in the tree, nor is one that claims bytes of another, and

@@ -51,6 +51,7 @@ std::optional<ProgramHeader> FileView::program_header(std::uint32_t index) const
 }
 
 std::optional<SectionHeader> FileView::section_header(std::uint32_t index) const {
+  if (const ImpliedSection* const implied = implied_section(index)) return implied->header;
   if (index >= section_headers_) return std::nullopt;
   return read<SectionHeader>(header_.e_shoff + index * sizeof(SectionHeader));
 }
@@ -79,6 +80,35 @@ bool goes_before(const FilePart& a, const FilePart& b) {
   return a.section < b.section;
 }
 
+// Calls visit(const FilePart&) for those that have bytes in the file: that stand for whole segments, or the others.
+template <typename Visit>
+void for_each_section(const FileView& file, bool are_segments, Visit visit) {
+  for (std::uint32_t i = 1; i < file.sections(); ++i) {
+    const ImpliedSection* const implied = file.implied_section(i);
+    if (are_segments != (implied != nullptr && implied->is_segment)) continue;
+    const auto section = file.section_header(i);
+    if (section && has_bytes(*section) && file.has(section->sh_offset, section->sh_size))
+      visit(FilePart{section->sh_offset, section->sh_offset + section->sh_size, i,
+                     are_segments ? PartKind::segment : PartKind::section});
+  }
+}
+
+// Of parts in order those that none before claims the bytes of; returns how many.
+std::size_t keep_disjoint(FilePart* parts, std::size_t count) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const FilePart part = parts[i];
+    // A table takes the place of sections that claim to be there, but not of another table.
+    if (part.kind < PartKind::section) {
+      while (kept != 0 && parts[kept - 1].end > part.begin &&
+             parts[kept - 1].kind == PartKind::section)
+        --kept;
+    }
+    if (kept == 0 || parts[kept - 1].end <= part.begin) parts[kept++] = part;
+  }
+  return kept;
+}
+
 }  // namespace
 
 std::size_t list_parts(const FileView& file, FilePart* parts) {
@@ -93,25 +123,16 @@ std::size_t list_parts(const FileView& file, FilePart* parts) {
     parts[count++] = {header.e_shoff,
                       header.e_shoff + file.section_headers() * sizeof(SectionHeader), 0,
                       PartKind::section_headers};
-  for (std::uint32_t i = 1; i < file.section_headers(); ++i) {
-    const auto section = file.section_header(i);
-    if (section && has_bytes(*section) && file.has(section->sh_offset, section->sh_size))
-      parts[count++] = {section->sh_offset, section->sh_offset + section->sh_size, i,
-                        PartKind::section};
-  }
+  for_each_section(file, false, [&](const FilePart& part) { parts[count++] = part; });
   std::sort(parts, parts + count, goes_before);
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const FilePart part = parts[i];
-    // A table takes the place of sections that claim to be there, but not of another table.
-    if (part.kind != PartKind::section) {
-      while (kept != 0 && parts[kept - 1].end > part.begin &&
-             parts[kept - 1].kind == PartKind::section)
-        --kept;
-    }
-    if (kept == 0 || parts[kept - 1].end <= part.begin) parts[kept++] = part;
-  }
-  return kept;
+  count = keep_disjoint(parts, count);
+  const std::size_t told = count;
+  for_each_section(file, true, [&](const FilePart& part) {
+    const FilePart* const other = find_part(parts, told, part.begin, true);
+    if (other == nullptr || other->begin >= part.end) parts[count++] = part;
+  });
+  std::sort(parts, parts + count, goes_before);
+  return keep_disjoint(parts, count);
 }
 
 const FilePart* find_part(const FilePart* parts, std::size_t count, FileBytes at, bool or_next) {

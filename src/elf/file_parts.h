@@ -14,6 +14,14 @@ namespace allocs::elf {
 
 using FileBytes = std::uint64_t;  // from the start of the file
 
+// A section that a file without section headers has all the same: implied_sections.h.
+struct ImpliedSection {
+  SectionHeader header{};
+  const char* name =
+      nullptr;  // of the segment's type, or of the dynamic entry's tag: "PT_INTERP", "DT_SYMTAB"
+  bool is_segment = false;  // all of a segment of the program: parts that lie in it go before
+};
+
 // Headers of ELF64, little-endian, of any machine. The bytes stay where they are.
 class FileView {
  public:
@@ -23,7 +31,9 @@ class FileView {
   std::uint64_t size() const { return size_; }
   const FileHeader& header() const { return header_; }  // as it was when it was opened
   std::uint32_t program_headers() const { return program_headers_; }
-  std::uint32_t section_headers() const { return section_headers_; }
+  std::uint32_t section_headers() const { return section_headers_; }  // that are in the file
+  // How many sections are known: as many as there are headers of them in the file, or what use_implied() was given.
+  std::uint32_t sections() const { return implied_ != nullptr ? implied_count_ : section_headers_; }
   std::optional<ProgramHeader> program_header(std::uint32_t index) const;
   std::optional<SectionHeader> section_header(std::uint32_t index) const;
   std::uint32_t section_names() const {
@@ -41,6 +51,14 @@ class FileView {
   // From `at` up to its NUL, which is before `end`.
   std::optional<std::string_view> text(FileBytes at, FileBytes end) const;
   std::optional<std::string_view> section_name(const SectionHeader& section) const;
+  // Instead of section headers of its own. They live longer than the view.
+  void use_implied(const ImpliedSection* sections, std::size_t count) {
+    implied_ = sections;
+    implied_count_ = static_cast<std::uint32_t>(count);
+  }
+  const ImpliedSection* implied_section(std::uint32_t index) const {
+    return implied_ != nullptr && index < implied_count_ ? implied_ + index : nullptr;
+  }
 
  private:
   const std::byte* bytes_ = nullptr;
@@ -49,6 +67,8 @@ class FileView {
   std::uint32_t program_headers_ = 0;
   std::uint32_t section_headers_ = 0;
   std::uint32_t section_names_ = 0;
+  const ImpliedSection* implied_ = nullptr;
+  std::uint32_t implied_count_ = 0;
 };
 
 // Does it have bytes in the file?
@@ -56,18 +76,24 @@ inline bool has_bytes(const SectionHeader& section) {
   return section.sh_type != SHT_NULL && section.sh_type != SHT_NOBITS && section.sh_size != 0;
 }
 
-enum class PartKind : std::uint8_t { file_header, program_headers, section_headers, section };
+enum class PartKind : std::uint8_t {
+  file_header,
+  program_headers,
+  section_headers,
+  section,
+  segment  // of a file without section headers: one in which nothing else is told
+};
 struct FilePart {
   FileBytes begin = 0;
   FileBytes end = 0;
-  std::uint32_t section = 0;  // its index, of a section
+  std::uint32_t section = 0;  // its index, of a section or of a segment that stands for one
   PartKind kind = PartKind::section;
   friend bool operator==(const FilePart&, const FilePart&) = default;
 };
 
 // The parts by their places, none of which overlaps another: of those that claim the same bytes the headers are believed first, then what begins
-// first, then what comes first in the table; of what is left out nothing can be told. `parts` has room for most_parts().
-inline std::size_t most_parts(const FileView& file) { return 3u + file.section_headers(); }
+// first, then what comes first in the table, segments last; of what is left out nothing can be told. `parts` has room for most_parts().
+inline std::size_t most_parts(const FileView& file) { return 3u + file.sections(); }
 std::size_t list_parts(const FileView& file, FilePart* parts);
 
 // The part that contains `at`; with `or_next`, else the first one behind it. nullptr if there is none.

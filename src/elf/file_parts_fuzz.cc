@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "elf/file_references.h"
+#include "elf/implied_sections.h"
 
 namespace {
 
@@ -51,8 +52,20 @@ void follow_section(const FileView& file, std::uint32_t index, const FilePart& p
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto file = FileView::open(reinterpret_cast<const std::byte*>(data), size);
+  auto file = FileView::open(reinterpret_cast<const std::byte*>(data), size);
   if (!file) return 0;
+  std::vector<ImpliedSection> implied;
+  if (lacks_sections(*file)) {
+    implied.resize(most_implied_sections(*file));
+    const std::size_t found = list_implied_sections(*file, implied.data());
+    require(found != 0 && found <= implied.size());
+    implied.resize(found);
+    for (std::size_t i = 1; i < found; ++i) {
+      require(implied[i].name != nullptr && implied[i].header.sh_link < found);
+      require(file->has(implied[i].header.sh_offset, implied[i].header.sh_size));
+    }
+    file->use_implied(implied.data(), found);
+  }
   std::vector<FilePart> parts(most_parts(*file));
   const std::size_t count = list_parts(*file, parts.data());
   require(count != 0 && count <= parts.size());
@@ -63,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(find_part(parts.data(), count, part.begin, false) == &part);
     require(find_part(parts.data(), count, part.end - 1, true) == &part);
     end = part.end;
-    if (part.kind == PartKind::section) follow_section(*file, part.section, part);
+    if (part.kind >= PartKind::section) follow_section(*file, part.section, part);
   }
   follow(*file, Structure::file_header, 0, sizeof(FileHeader), 0);
   for (std::uint32_t i = 0; i < file->program_headers(); ++i)

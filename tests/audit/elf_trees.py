@@ -125,6 +125,8 @@ def notes(path):
         if found := re.match(r"Displaying notes found in: (.*)", line):
             section = found[1]
             lines.append(f"notes in {section}")
+        elif found := re.match(r"Displaying notes found at file offset", line):
+            section = ""
         elif found := re.match(r"  (GA)[$*+!].* (0x[0-9a-f]{8})\t|  (\S*) +(0x[0-9a-f]{8})\t", line):
             found = [found[0], found[1] or found[3], found[2] or found[4]]
             lines.append(f"  {found[1]} {found[2]}")
@@ -158,7 +160,7 @@ class Printer:
             elif part is not None:
                 part.append(line.rstrip())
         # Types of notes have names in readelf's list, which depend on their owners, and names that begin with GA are taken apart.
-        parts["notes"] = [re.sub(r"^  GA[$*+!].* (0x\w{8})", r"  GA \1", re.sub(r"(0x\w{8}) 0x\w+", r"\1", line)) for line in parts["notes"]]
+        parts["notes"] = [re.sub(r"^  GA[$*+!].* (0x\w{8})", r"  GA \1", re.sub(r"(0x\w{8}) (?:0x\w+|0)", r"\1", line)) for line in parts["notes"]]
         return parts
 
 
@@ -189,6 +191,70 @@ def check(printer, path):
     return lines, differences
 
 
+# ---- files without section headers ----
+
+# What the sections with headers are called that the dynamic section leads to.
+TAGS = {".dynsym": "DT_SYMTAB", ".rela.dyn": "DT_RELA", ".rela.plt": "DT_JMPREL"}
+
+
+def tables(lines, names):
+    """The tables among the lines that have one of the names, by the name that the other has for it."""
+    found, table = {}, None
+    for line in lines:
+        if header := re.match(r"(?:symbols|relocations) in (.*): \d+$", line):
+            table = found.setdefault(names[header[1]], []) if header[1] in names else None
+        elif table is not None:
+            table.append(line)
+    return found
+
+
+def check_without_sections(printer, path, folder):
+    """A copy of which the headers say that it has no sections, against what readelf says of the file itself."""
+    data = bytearray(path.read_bytes())
+    if data[16:18] not in (b"\2\0", b"\3\0") or int.from_bytes(data[60:62], "little") == 0:
+        return 0, 0
+    data[40:48], data[60:64] = bytes(8), bytes(4)
+    stripped = folder / "without_sections"
+    stripped.write_bytes(data)
+    told = printer.of(stripped)
+    lines = differences = 0
+    if not any(line.startswith("  DYNAMIC") for line in segments(path)):
+        return 0, 0  # nothing tells of the tables that a static executable has
+    for what, of in (("symbols", symbols), ("relocations", relocations)):
+        # Names of sections' symbols are those of the sections.
+        nameless = lambda lines: [line for line in lines if " SECTION " not in line]
+        for name, wanted in tables(of(path), TAGS).items():
+            ours = tables(told[what], {tag: tag for tag in TAGS.values()}).get(name, [])
+            lines += len(wanted)
+            differences += compare(f"{what} without sections, {name}", path, nameless(wanted), nameless(ours))
+    if told["sections"]:
+        differences += 1
+        print(f"{path}: sections that it has not")
+    for what, wanted in (("segments", without_places(segments(path))), ("notes", without_places(notes(path)))):
+        lines += len(wanted)
+        differences += compare(f"{what} without sections", path, wanted, without_places(told[what]))
+    return lines, differences
+
+
+def dumps(folder):
+    """Files that were written from memory: the kernel's object in this process, and a core."""
+    made = []
+    for line in pathlib.Path("/proc/self/maps").read_text().splitlines():
+        if line.endswith("[vdso]"):
+            begin, end = (int(each, 16) for each in line.split()[0].split("-"))
+            with open("/proc/self/mem", "rb") as memory:
+                memory.seek(begin)
+                made.append(folder / "vdso")
+                made[-1].write_bytes(memory.read(end - begin))
+    core = folder / "core"
+    subprocess.run([ROOT / "scripts/core_of", core, "sh", "-c", "kill -SEGV $$"], capture_output=True)
+    return made + ([core] if core.exists() and is_readable_elf(core) else [])
+
+
+def without_places(lines):
+    return sorted(line for line in lines if not line.startswith("notes in"))
+
+
 # ---- files that are broken ----
 
 def damaged(data, random_bits):
@@ -208,6 +274,13 @@ def damaged(data, random_bits):
         at = section_table + 64 * random_bits.randrange(max(1, (len(data) - section_table) // 64)) + random_bits.choice((24, 32, 40, 44, 56))
         broken[at:at + 4] = random_bits.choice((0, 1, 0xFFFFFFFF, len(data), len(data) - 1, section_table)).to_bytes(4, "little")
     yield bytes(broken[:len(data)])
+    # Without section headers, and what is left changed.
+    for first, end, count in ((0, 0, 0), (64, header_end, 3), (0, 8000, 30), (0, len(data), 200)):
+        broken = bytearray(data)
+        for _ in range(count):
+            broken[random_bits.randrange(first, max(end, first + 1)) % len(data)] = random_bits.choice((0, 0xFF, 0x80, random_bits.randrange(256)))
+        broken[40:48], broken[60:64] = bytes(8), bytes(4)
+        yield bytes(broken[:random_bits.choice((len(data), random_bits.randrange(len(data))))])
 
 
 def survive(printer, paths, folder, rounds):
@@ -278,12 +351,23 @@ def main():
             paths = [path for path in map(pathlib.Path, system) if path.exists()]
             paths += [prefix / "lib/liballocs.so", prefix / "lib/liballocs_preload.so"]
         lines = differences = 0
-        for path in built + paths:
-            told, wrong = check(printer, path)
-            lines += told
-            differences += wrong
-        broken, failures = survive(printer, built, folder, 40 if is_whole else 2)
-    print(f"{len(built) + len(paths)} files, {lines} lines of readelf's, {differences} differ; {broken} damaged files, {failures} not survived")
+        written = dumps(folder)
+        for path in written:
+            if path.name == "core":
+                told = printer.of(path)
+                for what, wanted in (("segments", segments(path)), ("notes", without_places(notes(path)))):
+                    lines += len(wanted)
+                    ours = without_places(told[what]) if what == "notes" else told[what]
+                    differences += compare(what, path, wanted, ours)
+        if not written:
+            print("no file could be written from memory")
+            differences += 1
+        for path in built + [each for each in written if each.name != "core"] + paths:
+            for told, wrong in (check(printer, path), check_without_sections(printer, path, folder)):
+                lines += told
+                differences += wrong
+        broken, failures = survive(printer, built + [each for each in written if each.stat().st_size < 1 << 20], folder, 40 if is_whole else 2)
+    print(f"{len(built) + len(written) + len(paths)} files, {lines} lines of readelf's, {differences} differ; {broken} damaged files, {failures} not survived")
     return 1 if differences or failures or lines == 0 else 0
 
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/preload/elf_file.h"
 
+#include <algorithm>
+
 #include "runtime/self/pool_memory.h"
 #include "runtime/self/registered.h"
 
@@ -96,6 +98,7 @@ bool describe(const FileView& file, const FilePart& part, PartContents& contents
       contents.element = ElfType::section_header;
       return true;
     case PartKind::section:
+    case PartKind::segment:
       return describe_section(file, part, contents);
   }
   return true;
@@ -112,9 +115,12 @@ const char* name_of(const ElfFileTable& table, const FilePart& part) {
     case PartKind::section_headers:
       return "section headers";
     case PartKind::section:
+    case PartKind::segment:
       break;
   }
-  const auto file = FileView::open(table.begin, table.size);
+  const auto file = table.open();
+  if (const auto* const implied = file ? file->implied_section(part.section) : nullptr)
+    return implied->name;
   const auto section = file ? file->section_header(part.section) : std::nullopt;
   const auto name = section ? file->section_name(*section) : std::nullopt;
   return name && !name->empty() ? name->data() : nullptr;
@@ -208,6 +214,8 @@ struct Draft {
   PartContents* contents = nullptr;
   std::size_t count = 0;
   std::size_t starts = 0;
+  const elf::ImpliedSection* implied = nullptr;
+  std::size_t implied_count = 0;
 };
 
 bool draft_table(const FileView& file, void* memory, Draft& draft) {
@@ -227,11 +235,13 @@ bool draft_table(const FileView& file, void* memory, Draft& draft) {
 ElfFileTable* table_from(const FileView& file, const std::byte* begin, const Draft& draft) {
   auto* const table = static_cast<ElfFileTable*>(self::take_pool_memory(
       sizeof(ElfFileTable) + draft.count * (sizeof(FilePart) + sizeof(PartContents)) +
-      draft.starts * sizeof(FoundStart)));
+      draft.implied_count * sizeof(elf::ImpliedSection) + draft.starts * sizeof(FoundStart)));
   if (table == nullptr) return nullptr;
   table->begin = begin;
   table->size = file.size();
   table->count = draft.count;
+  table->implied_count = draft.implied_count;
+  std::copy_n(draft.implied, draft.implied_count, table->implied());
   for (std::size_t i = 0; i < draft.count; ++i) {
     table->parts()[i] = draft.parts[i];
     table->contents()[i] = draft.contents[i];
@@ -241,14 +251,25 @@ ElfFileTable* table_from(const FileView& file, const std::byte* begin, const Dra
 
 }  // namespace
 
-ElfFileTable* make_table(const FileView& file, const std::byte* begin) {
+ElfFileTable* make_table(FileView file, const std::byte* begin) {
+  Draft draft;
+  void* implied = nullptr;
+  if (elf::lacks_sections(file)) {
+    implied =
+        self::take_pool_memory(elf::most_implied_sections(file) * sizeof(elf::ImpliedSection));
+    if (implied == nullptr) return nullptr;
+    auto* const sections = static_cast<elf::ImpliedSection*>(implied);
+    draft.implied_count = elf::list_implied_sections(file, sections);
+    draft.implied = sections;
+    file.use_implied(draft.implied, draft.implied_count);
+  }
   void* const memory =
       self::take_pool_memory(elf::most_parts(file) * (sizeof(FilePart) + sizeof(PartContents)));
-  if (memory == nullptr) return nullptr;
-  Draft draft;
-  ElfFileTable* const table =
-      draft_table(file, memory, draft) ? table_from(file, begin, draft) : nullptr;
+  ElfFileTable* const table = memory != nullptr && draft_table(file, memory, draft)
+                                  ? table_from(file, begin, draft)
+                                  : nullptr;
   self::give_back_pool_memory(memory);
+  self::give_back_pool_memory(implied);
   return table;
 }
 

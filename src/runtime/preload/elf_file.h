@@ -4,6 +4,7 @@
 #include "allocs/elf_file.h"
 #include "elf/file_parts.h"
 #include "elf/file_references.h"
+#include "elf/implied_sections.h"
 #include "runtime/preload/elf_types.h"
 #include "runtime/preload/sequence.h"
 
@@ -23,19 +24,30 @@ struct PartContents {
 struct ElfFileTable {
   const std::byte* begin;
   std::uint64_t size;
-  std::uint64_t count;  // of parts
-  // Behind it: FilePart[count], PartContents[count], FoundStart[].
+  std::uint64_t count;          // of parts
+  std::uint64_t implied_count;  // of sections of a file without section headers; else 0
+  // Behind it: FilePart[count], PartContents[count], ImpliedSection[implied_count], FoundStart[].
   const elf::FilePart* parts() const { return reinterpret_cast<const elf::FilePart*>(this + 1); }
   elf::FilePart* parts() { return reinterpret_cast<elf::FilePart*>(this + 1); }
   PartContents* contents() { return reinterpret_cast<PartContents*>(parts() + count); }
-  FoundStart* starts() { return reinterpret_cast<FoundStart*>(contents() + count); }
+  elf::ImpliedSection* implied() {
+    return reinterpret_cast<elf::ImpliedSection*>(contents() + count);
+  }
+  const elf::ImpliedSection* implied() const { return const_cast<ElfFileTable*>(this)->implied(); }
+  FoundStart* starts() { return reinterpret_cast<FoundStart*>(implied() + implied_count); }
+  // The file as it is now, with the sections that it was found to have.
+  std::optional<elf::FileView> open() const {
+    auto file = elf::FileView::open(begin, size);
+    if (file && implied_count != 0) file->use_implied(implied(), implied_count);
+    return file;
+  }
 };
 
 extern constinit allocator g_elf_allocator;
 extern const alloc_protocol kElfProtocol;
 
 // Reads the file's headers. In pool memory; nullptr when there is none. Context: query.
-ElfFileTable* make_table(const elf::FileView& file, const std::byte* begin);
+ElfFileTable* make_table(elf::FileView file, const std::byte* begin);
 
 // The table of the declared file around `at`; nullptr if there is none. To be read under a PoolReader that was there before. Context: signal.
 ElfFileTable* table_around(const void* at);

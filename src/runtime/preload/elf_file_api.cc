@@ -89,7 +89,7 @@ bool find_field(const alloc_step& place, Found& found) {
   if (found.table == nullptr) return false;
   const std::uint64_t at = offset_in(*found.table, base);
   const FilePart* const part = part_at(*found.table, at);
-  found.file = FileView::open(found.table->begin, found.table->size);
+  found.file = found.table->open();
   if (part == nullptr || !found.file) return false;
   if (is_word && !is_array_of_addresses(*found.file, part->section)) return false;
   const auto offset = static_cast<std::uint32_t>(static_cast<const char*>(place.subobject->base) -
