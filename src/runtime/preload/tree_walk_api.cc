@@ -103,7 +103,8 @@ ALLOCS_EXPORT int alloc_walk_tree(const struct alloc_info* from, unsigned flags,
 
 ALLOCS_EXPORT int alloc_walk_covering(const void* obj, int bit, unsigned flags,
                                       alloc_visit_subobject* visit, void* context) {
-  if (visit == nullptr || bit < -1 || bit > 7) return ALLOC_E_INVALID;
+  const bool are_flags_known = (flags & ~unsigned{ALLOC_NOWAIT}) == 0;
+  if (visit == nullptr || bit < -1 || bit > 7 || !are_flags_known) return ALLOC_E_INVALID;
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(allocs::preload::mode_of(flags), here);
   const Answer leaf = allocs::self::ask(process, address_of(obj));

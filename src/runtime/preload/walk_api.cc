@@ -24,7 +24,7 @@ using allocs::self::SelfProcess;
 extern "C" {
 
 ALLOCS_EXPORT int alloc_walk_blocks(unsigned flags, alloc_visit_block* visit, void* context) {
-  if (visit == nullptr) return ALLOC_E_INVALID;
+  if (visit == nullptr || (flags & ~unsigned{ALLOC_NOWAIT}) != 0) return ALLOC_E_INVALID;
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(allocs::preload::mode_of(flags), here);
   if (process.root()->malloc_kind == allocs::index::MallocKind::bypassed) return ALLOC_E_UNINDEXED;

@@ -125,8 +125,15 @@ void put_evidence(TextWriter& out, std::uint32_t evidence) {
 
 namespace {
 
+// Of this process's own allocators there are objects; only there they are told.
+const char* name_of_allocator(const Answer& answer) {
+  const auto* const own = static_cast<const allocator*>(answer.owner);
+  const bool has_name = answer.allocator == Allocator::registered && own != nullptr;
+  return has_name && own->name != nullptr ? own->name : row_of(answer.allocator).name;
+}
+
 void put_what(TextWriter& out, const Answer& answer) {
-  out.put(row_of(answer.allocator).name).put(" allocation ");
+  out.put(name_of_allocator(answer)).put(" allocation ");
   if (answer.name != nullptr && *answer.name != '\0') out.put('"').put(answer.name).put("\" ");
   out.put("at ").hexadecimal(raw(answer.range.begin)).put(", ");
   out.decimal(answer.is_empty ? 0 : answer.range.size()).put(" bytes");

@@ -32,7 +32,7 @@ inline constexpr TraitsRow kTraitsRows[] = {
      kBlockAlignment, ALLOC_E_NO_SUCH_OPERATION},
     {ALLOC_CAN_NEW | ALLOC_CAN_RESIZE | ALLOC_CAN_FREE | ALLOC_CAN_SET_TYPE, ALLOC_LIFE_FREED,
      kWord, ALLOC_E_NO_SUCH_OPERATION},
-    {0, ALLOC_LIFE_PROCESS, kBlockAlignment, ALLOC_E_OF_RUN_TIME},
+    {0, ALLOC_LIFE_PROCESS, 1, ALLOC_E_OF_RUN_TIME},  // it begins where a segment of ld.so's ends
     {0, ALLOC_LIFE_PROCESS, 1, ALLOC_E_OF_RUN_TIME},
     {0, ALLOC_LIFE_FRAME, kBlockAlignment, ALLOC_E_OF_FRAME},
     {0, ALLOC_LIFE_PARENT, 1, ALLOC_E_NO_SUCH_OPERATION},
