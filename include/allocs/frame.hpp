@@ -26,7 +26,7 @@ int for_each_frame_place(const void* obj, F f, unsigned flags = 0) {
 // The same for that frame and each further one outwards, as far as they can be told. Returns what ended the walk; 0 at the end of the stack, or what is known of it.
 template <std::invocable<const alloc_frame&, const alloc_frame_place&> F>
 int for_each_frame_place_from(const void* obj, F f, unsigned flags = 0) {
-  for (const void* at = obj;;) {
+  for (const void* at = obj;;) {  // stack by stack
     const void* caller = nullptr;
     const int result = for_each_frame_place(
         at,
@@ -34,7 +34,7 @@ int for_each_frame_place_from(const void* obj, F f, unsigned flags = 0) {
           caller = frame.caller;
           return f(frame, place);
         },
-        flags);
+        flags | ALLOC_FRAME_AND_CALLERS);
     if (result != 0) return caller != nullptr || at == obj ? result : 0;
     if (caller == nullptr) return 0;
     at = caller;

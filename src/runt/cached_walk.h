@@ -27,6 +27,7 @@ class StackMemory {
     }
     return nullptr;
   }
+  bool operator==(const StackMemory&) const = default;
 
  private:
   AddressRange ranges_[kMaxRanges] = {};

@@ -16,10 +16,13 @@ class RegisterWalk {
  public:
   RegisterWalk(const S& stack, const R& rules, const Registers& start)
       : stack_(&stack), rules_(&rules), cursor_{.registers = start} {}
+  // One over the same stack that has not begun.
+  RegisterWalk from(const Registers& start) const { return {*stack_, *rules_, start}; }
 
   // To the next frame outwards, the starting one first. Absent when the walk is over. What is below is of the frame that came last.
   std::optional<Frame> next() {
     if (frame_ && rule_) note_places();
+    ++number_;
     registers_ = cursor_.registers;
     rule_ = cursor_.end == Certainty::known ? rules_->rule_of(cursor_.lookup_pc()) : std::nullopt;
     frame_ = step_by_rule(*stack_, rule_, cursor_);
@@ -27,6 +30,7 @@ class RegisterWalk {
   }
 
   const std::optional<Frame>& frame() const { return frame_; }
+  unsigned number() const { return number_; }  // of the frame: the innermost is 1
   const elf::UnwindRule& rule() const { return *rule_; }
   const Registers& registers() const { return registers_; }
   // Where a frame further in, or the kernel, has saved the register; Address{0}: nowhere, it still has its value.
@@ -74,6 +78,7 @@ class RegisterWalk {
   const S* stack_;
   const R* rules_;
   UnwindCursor cursor_;
+  unsigned number_ = 0;
   std::optional<Frame> frame_;
   std::optional<elf::UnwindRule> rule_;
   Registers registers_{};

@@ -15,6 +15,7 @@
 #include "runtime/preload/stop_scope.h"
 #include "runtime/preload/word_search.h"
 #include "runtime/self/ask.h"
+#include "runtime/self/kept_walk.h"
 #include "runtime/self/registered.h"
 
 // Which blocks nothing refers to, of those that only reachability holds: the candidates.
@@ -73,7 +74,7 @@ bool list_candidates() {
 class Marking {
  public:
   Marking(const self::SelfProcess& process, std::uint64_t key)
-      : process_(process),
+      : process_(process, kept_),
         asker_(registers_of_asker(process)),
         out_of_use_(process, asker_.sp()),
         free_chunks_(process, key),
@@ -216,7 +217,8 @@ class Marking {
     return ALLOC_OK;
   }
 
-  const self::SelfProcess& process_;
+  self::KeptWalk kept_;
+  const self::SelfProcess process_;
   runt::Registers asker_;
   OutOfUse out_of_use_;
   FreeChunks free_chunks_;

@@ -12,6 +12,7 @@ namespace {
 
 using allocs::preload::pointer;
 using allocs::query::FramePlace;
+using allocs::query::FrameReach;
 using allocs::query::FrameView;
 using allocs::self::SelfProcess;
 
@@ -92,12 +93,15 @@ extern "C" {
 
 ALLOCS_EXPORT int alloc_walk_frame(const void* obj, unsigned flags, alloc_visit_frame_place* visit,
                                    void* context) {
-  if (visit == nullptr || (flags & ~unsigned{ALLOC_NOWAIT}) != 0) return ALLOC_E_INVALID;
+  constexpr unsigned kFlags = unsigned{ALLOC_NOWAIT} | unsigned{ALLOC_FRAME_AND_CALLERS};
+  if (visit == nullptr || (flags & ~kFlags) != 0) return ALLOC_E_INVALID;
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(allocs::preload::mode_of(flags), here);
   Visit to{.visit = visit, .context = context};
-  const FrameView view = process.look_into_frame(allocs::address_of(obj), allocs::query::kAnywhere,
-                                                 {.call = tell, .context = &to});
+  const FrameView view = process.look_into_frame(
+      allocs::address_of(obj), allocs::query::kAnywhere,
+      (flags & ALLOC_FRAME_AND_CALLERS) != 0 ? FrameReach::callers_too : FrameReach::one,
+      {.call = tell, .context = &to});
   return view.error != ALLOC_OK ? view.error : to.result;
 }
 

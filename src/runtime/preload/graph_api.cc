@@ -18,6 +18,7 @@
 #include "runtime/query/tree.h"
 #include "runtime/query/type_by_referrers.h"
 #include "runtime/self/ask.h"
+#include "runtime/self/kept_walk.h"
 #include "types/pointer_fields.h"
 
 // The public functions of <allocs/walk.h> that follow pointers: who points to an object, what is reachable, and by which way.
@@ -302,8 +303,10 @@ void for_each_word_to(const SelfProcess& process, AddressRange range, Visit&& vi
 
 }  // namespace
 
-void allocs::preload::set_type_by_referrers(const SelfProcess& process, Answer& answer) {
-  if (!process.may_wait() || !process.knows_mappings()) return;
+void allocs::preload::set_type_by_referrers(const SelfProcess& asker, Answer& answer) {
+  if (!asker.may_wait() || !asker.knows_mappings()) return;
+  allocs::self::KeptWalk kept;
+  const SelfProcess process(asker, kept);
   query::TypeByReferrers types(answer.range.size());
   for_each_word_to(process, answer.range, [&](Address at, std::uint64_t word) {
     const Answer holder = self::ask(process, at);
@@ -322,7 +325,8 @@ ALLOCS_EXPORT int alloc_walk_referrers(const void* obj, unsigned flags,
                                        alloc_visit_reference* visit, void* context) {
   if (visit == nullptr || flags != 0) return ALLOC_E_INVALID;
   const auto here = allocs::runt::current_registers();
-  const SelfProcess process(SelfProcess::Mode::wait, here);
+  allocs::self::KeptWalk kept;
+  const SelfProcess process(SelfProcess(SelfProcess::Mode::wait, here), kept);
   const Answer object = allocs::self::ask(process, address_of(obj));
   if (object.error != ALLOC_OK) return object.error;
   if (!process.knows_mappings()) return ALLOC_E_NOT_YET;

@@ -18,6 +18,7 @@
 #include "runtime/preload/stop_scope.h"
 #include "runtime/preload/word_search.h"
 #include "runtime/self/ask.h"
+#include "runtime/self/kept_walk.h"
 #include "types/uniqtype_record.h"
 
 // The new places are made while everything runs, since malloc's locks may be held afterwards. Then the threads are stopped, and memory is looked through for words that lead into what
@@ -50,7 +51,7 @@ class Search {
  public:
   Search(const self::SelfProcess& process, std::span<const Move> moves, AddressRange ignored,
          alloc_moving& moving)
-      : process_(process),
+      : process_(process, kept_),
         malloc_(process),
         moves_(moves),
         ignored_(ignored),
@@ -164,7 +165,8 @@ class Search {
     return false;
   }
 
-  const self::SelfProcess& process_;
+  self::KeptWalk kept_;
+  const self::SelfProcess process_;
   MallocMemory malloc_;
   std::span<const Move> moves_;
   AddressRange ignored_;

@@ -58,13 +58,21 @@ class OutOfUse {
   }
   bool contains(Address at) const {
     if (unused_.contains(at) || own_object_.contains(at)) return true;
-    const auto thread = index::thread_with_stack_at(process_.tables(), *process_.root(), at);
-    return thread && at < lowest_used_by_stopped(process_, {thread->stack_low, thread->stack_high});
+    if (!stack_.contains(at)) {
+      const auto thread = index::thread_with_stack_at(process_.tables(), *process_.root(), at);
+      if (!thread) return false;
+      stack_ = {thread->stack_low, thread->stack_high};
+      lowest_used_ = lowest_used_by_stopped(process_, stack_);
+    }
+    return at < lowest_used_;
   }
 
  private:
   const self::SelfProcess& process_;
   AddressRange unused_, own_object_{};
+  // Of the stack that was asked about last.
+  mutable AddressRange stack_{};
+  mutable Address lowest_used_{};
 };
 
 }  // namespace allocs::preload

@@ -7,6 +7,7 @@
 #include "runtime/preload/subobject_terms.h"
 #include "runtime/query/tree_children.h"
 #include "runtime/self/ask.h"
+#include "runtime/self/kept_walk.h"
 #include "types/covering.h"
 
 // The public functions of <allocs/walk.h> that go down: through the tree, through a type, through the blocks of a type.
@@ -88,7 +89,8 @@ ALLOCS_EXPORT int alloc_walk_tree(const struct alloc_info* from, unsigned flags,
                                   alloc_visit_step* visit, void* context) {
   if (visit == nullptr || (flags & ~unsigned{ALLOC_WALK_SUBOBJECTS}) != 0) return ALLOC_E_INVALID;
   const auto here = allocs::runt::current_registers();
-  const SelfProcess process(SelfProcess::Mode::wait, here);
+  allocs::self::KeptWalk kept;
+  const SelfProcess process(SelfProcess(SelfProcess::Mode::wait, here), kept);
   if (!process.knows_mappings()) return ALLOC_E_NOT_YET;
   TreeWalk walk{process, (flags & ALLOC_WALK_SUBOBJECTS) != 0, visit, context};
   bool has_children = false;

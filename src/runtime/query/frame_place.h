@@ -39,6 +39,9 @@ struct FrameView {
   int thread = 0;
 };
 
+// Which frames are looked into.
+enum class FrameReach : std::uint8_t { one, callers_too };
+
 // Called for each place. False ends it.
 struct PlaceVisitor {
   bool (*call)(void* context, const FrameView& frame, const FramePlace& place);

@@ -5,7 +5,9 @@
 #include <optional>
 
 #include "runt/register_walk.h"
+#include "runtime/query/callers_registers.h"
 #include "runtime/query/frame_place.h"
+#include "runtime/query/frame_search.h"
 #include "runtime/query/stack_query.h"
 #include "types/word_content.h"
 
@@ -129,11 +131,16 @@ bool leaves_alone(const P& process, const W& walk, unsigned reg) {
 
 // What the callers of the walk's frame have in the register: see above.
 template <Process P, typename W>
-void find_in_callers(const P& process, W walk, unsigned reg, FramePlace& place) {
+void find_in_callers(const P& process, W walk, unsigned reg, CallersRegisters& known,
+                     FramePlace& place) {
+  const unsigned from = walk.number();
+  if (known.find(reg, from, place)) return;
   for (unsigned depth = 0; depth < kMostFrames; ++depth) {
-    if (!walk.next() || find_in_register(process, walk, reg, place)) return;
-    if (!leaves_alone(process, walk, reg)) return;
+    if (!walk.next() || find_in_register(process, walk, reg, place) ||
+        !leaves_alone(process, walk, reg))
+      break;
   }
+  known.note(reg, from, walk.number(), place);
 }
 
 // Of the arguments that the frame got on the stack; what lies behind is its caller's.
@@ -147,17 +154,19 @@ inline Address end_of_arguments(const runt::Frame& frame, const FrameFacts& fact
 template <Process P, typename W>
 class FrameScan {
  public:
-  // `beginning`: where its own bytes begin, behind arguments of what it has called.
-  FrameScan(const P& process, const W& walk, Address beginning, FrameView& view,
-            const PlaceVisitor& visit)
+  // `beginning`: where its own bytes begin, behind arguments of what it has called. `registers` belong to the walk.
+  FrameScan(const P& process, const W& walk, Address beginning, CallersRegisters& registers,
+            FrameView& view, const PlaceVisitor& visit)
       : process_(process),
         walk_(walk),
+        registers_(registers),
         facts_(process.frame_facts(*walk.frame())),
         view_(view),
         visit_(visit) {
     const runt::Frame& frame = *walk.frame();
     view_.error = ALLOC_OK;
     view_.frame = frame;
+    view_.function = view_.object = nullptr;
     view_.range = {std::max(frame.lowest(), beginning), frame.cfa};
     if (view_.range.end < view_.range.begin) view_.range.end = view_.range.begin;
     view_.caller = end_of_arguments();
@@ -204,7 +213,7 @@ class FrameScan {
       place.holds = Holds::pointer;
     } else {
       place.part = Part::saved_register;
-      find_in_callers(process_, walk_, reg, place);
+      find_in_callers(process_, walk_, reg, registers_, place);
     }
     return place;
   }
@@ -319,7 +328,7 @@ class FrameScan {
                        .value = walk_.registers().value[reg]};
       if (const Address at = walk_.place_of(reg); at != Address{}) place.range = {at, at + kWord};
       if (!find_in_register(process_, walk_, reg, place) && leaves_alone(process_, walk_, reg))
-        find_in_callers(process_, walk_, reg, place);
+        find_in_callers(process_, walk_, reg, registers_, place);
       if (!visit_(view_, place)) return false;
     }
     return true;
@@ -327,6 +336,7 @@ class FrameScan {
 
   const P& process_;
   const W& walk_;
+  CallersRegisters& registers_;
   FrameFacts facts_;
   FrameView& view_;
   const PlaceVisitor& visit_;
@@ -336,39 +346,32 @@ class FrameScan {
 
 }  // namespace places
 
-// Looks for the frame that contains `at`, as query_frames() does, and calls `visit` for its places: by address those in memory that begin in `only`, then, if that is
-// kAnywhere, its registers. Frames of code in `passed_over` are none. The walk has not begun. Context: signal if process.types() may not make types.
+// Calls `visit` for the places of the frame that contains `at`: by address those in memory that begin in `only`, then, if that is kAnywhere, its registers; and, if `reach` says so, for those
+// of its callers on that stack. Context: signal if process.types() may not make types.
 template <Process P, typename W>
-FrameView look_into_frame(const P& process, W& walk, AddressRange passed_over, AddressRange where,
-                          Address at, AddressRange only, int thread, const PlaceVisitor& visit) {
+FrameView look_into_frame(const P& process, FrameSearch<W>& search, Address at, AddressRange only,
+                          FrameReach reach, int thread, const PlaceVisitor& visit) {
   FrameView view;
   view.thread = thread;
-  view.error = ALLOC_E_NO_UNWIND;
-  std::optional<W> callee;
-  Address beginning{}, beginning_of_callee{};
-  for (unsigned depth = 0; depth < kMostFrames; ++depth) {
-    const auto frame = walk.next();
-    if (!frame) break;
-    if (passed_over.contains(frame->pc)) continue;
-    if (!where.contains(frame->lowest())) {
-      callee.reset();
-      beginning = Address{};
-      continue;
-    }
-    if (at < frame->lowest()) {
-      view.error = ALLOC_E_NOTHING_THERE;
-      break;
-    }
-    if (at < frame->cfa) {
-      const bool is_argument = callee && at < beginning;
-      places::FrameScan(process, is_argument ? *callee : walk,
-                        is_argument ? beginning_of_callee : beginning, view, visit)
-          .run(only);
-      break;
-    }
-    beginning_of_callee = beginning;
-    beginning = places::end_of_arguments(*frame, process.frame_facts(*frame));
-    callee = walk;
+  const auto found = search.find(at);
+  if (found != FrameSearch<W>::Found::frame) {
+    const bool is_beyond = found == FrameSearch<W>::Found::end;
+    view.error = is_beyond ? ALLOC_E_NO_UNWIND : ALLOC_E_NOTHING_THERE;
+    return view;
+  }
+  const auto look = [&](const W& walk, const std::optional<runt::Frame>& callee) {
+    const Address beginning =
+        callee ? places::end_of_arguments(*callee, process.frame_facts(*callee)) : Address{};
+    return places::FrameScan(process, walk, beginning, search.registers(), view, visit).run(only);
+  };
+  const auto& callee = search.callee();
+  if (callee && at < places::end_of_arguments(*callee, process.frame_facts(*callee))) {
+    const bool goes_on = look(search.walk_of_callee(), search.callee_of_callee());
+    if (!goes_on || reach == FrameReach::one) return view;
+  }
+  while (look(search.walk(), search.callee()) && reach == FrameReach::callers_too) {
+    // Of a function that was interrupted on another stack, the memory may not be at hand here.
+    if (!search.next() || !search.walk().memory().view(search.frame().sp, places::kWord)) break;
   }
   return view;
 }
@@ -391,7 +394,7 @@ std::optional<FramePlace> slot_at(const P& process, const Answer& leaf, Address 
                               },
                           .context = &found};
   const Address word{raw(at) & ~(places::kWord - 1)};
-  process.look_into_frame(at, {word, word + places::kWord}, keep);
+  process.look_into_frame(at, {word, word + places::kWord}, FrameReach::one, keep);
   if (found && !found->range.contains(at)) found.reset();
   return found;
 }

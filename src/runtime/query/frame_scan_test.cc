@@ -138,17 +138,17 @@ class FrameScanTest : public testing::Test {
     registers.set(elf::kRsp, kStack);
     registers.set(elf::kRip, 0x1020);
     for (const unsigned reg : {elf::kRbx, elf::kRbp, elf::kR12}) registers.set(reg, 0x100 + reg);
-    runt::RegisterWalk walk(stack_, rules_, registers);
+    FrameSearch search(runt::RegisterWalk(stack_, rules_, registers), registers, {}, kAnywhere);
     std::vector<std::string> all;
     const auto add = [](void* into, const FrameView&, const FramePlace& place) {
       static_cast<std::vector<std::string>*>(into)->push_back(text_of(place));
       return true;
     };
     view_ = look_into_frame(
-        process_, walk, {}, kAnywhere, Address{cfa_of(frame) - 8},
+        process_, search, Address{cfa_of(frame) - 8},
         with_registers ? kAnywhere
                        : AddressRange{Address{kStack - 128}, Address{kStack + sizeof stack_.words}},
-        7, {.call = add, .context = &all});
+        reach_, 7, {.call = add, .context = &all});
     return all;
   }
 
@@ -173,6 +173,7 @@ class FrameScanTest : public testing::Test {
   Rules rules_;
   FakeProcess process_;
   FrameView view_;
+  FrameReach reach_ = FrameReach::one;
   types::TypeIndex long_, int_, pointer_;
 
  private:
@@ -293,7 +294,8 @@ TEST_F(FrameScanTest, CodeThatNobodyKnowsMayUseARegisterUnsaid) {
   runt::RegisterWalk walk(stack_, rules_, registers);
   walk.next();
   FramePlace place;
-  places::find_in_callers(process_, walk, elf::kRbx, place);
+  CallersRegisters registers_of_callers;
+  places::find_in_callers(process_, walk, elf::kRbx, registers_of_callers, place);
   EXPECT_EQ(place.variable, nullptr);
 }
 
@@ -302,6 +304,18 @@ TEST_F(FrameScanTest, AVariableWhereARegisterIsSavedTellsNothing) {
   add_variable(kMiddle, "p", pointer_, LocationKind::memory, -16);
   add_variable(kOuter, "q", pointer_, LocationKind::in_register, elf::kRbx);
   EXPECT_EQ(places(kMiddle).at(1), "112+8 unknown (saved rbx) outer::q");
+}
+
+TEST_F(FrameScanTest, CallersAreToldInOneWalk) {
+  save(rule(kInner), elf::kRbx, -16);
+  add_variable(kOuter, "p", pointer_, LocationKind::in_register, elf::kRbx);
+  reach_ = FrameReach::callers_too;
+  EXPECT_EQ(places(kInner), (Places{"-128+176 unknown", "48+8 pointer (saved rbx) outer::p",
+                                    "56+8 pointer (return address)", "64+56 unknown",
+                                    "120+8 pointer (return address)", "128+56 unknown",
+                                    "184+8 pointer (return address)"}));
+  EXPECT_STREQ(view_.function, "outer");
+  EXPECT_EQ(places(kOuter).size(), 2u);
 }
 
 TEST_F(FrameScanTest, ArgumentsOnTheStackAreTheCallees) {

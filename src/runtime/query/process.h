@@ -76,7 +76,7 @@ struct TypeMaker {
 // for_each_thread(f)  f(const ThreadView&) for each known thread, until f returns false
 // stack_at(a)         the stack that is known to contain `a`, of a thread or the first one's as it has grown; or nothing there
 // query_stacks(a)     the answer if `a` lies in a known thread's stack
-// look_into_frame(a, r, v) the frame of a standing thread that contains `a`, with a visit for each place of it (frame_scan.h)
+// look_into_frame(a, r, n, v) the frame of a standing thread that contains `a`, or its callers too, with a visit for each place of it (frame_scan.h)
 // runs_on(r)          whether the asker, or from outside a thread, has its stack pointer in the range: a fiber, a stack that the program
 //                     gave to a thread, an alternate one
 // may_hold_frames(r)  the same, and of threads that the asker has stopped

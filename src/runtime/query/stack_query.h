@@ -11,6 +11,7 @@
 #include "runtime/query/answer.h"
 #include "runtime/query/computed_variable.h"
 #include "runtime/query/frame_layout.h"
+#include "runtime/query/frame_search.h"
 #include "runtime/query/heap_query.h"
 #include "runtime/query/process.h"
 #include "types/subobject.h"
@@ -32,8 +33,6 @@
 // left a record.
 namespace allocs::query {
 
-inline constexpr unsigned kMostFrames = 1 << 20;
-inline constexpr AddressRange kAnywhere{Address{0}, Address{~std::uint64_t{0}}};
 inline constexpr std::uint64_t kLargestFrame = 0xFFFFFFFF;
 inline constexpr std::uint64_t kMostArgumentBytes = 1 << 16;  // passed on the stack
 
@@ -231,27 +230,6 @@ concept FrameWalk = requires(W& walk) {
   requires Memory<std::remove_cvref_t<decltype(walk.memory())>>;
 };
 
-// A walk without a cache: over another process, or a core.
-template <Memory S, runt::RuleSource R>
-class PlainWalk {
- public:
-  PlainWalk(const S& stack, const R& rules, const runt::Registers& start)
-      : stack_(stack), rules_(rules), cursor_{.registers = start} {}
-  std::optional<runt::Frame> next() {
-    last_ = cursor_.registers;
-    return runt::step(stack_, rules_, cursor_);
-  }
-  std::optional<runt::Registers> registers_of_last() const { return last_; }
-  Address lookup_pc() const { return cursor_.lookup_pc(); }
-  const S& memory() const { return stack_; }
-
- private:
-  const S& stack_;
-  const R& rules_;
-  runt::UnwindCursor cursor_;
-  runt::Registers last_{};
-};
-
 // The arguments that `callee` got on the stack, if `at` is in one of them.
 template <Process P>
 std::optional<Answer> answer_from_stack_arguments(const P& process, const runt::Frame& callee,
@@ -260,6 +238,36 @@ std::optional<Answer> answer_from_stack_arguments(const P& process, const runt::
   if (facts.function == nullptr || facts.layout.high <= 0) return std::nullopt;
   if (at >= callee.cfa + static_cast<std::uint64_t>(facts.layout.high)) return std::nullopt;
   return answer_from_frame(process, callee, facts, at);
+}
+
+// `at` lies between the lowest byte of the walk's frame and its end. `callee`: the frame further in, if that is known.
+template <Process P, FrameWalk W>
+Answer answer_in_frame(const P& process, const W& walk, const runt::Frame& frame,
+                       const std::optional<runt::Frame>& callee, Address at) {
+  if (callee && !callee->is_signal_frame && at < callee->cfa + kMostArgumentBytes) {
+    if (auto argument = answer_from_stack_arguments(process, *callee, at)) return *argument;
+  }
+  const FrameFacts facts = process.frame_facts(frame);
+  if (facts.layout.has_alloca) {
+    if (auto block = answer_from_alloca(process, walk, frame, facts, at)) return *block;
+  }
+  if (facts.layout.has_computed_variables) {
+    if (auto own = answer_from_computed_variable(process, walk, frame, facts, at)) return *own;
+  }
+  return answer_from_frame(process, frame, facts, at);
+}
+
+// The walk has ended, at code of which `pc` is an address, before it came to what was looked for.
+template <Process P>
+Answer answer_beyond_frames(const P& process, Address pc) {
+  Answer answer = Answer::cannot_tell(ALLOC_E_NO_UNWIND);
+  if (const auto code = process.made_code_at(pc)) {
+    answer.name = answer.site_function = code->function;
+    answer.site_object = code->source;
+    answer.site = pc;
+    answer.evidence = code->evidence;
+  }
+  return answer;
 }
 
 // Walks until the frame that contains `at`. "Cannot tell" if the walk ends before it; if that was in code that the program made, with its
@@ -280,29 +288,25 @@ Answer query_frames(const P& process, W& walk, Address at, AddressRange where = 
       continue;
     }
     if (at < frame->lowest()) return {};
-    if (at < frame->cfa) {
-      if (callee && !callee->is_signal_frame && at < callee->cfa + kMostArgumentBytes) {
-        if (auto argument = answer_from_stack_arguments(process, *callee, at)) return *argument;
-      }
-      const FrameFacts facts = process.frame_facts(*frame);
-      if (facts.layout.has_alloca) {
-        if (auto block = answer_from_alloca(process, walk, *frame, facts, at)) return *block;
-      }
-      if (facts.layout.has_computed_variables) {
-        if (auto own = answer_from_computed_variable(process, walk, *frame, facts, at)) return *own;
-      }
-      return answer_from_frame(process, *frame, facts, at);
-    }
+    if (at < frame->cfa) return answer_in_frame(process, walk, *frame, callee, at);
     callee = frame;
   }
-  Answer answer = Answer::cannot_tell(ALLOC_E_NO_UNWIND);
-  if (const auto code = process.made_code_at(walk.lookup_pc())) {
-    answer.name = answer.site_function = code->function;
-    answer.site_object = code->source;
-    answer.site = walk.lookup_pc();
-    answer.evidence = code->evidence;
+  return answer_beyond_frames(process, walk.lookup_pc());
+}
+
+// The same by a search that may have been used before.
+template <Process P, FrameWalk W>
+Answer query_frames(const P& process, FrameSearch<W>& search, Address at) {
+  using Found = typename FrameSearch<W>::Found;
+  switch (search.find(at)) {
+    case Found::frame:
+      return answer_in_frame(process, search.walk(), search.frame(), search.callee(), at);
+    case Found::nothing_there:
+      return {};
+    case Found::end:
+      break;
   }
-  return answer;
+  return answer_beyond_frames(process, search.walk().lookup_pc());
 }
 
 }  // namespace allocs::query

@@ -155,7 +155,7 @@ inline ChildCursor children_of(const Answer& parent) {
 }
 
 // The next child, by address; "nothing there" behind the last one. Only those that begin in the parent: see tree.h. The frames of a stack
-// are told as far as the asker's stack can be unwound, and cost a walk each.
+// are told as far as the asker's stack can be unwound, and cost a walk each where none is kept.
 // Context: signal if the process may not wait; without mappings everything has no children that could be listed.
 template <Process P>
 Answer next_child(const P& process, ChildCursor& cursor) {

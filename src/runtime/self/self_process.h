@@ -19,6 +19,7 @@
 
 namespace allocs::self {
 
+class KeptWalk;
 struct StoppedThread;
 
 // A thread whose registers are known: the one that asks, at its call, or one that it has stopped.
@@ -29,8 +30,8 @@ struct StandingThread {
   bool is_asker = true;
 };
 
-// This very process, as a query sees it: query::Process. One is made for each query; it holds nothing but who asks and what is
-// allowed.
+// This very process, as a query sees it: query::Process. One is made for each query; it holds nothing but who asks, what is
+// allowed, and, where many questions follow, the walk that is kept between them.
 class SelfProcess {
  public:
   enum class Mode : std::uint8_t {
@@ -40,6 +41,9 @@ class SelfProcess {
 
   // `caller`: the registers of the API function that was called, which stays on the stack during the query.
   SelfProcess(Mode mode, const runt::Registers& caller, bool wants_types = true);
+  // For a call that asks about many places of stacks.
+  SelfProcess(const SelfProcess& like, KeptWalk& kept) : SelfProcess(like) { kept_ = &kept; }
+  SelfProcess(const SelfProcess&) = default;
 
   TrustedMemory tables() const { return {}; }
   TrustedMemory host() const { return {}; }  // asked only about the initial stack, which stays
@@ -57,7 +61,7 @@ class SelfProcess {
   query::FrameFacts frame_facts(const runt::Frame& frame) const;
   query::Answer stack_at(Address at) const;
   query::Answer query_stacks(Address at) const;
-  query::FrameView look_into_frame(Address at, AddressRange only,
+  query::FrameView look_into_frame(Address at, AddressRange only, query::FrameReach reach,
                                    const query::PlaceVisitor& visit) const;
   bool runs_on(AddressRange range) const { return range.contains(caller_.sp()); }
   bool may_hold_frames(AddressRange range) const { return runs_on(range) || stopped_run_on(range); }
@@ -122,6 +126,7 @@ class SelfProcess {
   query::TypeMaker types_;
   mutable std::optional<query::Object>
       scratch_object_;  // for want of memory that outlives the query
+  KeptWalk* kept_ = nullptr;
 };
 
 template <typename Visit>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/allocators/module_frames.h"
 #include "runtime/index/find_block.h"
 #include "runtime/query/frame_scan.h"
 #include "runtime/query/stack_query.h"
+#include "runtime/self/kept_walk.h"
 #include "runtime/self/known_objects.h"
-#include "runtime/self/made_code.h"
+#include "runtime/self/known_rules.h"
 #include "runtime/self/self_process.h"
 #include "runtime/self/stopped_threads.h"
 
@@ -20,26 +20,6 @@ constinit std::atomic<std::uint64_t> g_rules_hold_for{0};
 // The first thread's stack is as large as it has grown; frames further than this from its start are on another stack.
 constexpr std::uint64_t kUsualStackLimit = 8u << 20;
 constexpr std::uint64_t kPageSize = 4096;
-
-// The rules of loaded objects, and, where the kernel may be asked, those of code that the program made: these are not kept.
-class KnownRules {
- public:
-  explicit KnownRules(bool may_ask_kernel) : may_ask_kernel_(may_ask_kernel) {}
-
-  std::optional<elf::UnwindRule> rule_of(Address pc) const {
-    const auto section = allocators::KnownEhFrames{}.eh_frame_of(pc);
-    last_is_lasting_ = section.has_value();
-    if (section) return elf::find_unwind_rule(TrustedMemory{}, *section, pc);
-    if (!may_ask_kernel_ || index::module_at(TrustedMemory{}, allocators::g_root, pc))
-      return std::nullopt;
-    return rule_of_made_code(pc);
-  }
-  bool last_is_lasting() const { return last_is_lasting_; }
-
- private:
-  bool may_ask_kernel_;
-  mutable bool last_is_lasting_ = true;
-};
 
 // Frames of a thread, without those of the code in `passed_over`.
 template <Memory M>
@@ -83,13 +63,34 @@ AddressRange code_of_run_time() {
 }
 
 // The asker is inside a call of this library; a thread that was stopped there is told with all its frames.
+AddressRange passed_over_of(const StandingThread& thread) {
+  return thread.is_asker ? code_of_run_time() : AddressRange{};
+}
+
+// The walk that is kept, if one is, and may be for that memory.
+KeptWalk::Search* kept_search(KeptWalk* kept, const runt::StackMemory& memory,
+                              const StandingThread& thread, AddressRange where,
+                              bool may_ask_kernel) {
+  if (kept == nullptr) [[likely]]
+    return nullptr;
+  return &kept->search(memory, thread, passed_over_of(thread), where, may_ask_kernel);
+}
+KeptWalk::Search* kept_search(KeptWalk*, const CheckedMemory&, const StandingThread&, AddressRange,
+                              bool) {
+  return nullptr;
+}
+
 template <Memory M>
-query::Answer frame_at(const SelfProcess& process, const M& memory, const StandingThread& thread,
-                       AddressRange where, Address at) {
-  forget_rules_of_gone_modules();
-  ThreadWalk walk(memory, thread.registers, thread.is_asker ? code_of_run_time() : AddressRange{},
-                  process.knows_mappings());
-  query::Answer answer = query::query_frames(process, walk, at, where);
+query::Answer frame_at(const SelfProcess& process, KeptWalk* kept, const M& memory,
+                       const StandingThread& thread, AddressRange where, Address at) {
+  query::Answer answer;
+  if (auto* const search = kept_search(kept, memory, thread, where, process.knows_mappings())) {
+    answer = query::query_frames(process, *search, at);
+  } else {
+    forget_rules_of_gone_modules();
+    ThreadWalk walk(memory, thread.registers, passed_over_of(thread), process.knows_mappings());
+    answer = query::query_frames(process, walk, at, where);
+  }
   if (answer.error == ALLOC_OK)
     answer.thread = thread.is_asker ? process.id_of_caller() : thread.id;
   return answer;
@@ -289,23 +290,26 @@ query::Answer SelfProcess::ask_stacks(Address at, const Ask& ask) const {
 
 query::Answer SelfProcess::query_stacks(Address at) const {
   return ask_stacks(at, [&](const auto& memory, const StandingThread& thread, AddressRange where) {
-    return frame_at(*this, memory, thread, where, at);
+    return frame_at(*this, kept_, memory, thread, where, at);
   });
 }
 
 query::FrameView SelfProcess::look_into_frame(Address at, AddressRange only,
+                                              query::FrameReach reach,
                                               const query::PlaceVisitor& visit) const {
-  forget_rules_of_gone_modules();
   query::FrameView view;
   bool has_looked = false;
   const auto look = [&](const auto& memory, const StandingThread& thread, AddressRange where) {
     has_looked = true;
-    const KnownRules rules(knows_mappings());
-    runt::RegisterWalk walk(memory, rules, thread.registers);
     const int id = thread.is_asker ? id_of_caller() : thread.id;
-    view =
-        query::look_into_frame(*this, walk, thread.is_asker ? code_of_run_time() : AddressRange{},
-                               where, at, only, id, visit);
+    if (auto* const kept = kept_search(kept_, memory, thread, where, knows_mappings())) {
+      view = query::look_into_frame(*this, *kept, at, only, reach, id, visit);
+    } else {
+      const KnownRules rules(knows_mappings());
+      const runt::RegisterWalk walk(memory, rules, thread.registers);
+      query::FrameSearch search(walk, thread.registers, passed_over_of(thread), where);
+      view = query::look_into_frame(*this, search, at, only, reach, id, visit);
+    }
     if (view.error != ALLOC_OK) return query::Answer::cannot_tell(view.error);
     return query::Answer::of(query::Allocator::stackframe, view.range, ALLOC_EV_UNWIND);
   };

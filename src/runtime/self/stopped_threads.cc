@@ -342,6 +342,8 @@ bool have_stopped_others() {
          g_owner.load(std::memory_order_acquire) == this_thread();
 }
 
+std::uint32_t number_of_stop() { return g_epoch.load(std::memory_order_acquire); }
+
 int count_others() {
   struct Count {
     int own = runt::self::thread_id(), others = 0;

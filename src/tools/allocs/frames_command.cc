@@ -107,6 +107,7 @@ template <typename P>
 void list_thread(const P& process, const runt::remote::ThreadState& thread, Listing& listing) {
   process.walk_frames(thread, [&](auto walk) {
     Address beginning{};
+    query::CallersRegisters registers;
     while (const auto frame = walk.next()) {
       FrameView view;
       view.thread = thread.id;
@@ -116,7 +117,7 @@ void list_thread(const P& process, const runt::remote::ThreadState& thread, List
                                           return true;
                                         },
                                     .context = &listing};
-      query::places::FrameScan scan(process, walk, beginning, view, add);
+      query::places::FrameScan scan(process, walk, beginning, registers, view, add);
       listing.begin_frame(view);
       scan.run(query::kAnywhere);
       beginning = view.caller;

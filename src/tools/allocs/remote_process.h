@@ -120,13 +120,12 @@ class RemoteProcess {
 
   query::Answer stack_at(Address at) const;
   query::Answer query_stacks(Address at) const;
-  query::FrameView look_into_frame(Address at, AddressRange only,
+  query::FrameView look_into_frame(Address at, AddressRange only, query::FrameReach reach,
                                    const query::PlaceVisitor& visit) const;
   // Calls visit(walk) with a walk over the frames of the thread that has not begun.
   template <typename Visit>
   void walk_frames(const runt::remote::ThreadState& thread, Visit&& visit) const {
-    const RemoteRules rules(memory_, loaded_, made_code_);
-    visit(runt::RegisterWalk(memory_, rules, thread.registers));
+    visit(Walk(memory_, rules_, thread.registers));
   }
   bool finds_new_objects() const { return false; }
   bool runs_on(AddressRange range) const {
@@ -208,6 +207,20 @@ class RemoteProcess {
                       module.build_id.begin());
   }
 
+  using Walk = runt::RegisterWalk<M, RemoteRules<M>>;
+  using Search = query::FrameSearch<Walk>;
+  // Nothing runs, so that a walk may go on for the next question.
+  struct KeptSearch {
+    AddressRange where;
+    Search search;
+  };
+  Search& search_of(const runt::remote::ThreadState& thread, AddressRange where) const {
+    const auto kept = searches_.find(thread.id);
+    if (kept != searches_.end() && kept->second.where == where) return kept->second.search;
+    const Search search(Walk(memory_, rules_, thread.registers), thread.registers, {}, where);
+    return searches_.insert_or_assign(thread.id, KeptSearch{where, search}).first->second.search;
+  }
+
   const M& memory_;
   Facts facts_;
   ImageProvider& images_;
@@ -215,6 +228,8 @@ class RemoteProcess {
   std::unique_ptr<index::Root> root_;
   CLibrary c_library_;
   RemoteMadeCode<M> made_code_;
+  RemoteRules<M> rules_{memory_, loaded_, made_code_};
+  mutable std::map<int, KeptSearch> searches_;  // by the thread's id
   std::unique_ptr<types::Interner> interner_ = std::make_unique<types::Interner>();
   query::TypeMaker types_;
   mutable std::deque<Entry> objects_;
@@ -330,10 +345,8 @@ query::Answer RemoteProcess<M>::ask_left_stack(const query::MappingView& mapping
 
 template <Memory M>
 query::Answer RemoteProcess<M>::query_stacks(Address at) const {
-  const RemoteRules rules(memory_, loaded_, made_code_);
   return ask_stacks(at, [&](const runt::remote::ThreadState& thread, AddressRange where) {
-    query::PlainWalk walk(memory_, rules, thread.registers);
-    query::Answer answer = query::query_frames(*this, walk, at, where);
+    query::Answer answer = query::query_frames(*this, search_of(thread, where), at);
     if (answer.error == ALLOC_OK) answer.thread = thread.id;
     return answer;
   });
@@ -341,12 +354,12 @@ query::Answer RemoteProcess<M>::query_stacks(Address at) const {
 
 template <Memory M>
 query::FrameView RemoteProcess<M>::look_into_frame(Address at, AddressRange only,
+                                                   query::FrameReach reach,
                                                    const query::PlaceVisitor& visit) const {
   query::FrameView view;
   ask_stacks(at, [&](const runt::remote::ThreadState& thread, AddressRange where) {
-    walk_frames(thread, [&](auto walk) {
-      view = query::look_into_frame(*this, walk, {}, where, at, only, thread.id, visit);
-    });
+    view =
+        query::look_into_frame(*this, search_of(thread, where), at, only, reach, thread.id, visit);
     return view.error == ALLOC_OK
                ? query::Answer::of(query::Allocator::stackframe, view.range, ALLOC_EV_UNWIND)
                : query::Answer::cannot_tell(view.error);
