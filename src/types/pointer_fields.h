@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+
 #include "base/address.h"
 #include "types/uniqtype_record.h"
 
@@ -59,6 +61,46 @@ bool for_each_pointer_field(const uniqtype* type, Address base, std::uint64_t ex
       return false;
   }
   return true;
+}
+
+struct PointerField {
+  const uniqtype* type = nullptr;  // of the pointer or reference; nullptr: none begins there
+  bool is_shared = false;          // other members have that byte too, as in a union
+};
+
+// What of the above begins at byte `offset` of an object of `extent` bytes; of several the first. Context: signal.
+inline PointerField pointer_field_at(const uniqtype* type, std::uint64_t extent,
+                                     std::uint64_t offset, unsigned depth = 0) {
+  if (type == nullptr || depth > kDeepestPointerField) return {};
+  const uniqtype_record& record = record_of(*type);
+  if (record.kind == Kind::address) {
+    const bool is_address = record.detail != static_cast<std::uint8_t>(AddressKind::member_pointer);
+    return {.type = is_address && offset == 0 && extent >= sizeof(void*) ? type : nullptr};
+  }
+  if (record.kind == Kind::array) {
+    const uniqtype* element = type->related[0].un.t.ptr;
+    const std::uint64_t size = element == nullptr ? 0 : size_of(*element);
+    if (size == 0 || size == kUnknownSize) return {};
+    const std::uint64_t index = offset / size;
+    const bool is_within =
+        index < extent / size && (record.count == kUnbounded || index < record.count);
+    return is_within ? pointer_field_at(element, size, offset % size, depth + 1) : PointerField{};
+  }
+  if (record.kind != Kind::composite) return {};
+  PointerField found;
+  unsigned covering = 0;
+  for (std::uint64_t i = 0; i < record.count; ++i) {
+    const auto& slot = type->related[i].un.memb;
+    if (slot.ptr == nullptr || slot.may_be_invalid || slot.off > offset || slot.off >= extent)
+      continue;
+    const std::uint64_t size = std::min(size_of(*slot.ptr), extent - slot.off);
+    if (offset - slot.off >= size) continue;
+    ++covering;
+    if (found.type == nullptr)
+      found = pointer_field_at(slot.ptr, size, offset - slot.off, depth + 1);
+  }
+  found.is_shared |= covering > 1;
+  return found;
 }
 
 }  // namespace allocs::types

@@ -20,6 +20,7 @@ struct node {
 static struct node *chain;
 static struct node lone = {.of = {.whole = 5}};
 static __thread struct leaf *mine;
+static union { struct { long n; char *p; } pair; struct node *whole; } either;
 
 static int print_covering(const struct alloc_subobject *sub, void *context) {
   (void)context;
@@ -149,8 +150,11 @@ int main(void) {
 
   wipe();
   struct seen seen = {0};
+  either.whole = chain->next->next;
   result = alloc_walk_referrers(chain->next->next, 0, referrer, &seen);
-  printf("%d: from the chain %d, typed %d\n", result, has(&seen, &chain->next->next), seen.typed);
+  printf("%d: from the chain %d, from a union whose other member begins with a number %d, typed %d\n", result, has(&seen, &chain->next->next),
+         has(&seen, &either), seen.typed);
+  either.whole = NULL;
   seen = (struct seen){0};
   alloc_walk_referrers(&lone, 0, referrer, &seen);
   printf("%d %d\n", alloc_walk_referrers(chain, 1, referrer, NULL), alloc_walk_referrers((void *)8, 0, referrer, NULL));
@@ -221,7 +225,7 @@ from a handler: 7
 7 -12 -12
 -1
 0 100 -12
-0: from the chain 1, typed *
+0: from the chain 1, from a union whose other member begins with a number 1, typed *
 -12 -1
 thread-local 1, block 1
 0: 100 nodes, nearest first

@@ -257,14 +257,10 @@ bool type_of_reference(const SelfProcess& process, Address at, uniqtype*& type) 
            slot->part != allocs::query::FramePlace::Part::return_address;
   }
   if (holder.type == nullptr) return true;
-  bool is_pointer = false;
-  allocs::types::for_each_pointer_field(holder.type, holder.range.begin, holder.range.size(),
-                                        [&](Address field, const uniqtype& of) {
-                                          is_pointer = field == at;
-                                          if (is_pointer) type = const_cast<uniqtype*>(&of);
-                                          return field < at;
-                                        });
-  return is_pointer;
+  const auto field =
+      allocs::types::pointer_field_at(holder.type, holder.range.size(), at - holder.range.begin);
+  type = const_cast<uniqtype*>(field.type);
+  return type != nullptr;
 }
 
 // Calls visit(AddressRange) for each writable mapping, without the run time's own memory, until it returns false.
@@ -316,7 +312,7 @@ void allocs::preload::set_type_by_referrers(const SelfProcess& asker, Answer& an
       types.add(*pointer, Address{word} - answer.range.begin);
     return true;
   });
-  query::set_type_by_referrers(process.types(), types.decide(), answer);
+  query::set_agreed_type(process.types(), types.decide(), answer);
 }
 
 extern "C" {

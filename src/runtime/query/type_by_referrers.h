@@ -121,28 +121,13 @@ class TypeByReferrers {
 
 // The type of the pointer at `at` of what lies in `range`; nullptr if there is none, or in a union several.
 inline const uniqtype* pointer_type_at(const uniqtype* holder, AddressRange range, Address at) {
-  std::uint64_t offset = at - range.begin, extent = range.size();
-  const uniqtype* type = holder;
-  types::Subobject step;
-  for (unsigned depth = 0; type != nullptr && depth < types::kDeepestPointerField; ++depth) {
-    if (types::record_of(*type).kind == types::Kind::address) {
-      const bool is_pointer = offset == 0 && extent >= sizeof(void*) &&
-                              types::record_of(*type).detail !=
-                                  static_cast<std::uint8_t>(types::AddressKind::member_pointer);
-      return is_pointer ? type : nullptr;
-    }
-    if (!types::subobject_at(*type, extent, offset, step) || step.ambiguous) return nullptr;
-    offset -= step.offset;
-    type = step.type;
-    extent = step.size;
-  }
-  return nullptr;
+  const auto field = types::pointer_field_at(holder, range.size(), at - range.begin);
+  return field.is_shared ? nullptr : field.type;
 }
 
 // From `found` the type of the block that `answer` is, if it has none.
 template <typename Types>
-void set_type_by_referrers(const Types& types, const TypeByReferrers::Found& found,
-                           Answer& answer) {
+void set_agreed_type(const Types& types, const TypeByReferrers::Found& found, Answer& answer) {
   if (found.type == nullptr) return;
   uniqtype* const type =
       found.count == 1 ? found.type : types::array_of(*types.interner, found.type, found.count);

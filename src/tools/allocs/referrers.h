@@ -98,8 +98,7 @@ Referrer referrer_at(const P& process, Address at, std::uint64_t value, AddressR
 
 // What the pointers to the untyped block `block` tell of its type.
 template <query::Process P>
-void set_type_by_referrers(const P& process, std::span<const Referrer> referrers,
-                           query::Answer& block) {
+void set_type_by_list(const P& process, std::span<const Referrer> referrers, query::Answer& block) {
   query::TypeByReferrers types(block.range.size());
   for (const Referrer& referrer : referrers) {
     if (referrer.kind != Referrer::Kind::pointer) continue;
@@ -109,7 +108,7 @@ void set_type_by_referrers(const P& process, std::span<const Referrer> referrers
             query::pointer_type_at(holder.type, holder.range, Address{referrer.at}))
       types.add(*pointer, referrer.value - raw(block.range.begin));
   }
-  query::set_type_by_referrers(process.types(), types.decide(), block);
+  query::set_agreed_type(process.types(), types.decide(), block);
 }
 
 // Everything that refers to one of the targets, by address; registers last. `memory` is the target's.

@@ -100,7 +100,7 @@ std::string type_by_referrers(const P& process, const std::vector<Referrer>& ref
                               Address block) {
   query::Answer answer = query::query_heap(process, block);
   if (answer.error != ALLOC_OK || answer.type != nullptr || answer.is_empty) return {};
-  set_type_by_referrers(process, referrers, answer);
+  set_type_by_list(process, referrers, answer);
   if (answer.type == nullptr) return {};
   return text_of([&](TextWriter& out) { types::put_human_name(out, answer.type); });
 }
