@@ -19,25 +19,42 @@ struct WordContent {
       nullptr;             // the type of a pointer or reference that begins where the word does
   bool has_other = false;  // numbers, parts of pointers that begin before ...
   bool has_bytes = false;  // elements of arrays of bytes, in which a program may put anything
-  bool is_unclear =
-      false;  // a type of which the insides are not known; a pointer that begins in the middle
+  bool has_late_pointer = false;  // one that begins in the middle
+  bool is_unclear = false;        // a type of which the insides are not known
+  // Of those that have the first byte. Where that is a number's, the word as a whole is no pointer, whatever is behind.
+  bool begins_with_other = false, begins_with_bytes = false;
 
-  bool is_pointer() const { return pointer != nullptr && !has_other && !has_bytes && !is_unclear; }
-  // No pointer begins there.
-  bool is_none() const { return pointer == nullptr && has_other && !has_bytes && !is_unclear; }
+  // All of it, and nothing else.
+  bool is_pointer() const {
+    return pointer != nullptr && !has_other && !has_bytes && !has_late_pointer && !is_unclear;
+  }
+  // No pointer begins in it.
+  bool is_none() const {
+    return pointer == nullptr && has_other && !has_bytes && !has_late_pointer && !is_unclear;
+  }
+  bool says_nothing() const {
+    return pointer == nullptr && !has_other && !has_bytes && !has_late_pointer && !is_unclear;
+  }
 
   // Adds what an object of type `u` has there, that lies in `range`. `row_at(depth)`: as subobject_at's `row`. Context: signal.
   template <typename Rows>
   void add(const uniqtype& u, AddressRange range, Address word, Rows&& row_at) {
+    // Behind an object that is less than what it lies in, nothing is said.
+    const std::uint64_t size = size_of(u);
+    if (!has_parts(u) && size != 0 && size != kUnknownSize && word >= range.begin + size) return;
     add_parts(u, range, word, row_at, false, 0);
   }
 
  private:
+  static bool has_parts(const uniqtype& u) {
+    const Kind kind = record_of(u).kind;
+    return kind == Kind::array || kind == Kind::composite;
+  }
+
   template <typename Rows>
   void add_parts(const uniqtype& u, AddressRange range, Address word, Rows&& row_at,
                  bool is_element, unsigned depth) {
-    const uniqtype_record& record = record_of(u);
-    if (record.kind != Kind::array && record.kind != Kind::composite) {
+    if (!has_parts(u)) {
       add_scalar(u, range.begin, word, is_element);
       return;
     }
@@ -45,6 +62,7 @@ struct WordContent {
       is_unclear = true;
       return;
     }
+    const uniqtype_record& record = record_of(u);
     bool is_covered = false;
     const auto enter = [&](const Subobject& sub) {
       const Address begin = range.begin + sub.offset;
@@ -68,8 +86,8 @@ struct WordContent {
     } else {
       for_each_direct_subobject(u, range.size(), row_at(depth), enter);
     }
-    const bool has_parts = record.kind == Kind::composite && record.size != kUnknownSize;
-    if (!is_covered && !has_parts && from < to) is_unclear = true;
+    const bool are_known = record.kind == Kind::composite && record.size != kUnknownSize;
+    if (!is_covered && !are_known && from < to) is_unclear = true;
   }
 
   void add_scalar(const uniqtype& u, Address begin, Address word, bool is_element) {
@@ -81,12 +99,16 @@ struct WordContent {
       if (begin == word) {
         pointer = &u;
       } else if (begin > word) {
-        is_unclear = true;
+        has_late_pointer = true;
       } else {
-        has_other = true;
+        has_other = begins_with_other = true;
       }
+    } else if (record.size == 1 && is_element) {
+      has_bytes = true;
+      begins_with_bytes |= begin <= word;
     } else {
-      (record.size == 1 && is_element ? has_bytes : has_other) = true;
+      has_other = true;
+      begins_with_other |= begin <= word;
     }
   }
 };

@@ -95,6 +95,36 @@ TEST_F(WordContentTest, AnEmptyPartSaysNothing) {
   EXPECT_EQ(words(empty, 1), "unknown");
 }
 
+TEST_F(WordContentTest, BehindANumberThatIsLessThanItsBlockNothingIsSaid) {
+  EXPECT_EQ(words(int32(), 24), "none unknown unknown");
+  EXPECT_EQ(words(pointer(), 24), "pointer unknown unknown");
+}
+
+// A word that is looked at alone begins wherever it was found.
+TEST_F(WordContentTest, WhoseTheFirstByteIsIsToldApart) {
+  uniqtype* text = array(character(), 4);
+  uniqtype* record = composite(10, 24,
+                               {{"n", 0, int32()},
+                                {"text", 4, text},
+                                {"m", 8, int32()},
+                                {"k", 12, int32()},
+                                {"p", 16, pointer()}});
+  const auto at = [&](std::uint64_t offset) {
+    WordContent content;
+    content.add(*record, {Address{0x1000}, Address{0x1018}}, Address{0x1000 + offset},
+                [](unsigned) { return std::uint64_t{0}; });
+    return std::string(content.begins_with_other ? "other " : "") +
+           (content.begins_with_bytes ? "bytes " : "") + (content.is_pointer() ? "pointer " : "") +
+           (content.has_late_pointer ? "late" : "");
+  };
+  EXPECT_EQ(at(0), "other ");
+  EXPECT_EQ(at(4), "bytes ");
+  EXPECT_EQ(at(8), "other ");
+  EXPECT_EQ(at(12), "other late");
+  EXPECT_EQ(at(16), "pointer ");
+  EXPECT_EQ(at(17), "other ");
+}
+
 TEST_F(WordContentTest, APointerAcrossWordsIsInNeither) {
   EXPECT_EQ(words(composite(9, 12, {{"n", 0, int32()}, {"p", 4, pointer()}}), 12), "unknown none");
 }

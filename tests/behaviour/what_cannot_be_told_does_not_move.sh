@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A pointer in a place of which it cannot be told whether it is in use, or whose, keeps an allocation where it is: below the stack pointer of a fibre, in frames that a handler on a stack
-# within its thread's own has interrupted, in a pool whose allocator cannot answer, in shared memory that was sealed, and behind an array that ends where the allocation begins.
+# within its thread's own has interrupted, in a pool whose allocator cannot answer, in a union whose other member has something in half of the word, in shared memory that was sealed, and behind an array that ends where the allocation begins.
 . "$(dirname "$0")/lib.sh"
 
 cat > a.c <<'EOF'
@@ -131,6 +131,7 @@ static void *keep_lock(void *unused) {
   pthread_mutex_unlock(&lock);
   return unused;
 }
+static union { struct node *held; struct { int : 32; int n; } late; } either;
 static void *pool;
 static struct node *const *in_pool(void) { return ((struct slots *)pool)->held + 2; }
 __attribute__((noinline)) static void make_pool(void) {
@@ -178,6 +179,11 @@ int main(void) {
   printf("it is not: %s\n", verdict(error, *in_pool()));
   memset(pool, 0, sizeof(struct slots));
 
+  either.held = (struct node *)~secret;
+  error = clean_migrate();
+  printf("a union: %s\n", verdict(error, either.held));
+  either.held = NULL;
+
   struct node **shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   shared[3] = (struct node *)~secret;
   mprotect(shared, 4096, PROT_READ);
@@ -197,6 +203,7 @@ below the fibre's stack: [ms]*
 interrupted: stays
 the pool is locked: stays
 it is not: moved
+a union: stays
 sealed: stays
 EOF
 

@@ -2,10 +2,10 @@
 #include "runtime/preload/place_verdict.h"
 
 #include "runtime/self/ask.h"
-#include "types/covering.h"
+#include "types/word_content.h"
 
-// A word is a reference if every subobject that covers it is a pointer that begins there; it is none if every one is of some other type. Where pointers and others share it (unions),
-// where bytes lie, which may hold anything, and where nothing tells, it is an obstacle.
+// A word is a reference if all that types say to be there are pointers that begin with it; it is none if what has its first byte is of some other type. Where pointers and others share it
+// (unions), where bytes lie, which may hold anything, and where nothing tells, it is an obstacle. What lies there is WordContent's business.
 //
 // That something is no reference needs a surer type than that it is one: there, an address that leads to the allocation speaks for the type.
 
@@ -15,67 +15,18 @@ namespace {
 
 using query::Allocator;
 using query::Answer;
-using types::Kind;
 
 Verdict obstacle(int kind) { return {.is_reference = false, .obstacle = kind}; }
 
-struct Covering {
-  bool pointer = false, other = false, bytes = false, unknown = false;
-
-  // A subobject that has no parts, `distance` bytes before the word.
-  void add(const uniqtype& type, std::uint64_t distance, bool is_element) {
-    const auto& record = types::record_of(type);
-    switch (record.kind) {
-      case Kind::address: {
-        const bool is_address =
-            record.detail != static_cast<std::uint8_t>(types::AddressKind::member_pointer);
-        (is_address && distance == 0 ? pointer : other) = true;
-        break;
-      }
-      case Kind::void_:
-      case Kind::array:
-      case Kind::composite:
-        unknown = true;
-        break;
-      default:
-        (record.size == 1 && is_element ? bytes : other) = true;
-    }
-  }
-
-  Verdict verdict() const {
-    if (unknown) return obstacle(ALLOC_OBSTACLE_UNTYPED);
-    if (pointer && (other || bytes)) return obstacle(ALLOC_OBSTACLE_UNION);
-    if (bytes) return obstacle(ALLOC_OBSTACLE_BYTES);
-    if (pointer) return {.is_reference = true};
-    return other ? Verdict{} : obstacle(ALLOC_OBSTACLE_UNTYPED);
-  }
-};
-
-bool has_parts(const uniqtype& type) {
-  const Kind kind = types::record_of(type).kind;
-  return kind == Kind::array || kind == Kind::composite;
-}
-
 Verdict judge_by_type(const Answer& holder, Address at) {
-  const std::uint64_t offset = at - holder.range.begin;
-  Covering covering;
-  if (!has_parts(*holder.type)) {
-    if (offset < types::size_of(*holder.type)) covering.add(*holder.type, offset, false);
-    return covering.verdict();
-  }
-  types::for_each_covering(
-      *holder.type, holder.range.size(), offset, -1,
-      [&](unsigned depth) { return holder.rows.at(depth); },
-      [&](const types::Subobject& sub, std::uint64_t begin, unsigned depth) {
-        const bool is_too_deep = depth >= types::kDeepestCovering;
-        if (sub.type == nullptr || is_too_deep) {
-          covering.unknown = true;
-        } else if (!has_parts(*sub.type)) {
-          covering.add(*sub.type, offset - begin, sub.member == nullptr);
-        }
-        return true;
-      });
-  return covering.verdict();
+  types::WordContent content;
+  content.add(*holder.type, holder.range, at,
+              [&](unsigned depth) { return holder.rows.at(depth); });
+  if (content.is_pointer()) return {.is_reference = true};
+  if (content.is_unclear) return obstacle(ALLOC_OBSTACLE_UNTYPED);
+  if (content.pointer != nullptr) return obstacle(ALLOC_OBSTACLE_UNION);
+  if (content.begins_with_bytes) return obstacle(ALLOC_OBSTACLE_BYTES);
+  return content.begins_with_other ? Verdict{} : obstacle(ALLOC_OBSTACLE_UNTYPED);
 }
 
 }  // namespace

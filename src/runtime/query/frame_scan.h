@@ -263,8 +263,7 @@ class FrameScan {
     add_types(first, word, content);
     if (last.range != first.range || last.allocator != first.allocator)
       add_types(last, word, content);
-    const bool is_said =
-        content.pointer != nullptr || content.has_other || content.has_bytes || content.is_unclear;
+    const bool is_said = !content.says_nothing();
     if (is_slot) {
       if (is_said) place.holds = Holds::unknown;
       return place;
