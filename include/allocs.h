@@ -39,7 +39,7 @@ enum alloc_error {
   ALLOC_OK = 0,
   ALLOC_E_NOTHING_THERE = -1,   /* no allocation contains the address */
   ALLOC_E_NO_METADATA = -2,     /* the object has no metadata, and none could be made */
-  ALLOC_E_NOT_YET = -3,         /* metadata has not been read, and ALLOC_NOWAIT forbids to */
+  ALLOC_E_NOT_YET = -3,         /* metadata has not been read, or the object itself not looked at, and ALLOC_NOWAIT forbids to */
   ALLOC_E_NO_TYPE = -4,         /* metadata is there, but does not tell the type */
   ALLOC_E_UNINDEXED = -5,       /* allocated before, or beside, what the index sees */
   ALLOC_E_BEING_RESIZED = -6,   /* another thread is in realloc with this block */

@@ -45,6 +45,7 @@ void tell(const char *what, const void *p) {
   alloc_query(p, ALLOC_NOWAIT, &now);
   std::printf("%s: %s %d%s%s%s\n", what, type_of(p), info.type_grade, (info.evidence & ALLOC_EV_VIRTUAL_TABLE) != 0 ? " table" : "",
               now.type == nullptr ? "" : " at once", info.type == alloc_get_type(p) ? "" : " or another");
+  if (now.type == nullptr && now.type_error != ALLOC_E_NOT_YET) std::printf("at once: %s\n", alloc_error_message(now.type_error));
 }
 template <typename T> T *make() { return new (get(sizeof(T))) T; }
 void *kept[4];
@@ -78,6 +79,7 @@ int main(int count, char **) {
   tell("a table for a base", table);
   known = new shape;
   tell("known by its site", known);
+  tell("too odd", get(sizeof(shape) + 4));
   char path[100];
   alloc_format_path(&round->radius, 0, path, sizeof path);
   std::printf("path: %s\n", path);
@@ -113,6 +115,8 @@ nothing made: - 0
 the start of a table: - 0
 a table for a base: - 0
 known by its site: shape 4 at once
+too odd: - 0
+at once: the metadata does not tell the type
 path: ((circle ?)0x*)->radius
 9 in a walk
 END

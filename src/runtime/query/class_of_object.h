@@ -30,6 +30,9 @@ namespace allocs::query {
 inline constexpr std::uint64_t kMostLookedAt =
     256;  // elements; each is a system call in the process itself
 
+// Of objects with a virtual table: they are as aligned as the address of that.
+inline bool may_be_object(std::uint64_t size) { return size != 0 && size % 8 == 0; }
+
 // A class, and how many of it.
 struct ClassOfObject {
   const Object* file = nullptr;  // whose metadata describes it

@@ -12,7 +12,7 @@ const char* error_message(int error) {
     case ALLOC_E_NO_METADATA:
       return "the object has no metadata";
     case ALLOC_E_NOT_YET:
-      return "its metadata has not been read yet";
+      return "what tells it has not been read yet";
     case ALLOC_E_NO_TYPE:
       return "the metadata does not tell the type";
     case ALLOC_E_UNINDEXED:

@@ -20,7 +20,7 @@ using types::Table;
 
 // Three frames of 64 bytes, innermost first: inner (0x1000), middle (0x1100), outer (0x1200), each at the 0x20th byte of its function. The return
 // address is right below the canonical frame address; what else is saved the test says.
-constexpr std::uint64_t kStack = 0x70000, kFrame = 64;
+constexpr std::uint64_t kStack = 0x7000'00000000, kFrame = 64;
 constexpr std::uint64_t cfa_of(unsigned frame) { return kStack + kFrame * (frame + 1); }
 
 struct Stack {
@@ -66,7 +66,9 @@ struct FakeProcess {
   TrustedMemory tables() const { return {}; }
   TrustedMemory host() const { return {}; }
   TrustedMemory blocks() const { return {}; }
+  bool knows_virtual_tables() const { return false; }
   bool may_look_into_blocks() const { return false; }
+  bool may_look_if_waiting() const { return false; }
   const index::Root* root() const { return nullptr; }
   const TypeMaker& types() const { return maker; }
   const Object* find_object(Address at) const {

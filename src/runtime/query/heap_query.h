@@ -127,6 +127,11 @@ inline void set_type_from_site(const SiteFacts& facts, std::uint64_t size, Answe
 template <Process P>
 [[gnu::noinline]] void look_into_block(const P& process, const index::Block& block,
                                        Answer& answer) {
+  if (!process.may_look_into_blocks()) {
+    if (may_be_object(block.size) && process.may_look_if_waiting())
+      answer.set_no_type(ALLOC_E_NOT_YET);
+    return;
+  }
   Answer with_type = answer;
   set_type_from_object(process, {block.base, block.base + block.size}, with_type);
   if (with_type.type == nullptr) return;
@@ -151,7 +156,7 @@ Answer answer_for(const P& process, const index::Block& block) {
   answer.site_object = facts.object;
   answer.is_by_loader = facts.is_in_loader;
   set_type_from_site(facts, block.size, answer);
-  if (answer.type == nullptr && process.types().are_wanted && process.may_look_into_blocks())
+  if (answer.type == nullptr && process.types().are_wanted && process.knows_virtual_tables())
     look_into_block(process, block, answer);
   return answer;
 }

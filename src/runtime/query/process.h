@@ -65,8 +65,8 @@ struct TypeMaker {
 //
 // tables()            the run time's own tables; in-process they need no check
 // host()              everything else that the process can read
-// blocks()            what lies in blocks of malloc, which may go at any moment; may_look_into_blocks(): whether that may be read now, and
-//                     may tell something
+// blocks()            what lies in blocks of malloc, which may go at any moment; knows_virtual_tables(): whether it may tell a
+//                     class; may_look_into_blocks(): whether it may be read now; may_look_if_waiting(): whether it could be, were it allowed to wait
 // root()              of the run time; nullptr if the process does not run under it
 // types()             where uniqtypes come from
 // find_object(a)      the loaded object whose range contains a, with its metadata as far as that may be had now; or nullptr
@@ -96,7 +96,9 @@ concept Process = requires(const P& process, Address a, std::uint32_t instance) 
   requires Memory<std::remove_cvref_t<decltype(process.tables())>>;
   requires Memory<std::remove_cvref_t<decltype(process.host())>>;
   requires Memory<std::remove_cvref_t<decltype(process.blocks())>>;
+  { process.knows_virtual_tables() } -> std::same_as<bool>;
   { process.may_look_into_blocks() } -> std::same_as<bool>;
+  { process.may_look_if_waiting() } -> std::same_as<bool>;
   { process.root() } -> std::same_as<const index::Root*>;
   { process.types() } -> std::convertible_to<const TypeMaker&>;
   { process.find_object(a) } -> std::same_as<const Object*>;

@@ -48,7 +48,9 @@ class SelfProcess {
   TrustedMemory tables() const { return {}; }
   TrustedMemory host() const { return {}; }  // asked only about the initial stack, which stays
   CheckedMemory blocks() const { return {}; }
-  bool may_look_into_blocks() const { return has_virtual_tables() && may_ask_kernel(); }
+  bool knows_virtual_tables() const { return has_virtual_tables(); }
+  bool may_look_into_blocks() const { return may_ask_kernel(); }
+  bool may_look_if_waiting() const { return !allocators::is_sandboxed(); }
   const index::Root* root() const { return &allocators::g_root; }
   const query::TypeMaker& types() const { return types_; }
   const query::Object* find_object(Address at) const;

@@ -67,7 +67,9 @@ class RemoteProcess {
   const M& tables() const { return memory_; }
   const M& host() const { return memory_; }
   const M& blocks() const { return memory_; }
+  bool knows_virtual_tables() const { return true; }
   bool may_look_into_blocks() const { return true; }
+  bool may_look_if_waiting() const { return true; }
   const index::Root* root() const { return root_.get(); }
   const query::TypeMaker& types() const { return types_; }
 
