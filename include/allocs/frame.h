@@ -64,7 +64,7 @@ enum alloc_frame_flag {
 typedef int alloc_visit_frame_place(const struct alloc_frame *frame, const struct alloc_frame_place *place, void *context);
 
 /* Calls visit for each place of the frame that contains `obj`, those in memory by address, then registers by number: those that calls preserve; where the function was interrupted all
- * but rsp. Of a frame of more than 64 MiB only the registers are told. Vector registers are not told, nor words that lie across a multiple of 8. Frames are those of the caller's thread, the function that makes this call being the innermost, and of threads that it has stopped
+ * but rsp. Of a frame of more than 64 MiB only saved registers, the return address and what it has in registers are told. Vector registers are not told, nor words that lie across a multiple of 8. Frames are those of the caller's thread, the function that makes this call being the innermost, and of threads that it has stopped
  * (allocs/stop.h). Returns 0 at the end, what the visitor returned if it ended the walk, or a negative enum alloc_error: ALLOC_E_INVALID, ALLOC_E_NOTHING_THERE (no frame is there),
  * ALLOC_E_OTHER_THREAD, ALLOC_E_NO_UNWIND. May wait for metadata like the plain getters; with ALLOC_NOWAIT async-signal-safe, if the visitor is: then types that have not been needed yet are not known.
  * To find a frame takes longer the further out it is. With ALLOC_FRAME_AND_CALLERS all its callers take no longer than that together; what they have in registers is what it was when the walk came to the frame. */

@@ -4,144 +4,26 @@
 #include <algorithm>
 #include <optional>
 
-#include "runt/register_walk.h"
-#include "runtime/query/callers_registers.h"
-#include "runtime/query/frame_place.h"
 #include "runtime/query/frame_search.h"
+#include "runtime/query/register_occupant.h"
 #include "runtime/query/stack_query.h"
 #include "types/word_content.h"
 
 // What lies where in one frame at its pc: variables, saved registers, the return address, and what its registers hold.
 //
 // Which registers a function has saved, and where, is in the call frame information, for every pc. That is no part of the frame's type: a type must not depend on how
-// far a prologue has come, and a saved register is nothing that the function has declared. What a saved register holds is its callers' business: it is the variable
-// that the nearest caller has in the register, if none between has saved the register again for a use of its own.
-//
-//   innermost   saves rbx at CFA-24                      this slot holds what middle has in rbx: nothing is told there, and middle
-//   middle      does not save rbx, has no variable there  has not saved it, so has not used it: what outer has in rbx: p
-//   outer       p is in rbx at this pc
+// far a prologue has come, and a saved register is nothing that the function has declared. What a saved register holds is its callers' business: see register_occupant.h.
 //
 // A word certainly holds a pointer if all that types say to be there are pointers that begin with it; certainly none, if something else certainly lies there, and no
-// pointer and no bytes, which may be anything. Compilers say where a variable is, not whether it has been assigned yet. A variable narrower than its register says
-// nothing about the rest of it, and so of neither.
+// pointer and no bytes, which may be anything. Compilers say where a variable is, not whether it has been assigned yet.
 namespace allocs::query {
 
 namespace places {
 
 using Part = FramePlace::Part;
-using Holds = FramePlace::Holds;
 
-inline constexpr std::uint64_t kWord = 8;
 inline constexpr std::uint64_t kMostBytes = std::uint64_t{64}
                                             << 20;  // that are looked at word by word
-
-// What a variable of that type in a register of eight bytes makes of it.
-template <Process P>
-Holds holds_of_register(const P& process, const Object& object, types::TypeIndex index) {
-  const types::TypeRecord* const record = object.image->type(index);
-  if (record == nullptr || record->size != kWord) return Holds::unknown;
-  switch (record->kind) {
-    case types::Kind::address:
-      return record->detail == static_cast<std::uint8_t>(types::AddressKind::member_pointer)
-                 ? Holds::no_pointer
-                 : Holds::pointer;
-    case types::Kind::base:
-    case types::Kind::enumeration:
-    case types::Kind::subrange:
-      return Holds::no_pointer;
-    case types::Kind::composite:
-    case types::Kind::array:
-      break;
-    default:
-      return Holds::unknown;
-  }
-  const uniqtype* const type = process.types().type(object, index);
-  if (type == nullptr) return Holds::unknown;
-  types::WordContent content;
-  content.add(*type, {Address{}, Address{kWord}}, Address{}, [](unsigned) { return 0; });
-  return content.is_pointer() ? Holds::pointer
-         : content.is_none()  ? Holds::no_pointer
-                              : Holds::unknown;
-}
-
-// What `function` has in the register at `pc`, a link address. False: nothing is told.
-template <Process P>
-bool find_variable_in_register(const P& process, const Object& object,
-                               const types::FunctionRecord& function, std::uint64_t pc,
-                               unsigned reg, FramePlace& place) {
-  const types::Image& image = *object.image;
-  bool is_found = false;
-  for (const types::VariableRecord& variable : variables_of(image, function)) {
-    bool is_there = false;
-    ByteReader reader = reader_of_locations(image, variable);
-    read_location_list(image, reader, function.low, [&](const LocationEntry& entry) {
-      if (entry.kind == types::LocationKind::in_register && entry.covers(pc) &&
-          entry.value == static_cast<std::int64_t>(reg))
-        is_there = true;
-    });
-    if (!is_there) continue;
-    const Holds holds = (variable.flags & types::kVariableSized) != 0
-                            ? Holds::unknown
-                            : holds_of_register(process, object, variable.type);
-    if (!is_found) {
-      place.holds = holds;
-      place.function = image.text(function.name);
-      place.variable = image.text(variable.name);
-      place.type = process.types().type(object, variable.type);
-    } else if (place.holds != holds) {
-      place.holds = Holds::unknown;
-    }
-    is_found = true;
-  }
-  return is_found;
-}
-
-inline bool is_base_of_frame(const elf::UnwindRule& rule, unsigned reg) {
-  return reg == elf::kRbp && !rule.cfa_is_expression && rule.cfa_register == reg;
-}
-
-// What the walk's frame has in a register at its pc. False: that does not tell.
-template <Process P, typename W>
-bool find_in_register(const P& process, const W& walk, unsigned reg, FramePlace& place) {
-  const Object* const object = process.find_object(walk.frame()->lookup_pc());
-  if (is_base_of_frame(walk.rule(), reg)) {
-    place.is_frame_pointer = true;
-    place.holds = Holds::pointer;
-    if (object == nullptr || !object->image) return true;
-  }
-  if (object == nullptr || !object->image) return false;
-  const std::uint64_t pc = raw(object->link_address(walk.frame()->lookup_pc()));
-  const types::FunctionRecord* const function = object->image->find_function(pc);
-  if (place.is_frame_pointer) {
-    if (function != nullptr) place.function = object->image->text(function->name);
-    return true;
-  }
-  return function != nullptr &&
-         find_variable_in_register(process, *object, *function, pc, reg, place);
-}
-
-// Does the walk's frame leave the register alone? Of code that the program made the rules may tell no more than what unwinding needs.
-template <Process P, typename W>
-bool leaves_alone(const P& process, const W& walk, unsigned reg) {
-  const elf::Saved how = walk.rule().how_saved(reg);
-  return (runt::kPreservedRegisters >> reg & 1) != 0 &&
-         (how == elf::Saved::unspecified || how == elf::Saved::same) &&
-         process.find_object(walk.frame()->lookup_pc()) != nullptr;
-}
-
-// What the callers of the walk's frame have in the register: see above.
-template <Process P, typename W>
-void find_in_callers(const P& process, W walk, unsigned reg, CallersRegisters& known,
-                     FramePlace& place) {
-  const unsigned from = walk.number();
-  if (known.find(reg, from, place)) return;
-  for (unsigned depth = 0; depth < kMostFrames; ++depth) {
-    if (!walk.next() || find_in_register(process, walk, reg, place) ||
-        !leaves_alone(process, walk, reg))
-      break;
-  }
-  known.note(reg, from, walk.number(), place);
-}
 
 // Of the arguments that the frame got on the stack; what lies behind is its caller's.
 inline Address end_of_arguments(const runt::Frame& frame, const FrameFacts& facts) {
@@ -193,7 +75,10 @@ class FrameScan {
     const AddressRange all{view_.range.begin, end_of_arguments()};
     Address at{raw(std::max(all.begin, only.begin)) & ~(kWord - 1)};
     const Address end = std::min(all.end, only.end);
-    if (at < end && end - at > kMostBytes) at = end;
+    if (at < end && end - at > kMostBytes) {
+      if (!tell_slots({at, end})) return false;
+      at = end;
+    }
     for (; at < end; at = at + kWord) {
       if (!tell(place_at(at))) return false;
     }
@@ -216,6 +101,20 @@ class FrameScan {
       find_in_callers(process_, walk_, reg, registers_, place);
     }
     return place;
+  }
+
+  // By address: the least that was not told yet, as often as there are some.
+  bool tell_slots(AddressRange range) {
+    for (;;) {
+      Address next = range.end;
+      walk_.for_each_slot([&](unsigned, Address at) {
+        const Address word{raw(at) & ~(kWord - 1)};
+        if (word >= range.begin) next = std::min(next, word);
+      });
+      if (next >= range.end) return true;
+      if (!tell(place_at(next))) return false;
+      range.begin = next + kWord;
+    }
   }
 
   void read_value(Address at, FramePlace& place) const {
@@ -263,6 +162,10 @@ class FrameScan {
     add_types(first, word, content);
     if (last.range != first.range || last.allocator != first.allocator)
       add_types(last, word, content);
+    // Of what cannot be read something may lie there, too.
+    const bool is_damaged =
+        facts_.object != nullptr && facts_.object->image && facts_.object->image->is_damaged();
+    content.is_unclear |= is_damaged;
     const bool is_said = !content.says_nothing();
     if (is_slot) {
       if (is_said) place.holds = Holds::unknown;

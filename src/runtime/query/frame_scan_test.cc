@@ -133,11 +133,16 @@ class FrameScanTest : public testing::Test {
     variables_[frame].push_back(variable);
   }
 
+  void add_pages_of_locations() {
+    for (std::size_t i = 0; i < 2 * types::kSummedPage; ++i, ++locations_)
+      test_.add(Table::locations, std::uint8_t{0});
+  }
+
   // Each place of the frame, as "offset from the stack's start: holds part occupant".
   std::vector<std::string> places(unsigned frame, bool with_registers = false) {
     finish();
     runt::Registers registers;
-    registers.set(elf::kRsp, kStack);
+    registers.set(elf::kRsp, sp_);
     registers.set(elf::kRip, 0x1020);
     for (const unsigned reg : {elf::kRbx, elf::kRbp, elf::kR12}) registers.set(reg, 0x100 + reg);
     FrameSearch search(runt::RegisterWalk(stack_, rules_, registers), registers, {}, kAnywhere);
@@ -149,7 +154,7 @@ class FrameScanTest : public testing::Test {
     view_ = look_into_frame(
         process_, search, Address{cfa_of(frame) - 8},
         with_registers ? kAnywhere
-                       : AddressRange{Address{kStack - 128}, Address{kStack + sizeof stack_.words}},
+                       : AddressRange{Address{sp_ - 128}, Address{kStack + sizeof stack_.words}},
         reach_, 7, {.call = add, .context = &all});
     return all;
   }
@@ -176,6 +181,9 @@ class FrameScanTest : public testing::Test {
   FakeProcess process_;
   FrameView view_;
   FrameReach reach_ = FrameReach::one;
+  std::uint64_t sp_ = kStack;  // of inner
+  std::uint32_t locations_ = 0;
+  std::optional<std::uint32_t> damaged_location_;
   types::TypeIndex long_, int_, pointer_;
 
  private:
@@ -195,6 +203,16 @@ class FrameScanTest : public testing::Test {
     }
     const std::byte* bytes = test_.finish();
     process_.object.image = types::Image::open(bytes, test_.size());
+    if (damaged_location_) {
+      types::Image& image = *process_.object.image;
+      const auto at = image.table<std::byte>(Table::locations).data() + *damaged_location_;
+      test_.bytes()[at - bytes] ^= std::byte{1};
+      image.check_pages({.states = page_states_,
+                         .is_damaged = &is_damaged_,
+                         .sound_tables = &sound_tables_,
+                         .searches = &searches_,
+                         .damages = &damages_});
+    }
     process_.object.range = {Address{0x1000}, Address{0x2000}};
     slots_ = std::vector<std::atomic<uniqtype*>>(3);
     process_.object.slots = slots_;
@@ -205,7 +223,9 @@ class FrameScanTest : public testing::Test {
   }
 
   types::TestImage test_;
-  std::uint32_t locations_ = 0;
+  std::atomic<std::uint8_t> page_states_[16] = {};
+  std::atomic<bool> is_damaged_{false};
+  std::atomic<std::uint32_t> sound_tables_{0}, searches_{0}, damages_{0};
   std::vector<types::VariableRecord> variables_[3];
   std::vector<std::atomic<uniqtype*>> slots_;
   std::unique_ptr<types::Interner> interner_ = std::make_unique<types::Interner>();
@@ -318,6 +338,28 @@ TEST_F(FrameScanTest, CallersAreToldInOneWalk) {
                                     "184+8 pointer (return address)"}));
   EXPECT_STREQ(view_.function, "outer");
   EXPECT_EQ(places(kOuter).size(), 2u);
+}
+
+TEST_F(FrameScanTest, OfAHugeFrameTheSlotsAreTold) {
+  constexpr std::uint64_t kHuge = std::uint64_t{1} << 30;
+  save(rule(kInner), elf::kRbx, -16);
+  save(rule(kInner), elf::kR12, -24);
+  add_variable(kMiddle, "p", pointer_, LocationKind::in_register, elf::kRbx);
+  rule(kInner).cfa_offset = kHuge;
+  sp_ = cfa_of(kInner) - kHuge;
+  EXPECT_EQ(places(kInner),
+            (Places{"40+8 unknown (saved r12)", "48+8 pointer (saved rbx) middle::p",
+                    "56+8 pointer (return address)"}));
+}
+
+TEST_F(FrameScanTest, WhereSomethingCannotBeReadNothingIsToldOfARegister) {
+  save(rule(kInner), elf::kRbx, -16);
+  add_variable(kOuter, "p", pointer_, LocationKind::in_register, elf::kRbx);
+  add_pages_of_locations();
+  damaged_location_ = locations_;
+  add_variable(kOuter, "n", long_, LocationKind::in_register, elf::kRbx);
+  add_pages_of_locations();
+  EXPECT_EQ(places(kInner).at(1), "48+8 unknown (saved rbx)");
 }
 
 TEST_F(FrameScanTest, ArgumentsOnTheStackAreTheCallees) {
