@@ -119,6 +119,11 @@ def relocations(path):
     return lines
 
 
+def dynamic(path):
+    found = (re.match(r" 0x\w+ \((NEEDED|SONAME)\) +[\w ]+: \[(.*)\]", line) for line in readelf("-d", path))
+    return [f"{each[1].lower()}: {each[2]}" for each in found if each]
+
+
 def notes(path):
     lines, section = [], ""
     for line in readelf("-n", path):
@@ -151,9 +156,11 @@ class Printer:
         result = self.run(path)
         if result.returncode != 0:
             raise SystemExit(f"{path}: exit status {result.returncode}: {result.stderr.decode(errors='replace')}")
-        parts, part = {"sections": [], "segments": [], "symbols": [], "relocations": [], "notes": []}, None
+        parts, part = {"sections": [], "segments": [], "symbols": [], "relocations": [], "notes": [], "dynamic": []}, None
         for line in result.stdout.decode(errors="replace").splitlines():
-            if not line.startswith(" "):
+            if line.startswith(("needed: ", "soname: ")):
+                parts["dynamic"].append(line)
+            elif not line.startswith(" "):
                 part = parts.get(line.split()[0].rstrip(":"))
                 if part is not None and (" in " in line):
                     part.append(line)
@@ -184,7 +191,7 @@ def compare(what, path, wanted, told):
 def check(printer, path):
     told = printer.of(path)
     lines = differences = 0
-    for what, of in (("sections", sections), ("segments", segments), ("symbols", symbols), ("relocations", relocations), ("notes", notes)):
+    for what, of in (("sections", sections), ("segments", segments), ("symbols", symbols), ("relocations", relocations), ("notes", notes), ("dynamic", dynamic)):
         wanted = of(path)
         lines += len(wanted)
         differences += compare(what, path, wanted, told[what])
@@ -209,7 +216,7 @@ def tables(lines, names):
 
 
 def check_without_sections(printer, path, folder):
-    """A copy of which the headers say that it has no sections, against what readelf says of the file itself."""
+    """A copy of which the headers say that it has no sections, against what readelf says of the file itself; of notes, which need not be in a segment, of the copy."""
     data = bytearray(path.read_bytes())
     if data[16:18] not in (b"\2\0", b"\3\0") or int.from_bytes(data[60:62], "little") == 0:
         return 0, 0
@@ -230,7 +237,7 @@ def check_without_sections(printer, path, folder):
     if told["sections"]:
         differences += 1
         print(f"{path}: sections that it has not")
-    for what, wanted in (("segments", without_places(segments(path))), ("notes", without_places(notes(path)))):
+    for what, wanted in (("segments", without_places(segments(path))), ("notes", without_places(notes(stripped))), ("dynamic", sorted(dynamic(path)))):
         lines += len(wanted)
         differences += compare(f"{what} without sections", path, wanted, without_places(told[what]))
     return lines, differences
