@@ -26,6 +26,7 @@ constinit FindCall g_find_call = nullptr;
 constinit ReportExcess g_report_excess = nullptr;
 constinit void* g_excess_context = nullptr;
 constinit std::uint64_t g_excess_frees = 0;
+constinit HeldLeaf* g_last_leaf = nullptr;
 constinit std::uint64_t g_changing =
     0;  // where the block starts that is being listed, or taken out
 
@@ -47,9 +48,13 @@ HeldLeaf* leaf_at(std::uint64_t start) {
 }
 bool make_leaf(std::uint64_t start) {
   if (leaf_at(start) != nullptr) return true;
-  void* const leaf = map_own_pages(sizeof(HeldLeaf));
-  if (leaf != nullptr) store_release(g_held_directory[region_of(start)], raw(address_of(leaf)));
-  return leaf != nullptr;
+  auto* const leaf = static_cast<HeldLeaf*>(map_own_pages(sizeof(HeldLeaf)));
+  if (leaf == nullptr) return false;
+  leaf->begin = region_of(start) << kRegionShift;
+  leaf->before = g_last_leaf;
+  store_release(g_held_directory[region_of(start)], raw(address_of(leaf)));
+  store_release(g_last_leaf, leaf);
+  return true;
 }
 
 // First the mark, then the entry: a mark alone does no harm, as long as its block is alive.
@@ -89,9 +94,13 @@ void end_changes_of_parent() {
     g_table.find(start) != nullptr ? mark_held_start(leaf, start) : unmark_held_start(leaf, start);
     g_changing = 0;
   }
-  g_table.for_each([](const HeldBlock& held) {
-    if (!record_of_block(held.block())) put_back(held);
-  });
+  // By address, which is the order of the cells: a block costs some nanoseconds.
+  for (const HeldLeaf* leaf = g_last_leaf; leaf != nullptr; leaf = leaf->before) {
+    for_each_held_start(*leaf, [](std::uint64_t start) {
+      if (record_of_block(reinterpret_cast<const void*>(start))) return;
+      if (const HeldBlock* const held = g_table.find(start); held != nullptr) put_back(*held);
+    });
+  }
 }
 
 // The C library has pthread_atfork for static linking only.

@@ -28,6 +28,9 @@ struct HeldLeaf {
   std::uint64_t starts[kWords];
   std::uint64_t used[kWords / 64];       // a bit for each word of `starts` that is not 0
   std::uint64_t more[kWords / 64 / 64];  // the same of `used`
+  // For the writer: where its region begins, and the leaf that was made before.
+  std::uint64_t begin;
+  HeldLeaf* before;
 };
 
 // ---- writing ----
@@ -48,6 +51,23 @@ inline void unmark_held_start(HeldLeaf& leaf, std::uint64_t start) {
   store_release(leaf.used[used], leaf.used[used] & ~(std::uint64_t{1} << word % 64));
   if (leaf.used[used] != 0) return;
   store_release(leaf.more[used / 64], leaf.more[used / 64] & ~(std::uint64_t{1} << used % 64));
+}
+
+// Calls visit(start) for each mark of a leaf, by address. Context: hook, under the holders' lock.
+template <typename Visit>
+void for_each_held_start(const HeldLeaf& leaf, Visit&& visit) {
+  const auto for_each_bit = [](std::uint64_t word, std::uint64_t first, auto&& take) {
+    for (; word != 0; word &= word - 1)
+      take(first * 64 + static_cast<unsigned>(std::countr_zero(word)));
+  };
+  for (std::uint64_t i = 0; i < HeldLeaf::kWords / 64 / 64; ++i) {
+    for_each_bit(leaf.more[i], i, [&](std::uint64_t used) {
+      for_each_bit(leaf.used[used], used, [&](std::uint64_t word) {
+        for_each_bit(leaf.starts[word], word,
+                     [&](std::uint64_t bit) { visit(leaf.begin + (bit << kHeldUnitShift)); });
+      });
+    });
+  }
 }
 
 // ---- reading ----

@@ -95,6 +95,19 @@ TEST(HeldStarts, AtRandomAsAnOrderedSetSays) {
   }
 }
 
+TEST(HeldStarts, AreVisitedInOrderWhereverTheyAreInTheirRegion) {
+  const auto leaf = std::make_unique<HeldLeaf>();
+  leaf->begin = kHeap >> kRegionShift << kRegionShift;
+  std::vector<std::uint64_t> wanted, visited;
+  for (const std::uint64_t into : {0u, 8u, 512u, 40000u, 40008u, (1u << kRegionShift) - 8})
+    wanted.push_back(leaf->begin + into);
+  for (const std::uint64_t start : wanted) mark_held_start(*leaf, start);
+  mark_held_start(*leaf, leaf->begin + 4096);
+  unmark_held_start(*leaf, leaf->begin + 4096);
+  for_each_held_start(*leaf, [&](std::uint64_t start) { visited.push_back(start); });
+  EXPECT_EQ(visited, wanted);
+}
+
 // A held block whose start cell free has cleared is "being resized" until it is there again.
 TEST(HeldStarts, AClearedStartIsNotNothingThere) {
   constexpr std::uint64_t kLeaf = leaf_size(kCoarse);
