@@ -14,10 +14,15 @@ namespace allocs::runt {
 template <Memory S, RuleSource R>
 class RegisterWalk {
  public:
-  RegisterWalk(const S& stack, const R& rules, const Registers& start)
-      : stack_(&stack), rules_(&rules), cursor_{.registers = start} {}
-  // One over the same stack that has not begun.
-  RegisterWalk from(const Registers& start) const { return {*stack_, *rules_, start}; }
+  RegisterWalk(const S& stack, const R& rules, const Registers& start, bool is_interrupted = true)
+      : stack_(&stack),
+        rules_(&rules),
+        starts_interrupted_(is_interrupted),
+        cursor_{.registers = start, .is_interrupted = is_interrupted} {}
+  // One over the same stack, from the same frame, that has not begun.
+  RegisterWalk from(const Registers& start) const {
+    return {*stack_, *rules_, start, starts_interrupted_};
+  }
 
   // To the next frame outwards, the starting one first. Absent when the walk is over. What is below is of the frame that came last.
   std::optional<Frame> next() {
@@ -77,6 +82,7 @@ class RegisterWalk {
 
   const S* stack_;
   const R* rules_;
+  bool starts_interrupted_;
   UnwindCursor cursor_;
   unsigned number_ = 0;
   std::optional<Frame> frame_;

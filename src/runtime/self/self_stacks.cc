@@ -96,6 +96,92 @@ query::Answer frame_at(const SelfProcess& process, KeptWalk* kept, const M& memo
   return answer;
 }
 
+// What is told of one word of a frame, by a walk that begins at the frame or its callee with no registers but rip, rsp and rbp: the many frames further in were passed by cached rules. Absent: that is
+// not enough, or not surely.
+class WordLook {
+ public:
+  template <Memory M>
+  std::optional<query::FrameView> look(const SelfProcess& process, const M& memory,
+                                       const StandingThread& thread, Address at, AddressRange word,
+                                       int id, const query::PlaceVisitor& visit) {
+    const auto start = frame_near(process, memory, thread, at);
+    if (!start) return std::nullopt;
+    runt::Registers registers;
+    registers.set(elf::kRip, raw(start->pc));
+    registers.set(elf::kRsp, raw(start->sp));
+    if (start->fp != Address{}) registers.set(elf::kRbp, raw(start->fp));
+    const PlainRules rules(process.knows_mappings());
+    const runt::RegisterWalk walk(memory, rules, registers, start->is_interrupted);
+    query::FrameSearch search(walk, registers, passed_over_of(thread), query::kAnywhere);
+    const query::PlaceVisitor keep{.call = keep_place, .context = this};
+    const query::FrameView view =
+        query::look_into_frame(process, search, at, word, query::FrameReach::one, id, keep);
+    if (view.error != ALLOC_OK || !rules.are_plain()) return std::nullopt;
+    if (place_) visit(view, *place_);
+    return view;
+  }
+
+ private:
+  // Notes whether all that were given need no other registers.
+  class PlainRules {
+   public:
+    explicit PlainRules(bool may_ask_kernel) : rules_(may_ask_kernel) {}
+    std::optional<elf::UnwindRule> rule_of(Address pc) const {
+      const auto rule = rules_.rule_of(pc);
+      are_plain_ = are_plain_ && rule && is_plain(*rule);
+      return rule;
+    }
+    bool are_plain() const { return are_plain_; }
+
+   private:
+    static bool is_plain(const elf::UnwindRule& rule) {
+      if (rule.cfa_is_expression) return false;
+      if (rule.cfa_register != elf::kRsp && rule.cfa_register != elf::kRbp) return false;
+      for (std::uint32_t left = rule.specified; left != 0; left &= left - 1) {
+        const elf::Saved how = rule.how[__builtin_ctz(left)];
+        if (how != elf::Saved::at_cfa_offset && how != elf::Saved::same &&
+            how != elf::Saved::undefined && how != elf::Saved::unspecified)
+          return false;
+      }
+      return true;
+    }
+    KnownRules rules_;
+    mutable bool are_plain_ = true;
+  };
+
+  // The callee of the frame that contains `at`, or the frame itself if it is the innermost. Variables that are computed need all registers.
+  template <Memory M>
+  static std::optional<runt::Frame> frame_near(const SelfProcess& process, const M& memory,
+                                               const StandingThread& thread, Address at) {
+    forget_rules_of_gone_modules();
+    ThreadWalk walk(memory, thread.registers, passed_over_of(thread), process.knows_mappings());
+    walk.pass_below(at, query::kMostFrames);
+    const auto is_enough = [&](const runt::Frame& frame) {
+      return !process.frame_facts(frame).layout.has_computed_variables;
+    };
+    std::optional<runt::Frame> callee;
+    for (unsigned depth = 0; depth < query::kMostFrames; ++depth) {
+      const auto frame = walk.next();
+      if (!frame || at < frame->lowest()) break;
+      if (at >= frame->cfa) {
+        callee = frame;
+      } else if (is_enough(*frame) && (!callee || is_enough(*callee))) {
+        return callee ? callee : frame;
+      } else {
+        break;
+      }
+    }
+    return std::nullopt;
+  }
+
+  static bool keep_place(void* context, const query::FrameView&, const query::FramePlace& place) {
+    static_cast<WordLook*>(context)->place_ = place;
+    return false;
+  }
+
+  std::optional<query::FramePlace> place_{};
+};
+
 // The kernel's frame lies right below what the thread uses: it was running on this stack, which is there. Else its stack pointer may be anything.
 bool runs_where_it_says(const StoppedThread& thread) {
   constexpr std::uint64_t kAlignment = 64;
@@ -305,6 +391,13 @@ query::FrameView SelfProcess::look_into_frame(Address at, AddressRange only,
     if (auto* const kept = kept_search(kept_, memory, thread, where, knows_mappings())) {
       view = query::look_into_frame(*this, *kept, at, only, reach, id, visit);
     } else {
+      constexpr std::uint64_t kWord = 8;
+      if (only.size() == kWord && reach == query::FrameReach::one && where == query::kAnywhere) {
+        if (const auto told = WordLook().look(*this, memory, thread, at, only, id, visit)) {
+          view = *told;
+          return query::Answer::of(query::Allocator::stackframe, view.range, ALLOC_EV_UNWIND);
+        }
+      }
       const KnownRules rules(knows_mappings());
       const runt::RegisterWalk walk(memory, rules, thread.registers);
       query::FrameSearch search(walk, thread.registers, passed_over_of(thread), where);
