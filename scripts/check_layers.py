@@ -32,7 +32,7 @@ MAY_INCLUDE = {
     "runtime/stand_in": ["base", "include"],
     "meta": ["base", "declarations", "elf", "types", "types/write", "include"],
     "toolchain/toolsub": BASE,
-    "toolchain/allocscc": ["base", "declarations", "elf/write", "toolchain/toolsub"],
+    "toolchain/allocscc": ["base", "declarations", "elf/write", "types/site_list.h", "toolchain/toolsub"],
     "toolchain/memo": BASE,
     "toolchain/plugin": ["base", "declarations", "types/alloca_record.h", "types/site_id.h", "types/site_list.h", "types/image_path.h",
                          "elf/build_id.h", "toolchain/memo"],

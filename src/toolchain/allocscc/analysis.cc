@@ -2,6 +2,8 @@
 #include "toolchain/allocscc/analysis.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +11,7 @@
 #include <string_view>
 
 #include "elf/write/put_section.h"
+#include "types/site_list.h"
 
 namespace allocs::allocscc {
 
@@ -122,6 +125,19 @@ void keep_preprocessor_words(const std::string& list, std::vector<std::string>& 
   }
 }
 
+std::string name_of_unit(const Argument& input) {
+  return input.value.starts_with('-') ? "./" + input.value : input.value;
+}
+
+// As compilers call it: what leads there through links, if the environment has that.
+std::string working_directory() {
+  const char* called = std::getenv("PWD");
+  std::error_code error;
+  if (called != nullptr && called[0] == '/' && std::filesystem::equivalent(called, ".", error))
+    return called;
+  return std::filesystem::current_path(error).string();
+}
+
 constexpr char kForLinker[] = ".allocs.sites";
 constexpr char kForOptimiser[] = ".gnu.debuglto_.allocs.sites";
 
@@ -162,8 +178,33 @@ std::vector<std::string> words_to_analyse(const CommandLine& line, const Argumen
   }
   words.emplace_back("-x");
   words.emplace_back(toolsub::name_of(input.language));
-  words.push_back(input.value.starts_with('-') ? "./" + input.value : input.value);
+  words.push_back(name_of_unit(input));
   return words;
+}
+
+std::string empty_list(const Argument& input) {
+  const std::string unit = name_of_unit(input), directory = working_directory();
+  std::string text{types::kSiteListMagic};
+  for (const std::string_view field :
+       std::array<std::string_view, 3>{types::kSiteListVersion, unit, directory}) {
+    text += '\t';
+    types::append_site_list_field(text, field);
+  }
+  return text + '\n' + std::string{types::kSiteListEnd} + "\t0\n";
+}
+
+std::string put_list(const std::string& object, const std::string& list,
+                     const std::vector<std::string>& sections) {
+  for (const std::string& name : sections) {
+    const bool is_for_linker = name == kForLinker;
+    std::string problem =
+        elf::write::put_section(object, {.name = name,
+                                         .content = std::as_bytes(std::span(list)),
+                                         .alignment = 1,
+                                         .flags = is_for_linker ? 0u : std::uint64_t{SHF_EXCLUDE}});
+    if (!problem.empty()) return problem;
+  }
+  return {};
 }
 
 toolsub::Command command_to_analyse(const std::string& clang, std::vector<std::string> words,
@@ -197,17 +238,7 @@ std::string Analysis::finish(const std::string& object) {
     return object + ": clang does not understand the source, so its sites are not known";
   std::ifstream file(list_, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (text.empty()) return {};
-  for (const std::string& name : sections_) {
-    const bool is_for_linker = name == kForLinker;
-    std::string problem =
-        elf::write::put_section(object, {.name = name,
-                                         .content = std::as_bytes(std::span(text)),
-                                         .alignment = 1,
-                                         .flags = is_for_linker ? 0u : std::uint64_t{SHF_EXCLUDE}});
-    if (!problem.empty()) return problem;
-  }
-  return {};
+  return text.empty() ? std::string{} : put_list(object, text, sections_);
 }
 
 }  // namespace allocs::allocscc

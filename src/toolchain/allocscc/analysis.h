@@ -28,9 +28,16 @@ std::vector<std::string> list_sections(const toolsub::CommandLine& line);
 std::vector<std::string> words_to_analyse(const toolsub::CommandLine& line,
                                           const toolsub::Argument& input);
 
+// The list of a source that has no site.
+std::string empty_list(const toolsub::Argument& input);
+
 // What writes the file `list` of a source: our own program if it is installed, else the clang at the path `clang` with our plugin.
 toolsub::Command command_to_analyse(const std::string& clang, std::vector<std::string> words,
                                     const Installation& installation, const std::string& list);
+
+// Puts `list` into the sections of `object`. Returns what went wrong, or an empty text.
+std::string put_list(const std::string& object, const std::string& list,
+                     const std::vector<std::string>& sections);
 
 class Analysis {
  public:

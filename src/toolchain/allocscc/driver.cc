@@ -12,11 +12,13 @@
 #include <fstream>
 #include <list>
 #include <map>
+#include <optional>
 
 #include "declarations/environment.h"
 #include "toolchain/allocscc/amendments.h"
 #include "toolchain/allocscc/analysis.h"
 #include "toolchain/allocscc/scratch_files.h"
+#include "toolchain/allocscc/site_verdict.h"
 #include "toolchain/allocscc/stripping.h"
 #include "toolchain/toolsub/find_program.h"
 #include "toolchain/toolsub/phases.h"
@@ -122,6 +124,30 @@ Words fitting(Words words, ScratchFiles& scratch) {
   return path.empty() ? words : Words{"@" + path};
 }
 
+// gcc -c, and beside it the analysis of its one input, if gcc does not find meanwhile that there is nothing to be analysed.
+Ending compile_and_analyse_if_needed(const Job& job, const std::string& clang, const Words& words,
+                                     const Product& product) {
+  const Argument& input = job.line.arguments()[product.argument];
+  const toolsub::Command command = job.compiler.command(words);
+  say(job, text_of(command));
+  ScratchFiles scratch;
+  SiteVerdict verdict;
+  int error = 0;
+  toolsub::Process gcc = toolsub::Process::start(command, Output::shared, error);
+  if (error != 0) return Ending{complain(job, command, error) << 8};
+  std::optional<Analysis> analysis;
+  if (verdict.may_hold_sites(gcc)) {
+    analysis.emplace(clang, job.line, input, job.installation, scratch);
+  } else {
+    say(job, input.value + ": has no allocation site");
+  }
+  Ending ending = gcc.wait();
+  if (!ending.is_success() || is_interrupted(ending)) return ending;
+  say(job, analysis ? analysis->finish(product.path)
+                    : put_list(product.path, empty_list(input), list_sections(job.line)));
+  return ending;
+}
+
 // gcc -c, and the analyses of all its inputs: the first at the same time, any others one by one.
 Ending compile_and_analyse(const Job& job, const std::string& clang, const Words& words,
                            const std::vector<Product>& products) {
@@ -135,6 +161,11 @@ Ending compile_and_analyse(const Job& job, const std::string& clang, const Words
     analyses.emplace_back(clang, job.line, job.line.arguments()[product.argument], job.installation,
                           scratch);
   };
+  const bool is_told = std::ranges::any_of(words, [&](const std::string& word) {
+    return word.starts_with("-fplugin=" + job.installation.plugins + "/gcc-");
+  });
+  if (is_told && products.size() == 1 && analysed.size() == 1)
+    return compile_and_analyse_if_needed(job, clang, words, products[0]);
   if (!analysed.empty()) start(*analysed[0]);
   Ending ending = run_compiler(job, words);
   for (const Product* product : analysed) {

@@ -36,4 +36,5 @@
 #include <cfghooks.h>
 #include <basic-block.h>
 #include <diagnostic.h>
+#include <langhooks.h>
 // clang-format on

@@ -8,6 +8,8 @@
 //
 // A plugin is loaded by the very gcc for whose headers it was compiled, and by no other: src/toolchain/gcc_plugin/README.md.
 #include "toolchain/gcc_plugin/alloca_pass.h"
+#include "toolchain/gcc_plugin/declared.h"
+#include "toolchain/gcc_plugin/site_verdict.h"
 #include "toolchain/gcc_plugin/statements.h"
 
 int plugin_is_GPL_compatible;  // NOLINT(readability-identifier-naming): gcc looks for this name
@@ -18,11 +20,6 @@ namespace {
 
 using declarations::Declaration;
 using declarations::Role;
-
-const declarations::DeclaredHere& declared() {
-  static const declarations::DeclaredHere here = declarations::declared_here();
-  return here;
-}
 
 const Declaration* declaration_of(tree function) {
   const char* name = IDENTIFIER_POINTER(DECL_ASSEMBLER_NAME(function));
@@ -211,8 +208,10 @@ int plugin_init(plugin_name_args* plugin, plugin_gcc_version* version) {
   if (!plugin_default_version_check(version, &gcc_version)) return 0;  // says nothing, does nothing
   register_pass_info records{make_alloca_pass(g), kBeforeAllocaPass, 1, PASS_POS_INSERT_AFTER};
   register_callback(plugin->base_name, PLUGIN_PASS_MANAGER_SETUP, nullptr, &records);
-  if (!declared().all.has_users()) return 0;
-  register_pass_info pass{new PiecePass(g), "cfg", 1, PASS_POS_INSERT_AFTER};
-  register_callback(plugin->base_name, PLUGIN_PASS_MANAGER_SETUP, nullptr, &pass);
+  if (declared().all.has_users()) {
+    register_pass_info pass{new PiecePass(g), "cfg", 1, PASS_POS_INSERT_AFTER};
+    register_callback(plugin->base_name, PLUGIN_PASS_MANAGER_SETUP, nullptr, &pass);
+  }
+  tell_verdict_on_sites(plugin->base_name);
   return 0;
 }

@@ -10,7 +10,7 @@ namespace allocs::memo {
 
 namespace {
 
-constexpr std::string_view kFormat{"ALSMEMO\1", 8};
+constexpr std::string_view kFormat{"ALSMEMO\2", 8};
 constexpr std::size_t kSumEnd = kFormat.size() + sizeof(Hash128);
 
 // Of the names together: a few bytes can stand for many long names.
@@ -27,18 +27,18 @@ void put_hash(std::string& out, const Hash128& hash) {
   out.append(bytes, sizeof(bytes));
 }
 
-Hash128 sum_of(std::string_view bytes) {
-  Hasher hasher;
-  hasher.add(bytes);
-  return hasher.finish();
-}
-
 // The next `size` bytes; empty, and the reader has failed, if there are not so many.
 std::string_view read_bytes(ByteReader& reader, std::uint64_t size) {
   const auto* begin = reinterpret_cast<const char*>(reader.position());
   reader.skip(size);
   return reader.ok() ? std::string_view(begin, size) : std::string_view{};
 }
+
+std::size_t place_of_text(std::size_t at) {
+  return (at + kTextAlignment - 1) / kTextAlignment * kTextAlignment;
+}
+
+bool is_zero(std::string_view bytes) { return bytes.find_first_not_of('\0') == bytes.npos; }
 
 bool read_dependency(ByteReader& reader, std::string_view last, Dependency& dependency) {
   const auto kind = reader.read<std::uint8_t>();
@@ -54,28 +54,53 @@ bool read_dependency(ByteReader& reader, std::string_view last, Dependency& depe
 
 }  // namespace
 
+// Four lanes that do not wait for each other: an entry may have megabytes.
+Hash128 sum_of(std::string_view bytes) {
+  constexpr std::size_t kLanes = 4, kBlock = kLanes * sizeof(std::uint64_t);
+  constexpr std::uint64_t kFactor[kLanes] = {0x9E3779B97F4A7C15u, 0xD6E8FEB86659FD93u,
+                                             0xA0761D6478BD642Fu, 0xE7037ED1A0B428DBu};
+  std::uint64_t lane[kLanes] = {1, 2, 3, 4};
+  Hasher hasher;
+  hasher.add(bytes.size());
+  for (; bytes.size() >= kBlock; bytes.remove_prefix(kBlock)) {
+    std::uint64_t words[kLanes];
+    std::memcpy(words, bytes.data(), kBlock);
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      // Each step can be undone: no other word leads to the same lane.
+      lane[i] = (lane[i] ^ words[i]) * kFactor[i];
+      lane[i] ^= lane[i] >> 29;
+    }
+  }
+  for (const std::uint64_t one : lane) hasher.add(one);
+  hasher.add(bytes);
+  return hasher.finish();
+}
+
 std::string encode(const Entry& entry) {
-  std::string body;
-  put_hash(body, entry.key);
-  put_hash(body, entry.state);
-  body += static_cast<char>(entry.outcome.has_succeeded);
-  put_number(body, entry.outcome.text.size());
-  body += entry.outcome.text;
-  put_number(body, entry.dependencies.size());
+  std::string bytes{kFormat};
+  put_hash(bytes, {});
+  put_hash(bytes, entry.key);
+  put_hash(bytes, entry.state);
+  bytes += static_cast<char>(entry.has_succeeded);
+  put_number(bytes, entry.dependencies.size());
   std::string_view last;
   for (const Dependency& dependency : entry.dependencies) {
     const std::string_view name = dependency.name;
     const auto shared =
         static_cast<std::size_t>(std::ranges::mismatch(last, name).in1 - last.begin());
-    body += static_cast<char>(dependency.kind);
-    put_number(body, shared);
-    put_number(body, name.size() - shared);
-    body += name.substr(shared);
+    bytes += static_cast<char>(dependency.kind);
+    put_number(bytes, shared);
+    put_number(bytes, name.size() - shared);
+    bytes += name.substr(shared);
     last = name;
   }
-  std::string bytes{kFormat};
-  put_hash(bytes, sum_of(body));
-  return bytes + body;
+  put_number(bytes, entry.text.size());
+  bytes.resize(place_of_text(bytes.size()));
+  bytes += entry.text;
+  bytes += '\0';
+  const Hash128 sum = sum_of(std::string_view(bytes).substr(kSumEnd));
+  std::memcpy(bytes.data() + kFormat.size(), &sum, sizeof(sum));
+  return bytes;
 }
 
 std::optional<Entry> decode(std::string_view bytes) {
@@ -87,8 +112,7 @@ std::optional<Entry> decode(std::string_view bytes) {
   entry.key = reader.read<Hash128>();
   entry.state = reader.read<Hash128>();
   const auto success = reader.read<std::uint8_t>();
-  entry.outcome.has_succeeded = success == 1;
-  entry.outcome.text = read_bytes(reader, reader.read_uleb());
+  entry.has_succeeded = success == 1;
   const std::uint64_t count = reader.read_uleb();
   // Each takes three bytes at least.
   if (!reader.ok() || success > 1 || count > reader.remaining() / 3) return std::nullopt;
@@ -101,7 +125,12 @@ std::optional<Entry> decode(std::string_view bytes) {
     name_bytes += last.size();
     if (name_bytes > kMostNameBytes) return std::nullopt;
   }
-  return reader.at_end() ? std::optional(std::move(entry)) : std::nullopt;
+  const std::uint64_t size = reader.read_uleb();
+  const std::size_t here = bytes.size() - reader.remaining();
+  if (!is_zero(read_bytes(reader, place_of_text(here) - here))) return std::nullopt;
+  entry.text = read_bytes(reader, size);
+  if (!is_zero(read_bytes(reader, 1)) || !reader.at_end() || !reader.ok()) return std::nullopt;
+  return entry;
 }
 
 }  // namespace allocs::memo

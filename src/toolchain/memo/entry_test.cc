@@ -14,24 +14,52 @@ Entry an_entry() {
                            {DependencyKind::file, "relative"},
                            {DependencyKind::listing, "/usr/lib/gcc"},
                            {DependencyKind::variable, "CPATH"}},
-          .outcome = {true, std::string("a list\nwith a \0 in it", 21)}};
+          .has_succeeded = true,
+          .text = std::string_view("a list\nwith a \0 in it", 21)};
 }
 
 // The bytes of an entry with others in their place, and the sum that belongs to these.
 std::string with_sum(std::string bytes) {
   constexpr std::size_t kSumEnd = 24;
-  Hasher hasher;
-  hasher.add(std::string_view(bytes).substr(kSumEnd));
-  const Hash128 sum = hasher.finish();
+  const Hash128 sum = sum_of(std::string_view(bytes).substr(kSumEnd));
   return bytes.replace(8, sizeof(sum), reinterpret_cast<const char*>(&sum), sizeof(sum));
 }
 
 TEST(Entry, IsReadAsItWasWritten) {
-  EXPECT_EQ(decode(encode(an_entry())), an_entry());
-  EXPECT_EQ(decode(encode(Entry{})), Entry{});
+  std::string bytes = encode(an_entry());
+  EXPECT_EQ(decode(bytes), an_entry());
+  bytes = encode(Entry{});
+  EXPECT_EQ(decode(bytes), Entry{});
   Entry failed = an_entry();
-  failed.outcome = {false, ""};
-  EXPECT_EQ(decode(encode(failed)), failed);
+  failed.has_succeeded = false;
+  failed.text = {};
+  bytes = encode(failed);
+  EXPECT_EQ(decode(bytes), failed);
+}
+
+TEST(Entry, HasItsTextWhereReadersOfWordsWantIt) {
+  for (const char* name : {"", "a", "abcdefghijk", "abcdefghijklmnopqrstuvwxyz"}) {
+    Entry entry = an_entry();
+    entry.dependencies.push_back({DependencyKind::variable, name});
+    const std::string bytes = encode(entry);
+    const auto read = decode(bytes);
+    ASSERT_TRUE(read);
+    EXPECT_EQ((read->text.data() - bytes.data()) % static_cast<std::ptrdiff_t>(kTextAlignment), 0);
+    EXPECT_EQ(*read->text.end(), '\0');
+  }
+}
+
+TEST(Entry, HasASumOfAllItsBytes) {
+  std::string bytes(200, 'x');
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    const Hash128 whole = sum_of({bytes.data(), size});
+    for (std::size_t at = 0; at < size; ++at) {
+      bytes[at] = 'y';
+      EXPECT_NE(sum_of({bytes.data(), size}), whole) << at << " of " << size;
+      bytes[at] = 'x';
+    }
+    EXPECT_NE(sum_of({bytes.data(), size + 1}), whole);
+  }
 }
 
 TEST(Entry, NamesThatBeginAlikeTakeLittle) {

@@ -23,10 +23,14 @@ class Memo {
 
   std::optional<Outcome> recall(const Hash128& key) const;
   // The same with what the outcome depends on, for a computation that uses it and is remembered itself.
-  std::optional<Entry> recall_entry(const Hash128& key) const;
+  struct Recalled {
+    Content content;
+    Entry entry;  // whose text lies in `content`
+  };
+  std::optional<Recalled> recall_entry(const Hash128& key) const;
 
   // `began_ns` is the time, since 1970, when nothing had been looked at yet. Nothing is remembered if a change might go unnoticed.
-  void remember(const Hash128& key, Outcome outcome, const DependencyRecord& record,
+  void remember(const Hash128& key, const Outcome& outcome, const DependencyRecord& record,
                 std::uint64_t began_ns) const;
 
   // A file that changed less than this before the computation began may change again and have the same time stamp: some file systems count in

@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,7 +19,6 @@
 #include <cstdio>
 #include <memory>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "base/write_all.h"
@@ -88,16 +88,11 @@ void make_directories(const std::string& path) {
   if (may_make_directories_in(parent.empty() ? "/" : parent)) ::mkdir(path.c_str(), 0700);
 }
 
-std::optional<std::string> content_of(int file, std::size_t size) {
-  std::string content(size, '\0');
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t n = ::read(file, content.data() + done, size - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return std::nullopt;
-    done += static_cast<std::size_t>(n);
-  }
-  return content;
+std::optional<Content> content_of(int file, std::size_t size) {
+  if (size == 0) return Content({});
+  void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+  if (mapped == MAP_FAILED) return std::nullopt;
+  return Content({static_cast<const char*>(mapped), size});
 }
 
 struct CloseDirectory {
@@ -140,7 +135,11 @@ void remove_oldest(int directory, std::uint64_t limit) {
 
 }  // namespace
 
-std::optional<std::string> Store::find(const Hash128& key) const {
+Content::~Content() {
+  if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+}
+
+std::optional<Content> Store::find(const Hash128& key) const {
   const Name name = name_of(key);
   const Descriptor directory = open_directory(AT_FDCWD, directory_.c_str());
   if (!directory.is_open()) return std::nullopt;

@@ -5,10 +5,27 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/hash.h"
 
 namespace allocs::memo {
+
+// What is in a file, as long as this lives: the file itself, mapped.
+class Content {
+ public:
+  explicit Content(std::string_view mapped) : bytes_(mapped) {}
+  ~Content();
+  Content(Content&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+  Content& operator=(Content&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  std::string_view bytes() const { return bytes_; }
+
+ private:
+  std::string_view bytes_;
+};
 
 // Files in a directory, found by a hash: `<directory>/<1 digit>/<31 digits>`.
 //
@@ -26,7 +43,7 @@ class Store {
   Store(std::string directory, const Limits& limits)
       : directory_(std::move(directory)), limits_(limits) {}
 
-  std::optional<std::string> find(const Hash128& key) const;
+  std::optional<Content> find(const Hash128& key) const;
   void keep(const Hash128& key, std::string_view content) const;
 
  private:

@@ -25,6 +25,10 @@ class StoreTest : public FreshDirectory {
   Store store(std::uint64_t limit = Store::Limits{}.all) const {
     return Store(path("cache"), {.all = limit});
   }
+  std::optional<std::string> found(const Hash128& key) const {
+    const auto content = store().find(key);
+    return content ? std::optional(std::string(content->bytes())) : std::nullopt;
+  }
   static unsigned mode_of(const std::string& path) {
     struct stat status {};
     ::stat(path.c_str(), &status);
@@ -39,12 +43,12 @@ class StoreTest : public FreshDirectory {
 TEST_F(StoreTest, FindsWhatIsKept) {
   EXPECT_FALSE(store().find(kKey));
   store().keep(kKey, "content");
-  EXPECT_EQ(store().find(kKey), "content");
+  EXPECT_EQ(found(kKey), "content");
   EXPECT_FALSE(store().find({kKey.low + 1, kKey.high}));
   store().keep(kKey, "other");
-  EXPECT_EQ(store().find(kKey), "other");
+  EXPECT_EQ(found(kKey), "other");
   store().keep(kKey, "");
-  EXPECT_EQ(store().find(kKey), "");
+  EXPECT_EQ(found(kKey), "");
 }
 
 TEST_F(StoreTest, KeepsWholeFilesOfItsUserAlone) {

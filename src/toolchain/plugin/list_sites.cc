@@ -26,7 +26,6 @@
 #include "toolchain/plugin/clock_watch.h"
 #include "toolchain/plugin/recorded_environment.h"
 #include "toolchain/plugin/recording_file_system.h"
-#include "toolchain/plugin/roomy_heap.h"
 #include "toolchain/plugin/shared_header.h"
 #include "toolchain/plugin/silent_diagnostics.h"
 #include "toolchain/plugin/site_memo.h"
@@ -71,7 +70,7 @@ struct Attempt {
   std::string list = {};
 };
 
-void list_sites(const Command& command, const SharedHeader& header, Attempt& attempt,
+void list_sites(const Command& command, SharedHeader& header, Attempt& attempt,
                 memo::DependencyRecord& record) {
   const auto diagnostics = silent_diagnostics();
   clang::CreateInvocationOptions options;
@@ -105,7 +104,7 @@ void list_sites(const Command& command, const SharedHeader& header, Attempt& att
 }
 
 // Bodies that are read late are read in another order than their author's. Where that does not go well, all is read in order.
-memo::Outcome list_sites(const Command& command, const SharedHeader& header,
+memo::Outcome list_sites(const Command& command, SharedHeader& header,
                          memo::DependencyRecord& record) {
   Attempt attempt{.reading = Reading::what_is_needed};
   llvm::CrashRecoveryContext::Enable();
@@ -126,8 +125,7 @@ memo::Outcome list_sites(const Command& command, const SharedHeader& header,
 memo::Outcome remembered_or_listed(const Command& command) {
   const SiteMemo memo(command);
   if (auto outcome = memo.recall()) return *outcome;
-  make_heap_roomy();
-  const SharedHeader header(command);
+  SharedHeader header(command);
   memo::DependencyRecord record;
   record_environment(&record);
   memo::Outcome outcome = list_sites(command, header, record);

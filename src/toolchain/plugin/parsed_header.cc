@@ -125,7 +125,7 @@ FileSystem with_files(const FileSystem& below, const std::vector<VirtualFile>& f
   const auto in_memory = llvm::makeIntrusiveRefCnt<llvm::vfs::InMemoryFileSystem>();
   overlay->pushOverlay(in_memory);  // which then knows the working directory
   for (const VirtualFile& file : files)
-    in_memory->addFile(file.path, 0, llvm::MemoryBuffer::getMemBufferCopy(file.content, file.path));
+    in_memory->addFile(file.path, 0, llvm::MemoryBuffer::getMemBuffer(file.content, file.path));
   return overlay;
 }
 

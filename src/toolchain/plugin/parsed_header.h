@@ -6,21 +6,22 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "toolchain/memo/dependencies.h"
 
 namespace allocs::plugin {
 
-// A source that is nowhere but here.
+// A file that is nowhere but here. There is a 0 behind its content, which somebody else keeps.
 struct VirtualFile {
   std::string path;
-  std::string content;
+  std::string_view content;
 };
 
 using FileSystem = llvm::IntrusiveRefCntPtr<llvm::vfs::FileSystem>;
 
-// `below` and, before it, `files`.
+// `below` and, before it, `files`, whose content it goes on using.
 FileSystem with_files(const FileSystem& below, const std::vector<VirtualFile>& files);
 
 // What clang makes of `source`, C that includes one header and does nothing else, with the options of `command`: a precompiled header.

@@ -89,7 +89,7 @@ SharedHeader::SharedHeader(std::vector<const char*> command) : command_(std::mov
 }
 
 bool SharedHeader::put_before(CompilerInvocation& invocation, FileSystem& files,
-                              memo::DependencyRecord& record) const {
+                              memo::DependencyRecord& record) {
   if (!memo_ || !is_plain_c(invocation)) return false;
   const StringRef unit = invocation.getFrontendOpts().Inputs[0].getFile();
   if (unit != command_.back()) return false;
@@ -102,24 +102,28 @@ bool SharedHeader::put_before(CompilerInvocation& invocation, FileSystem& files,
   // In the unit's directory, where a name in quotes is looked for first.
   llvm::SmallString<256> path = llvm::sys::path::parent_path(unit);
   llvm::sys::path::append(path, ".allocs-first-include.h");
-  const VirtualFile source{path.str().str(), "#include " + std::string(included) + "\n"};
+  const std::string only = "#include " + std::string(included) + "\n";
+  const VirtualFile source{path.str().str(), only};
   Hasher hasher;
   hasher.add(setting_);
   hasher.add(std::string_view(source.path));
-  hasher.add(std::string_view(source.content));
+  hasher.add(source.content);
   auto header = entry(hasher.finish(), source, record);
   if (!header) return false;
-  record.used(header->dependencies, header->state);
-  const VirtualFile parsed{source.path + ".pch", std::move(header->outcome.text)};
-  files = with_files(files, {source, parsed});
+  record.used(header->entry.dependencies, header->entry.state);
+  const VirtualFile parsed{source.path + ".pch", header->entry.text};
+  content_ = std::move(header->content);
+  source_ = only;
+  files = with_files(files, {{source.path, source_}, parsed});
   PreprocessorOptions& options = invocation.getPreprocessorOpts();
   options.ImplicitPCHInclude = parsed.path;
   options.DisablePCHOrModuleValidation = DisableValidationForModuleKind::PCH;  // the memo's task
   return true;
 }
 
-std::optional<memo::Entry> SharedHeader::entry(const Hash128& key, const VirtualFile& source,
-                                               memo::DependencyRecord& record) const {
+std::optional<memo::Memo::Recalled> SharedHeader::entry(const Hash128& key,
+                                                        const VirtualFile& source,
+                                                        memo::DependencyRecord& record) const {
   if (auto known = memo_->recall_entry(key)) return known;
   Hasher hasher;
   hasher.add(key);

@@ -25,9 +25,9 @@ class SharedHeader {
   explicit SharedHeader(std::vector<const char*> command);
 
   // Makes the unit of `invocation` begin with the header as it was read before, if it was, and then says so. `files` is what the unit is read from;
-  // `record` takes down what the header was made of. What is kept for others is read here if it is time to.
+  // `record` takes down what the header was made of. What is kept for others is read here if it is time to. `files` holds until the next call.
   bool put_before(clang::CompilerInvocation& invocation, FileSystem& files,
-                  memo::DependencyRecord& record) const;
+                  memo::DependencyRecord& record);
 
  private:
   // To read a header for its own sake.
@@ -36,8 +36,8 @@ class SharedHeader {
     std::uint64_t last = 0;  // seconds since 1970
   };
 
-  std::optional<memo::Entry> entry(const Hash128& key, const VirtualFile& source,
-                                   memo::DependencyRecord& record) const;
+  std::optional<memo::Memo::Recalled> entry(const Hash128& key, const VirtualFile& source,
+                                            memo::DependencyRecord& record) const;
   bool is_worth_reading(const Hash128& account) const;
   void note(const Hash128& account, const Attempts& attempts) const;
   static Attempts parse(std::string_view text);
@@ -45,6 +45,8 @@ class SharedHeader {
   std::vector<const char*> command_;
   std::optional<memo::Memo> memo_;
   Hash128 setting_;  // all that decides what is made of a header, but for which one
+  std::string source_;
+  memo::Content content_{{}};  // of the header that was put before
 };
 
 }  // namespace allocs::plugin

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -154,6 +155,11 @@ Ending Process::wait() {
   } while (got < 0 && errno == EINTR);
   pid_ = -1;
   return Ending{got < 0 ? 127 << 8 : status};
+}
+
+int Process::open_end() const {
+  constexpr long kPidfdOpen = 434;  // a system call that headers of glibc before 2.36 do not name
+  return pid_ > 0 ? static_cast<int>(::syscall(kPidfdOpen, pid_, 0)) : -1;
 }
 
 void Process::kill() {

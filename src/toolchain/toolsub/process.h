@@ -64,6 +64,8 @@ class Process {
   // errno in `error` if it cannot be started.
   static Process start(const Command& command, Output output, int& error);
   bool is_started() const { return pid_ > 0; }
+  // A new descriptor on which input can be polled for once the process has ended; -1: the kernel has none (before Linux 5.3).
+  int open_end() const;
   // Waits. Of one that was not started: exit status 127.
   Ending wait();
   void kill();
