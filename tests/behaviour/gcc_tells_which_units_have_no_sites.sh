@@ -68,6 +68,77 @@ END
   done
 done
 
+# Of typed memory, only what is told a number that is made of the sizes of types counts: as whoever reads the source sees, whichever way it is said.
+head='#include "head.h"
+struct part { int a, b; } *get(int, int), *(*get_through)(int);
+'
+echo '#ifndef HEAD
+#define HEAD
+#include <stddef.h>
+enum { H_ONE = 1, plain_one = 1 };
+#define H_PLAIN(name) plain_ ## name
+enum head { H_NONE, H_SIZE = sizeof(long) };
+enum { H_COMPUTED = offsetof(struct { int a; long b; }, b) };
+#define H_ROOM (2 * sizeof(long))
+#define H_NEW(n) get(n, H_SIZE)
+#define H_PASTE(name) H_ ## name
+#define H_BODY(name) struct part *name(int n) { return get(n, sizeof(struct part)); }
+static const unsigned long h_size = sizeof(long), h_one = 1;
+static unsigned long h_table[] = {3, sizeof(long), 4};
+static inline int h_bytes(int n) { return n * H_ROOM; }
+static inline int h_more(int n) { return n > 0 ? h_more(n - 1) : h_bytes(n); }
+static inline int h_sum(int n) { return n; }
+#endif' > head.h
+while read -r call; do
+  echo "$head struct part *f(int n) { return $call;
+}" | expect_not_read typed.c -O1
+done << 'END'
+get(3, n)
+get(H_ONE, n)
+get_through(h_sum(n) + h_one)
+get(n, H_PLAIN(one)) /* sizeof(int) */
+get(n, "sizeof(int)"[n]); // H_SIZE
+get('"', 'x' /* " */)
+END
+while read -r call; do
+  echo "$head struct part *f(int n) { return $call;
+}" | expect_read typed.c -O1
+done << 'END'
+get(1, sizeof(struct part))
+get(H_SIZE, n)
+get(n, H_COMPUTED)
+get(H_ROOM, 3)
+H_NEW(3)
+get(n, H_PASTE(SIZE))
+get_through(h_size)
+get(h_table[n], 3)
+get(3, h_bytes(n))
+get(3, h_more(n))
+get('"', sizeof '"')
+END
+for body in 'H_BODY(f)' '
+#define SIZED get(1, sizeof(int))
+struct part *f(int n) { return SIZED; }
+#undef SIZED
+#define SIZED 0' '
+#define SIZE sizeof(int)
+#define SIZED get(1, SIZE)
+struct part *f(int n) { return SIZED; }
+#undef SIZED
+#undef SIZE' 'struct part *f(int n) { return
+#include "call.h"
+; }' '
+#line 1 "elsewhere.c"
+struct part *f(int n) { return get(1, sizeof(int)); }' 'int g(int);
+int f2(int n) { return n ? g(n - 1) : (int)sizeof(int); }
+int g(int n) { return f2(n); }
+struct part *f(int n) { return get(1, g(n)); }'; do
+  echo 'get(1, sizeof(int))' > call.h
+  echo "$head $body" | expect_read typed.c -O1
+done
+gcc -E typed.c -o typed.i
+is_read typed.i || fail "preprocessed: is not read"
+
 # Declared by the user.
 echo 'int take(void **, int); void *f(int n) { void *p; return take(&p, n) ? p : 0; }' > declared.c
 ! is_read declared.c || fail "not declared: is read"

@@ -5,8 +5,10 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "declarations/environment.h"
 #include "declarations/piece_code.h"
@@ -37,4 +39,6 @@
 #include <basic-block.h>
 #include <diagnostic.h>
 #include <langhooks.h>
+#include <cpplib.h>
+#include <c-family/c-pragma.h>
 // clang-format on

@@ -10,7 +10,9 @@
 //     char *strchr(s, 'c')          what is known for something else
 //
 // has nothing to list. The rule is that of AllocationCalls (src/toolchain/plugin/allocation_calls.h), widened where gcc no longer knows what the source
-// says: any number may have been a size. A call through a pointer is judged by its type. So "none" is certain, and "some" is not.
+// says: any number that is told for a void * may have been a size. For a pointer to something, the number counts only if a size of a type is in it, and gcc has made a
+// number of that; then the source of the function is asked whether it names any (size_words.h). A call through a pointer is judged by its type. So "none" is
+// certain, and "some" is not.
 //
 // Calls are looked at when functions have become statements, before any optimisation: all of those of which code is made, and before it takes long. The first call that may be a
 // site ends the waiting; else that all have been seen.
@@ -25,6 +27,7 @@
 
 #include "declarations/site_verdict.h"
 #include "toolchain/gcc_plugin/declared.h"
+#include "toolchain/gcc_plugin/size_words.h"
 
 namespace allocs::gcc_plugin {
 
@@ -106,15 +109,24 @@ bool is_told_size(gcall* call) {
   return false;
 }
 
-bool may_be_site(gcall* call) {
-  if (gimple_call_internal_p(call)) return false;
+// What comes back from a call that is told a number. Memory of some type is a site only if the number was made of the sizes of types.
+enum class Returned { nothing, memory, typed_memory };
+
+Returned returned_by(gcall* call) {
+  if (gimple_call_internal_p(call)) return Returned::nothing;
   tree function = gimple_call_fndecl(call);
   if (function != NULL_TREE) {
-    if (is_declared_allocator(function)) return true;
-    if (is_known_for_something_else(function)) return false;
+    if (is_declared_allocator(function)) return Returned::memory;
+    if (is_known_for_something_else(function)) return Returned::nothing;
   }
-  return returns_memory(gimple_call_fntype(call)) && is_told_size(call);
+  tree type = gimple_call_fntype(call);
+  if (type == NULL_TREE || !returns_memory(type) || !is_told_size(call)) return Returned::nothing;
+  const bool is_typed = !VOID_TYPE_P(TREE_TYPE(TREE_TYPE(type))) &&
+                        lookup_attribute("alloc_size", TYPE_ATTRIBUTES(type)) == NULL_TREE;
+  return is_typed ? Returned::typed_memory : Returned::memory;
 }
+
+SizeWords g_size_words;
 
 constexpr pass_data kPassData = {
     GIMPLE_PASS, "allocs_sites", OPTGROUP_NONE, TV_NONE, PROP_cfg, 0, 0, 0, 0};
@@ -130,7 +142,10 @@ class VerdictPass : public gimple_opt_pass {
     FOR_EACH_BB_FN(block, in) {
       for (gimple_stmt_iterator at = gsi_start_bb(block); !gsi_end_p(at); gsi_next(&at)) {
         auto* call = dyn_cast<gcall*>(gsi_stmt(at));
-        if (call == nullptr || !may_be_site(call)) continue;
+        if (call == nullptr) continue;
+        const Returned returned = returned_by(call);
+        if (returned == Returned::nothing) continue;
+        if (returned == Returned::typed_memory && !g_size_words.are_in(in->decl)) continue;
         tell(declarations::kMayHoldSites);
         return 0;
       }
@@ -138,6 +153,16 @@ class VerdictPass : public gimple_opt_pass {
     return 0;
   }
 };
+
+void see_type(void* type, void*) {
+  if (g_verdict >= 0) g_size_words.saw_type(static_cast<tree>(type));
+}
+void see_declaration(void* declaration, void*) {
+  if (g_verdict >= 0) g_size_words.saw_variable(static_cast<tree>(declaration));
+}
+void begin_unit(void*, void*) {
+  if (g_verdict >= 0) g_size_words.begin();
+}
 
 void have_seen_all(void*, void*) { tell(declarations::kHoldsNoSite); }
 
@@ -150,6 +175,9 @@ void tell_verdict_on_sites(const char* plugin) {
   if (!is_plain_c || seen_error()) return tell(declarations::kMayHoldSites);
   register_pass_info pass{new VerdictPass(g), "cfg", 1, PASS_POS_INSERT_AFTER};
   register_callback(plugin, PLUGIN_PASS_MANAGER_SETUP, nullptr, &pass);
+  register_callback(plugin, PLUGIN_START_UNIT, begin_unit, nullptr);
+  register_callback(plugin, PLUGIN_FINISH_TYPE, see_type, nullptr);
+  register_callback(plugin, PLUGIN_FINISH_DECL, see_declaration, nullptr);
   register_callback(plugin, PLUGIN_ALL_IPA_PASSES_START, have_seen_all, nullptr);
 }
 
