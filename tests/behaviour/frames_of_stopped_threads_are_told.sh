@@ -194,7 +194,9 @@ int main(int argc, char **argv) {
   ask_again("running");
   if (alloc_stop_others(SIGNAL, 20000, NULL) != 0) return 2;
   ask_again("stopped");
-  list_frames(table[0].at);
+  int first = 0; /* whichever thread came first */
+  while (first + 1 < said && strstr(table[first].path, "deeper") == NULL) ++first;
+  list_frames(table[first].at);
   ask_wildly();
   if (argc > 2) {
     FILE *list = fopen(argv[2], "w");
