@@ -131,7 +131,7 @@ Ending compile_and_analyse_if_needed(const Job& job, const std::string& clang, c
   const toolsub::Command command = job.compiler.command(words);
   say(job, text_of(command));
   ScratchFiles scratch;
-  SiteVerdict verdict;
+  SiteVerdict verdict(input.value);
   int error = 0;
   toolsub::Process gcc = toolsub::Process::start(command, Output::shared, error);
   if (error != 0) return Ending{complain(job, command, error) << 8};

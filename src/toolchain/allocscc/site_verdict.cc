@@ -32,7 +32,7 @@ char read_before(int from, int end) {
 
 }  // namespace
 
-SiteVerdict::SiteVerdict() {
+SiteVerdict::SiteVerdict(const std::string& unit) {
   ::unsetenv(declarations::kSiteVerdictPipe);
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return;
@@ -40,7 +40,8 @@ SiteVerdict::SiteVerdict() {
   // Never one that programs believe to be standard input, output or messages.
   to_ = ::fcntl(ends[1], F_DUPFD, 3);
   ::close(ends[1]);
-  if (to_ >= 0) ::setenv(declarations::kSiteVerdictPipe, std::to_string(to_).c_str(), 1);
+  const std::string told = std::to_string(to_) + declarations::kSiteVerdictUnit + unit;
+  if (to_ >= 0) ::setenv(declarations::kSiteVerdictPipe, told.c_str(), 1);
 }
 
 SiteVerdict::~SiteVerdict() {

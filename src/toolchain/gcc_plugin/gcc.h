@@ -5,10 +5,8 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
-#include <vector>
 
 #include "declarations/environment.h"
 #include "declarations/piece_code.h"
@@ -39,6 +37,4 @@
 #include <basic-block.h>
 #include <diagnostic.h>
 #include <langhooks.h>
-#include <cpplib.h>
-#include <c-family/c-pragma.h>
 // clang-format on

@@ -10,9 +10,8 @@
 //     char *strchr(s, 'c')          what is known for something else
 //
 // has nothing to list. The rule is that of AllocationCalls (src/toolchain/plugin/allocation_calls.h), widened where gcc no longer knows what the source
-// says: any number that is told for a void * may have been a size. For a pointer to something, the number counts only if a size of a type is in it, and gcc has made a
-// number of that; then the source of the function is asked whether it names any (size_words.h). A call through a pointer is judged by its type. So "none" is
-// certain, and "some" is not.
+// says: it has made numbers of sizes of types, so any number may have been one. A call through a pointer is judged by its type. So "some" is not
+// certain, and where functions are divided on the way, or what is compiled is not the unit that the pipe is for, nothing is said.
 //
 // Calls are looked at when functions have become statements, before any optimisation: all of those of which code is made, and before it takes long. The first call that may be a
 // site ends the waiting; else that all have been seen.
@@ -25,9 +24,9 @@
 
 #include <cstdlib>
 
+#include "declarations/not_allocators.h"
 #include "declarations/site_verdict.h"
 #include "toolchain/gcc_plugin/declared.h"
-#include "toolchain/gcc_plugin/size_words.h"
 
 namespace allocs::gcc_plugin {
 
@@ -50,13 +49,15 @@ void tell(char verdict) {
   g_verdict = -1;
 }
 
-// The other end, if the number stands for one.
+// The other end, if it is there and waits for this unit: a compiler that was called by another's name may compile something else first.
 int pipe_from_environment() {
   const char* text = std::getenv(declarations::kSiteVerdictPipe);
-  if (text == nullptr) return -1;
+  if (text == nullptr || main_input_filename == nullptr) return -1;
   char* end = nullptr;
   const long number = std::strtol(text, &end, 10);
-  if (end == text || *end != '\0' || number < 3 || number > 1 << 20) return -1;
+  if (end == text || *end != declarations::kSiteVerdictUnit || number < 3 || number > 1 << 20 ||
+      std::strcmp(end + 1, main_input_filename) != 0)
+    return -1;
   const int pipe = static_cast<int>(number);
   struct stat status;
   if (fstat(pipe, &status) != 0 || !S_ISFIFO(status.st_mode)) return -1;
@@ -77,17 +78,9 @@ bool is_declared_allocator(tree function) {
 }
 
 bool is_known_for_something_else(tree function) {
-  if (fndecl_built_in_p(function)) return true;
-  static constexpr const char* kNames[] = {"bsearch", "lfind",    "lsearch", "tfind",   "tsearch",
-                                           "mmap",    "mremap",   "shmat",   "memcpy",  "memmove",
-                                           "memset",  "memchr",   "memrchr", "mempcpy", "memccpy",
-                                           "memmem",  "rawmemchr"};
-  if (DECL_NAME(function) == NULL_TREE) return false;
-  const char* name = IDENTIFIER_POINTER(DECL_NAME(function));
-  for (const char* known : kNames) {
-    if (std::strcmp(name, known) == 0) return true;
-  }
-  return false;
+  return fndecl_built_in_p(function) ||
+         (DECL_NAME(function) != NULL_TREE &&
+          declarations::is_no_allocator(IDENTIFIER_POINTER(DECL_NAME(function))));
 }
 
 bool returns_memory(tree type) {
@@ -95,38 +88,24 @@ bool returns_memory(tree type) {
   return POINTER_TYPE_P(result) && !FUNC_OR_METHOD_TYPE_P(TREE_TYPE(result));
 }
 
-// A number that may be a size: at least one.
-bool may_be_size(tree argument) {
-  tree type = TREE_TYPE(argument);
-  if (!INTEGRAL_TYPE_P(type) || TREE_CODE(type) == BOOLEAN_TYPE) return false;
-  return TREE_CODE(argument) != INTEGER_CST || tree_int_cst_sgn(argument) > 0;
-}
-
-bool is_told_size(gcall* call) {
+bool is_told_number(gcall* call) {
   for (unsigned i = 0; i < gimple_call_num_args(call); ++i) {
-    if (may_be_size(gimple_call_arg(call, i))) return true;
+    tree type = TREE_TYPE(gimple_call_arg(call, i));
+    if (INTEGRAL_TYPE_P(type) && TREE_CODE(type) != BOOLEAN_TYPE) return true;
   }
   return false;
 }
 
-// What comes back from a call that is told a number. Memory of some type is a site only if the number was made of the sizes of types.
-enum class Returned { nothing, memory, typed_memory };
-
-Returned returned_by(gcall* call) {
-  if (gimple_call_internal_p(call)) return Returned::nothing;
+bool may_be_site(gcall* call) {
+  if (gimple_call_internal_p(call)) return false;
   tree function = gimple_call_fndecl(call);
   if (function != NULL_TREE) {
-    if (is_declared_allocator(function)) return Returned::memory;
-    if (is_known_for_something_else(function)) return Returned::nothing;
+    if (is_declared_allocator(function)) return true;
+    if (is_known_for_something_else(function)) return false;
   }
   tree type = gimple_call_fntype(call);
-  if (type == NULL_TREE || !returns_memory(type) || !is_told_size(call)) return Returned::nothing;
-  const bool is_typed = !VOID_TYPE_P(TREE_TYPE(TREE_TYPE(type))) &&
-                        lookup_attribute("alloc_size", TYPE_ATTRIBUTES(type)) == NULL_TREE;
-  return is_typed ? Returned::typed_memory : Returned::memory;
+  return type == NULL_TREE || (returns_memory(type) && is_told_number(call));
 }
-
-SizeWords g_size_words;
 
 constexpr pass_data kPassData = {
     GIMPLE_PASS, "allocs_sites", OPTGROUP_NONE, TV_NONE, PROP_cfg, 0, 0, 0, 0};
@@ -142,10 +121,7 @@ class VerdictPass : public gimple_opt_pass {
     FOR_EACH_BB_FN(block, in) {
       for (gimple_stmt_iterator at = gsi_start_bb(block); !gsi_end_p(at); gsi_next(&at)) {
         auto* call = dyn_cast<gcall*>(gsi_stmt(at));
-        if (call == nullptr) continue;
-        const Returned returned = returned_by(call);
-        if (returned == Returned::nothing) continue;
-        if (returned == Returned::typed_memory && !g_size_words.are_in(in->decl)) continue;
+        if (call == nullptr || !may_be_site(call)) continue;
         tell(declarations::kMayHoldSites);
         return 0;
       }
@@ -153,16 +129,6 @@ class VerdictPass : public gimple_opt_pass {
     return 0;
   }
 };
-
-void see_type(void* type, void*) {
-  if (g_verdict >= 0) g_size_words.saw_type(static_cast<tree>(type));
-}
-void see_declaration(void* declaration, void*) {
-  if (g_verdict >= 0) g_size_words.saw_variable(static_cast<tree>(declaration));
-}
-void begin_unit(void*, void*) {
-  if (g_verdict >= 0) g_size_words.begin();
-}
 
 void have_seen_all(void*, void*) { tell(declarations::kHoldsNoSite); }
 
@@ -175,9 +141,6 @@ void tell_verdict_on_sites(const char* plugin) {
   if (!is_plain_c || seen_error()) return tell(declarations::kMayHoldSites);
   register_pass_info pass{new VerdictPass(g), "cfg", 1, PASS_POS_INSERT_AFTER};
   register_callback(plugin, PLUGIN_PASS_MANAGER_SETUP, nullptr, &pass);
-  register_callback(plugin, PLUGIN_START_UNIT, begin_unit, nullptr);
-  register_callback(plugin, PLUGIN_FINISH_TYPE, see_type, nullptr);
-  register_callback(plugin, PLUGIN_FINISH_DECL, see_declaration, nullptr);
   register_callback(plugin, PLUGIN_ALL_IPA_PASSES_START, have_seen_all, nullptr);
 }
 

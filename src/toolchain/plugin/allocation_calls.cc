@@ -3,9 +3,10 @@
 
 #include <clang/AST/Attr.h>
 #include <clang/Basic/Builtins.h>
-#include <llvm/ADT/StringSwitch.h>
 
 #include <algorithm>
+
+#include "declarations/not_allocators.h"
 
 namespace allocs::plugin {
 
@@ -41,12 +42,7 @@ bool is_ruled_out(const FunctionDecl* callee) {
   if (callee->getBuiltinID() != 0) return true;
   if (callee->isReservedGlobalPlacementOperator()) return true;
   const IdentifierInfo* name = callee->getIdentifier();
-  if (name == nullptr) return false;
-  return llvm::StringSwitch<bool>(name->getName())
-      .Cases("bsearch", "lfind", "lsearch", "tfind", "tsearch", "mmap", "mremap", "shmat", true)
-      .Cases("memcpy", "memmove", "memset", "memchr", "memrchr", "mempcpy", "memccpy", "memmem",
-             "rawmemchr", true)
-      .Default(false);
+  return name != nullptr && declarations::is_no_allocator(name->getName());
 }
 
 bool is_count(QualType type) {
