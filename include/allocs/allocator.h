@@ -149,8 +149,8 @@ int alloc_register_allocator(struct allocator *allocator, const struct alloc_pro
 /* From here on the allocation that contains `obj` is a pool of `allocator`: addresses in what that hands out are answered by it, the
  * rest is still answered as before. A block of malloc, a mapping, a static object, or an allocation of a registered allocator.
  * The pool must be demoted before it is freed. Returns ALLOC_OK, or: ALLOC_E_INVALID (the allocator is not registered), ALLOC_E_HAS_CHILDREN
- * (it is a pool, or other allocations lie in it), ALLOC_E_NO_SUCH_OPERATION (nothing that could be a pool), ALLOC_E_NO_MEMORY, or why the
- * allocation is not known. */
+ * (it is a pool, or other allocations lie in it), ALLOC_E_NO_SUCH_OPERATION (nothing that could be a pool), ALLOC_E_HELD (others hold the
+ * block: allocs/lifetime.h), ALLOC_E_STOPPED (a thread that the caller has stopped may be about to), ALLOC_E_NO_MEMORY, or why the allocation is not known. */
 int alloc_promote(const void *obj, struct allocator *allocator);
 
 /* The end of that, for the innermost pool around `obj`. Waits until questions that are being answered from the pool have been, some milliseconds at most, so that

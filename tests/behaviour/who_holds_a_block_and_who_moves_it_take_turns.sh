@@ -8,16 +8,19 @@ cat > a.c <<'EOF'
 #define _GNU_SOURCE
 #include <allocs/lifetime.h>
 #include <allocs/move.h>
+#include <allocs/stop.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-static long rounds = 20000;
+enum { rounds = 20000 };
 static pthread_barrier_t barrier;
 static _Atomic(long *) block;
 static _Atomic int hold_error, quit;
@@ -39,16 +42,24 @@ static int find(void *context, const struct alloc_info *pool, const void *at, un
 }
 static struct allocator arena = {"arena"};
 static const struct alloc_protocol protocol = {.size = sizeof protocol, .find = find, .next = find};
-static long both, neither, first, second;
+static _Atomic long both, neither, first, second;
 static void tell(const char *what) {
   printf("%s: both %ld, first %s, second %s\n", what, both, first != 0 ? "some" : "NEVER", second != 0 ? "some" : "NEVER");
   fprintf(stderr, "%s: both %ld, neither %ld, first %ld, second %ld\n", what, both, neither, first, second);
   both = neither = first = second = 0;
 }
-static void count_up(int is_first, int is_second) {
-  both += is_first && is_second, neither += !is_first && !is_second, first += is_first, second += is_second;
+static long microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
-static long wrong;
+static void count_up(int is_first, int is_second) {
+  both += is_first && is_second;
+  neither += !is_first && !is_second;
+  first += is_first;
+  second += is_second;
+}
+static _Atomic long wrong;
 static void move_blocks(void) {
   for (long i = 0; i < rounds; ++i) {
     block = malloc(100 + i % 900);
@@ -64,23 +75,105 @@ static void move_blocks(void) {
     free(error == 0 ? base : before);
   }
 }
+/* The other thread knows the block by the complement of its address until it holds it, and comes at any moment of the move, which takes much longer than a hold. What a thread leaves on its stack may keep
+ * a block from moving, so no address comes twice. */
+static struct node { struct node *next; long values[5]; } *node;
+static _Atomic uintptr_t hidden;
+static void *hold_hidden(void *unused) {
+  unsigned seed = 7;
+  for (;;) {
+    pthread_barrier_wait(&barrier);
+    if (quit) return unused;
+    seed = seed * 1103515245 + 12345;
+    for (const long until = microseconds() + seed / 65536 % 600; microseconds() < until;) continue;
+    hold_error = alloc_hold((void *)~hidden, count);
+    pthread_barrier_wait(&barrier);
+  }
+}
+static uintptr_t kept[rounds / 20];
 static void move_blocks_with_references(void) {
   for (long i = 0; i < rounds / 20; ++i) {
-    block = NULL;
-    long *fresh = malloc(8 * (20 + i % 40));
-    block = fresh;
+    node = calloc(1, sizeof *node);
+    hidden = ~(uintptr_t)node;
     pthread_barrier_wait(&barrier);
-    /* Something refers to it that is not to be rewritten, so it never moves; or nothing tells of the other thread, so it does not move either. What counts is that nobody waits for ever. */
     struct alloc_moving moving = {.signal = SIGRTMIN, .timeout_ms = 20000};
     void *base = NULL;
-    const int error = alloc_migrate(fresh, NULL, &moving, &base);
+    const int error = alloc_migrate(node, NULL, &moving, &base);
     pthread_barrier_wait(&barrier);
     const int is_held = hold_error == 0;
     count_up(error == 0, is_held);
     if (error != 0 && error != ALLOC_E_HELD && error != ALLOC_E_OBSTACLE) ++wrong;
-    if (is_held && error != 0 && alloc_let_go(fresh, count) != 0) ++wrong;
-    free(error == 0 ? base : fresh);
+    if (error == 0 && node != base) ++wrong;
+    if (is_held && alloc_let_go((void *)~hidden, count) != 0) ++wrong;
+    if (error == 0) kept[i] = ~(uintptr_t)calloc(1, sizeof *node); /* most likely the old place */
   }
+}
+/* Somebody takes hold of it when it has been planned and before it moves: whoever makes the new place. */
+static struct node places[1];
+static int is_made;
+static int find_place(void *context, const struct alloc_info *pool, const void *at, unsigned flags, struct alloc_info *out) {
+  (void)context, (void)pool, (void)flags;
+  if (!is_made || (const char *)at >= (const char *)(places + 1)) return ALLOC_E_NOTHING_THERE;
+  out->base = places;
+  out->size = sizeof places;
+  return ALLOC_OK;
+}
+static int make_place(void *context, struct uniqtype *type, size_t number, void **base) {
+  (void)context, (void)type, (void)number;
+  is_made = 1;
+  if (alloc_hold(node, count) != 0) ++wrong;
+  *base = places;
+  return ALLOC_OK;
+}
+static int release_place(void *context, const struct alloc_info *place) {
+  (void)context, (void)place;
+  is_made = 0;
+  return ALLOC_OK;
+}
+static struct allocator keeper = {"keeper"};
+static const struct alloc_protocol of_keeper = {.size = sizeof of_keeper, .find = find_place, .next = find_place, .make = make_place, .release = release_place};
+static void hold_between(void) {
+  if (alloc_register_allocator(&keeper, &of_keeper) != 0 || alloc_promote(places, &keeper) != 0) ++wrong;
+  struct alloc_moving moving = {.signal = SIGRTMIN, .timeout_ms = 20000};
+  for (int i = 0; i < 2; ++i) {
+    node = calloc(1, sizeof *node);
+    void *base = NULL;
+    const int error = alloc_migrate(node, &keeper, i == 0 ? NULL : &moving, &base);
+    printf("held between: %s, %s\n", alloc_error_message(error), is_made ? "a place is left" : "no place is left");
+    if (alloc_get_size(node) != sizeof *node || alloc_let_go(node, count) != 0) ++wrong;
+    if (error != 0) free(node);
+  }
+}
+/* The moment in which a thread is stopped may be in the midst of a hold. */
+static _Atomic int is_pool;
+static void *hold_all_the_time(void *unused) {
+  while (!quit) {
+    if (alloc_hold(block, count) != 0) continue;
+    if (is_pool) ++both;
+    ++second;
+    if (alloc_let_go(block, count) != 0) ++wrong;
+  }
+  return unused;
+}
+static void promote_while_stopped(void) {
+  pthread_t thread;
+  block = malloc(100);
+  quit = 0;
+  pthread_create(&thread, NULL, hold_all_the_time, NULL);
+  for (long i = 0; i < rounds / 10; ++i) {
+    if (alloc_stop_others(SIGRTMIN, 20000, NULL) != 0) ++wrong;
+    const int error = alloc_promote(block, &arena);
+    is_pool = error == 0;
+    alloc_resume_others();
+    if (error != 0 && error != ALLOC_E_HELD && error != ALLOC_E_STOPPED) ++wrong;
+    if (error != 0) continue;
+    ++first;
+    usleep(200);
+    is_pool = 0;
+    if (alloc_demote(block) != 0) ++wrong;
+  }
+  quit = 1;
+  pthread_join(thread, NULL);
 }
 static void promote_blocks(void) {
   for (long i = 0; i < rounds; ++i) {
@@ -150,11 +243,17 @@ int main(void) {
   pthread_create(&thread, NULL, hold, NULL);
   move_blocks(), tell("moved, held");
   promote_blocks(), tell("promoted, held");
-  move_blocks_with_references();
-  printf("with references: both %ld\n", both);
   quit = 1;
   pthread_barrier_wait(&barrier);
   pthread_join(thread, NULL);
+  quit = 0;
+  pthread_create(&thread, NULL, hold_hidden, NULL);
+  move_blocks_with_references(), tell("with references: moved, held");
+  quit = 1;
+  pthread_barrier_wait(&barrier);
+  pthread_join(thread, NULL);
+  hold_between();
+  promote_while_stopped(), tell("while stopped: promoted, held");
   fork_children();
   printf("wrong: %ld\n", wrong);
   return 0;
@@ -165,7 +264,10 @@ preload ./a > out || fail "exit status $?"
 expect out <<'EOF'
 moved, held: both 0, first some, second some
 promoted, held: both 0, first some, second some
-with references: both 0
+with references: moved, held: both 0, first some, second some
+held between: others hold it, and have its address, no place is left
+held between: others hold it, and have its address, no place is left
+while stopped: promoted, held: both 0, first some, second some
 children that are not told: 0
 wrong: 0
 EOF

@@ -59,10 +59,6 @@ int make_block_for(Move& move) {
   return error;
 }
 
-}  // namespace
-
-namespace {
-
 // The place has just been made; but while other threads reallocate, it may not be told for a moment whether an address is in a block that one of them moves.
 int query_new_place(const Move& move, alloc_info& made) {
   constexpr int kMostAttempts = 1000;

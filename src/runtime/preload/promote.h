@@ -34,13 +34,18 @@ int promote(const void* obj, allocator* which, Prepare prepare) {
   put_info(host, info);
   void* memory = nullptr;
   if (const int error = prepare(info, &memory); error != ALLOC_OK) return error;
-  if (!may_be_held || allocators::others_are_stopped())
+  if (!may_be_held) return self::promote(host, info, which, memory);
+  // Who holds a block looks with this lock whether it is a pool. One that was stopped with it cannot be waited for; this very thread may have it.
+  const bool are_stopped = allocators::others_are_stopped();
+  const allocators::HolderLock lock(are_stopped ? 1 : -1);
+  int error = ALLOC_E_HELD;
+  if (!lock) {
+    error = are_stopped ? ALLOC_E_STOPPED : ALLOC_E_INVALID;
+  } else if (!allocators::is_held_block(block)) {
     return self::promote(host, info, which, memory);
-  // Who holds a block looks with this lock whether it is a pool.
-  const allocators::HolderLock lock;
-  if (lock && !allocators::is_held_block(block)) return self::promote(host, info, which, memory);
+  }
   if (memory != nullptr) self::give_back_pool_memory(memory);
-  return ALLOC_E_HELD;
+  return error;
 }
 
 }  // namespace allocs::preload
