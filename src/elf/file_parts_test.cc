@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "elf/file_bytes_test.h"
 #include "elf/file_references.h"
 
 namespace allocs::elf {
@@ -14,17 +15,8 @@ namespace {
 // A file whose parts are put where the test says.
 class FileBuilder {
  public:
-  explicit FileBuilder(std::size_t size, std::uint16_t type = ET_DYN) : bytes_(size) {
-    FileHeader header{};
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_type = type;
-    header.e_machine = EM_X86_64;
-    header.e_phentsize = sizeof(ProgramHeader);
-    header.e_shentsize = sizeof(SectionHeader);
-    put(0, header);
-  }
+  explicit FileBuilder(std::size_t size, std::uint16_t type = ET_DYN)
+      : bytes_(bytes_with_header(size, type)) {}
   template <typename T>
   FileBuilder& put(std::size_t at, const T& value) {
     std::memcpy(bytes_.data() + at, &value, sizeof value);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "elf/file_bytes_test.h"
 #include "elf/file_references.h"
 
 namespace allocs::elf {
@@ -16,16 +17,9 @@ class Stripped {
  public:
   static constexpr std::uint64_t kBase = 0x10000, kDynamic = 400;
 
-  explicit Stripped(std::size_t size = 4000, std::uint16_t type = ET_DYN) : bytes_(size) {
-    FileHeader header{};
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_type = type;
-    header.e_machine = EM_X86_64;
-    header.e_phentsize = sizeof(ProgramHeader);
-    header.e_phoff = sizeof header;
-    put(0, header);
+  explicit Stripped(std::size_t size = 4000, std::uint16_t type = ET_DYN)
+      : bytes_(bytes_with_header(size, type)) {
+    put(offsetof(FileHeader, e_phoff), Elf64_Off{sizeof(FileHeader)});
     if (type == ET_DYN) segment(PT_LOAD, 0, size);
   }
   template <typename T>

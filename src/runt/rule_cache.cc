@@ -38,12 +38,14 @@ void RuleCache::insert(Address pc, std::uint64_t generation, PackedRule rule) {
   entries_[index_of(pc)].store(key_of(pc, generation) | rule.bits, std::memory_order_relaxed);
 }
 
-void RuleCache::next_generation() {
-  const std::uint64_t next = generation_.load(std::memory_order_relaxed) + 1;
-  if ((next & ((1u << kGenerationBits) - 1)) == 0) {
-    for (auto& entry : entries_) entry.store(0, std::memory_order_relaxed);
+void RuleCache::advance(std::uint64_t count) {
+  std::uint64_t seen = generation();
+  while (seen < count) {
+    if (seen >> kGenerationBits != count >> kGenerationBits) {
+      for (auto& entry : entries_) entry.store(0, std::memory_order_relaxed);
+    }
+    if (generation_.compare_exchange_weak(seen, count, std::memory_order_acq_rel)) return;
   }
-  generation_.store(next, std::memory_order_release);
 }
 
 }  // namespace allocs::runt

@@ -21,8 +21,8 @@
 // The index mixes pc >> 12 into the low bits, so that it and the tag together give the pc back exactly.
 // n is never 0, so 0 is an empty entry. Rules of another shape are not stored (stubs, signal frames, realigned stacks).
 //
-// When an object is loaded or unloaded its owner says so with next_generation(): all entries become stale at once. The
-// field is 10 bits of the count; each time they start again the table is emptied, so that no entry of 1024 generations ago
+// The owner counts the changes of the set of loaded objects, and tells the count with advance_to(): all entries of earlier ones become stale at once, for everybody, by one store. The
+// field is 10 bits of the count; each time they start again the table is emptied first, so that no entry of 1024 generations ago
 // can match. A writer that sleeps between looking up a rule and storing it finds the generation changed and drops it.
 //
 // Rejected: two words with a check word (16 bytes an entry, a multiplication a look-up); a seqlock (a signal handler that
@@ -77,10 +77,14 @@ class RuleCache {
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   void insert(Address pc, std::uint64_t generation, PackedRule rule);
 
-  // The set of loaded objects has changed. Context: query; calls must not overlap.
-  void next_generation();
+  // Of rules that were found before the set of loaded objects had changed so many times, none is found from here on. Context: hook, signal.
+  void advance_to(std::uint64_t count) {
+    if (generation() < count) [[unlikely]]
+      advance(count);
+  }
 
  private:
+  void advance(std::uint64_t count);
   static constexpr std::uint64_t key_of(Address pc, std::uint64_t generation) {
     return raw(pc) >> kIndexBits << (PackedRule::kSize + kGenerationBits) |
            (generation & ((1u << kGenerationBits) - 1)) << PackedRule::kSize;

@@ -85,12 +85,44 @@ TEST(RuleCache, ANewGenerationForgetsEverythingForEver) {
   Cache c;
   const auto packed = *PackedRule::pack(rule_of(elf::kRsp, 48, 0));
   c.cache->insert(Address{0x1234}, 0, packed);
-  for (int i = 0; i < 5000; ++i) {
-    c.cache->next_generation();
+  for (unsigned i = 1; i <= 5000; ++i) {
+    c.cache->advance_to(i);
     ASSERT_FALSE(c.cache->find(Address{0x1234})) << i;
   }
   c.cache->insert(Address{0x1234}, 4999, packed);
   EXPECT_FALSE(c.cache->find(Address{0x1234})) << "looked up before the change, stored after it";
+}
+
+TEST(RuleCache, ManyGenerationsAtOnceForgetEverythingToo) {
+  Cache c;
+  const auto packed = *PackedRule::pack(rule_of(elf::kRsp, 48, 0));
+  c.cache->insert(Address{0x1234}, 0, packed);
+  c.cache->advance_to(3 << RuleCache::kGenerationBits);
+  EXPECT_FALSE(c.cache->find(Address{0x1234}));
+  c.cache->insert(Address{0x1234}, c.cache->generation(), packed);
+  c.cache->advance_to(5);  // somebody who has counted long ago
+  EXPECT_TRUE(c.cache->find(Address{0x1234}));
+}
+
+// Whoever has told of a change finds nothing from before it, also while others tell of theirs.
+TEST(RuleCache, NobodyFindsRulesFromBeforeTheChangeThatItKnowsOf) {
+  static constinit RuleCache cache;
+  std::atomic<std::uint64_t> changes{0};
+  std::atomic<long> stale{0};
+  std::vector<std::thread> threads;
+  for (unsigned number = 0; number < 4; ++number) {
+    threads.emplace_back([&, number] {
+      for (std::uint64_t i = 0; i < 200'000; ++i) {
+        if (i % 4 == number) changes.fetch_add(1);
+        const std::uint64_t known = changes.load();
+        cache.advance_to(known);
+        if (cache.generation() < known) stale.fetch_add(1);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(stale.load(), 0);
+  EXPECT_EQ(cache.generation(), changes.load());
 }
 
 // Every thread stores, for random pcs, the one rule that belongs to the pc, and checks whatever it finds.
@@ -112,7 +144,7 @@ TEST(RuleCache, ManyThreadsNeverSeeAnothersRule) {
         } else {
           cache.insert(Address{pc}, cache.generation(), rule_for(pc));
         }
-        if (seed == 0 && i % 2000 == 0) cache.next_generation();
+        if (seed == 0 && i % 2000 == 0) cache.advance_to(cache.generation() + 1);
       }
     });
   }

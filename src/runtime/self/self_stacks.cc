@@ -15,7 +15,6 @@ namespace allocs::self {
 namespace {
 
 constinit runt::RuleCache g_rules;
-constinit std::atomic<std::uint64_t> g_rules_hold_for{0};
 
 // The first thread's stack is as large as it has grown; frames further than this from its start are on another stack.
 constexpr std::uint64_t kUsualStackLimit = 8u << 20;
@@ -46,15 +45,8 @@ class ThreadWalk {
   AddressRange passed_over_;
 };
 
-// Cached unwind rules hold as long as the set of loaded objects does. Only one thread empties the cache for a change.
-void forget_rules_of_gone_modules() {
-  const std::uint64_t now = object_generation();
-  std::uint64_t seen = g_rules_hold_for.load(std::memory_order_acquire);
-  if (seen != now &&
-      g_rules_hold_for.compare_exchange_strong(seen, now, std::memory_order_acq_rel)) {
-    g_rules.next_generation();
-  }
-}
+// Cached unwind rules hold as long as the set of loaded objects does.
+void forget_rules_of_gone_modules() { g_rules.advance_to(object_generation()); }
 
 AddressRange code_of_run_time() {
   const auto own = index::module_at(TrustedMemory{}, allocators::g_root,
