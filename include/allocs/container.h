@@ -44,8 +44,8 @@ struct alloc_element {
  * when asked, so that it should not change during the walk. May wait like the plain getters; not for signal handlers. */
 int alloc_begin_elements(const struct uniqtype *type, const void *object, struct alloc_elements *elements);
 
-/* 1 and the next element; 0 at the end; ALLOC_E_MALFORMED where the container is damaged: then the walk is at its end. Every walk over
- * linked nodes ends, also one that goes in a circle. */
+/* 1 and the next element; 0 at the end; ALLOC_E_MALFORMED where the container is damaged: then the walk is at its end. ALLOC_E_INVALID for NULL, and for
+ * a walk whose `type` is NULL: one that was not begun, or could not be. Every walk over linked nodes ends, also one that goes in a circle. */
 int alloc_next_element(struct alloc_elements *elements, struct alloc_element *element);
 
 #ifdef __cplusplus

@@ -116,6 +116,15 @@ static const void *in_ld_so(void) {
 static const void *in_own(void) { return uniqtype_pointer_to(uniqtype_pointer_to(uniqtype_pointer_to(alloc_get_type(&a_node)))); }
 static const void *in_slot(void) { return pool + 64; }
 static char *texts;
+/* A sub-allocator that is declared below, of pieces of a block of at least 1 KiB. */
+static char *hoard, *rest_of_hoard;
+__attribute__((noinline)) void *piece_new(size_t size) {
+  char *const piece = rest_of_hoard;
+  rest_of_hoard += (size + 15) / 16 * 16;
+  return piece;
+}
+static struct node *a_piece;
+static const void *in_piece(void) { return a_piece; }
 static const void *in_element(void) { return texts + 4; }
 static char *file;
 static const void *in_elf_part(void) { return file; }
@@ -123,7 +132,7 @@ static const void *in_nothing(void) { return (const void *)8; }
 
 static const struct kind { const char *name; const void *(*make)(void); } kinds[] = {
   {"mmap", in_mmap}, {"brk", in_brk}, {"static-file", in_file}, {"static-segment", in_segment}, {"static-section", in_section}, {"static", in_static}, {"tls-block", in_tls_block}, {"tls-symbol", in_tls},
-  {"auxv", in_auxv}, {"stack", in_stack}, {"stackframe", in_frame}, {"alloca", in_alloca}, {"__default_lib_malloc", in_block}, {"ld.so malloc", in_ld_so}, {"liballocs", in_own}, {"slots", in_slot},
+  {"auxv", in_auxv}, {"stack", in_stack}, {"stackframe", in_frame}, {"alloca", in_alloca}, {"__default_lib_malloc", in_block}, {"ld.so malloc", in_ld_so}, {"liballocs", in_own}, {"slots", in_slot}, {"piece_new", in_piece},
   {"strings", in_element}, {"ELF file", in_elf_part}, {"nothing", in_nothing}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -346,6 +355,8 @@ static const struct row { const char *name; int (*call)(const void *at, const st
 static void make_samples(void) {
   pool = malloc(640);
   alloc_register_allocator(&slots, &protocol), alloc_promote(pool, &slots);
+  hoard = rest_of_hoard = malloc(4096);
+  a_piece = piece_new(sizeof *a_piece);
   texts = malloc(12);
   memcpy(texts, "one\0two\0six", 12);
   alloc_make_sequence(texts, alloc_string_family());
@@ -382,46 +393,47 @@ int main(int argc, char **argv) {
 }
 EOF
 need_plugin
+export LIBALLOCS_SUBALLOC_FNS="piece_new(Z)p"
 allocscc -g -O1 -Wall -Wextra -Werror -I"$ALLOCS_PREFIX/include" -o a a.c -L"$ALLOCS_PREFIX/lib" -Wl,-rpath,"$ALLOCS_PREFIX/lib" -lallocs -ldl
 # 0: done, or told as everywhere else; -1 nothing there, -3 the kernel may not be asked, -4 no type, -12 invalid, -14 no such operation, -15 to -19 of an object, a thread, a frame, the kernel, the run
 # time; -20 it is one already, -25 no such file, -31 not held. Columns in the order of the kinds.
 cat > wanted <<'EOF'
-q_getters              0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
-q_nowait              -3  -3   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -3  -3
-q_parent               0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0 -12
-q_children             0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0 -12
-q_protocol             0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
-q_traits               0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
-q_path                 0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
-q_text                 0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
-q_walk_tree            0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
-q_walk_covering        0  -4  -4  -4  -4   0  -4   0   0  -4   0   0   0  -4  -4  -4   0   0  -1
-q_walk_references      0  -4  -4  -4  -4   0  -4   0   0  -4   0   0   0  -4  -4  -4   0   0  -1
-q_walk_referrers       0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
-q_find_route         -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14 -14   0   0 -14 -14
-q_interpret           -1  -4  -4  -4  -4   0  -4  -1 -14  -4   0  -1  -1  -4  -4  -4 -14 -14  -1
-q_walk_interpreted     0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
-q_walk_frame          -1  -1  -1  -1  -1  -1  -1  -1  -1  -1   0   0  -1  -1  -1  -1  -1  -1  -1
-q_get_holders        -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14 -14 -14 -14 -14  -1
-q_elements           -14 -12 -12 -12 -12 -14 -12 -14 -14 -12 -14 -14 -14 -12 -12 -12 -14 -14 -12
-c_new                  0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -12
-c_resize               0   0 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14  -1
-c_resize_moving        0   0 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14  -1
-c_free                 0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14  -1
-c_set_type             0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14  -1
-c_insert             -14 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17 -14 -19 -19 -14 -14 -14  -1
-c_remove             -14 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17 -14 -19 -19 -14 -14 -14  -1
-c_promote              0 -14 -14 -14 -14   0 -14 -14 -14 -14 -14 -14   0 -14 -14   0   0   0  -1
-c_make_sequence        0 -14 -14 -14 -14   0 -14 -14 -14 -14 -14 -14   0 -14 -14   0   0   0  -1
-c_make_elf_file      -25 -14 -14 -14 -14 -25 -14 -14 -14 -14 -14 -14 -25 -14 -14 -25 -25 -20  -1
-c_insert_element     -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14  -1
-c_remove_element     -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14  -1
-c_replace_element    -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14  -1
-c_migrate              0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14  -1
-c_migrate_all          0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14  -1
-c_hold               -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14 -14 -14 -14 -14  -1
-c_let_go             -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -31 -14 -14 -14 -14 -14  -1
-c_free_by_holder     -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14 -14 -14 -14 -14  -1
+q_getters              0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
+q_nowait              -3  -3   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -3  -3
+q_parent               0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0 -12
+q_children             0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0 -12
+q_protocol             0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
+q_traits               0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
+q_path                 0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
+q_text                 0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
+q_walk_tree            0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
+q_walk_covering        0  -4  -4  -4  -4   0  -4   0   0  -4   0   0   0  -4  -4  -4   0   0   0  -1
+q_walk_references      0  -4  -4  -4  -4   0  -4   0   0  -4   0   0   0  -4  -4  -4   0   0   0  -1
+q_walk_referrers       0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
+q_find_route         -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14 -14   0   0   0 -14 -14
+q_interpret           -1  -4  -4  -4  -4   0  -4  -1 -14  -4   0  -1  -1  -4  -4  -4  -1 -14 -14  -1
+q_walk_interpreted     0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
+q_walk_frame          -1  -1  -1  -1  -1  -1  -1  -1  -1  -1   0   0  -1  -1  -1  -1  -1  -1  -1  -1
+q_get_holders        -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14 -14 -14 -14 -14 -14  -1
+q_elements           -14 -12 -12 -12 -12 -14 -12 -14 -14 -12 -14 -14 -14 -12 -12 -12 -14 -14 -14 -12
+c_new                  0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14 -12
+c_resize               0   0 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14  -1
+c_resize_moving        0   0 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14  -1
+c_free                 0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14  -1
+c_set_type             0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14  -1
+c_insert             -14 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17 -14 -19 -19 -14 -14 -14 -14  -1
+c_remove             -14 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17 -14 -19 -19 -14 -14 -14 -14  -1
+c_promote              0 -14 -14 -14 -14   0 -14 -14 -14 -14 -14 -14   0 -14 -14   0   0   0   0  -1
+c_make_sequence        0 -14 -14 -14 -14   0 -14 -14 -14 -14 -14 -14   0 -14 -14   0   0   0   0  -1
+c_make_elf_file      -25 -14 -14 -14 -14 -25 -14 -14 -14 -14 -14 -14 -25 -14 -14 -25 -25 -25 -20  -1
+c_insert_element     -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14  -1
+c_remove_element     -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14  -1
+c_replace_element    -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14  -1
+c_migrate              0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14  -1
+c_migrate_all          0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14  -1
+c_hold               -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14 -14 -14 -14 -14 -14  -1
+c_let_go             -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -31 -14 -14 -14 -14 -14 -14  -1
+c_free_by_holder     -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14 -14 -14 -14 -14 -14  -1
 EOF
 preload ./a > out || fail "exit status $?"
 expect out < wanted

@@ -174,6 +174,12 @@ int main(void) {
   INVALID(alloc_begin_elements(type, block, NULL));
   struct point { int x; } point = {1};
   IS(alloc_begin_elements(type, &point, &elements), ALLOC_E_NO_SUCH_OPERATION);
+  struct alloc_element element;
+  INVALID(alloc_next_element(&elements, &element)); /* not begun */
+  memset(&elements, 0, sizeof elements);
+  INVALID(alloc_next_element(&elements, &element));
+  INVALID(alloc_next_element(NULL, &element));
+  INVALID(alloc_next_element(&elements, NULL));
   INVALID(alloc_make_elf_file(NULL, 64));
   INVALID(alloc_make_elf_file(block, 0));
   INVALID(alloc_make_elf_file(block, SIZE_MAX));

@@ -12,13 +12,16 @@ clang=$(readlink -f "$(command -v clang-19)")
 export ALLOCSCC_MEMO=never TMPDIR="$PWD"
 gcc=gcc
 
-# is_read SOURCE [OPTION...]   compiles, and tells whether clang has read it as well. The list has to be clang's in any case.
+# is_read SOURCE [OPTION...]   compiles, with $for_both too, and tells whether clang has read it as well. The list has to be clang's in any case, with $for_both.
+for_both=
 is_read() {
   source=$1
   shift
-  allocscc --allocs-cc="$gcc" --allocs-verbose -g -c "$@" "$source" -o object.o 2> said || fail "$source: $(cat said)"
+  # shellcheck disable=SC2086
+  allocscc --allocs-cc="$gcc" --allocs-verbose -g -c "$@" $for_both "$source" -o object.o 2> said || fail "$source: $(cat said)"
   objcopy --dump-section .allocs.sites=list object.o copy.o 2> /dev/null || fail "$source: has no list"
-  "$lister" whole "$clang" -w -x c "$source" || fail "$source: clang does not understand it"
+  # shellcheck disable=SC2086
+  "$lister" whole "$clang" -w $for_both -x c "$source" || fail "$source: clang does not understand it"
   cmp list whole || fail "$source $*: another list"
   ! grep -q 'has no allocation site' said
 }
@@ -68,6 +71,89 @@ void *f(void *p, long n) { return $call; }
 END
   done
 done
+
+# What returns a pointer to something, and is told a number, has a site if a size of a type is in it. gcc's parser has made numbers of these.
+cat > part.h << 'END'
+#ifndef PART
+#define PART
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+struct part { char head; struct part *next; long rest[3]; };
+struct part *kept(long);
+struct part *sized(long) __attribute__((alloc_size(1)));
+struct { struct part *(*get)(long, _Bool); } hooks;
+#define OFFSET(type, member) __builtin_offsetof(type, member)
+#define PASTED(a, b) a##b(struct part, rest)
+#define HALF_PASTED(b) __builtin_##b(struct part, rest)
+#define LABEL(n) case_##n
+static inline int size_of_part(void) { return sizeof(struct part); }
+#endif
+END
+echo '#include "part.h"' > both.h
+echo 'enum { kSystem = sizeof(struct part) };' >> both.h
+for level in -O0 -O2; do
+  for call in 'kept(0)' 'kept(n)' 'kept(kPlain)' 'kept(n + 3)' 'hooks.get(n, 1)' 'LABEL(3) ? kept(n) : 0' 'kept(kNumber)' 'kept(-1)' "kept('c')" 'kept(other(n))' 'kept(__LINE__)' 'kept(sizeof(void) + n)' 'kept(sizeof(f))'; do
+    expect_not_read typed.c $level << END
+#include "part.h"
+enum { kPlain = 3 };
+static const long kNumber = 9;
+long other(long);
+int size_outside(void) { return sizeof(struct part); }
+int case_3;
+struct part *f(long n) { return $call; }
+END
+  done
+  for call in 'kept(sizeof(struct part))' 'kept(n * sizeof(struct part))' 'kept(size)' 'kept(kSize)' 'kept(kEnumerator)' 'kept(size_of_part())' 'kept(size_by_another())' 'kept(offsetof(struct part, rest) + 8)' \
+    'kept(OFFSET(struct part, rest))' 'kept(PASTED(__builtin_, offsetof))' 'kept(HALF_PASTED(offsetof))' 'kept(__builtin_offsetof(struct part, rest) + n)' 'kept(({ long s = sizeof(long); s; }))' 'sized(3)' 'sized(n)' \
+    'kept(_Generic(n, long: sizeof(struct part), default: 1))' 'kept(sizeof *hooks.get(n, 0))' 'kept(n ? sizeof(struct part) : 3)' 'hooks.get(sizeof(struct part), 1)' 'kept(sizeof local)' \
+    'kept(__builtin_choose_expr(1, sizeof(struct part), 0))' 'kept(in_parameters(n))'; do
+    case $call in
+      *kSize*) outside='static const long kSize = sizeof(struct part);' ;;
+      *kEnumerator*) outside='enum { kFirst, kEnumerator = sizeof(struct part) + kFirst };' ;;
+      *another*) outside='static long size_by_another(void) { return size_of_part(); }' ;;
+      *) outside= ;;
+    esac
+    variable=
+    case $call in *'(size)'*) variable='const long size = sizeof(struct part);' ;; *local*) variable='struct part local;' ;; esac
+    case $call in *in_parameters*) call='kept(kInner)' parameter=', enum { kInner = sizeof(struct part) } inner' ;; *) parameter= ;; esac
+    expect_read typed.c $level << END
+#include "part.h"
+$outside
+struct part *f(long n$parameter) { $variable return $call; }
+END
+  done
+done
+# From where it is not the unit's own text: the command line, a header of the system, one that was compiled before.
+echo '#include "part.h"
+struct part *f(void) { return kept(SLOT); }' > slot.c
+for_both='-DSLOT=3'
+! is_read slot.c || fail "$for_both: is read"
+for_both='-DSLOT=sizeof(long)'
+is_read slot.c || fail "$for_both: is not read"
+for_both='-DSLOT=__builtin_offsetof(struct/**/part,rest)'
+is_read slot.c || fail "$for_both: is not read"
+mkdir system
+mv both.h system
+cp part.h system
+for_both='-isystem system -include both.h -DSLOT=kSystem'
+is_read slot.c || fail "$for_both: is not read"
+echo 'static inline struct part *direct(void) { return kept(__builtin_offsetof(struct part, rest)); }' >> system/part.h
+for_both='-Isystem -include system/part.h -DSLOT=0'
+printf '#include "system/part.h"\nstruct part *f(void) { return direct(); }\n' > direct.c
+for_both=
+is_read direct.c || fail "the word itself in a header: is not read"
+cp system/both.h before.h
+echo 'typedef struct part some;' >> part.h
+echo '#include "before.h"
+struct part *f(void) { return kept(kSystem); }' > late.c
+allocscc --allocs-cc=gcc -g -x c-header before.h -o before.h.gch
+is_read late.c -Winvalid-pch -Werror || fail "a precompiled header: is not read"
+# What has been through a preprocessor already.
+echo 'struct part *kept(long); struct part *f(long n) { return kept(n); }' > typed.c
+! is_read typed.c || fail "a declaration of its own: is read"
+gcc -E typed.c -o typed.i
+is_read typed.i || fail "preprocessed: is not read"
 
 # Declared by the user.
 echo 'int take(void **, int); void *f(int n) { void *p; return take(&p, n) ? p : 0; }' > declared.c

@@ -102,6 +102,7 @@ extern "C" {
 ALLOCS_EXPORT int alloc_begin_elements(const struct uniqtype* type, const void* object,
                                        struct alloc_elements* elements) {
   if (type == nullptr || object == nullptr || elements == nullptr) return ALLOC_E_INVALID;
+  elements->type = nullptr;  // not begun
   if (allocs::types::record_of(*type).kind != allocs::types::Kind::composite)
     return ALLOC_E_NO_SUCH_OPERATION;
   const auto here = allocs::runt::current_registers();
@@ -123,7 +124,8 @@ ALLOCS_EXPORT int alloc_begin_elements(const struct uniqtype* type, const void* 
 
 ALLOCS_EXPORT int alloc_next_element(struct alloc_elements* elements,
                                      struct alloc_element* element) {
-  if (elements == nullptr || element == nullptr) return ALLOC_E_INVALID;
+  if (elements == nullptr || element == nullptr || elements->type == nullptr)
+    return ALLOC_E_INVALID;
   ElementCursor cursor;
   std::memcpy(&cursor, elements->private_state, sizeof cursor);
   const NodeMemory memory;

@@ -6,12 +6,13 @@
 // whose declaration allows it. Who calls nothing but
 //
 //     void f(...), long f(...)      what returns no pointer, and is not declared to store one
-//     struct s *f(struct t *)       what is told no number
+//     void *f(struct t *)           what is told no number
+//     struct s *f(3)                what returns a pointer to something, and is told no number that is made of the size of a type
 //     char *strchr(s, 'c')          what is known for something else
 //
 // has nothing to list. The rule is that of AllocationCalls (src/toolchain/plugin/allocation_calls.h), widened where gcc no longer knows what the source
-// says: it has made numbers of sizes of types, so any number may have been one. A call through a pointer is judged by its type. So "some" is not
-// certain, and where functions are divided on the way, or what is compiled is not the unit that the pipe is for, nothing is said.
+// says: it has made numbers of sizes of types, and only which functions have asked for one is known (size_uses.cc). A call through a pointer is judged by its
+// type. So "some" is not certain, and where functions are divided on the way, or what is compiled is not the unit that the pipe is for, nothing is said.
 //
 // Calls are looked at when functions have become statements, before any optimisation: all of those of which code is made, and before it takes long. The first call that may be a
 // site ends the waiting; else that all have been seen.
@@ -27,6 +28,7 @@
 #include "declarations/not_allocators.h"
 #include "declarations/site_verdict.h"
 #include "toolchain/gcc_plugin/declared.h"
+#include "toolchain/gcc_plugin/size_uses.h"
 
 namespace allocs::gcc_plugin {
 
@@ -88,23 +90,32 @@ bool returns_memory(tree type) {
   return POINTER_TYPE_P(result) && !FUNC_OR_METHOD_TYPE_P(TREE_TYPE(result));
 }
 
-bool is_told_number(gcall* call) {
+bool has_size_attribute(tree type) {
+  return lookup_attribute("alloc_size", TYPE_ATTRIBUTES(type)) != NULL_TREE;
+}
+
+// Of a call in `in` to what returns memory: of any kind by any number, of one type by numbers that are made of sizes.
+bool is_told_size(gcall* call, tree type, function* in) {
+  const bool counts_any = VOID_TYPE_P(TREE_TYPE(TREE_TYPE(type))) || has_size_attribute(type);
   for (unsigned i = 0; i < gimple_call_num_args(call); ++i) {
-    tree type = TREE_TYPE(gimple_call_arg(call, i));
-    if (INTEGRAL_TYPE_P(type) && TREE_CODE(type) != BOOLEAN_TYPE) return true;
+    tree argument = gimple_call_arg(call, i);
+    const bool is_number =
+        INTEGRAL_TYPE_P(TREE_TYPE(argument)) && TREE_CODE(TREE_TYPE(argument)) != BOOLEAN_TYPE;
+    if (is_number && (counts_any || may_be_made_of_sizes(argument, in))) return true;
   }
   return false;
 }
 
-bool may_be_site(gcall* call) {
+bool may_be_site(gcall* call, function* in) {
   if (gimple_call_internal_p(call)) return false;
   tree function = gimple_call_fndecl(call);
   if (function != NULL_TREE) {
     if (is_declared_allocator(function)) return true;
     if (is_known_for_something_else(function)) return false;
+    if (has_size_attribute(TREE_TYPE(function))) return true;
   }
   tree type = gimple_call_fntype(call);
-  return type == NULL_TREE || (returns_memory(type) && is_told_number(call));
+  return type == NULL_TREE || (returns_memory(type) && is_told_size(call, type, in));
 }
 
 constexpr pass_data kPassData = {
@@ -121,7 +132,7 @@ class VerdictPass : public gimple_opt_pass {
     FOR_EACH_BB_FN(block, in) {
       for (gimple_stmt_iterator at = gsi_start_bb(block); !gsi_end_p(at); gsi_next(&at)) {
         auto* call = dyn_cast<gcall*>(gsi_stmt(at));
-        if (call == nullptr || !may_be_site(call)) continue;
+        if (call == nullptr || !may_be_site(call, in)) continue;
         tell(declarations::kMayHoldSites);
         return 0;
       }
@@ -130,7 +141,10 @@ class VerdictPass : public gimple_opt_pass {
   }
 };
 
-void have_seen_all(void*, void*) { tell(declarations::kHoldsNoSite); }
+void have_seen_all(void*, void*) {
+  if (g_verdict < 0) return;
+  tell(sizes_may_hide() ? declarations::kMayHoldSites : declarations::kHoldsNoSite);
+}
 
 }  // namespace
 
@@ -139,6 +153,8 @@ void tell_verdict_on_sites(const char* plugin) {
   const bool is_plain_c = lang_GNU_C() && !flag_openmp && !flag_openacc && !flag_tm;
   g_verdict = pipe_from_environment();
   if (!is_plain_c || seen_error()) return tell(declarations::kMayHoldSites);
+  if (g_verdict < 0) return;
+  watch_sizes(plugin);
   register_pass_info pass{new VerdictPass(g), "cfg", 1, PASS_POS_INSERT_AFTER};
   register_callback(plugin, PLUGIN_PASS_MANAGER_SETUP, nullptr, &pass);
   register_callback(plugin, PLUGIN_ALL_IPA_PASSES_START, have_seen_all, nullptr);
