@@ -15,6 +15,7 @@
 //     struct s *p = malloc(n)            no idea                      nothing: so are headers allocated
 //     struct s *p = malloc(50)           neither                      nothing
 //     struct f *p = malloc(16 + n)       f ends in a flexible array   one, flexible
+//     struct f *p = malloc(128)          f ends in item[1], 24 each   one, flexible, if 128 - sizeof(struct f) is a multiple of 24
 //
 // Ranks, best first: the size is sizeof(T) or its stride is; the size is a multiple; nothing is known of the size. The types of the best
 // rank that is reached must be one type. Three kinds of disagreement have an answer:
@@ -52,7 +53,8 @@ struct Proposal {
 // Where a trailing array begins whose length the type does not say: T[], T[0], and T[1] before there was T[].
 struct OpenEnd {
   std::uint64_t offset = 0;
-  bool is_certain = false;  // not T[1]
+  bool is_certain = false;    // not T[1]
+  std::uint64_t element = 0;  // bytes, of T[1]
 };
 std::optional<OpenEnd> open_end(const TypeGraph& graph, TypeIndex type, int depth = 0) {
   const TypeRecord& record = graph[type];
@@ -66,9 +68,9 @@ std::optional<OpenEnd> open_end(const TypeGraph& graph, TypeIndex type, int dept
                            (member.flags & types::kMemberFlexible) != 0;
       if (certain) return OpenEnd{member.offset, true};
       const bool is_last = member.offset + inner.size + 8 > record.size;
-      if (inner.count == 1 && is_last) found = OpenEnd{member.offset, false};
+      if (inner.count == 1 && is_last) found = OpenEnd{member.offset, false, inner.size};
     } else if (const auto nested = open_end(graph, member.type, depth + 1)) {
-      const OpenEnd end{member.offset + nested->offset, nested->is_certain};
+      const OpenEnd end{member.offset + nested->offset, nested->is_certain, nested->element};
       if (end.is_certain) return end;
       if (end.offset + 16 > record.size) found = end;
     }
@@ -125,6 +127,14 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
   if (end && end->is_certain) return judge_flexible(proposal, type, *end, bytes);
   if (end && !bytes.is_constant() && !bytes.is_unknown() && bytes.addend != 0) {
     return judge_flexible(proposal, type, *end, bytes);
+  }
+
+  // As many as fit behind T[1], or several of the whole? (`sizeof(struct list) + 4 * sizeof(struct item)`) It begins with one in either case.
+  if (end && bytes.is_constant() && bytes.addend > size && !request.element) {
+    const auto rest = static_cast<std::uint64_t>(bytes.addend) - type.size;
+    const bool fits_behind = end->element != 0 && rest % end->element == 0;
+    if (fits_behind && (end->element > 1 || bytes.addend % size == 0))
+      return judge_flexible(proposal, type, *end, bytes);
   }
 
   if (request.element && *request.element == size && !bytes.is_constant()) {

@@ -485,6 +485,8 @@ class Evaluation {
       return;
     }
     const Value first = (*state_)[kArgumentRegisters[0]];
+    // What a pointer's function makes of a number (`n = hooks.round_up(n)`) is not known, but of which.
+    if (!callee.known()) flow_.atoms[result].sources = {first};
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
       if ((kCallClobbers & mask_of(reg)) != 0) (*state_)[reg] = Value::of(kAnything);

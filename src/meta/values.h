@@ -60,9 +60,9 @@ enum class AtomKind : std::uint8_t {
   frame,
   entry,  // what register `where` held when the function was entered
   opaque,  // what the instruction before `pc` put in `where`; computed from `sources` if there are any
-  result,   // what the call that returns to `pc` returned
-  load,     // what memory held at its access
-  sum,      // sources[0] + sources[1]
+  result,  // what the call that returns to `pc` returned; of a call through a pointer, `sources` has the first argument
+  load,    // what memory held at its access
+  sum,     // sources[0] + sources[1]
   product,  // sources[0] * sources[1]
   choice,   // one of the sources, depending on the way taken to `pc`
 };

@@ -10,6 +10,22 @@ const Value& argument(const CallFact& call, int n) {
   return call.arguments[static_cast<std::size_t>(n)];
 }
 
+// The argument of which functions behind pointers have made a number, and nothing else; kNoArgument if it is not so.
+int argument_handed_through(const AtomTable& atoms, const Value& value) {
+  if (!value.is_atom() || value.factor != 1) return kNoArgument;
+  bool is_handed_through = false;
+  for (const AtomId id : atoms.ingredients(value)) {
+    const AtomKind kind = atoms[id].kind;
+    const bool is_known = kind == AtomKind::entry || !atoms[id].sources.empty();
+    const bool is_simple = kind == AtomKind::entry || kind == AtomKind::opaque ||
+                           kind == AtomKind::choice || kind == AtomKind::result;
+    if (!is_known || !is_simple) return kNoArgument;
+    is_handed_through = is_handed_through || kind == AtomKind::result;
+  }
+  const std::vector<int> arguments = arguments_behind(atoms, value);
+  return is_handed_through && arguments.size() == 1 ? arguments[0] : kNoArgument;
+}
+
 // How the wrapper's arguments make up a number: one argument times a constant, or two. A constant that is added is the wrapper's
 // own business. No size if it is not so simple.
 AllocationFunction sized_by(const AtomTable& atoms, const Value& value) {
@@ -21,6 +37,11 @@ AllocationFunction sized_by(const AtomTable& atoms, const Value& value) {
     return wrapper;
   }
   if (value.is_constant()) return wrapper;
+  // Rounded up, most likely: its caller's constants are what its caller asks for.
+  if (const int one_alone = argument_handed_through(atoms, value); one_alone != kNoArgument) {
+    wrapper.size = one_alone;
+    return wrapper;
+  }
   for (const AtomId id : atoms.alternatives(Value::of(value.atom))) {
     if (atoms[id].kind != AtomKind::product) continue;
     const ScaledArgument a = scaled_argument(atoms, atoms[id].sources[0]);
@@ -93,6 +114,14 @@ bool is_address(const types::ObjectModel& model, const types::FunctionRecord* fu
   return type != types::kNoType && model.types[type].kind == types::Kind::address;
 }
 
+// Whether the function is declared, and has not as many arguments.
+bool lacks_argument(const types::ObjectModel& model, const types::FunctionRecord* function, int n) {
+  if (function == nullptr || function->type == types::kNoType || n == kNoArgument) return false;
+  const auto declared = model.types.members_of(function->type).size();
+  const bool is_variadic = (model.types[function->type].flags & types::kTypeVariadic) != 0;
+  return !is_variadic && declared <= static_cast<std::size_t>(n);
+}
+
 }  // namespace
 
 std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model,
@@ -113,11 +142,12 @@ std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model
   }
   if (!from_argument) return std::nullopt;
   const AllocationFunction wrapper = sized_like(flow.atoms, call, callee);
-  // Which of its arguments a pointer's function takes for the size is a guess; what is declared to be an address is none.
+  // Which of its arguments a pointer's function takes for the size is a guess; what is declared to be an address is none, nor is what a register happens to hold.
   const bool is_guess = !call.callee.known();
-  if (is_guess &&
-      (is_address(model, function, wrapper.size) || is_address(model, function, wrapper.count)))
-    return std::nullopt;
+  for (const int n : {wrapper.size, wrapper.count}) {
+    if (is_guess && (is_address(model, function, n) || lacks_argument(model, function, n)))
+      return std::nullopt;
+  }
   return wrapper;
 }
 
