@@ -115,6 +115,9 @@ int main(int argc, char **argv) {
   const struct alloc_protocol *protocol = alloc_get_protocol(brk.allocator);
   char *before = sbrk(0);
   size_t size = (size_t)(before - (char *)brk.base);
+  printf("same size %d", protocol->resize(protocol->context, &brk, size, 0, &p));
+  printf(", then smaller %d", protocol->resize(protocol->context, &brk, size - 4096, 0, &p));
+  printf(" %ld\n", (long)((char *)sbrk(0) - before));
   printf("%s %d", brk.allocator->name, protocol->resize(protocol->context, &brk, size + 8192, 0, &p));
   printf(" %ld\n", (long)((char *)sbrk(0) - before));
   before[8191] = 1;
@@ -201,6 +204,7 @@ shrunk: mmap, 4096 bytes, struct point\[\], stated 1
 gone: -1 -1
 -23
 brk
+same size 0, then smaller -20 0
 brk 0 8192
 0 4096
 0 0

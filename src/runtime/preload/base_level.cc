@@ -153,18 +153,20 @@ int resize_break(void*, const alloc_info* area, std::size_t size, unsigned, void
   if (!guard.is_held()) return ALLOC_E_NOT_YET;
   const std::uint64_t now = move_break(sbrk, 0);
   const std::uint64_t wanted = raw(address_of(area->base)) + size;
+  // At the same size nothing was added that could be given back.
   if (wanted < now) {
     // What malloc believes to have is not ours to give.
     if (now != g_break_after || wanted < g_break_before) return ALLOC_E_HAS_CHILDREN;
     if (move_break(sbrk, -static_cast<std::intptr_t>(now - wanted)) == kNoBreak)
       return ALLOC_E_REFUSED;
+    g_break_after = wanted;
   } else if (wanted > now) {
     const std::uint64_t before = move_break(sbrk, static_cast<std::intptr_t>(wanted - now));
     if (before == kNoBreak) return ALLOC_E_NO_MEMORY;
     if (before != now) return ALLOC_E_REFUSED;  // another thread's malloc came between
     if (now != g_break_after) g_break_before = now;
+    g_break_after = wanted;
   }
-  g_break_after = wanted;
   *base = start_of(*area);
   return ALLOC_OK;
 }
