@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A mapping of a file that nothing is written back to grows as far as the file goes, and a file as far as the process may make one: what
-# goes beyond is refused, and raises neither SIGBUS nor SIGXFSZ.
+# goes beyond is refused, and raises neither SIGBUS nor SIGXFSZ. Where the mapping has no room the file stays as it is.
 . "$(dirname "$0")/lib.sh"
 
 cat > a.c <<'END'
@@ -11,6 +11,7 @@ cat > a.c <<'END'
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 struct point { int x, y; };
 static struct point origin;
@@ -33,6 +34,14 @@ int main(void) {
   puts(grow(map("three", 8193, MAP_PRIVATE), 12288));
   puts(grow(map("short", 100, MAP_PRIVATE), 8192));
   puts(grow(map("two", 8192, MAP_PRIVATE), 8193));
+  char *area = mmap(NULL, 16 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const int file = open("between", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  if (ftruncate(file, 4000) != 0) return 1;
+  void *between = mmap(area, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0), *grown;
+  printf("%s: ", alloc_error_message(alloc_resize(between, 20000, 0, &grown)));
+  struct stat status;
+  fstat(file, &status);
+  printf("%ld\n", (long)status.st_size);
   char *shared = map("shared", 4096, MAP_SHARED);
   const struct rlimit limit = {6000, 6000};
   setrlimit(RLIMIT_FSIZE, &limit);
@@ -50,6 +59,7 @@ success
 success
 the kernel, the C library or the size of the file does not allow it
 the kernel, the C library or the size of the file does not allow it
+it cannot grow where it is, and was not allowed to move: 4000
 the kernel, the C library or the size of the file does not allow it
 success
 the kernel, the C library or the size of the file does not allow it

@@ -127,13 +127,14 @@ int resize_mapping(void*, const alloc_info* asked, std::size_t size, unsigned fl
         raw(mapping.offset) + size > whole_pages(file.size()))
       return ALLOC_E_REFUSED;
   }
+  std::uint64_t old_size = 0;
   if (is_of_file) {
     if (const int error = file.open(mapping, O_RDWR); error != ALLOC_OK) return error;
     if (!file.is_whole_tail(mapping)) return ALLOC_E_NO_ROOM;
+    old_size = file.size();
     if (raw(mapping.offset) + size > file.size() && !file.set_size(raw(mapping.offset) + size))
       return ALLOC_E_REFUSED;
   }
-  const std::uint64_t old_size = file.size();
   const int error = remap(mapping, whole_pages(size), flags, moved);
   if (is_of_file) file.set_size(error == ALLOC_OK ? raw(mapping.offset) + size : old_size);
   if (error == ALLOC_OK) *base = reinterpret_cast<void*>(raw(moved));
