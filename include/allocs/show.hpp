@@ -9,6 +9,7 @@
 
 #include "../allocs.hpp"
 #include "elements.hpp"
+#include "own_memory.hpp"
 #include "text_writer.hpp"
 
 // Any object as text, as its type tells it:
@@ -16,7 +17,8 @@
 //   allocs::show(list)   {head = 0x55d0 -> {next = 0x55e0 -> {next = <as above: 0x55d0>, value = 2}, value = 1}, length = 2}
 //
 // Pointers are followed into what is an allocation, and no further than the allocation goes; text is quoted, functions are named. Of containers the
-// elements are shown (allocs/container.h). What is being shown further out is not entered again. Depth, elements and text have limits. The objects are read while they are shown, so they must stay.
+// elements are shown (allocs/container.h). What is being shown further out is not entered again. Depth, elements and text have limits. What cannot be read is said to
+// be so, and is no fault (allocs/own_memory.hpp).
 namespace allocs {
 
 struct ShowOptions {
@@ -43,11 +45,9 @@ class Shower {
     } else if (type.is_composite()) {
       if (!container(type, at)) composite(type, at, size);
     } else if (type.is_pointer()) {
-      if (size >= sizeof(void*)) pointer(type, at);
-    } else if (type.kind() == UNIQTYPE_KIND_ENUMERATION) {
-      enumeration(type, at, size);
-    } else if (type.kind() == UNIQTYPE_KIND_BASE) {
-      base(type, at, size);
+      if (size >= sizeof(void*)) scalar(type, at, sizeof(void*));
+    } else if (type.kind() == UNIQTYPE_KIND_ENUMERATION || type.kind() == UNIQTYPE_KIND_BASE) {
+      scalar(type, at, size);
     } else if (type.kind() == UNIQTYPE_KIND_SUBPROGRAM) {
       out_.put("function");
     } else {
@@ -64,6 +64,18 @@ class Shower {
     const unsigned encoding = type.get()->un.base.enc;
     return encoding == kSignedChar || encoding == kUnsignedChar || encoding == kUtf;
   }
+
+  static constexpr std::string_view kUnreadable = "(cannot be read)";
+
+  // What is read as a whole.
+  void scalar(Type type, const char* at, std::size_t size) {
+    char bytes[kLargestScalar] = {};
+    if (size > sizeof bytes) return unknown(at, size);
+    if (!memory_.read(at, bytes, size)) return out_.put(kUnreadable);
+    if (type.is_pointer()) return pointer(type, bytes);
+    type.kind() == UNIQTYPE_KIND_BASE ? base(type, at, bytes, size) : enumeration(type, bytes, size);
+  }
+  static constexpr std::size_t kLargestScalar = 16;
 
   void unknown(const char* at, std::size_t size) {
     out_.put('<');
@@ -83,12 +95,19 @@ class Shower {
   }
   // Up to a NUL, or, where somebody counts them, all bytes.
   void text(const char* at, std::size_t size, bool is_counted = false) {
+    char next = '\0';
+    if (size != 0 && !memory_.read(at, &next, 1)) return out_.put(kUnreadable);
     out_.put('"');
-    std::size_t i = 0;
-    const auto goes_on = [&] { return i < size && (is_counted || at[i] != '\0'); };
-    for (; goes_on() && i < options_.text; ++i) character(static_cast<unsigned char>(at[i]));
+    for (std::size_t i = 0; i < size; ++i) {
+      const bool is_read = memory_.read(at + i, &next, 1);
+      if (is_read && next == '\0' && !is_counted) break;
+      if (!is_read || i == options_.text) {
+        out_.put("\"...");
+        return is_read ? void() : out_.put(kUnreadable);
+      }
+      character(static_cast<unsigned char>(next));
+    }
     out_.put('"');
-    if (goes_on()) out_.put("...");
   }
 
   void array(Type type, const char* at, std::size_t size) {
@@ -111,6 +130,7 @@ class Shower {
 
   // False: it is none.
   bool container(Type type, const char* at) {
+    if (memory_.is_direct()) return false;  // it asks the kernel
     const Elements elements(type, at);
     if (!elements && elements.error() != ALLOC_E_MALFORMED) return false;
     if (!elements) {
@@ -156,7 +176,9 @@ class Shower {
     }
     if (!can_be_read(base, element.size)) return unknown(base, element.size);
     if (element.bit < 0) return object(elements.type(), base, element.size);
-    out_.put((*base >> element.bit & 1) != 0 ? "true" : "false");
+    char byte = 0;
+    if (!memory_.read(base, &byte, 1)) return out_.put(kUnreadable);
+    out_.put((byte >> element.bit & 1) != 0 ? "true" : "false");
   }
   static bool can_be_read(const char* at, std::size_t size) {
     const Allocation there = Allocation::of(at);
@@ -183,9 +205,9 @@ class Shower {
     out_.put('}');
   }
 
-  static std::uint64_t bits_of(const char* at, std::size_t size) {
+  static std::uint64_t bits_of(const char* bytes, std::size_t size) {
     std::uint64_t bits = 0;
-    std::memcpy(&bits, at, size < sizeof bits ? size : sizeof bits);
+    std::memcpy(&bits, bytes, size < sizeof bits ? size : sizeof bits);
     return bits;
   }
 
@@ -195,9 +217,9 @@ class Shower {
     out_.signed_number(static_cast<std::int64_t>(bits << shift) >> shift);
   }
 
-  void enumeration(Type type, const char* at, std::size_t size) {
+  void enumeration(Type type, const char* bytes, std::size_t size) {
     const uniqtype& u = *type.get();
-    const std::uint64_t bits = bits_of(at, size);
+    const std::uint64_t bits = bits_of(bytes, size);
     const std::uint64_t mask = size < 8 ? (std::uint64_t{1} << 8 * size) - 1 : ~std::uint64_t{0};
     for (unsigned i = 0; i < u.un.enumeration.nenum; ++i) {
       if ((static_cast<std::uint64_t>(u.related[1 + i].un.enumerator.val) & mask) == bits)
@@ -206,10 +228,10 @@ class Shower {
     out_.number(bits);
   }
 
-  void base(Type type, const char* at, std::size_t size) {
+  void base(Type type, const char* at, const char* bytes, std::size_t size) {
     const uniqtype& u = *type.get();
     const unsigned encoding = u.un.base.enc;
-    std::uint64_t bits = bits_of(at, size);
+    std::uint64_t bits = bits_of(bytes, size);
     unsigned width = static_cast<unsigned>(8 * (size < 8 ? size : 8));
     if (UNIQTYPE_IS_BIT_GRANULARITY_BASE_TYPE(&u)) {
       width = static_cast<unsigned>(UNIQTYPE_BASE_TYPE_BIT_SIZE(&u));
@@ -217,7 +239,7 @@ class Shower {
       if (width < 64) bits &= (std::uint64_t{1} << width) - 1;
     }
     if (encoding == kBoolean) return out_.put(bits != 0 ? "true" : "false");
-    if (encoding == kFloat) return floating(uniqtype_name(&u), at, size);
+    if (encoding == kFloat) return floating(uniqtype_name(&u), at, bytes, size);
     if (encoding == kComplexFloat || size > 8) return unknown(at, size);
     if (is_char(type)) {
       out_.put('\'');
@@ -227,17 +249,17 @@ class Shower {
     integer(bits, width, encoding == kSigned || encoding == kSignedChar);
   }
   // Formats of one size are told apart by the canonical name.
-  void floating(std::string_view name, const char* at, std::size_t size) {
+  void floating(std::string_view name, const char* at, const char* bytes, std::size_t size) {
     const std::string_view format = name.substr(0, name.find('$'));
     const bool is_usual = format == "float";
-    if (is_usual && size == sizeof(float)) return real<float>(at);
-    if (is_usual && size == sizeof(double)) return real<double>(at);
-    if (is_usual && size == sizeof(long double)) return real<long double>(at);
-    if (is_usual && size == 2) return out_.real(of_binary16(bits_of(at, size)));
-    if (format == "bfloat16" && size == 2) return out_.real(of_binary32(bits_of(at, size) << 16));
+    if (is_usual && size == sizeof(float)) return real<float>(bytes);
+    if (is_usual && size == sizeof(double)) return real<double>(bytes);
+    if (is_usual && size == sizeof(long double)) return real<long double>(bytes);
+    if (is_usual && size == 2) return out_.real(of_binary16(bits_of(bytes, size)));
+    if (format == "bfloat16" && size == 2) return out_.real(of_binary32(bits_of(bytes, size) << 16));
 #ifdef __SIZEOF_FLOAT128__
     __extension__ typedef __float128 Quad;
-    if (format == "binary128" && size == sizeof(Quad)) return real<Quad>(at);
+    if (format == "binary128" && size == sizeof(Quad)) return real<Quad>(bytes);
 #endif
     unknown(at, size);
   }
@@ -253,15 +275,15 @@ class Shower {
     return of_binary32(sign | (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13);
   }
   template <typename Real>
-  void real(const char* at) {
+  void real(const char* bytes) {
     Real value;
-    std::memcpy(&value, at, sizeof value);
+    std::memcpy(&value, bytes, sizeof value);
     out_.real(static_cast<double>(value));
   }
 
-  void pointer(Type type, const char* at) {
+  void pointer(Type type, const char* bytes) {
     const char* target = nullptr;
-    std::memcpy(&target, at, sizeof target);
+    std::memcpy(&target, bytes, sizeof target);
     if (target == nullptr) return out_.put("null");
     const Allocation there = Allocation::of(target);
     if (!there || there.size() == 0) {
@@ -289,6 +311,8 @@ class Shower {
     const bool fits = there && size <= static_cast<std::size_t>(static_cast<const char*>(there.end()) - target);
     if (!pointee || !fits || followed_ == options_.depth || followed_ == kMostFollowed) return;
     out_.put(" -> ");
+    char first;
+    if (!memory_.read(target, &first, sizeof first)) return out_.put(kUnreadable);
     shown_[followed_++] = {target, pointee};
     object(pointee, target, size);
     --followed_;
@@ -313,6 +337,8 @@ class Shower {
 
  public:
   void outermost(Type type, const char* at, std::size_t size) {
+    char first;
+    if (type && size != 0 && !memory_.read(at, &first, sizeof first)) return out_.put(kUnreadable);
     outermost_ = {at, type};
     object(type, at, size);
   }
@@ -320,6 +346,7 @@ class Shower {
  private:
   Writer& out_;
   const ShowOptions& options_;
+  OwnMemory memory_;
   Place outermost_;
   Place shown_[kMostFollowed];
   unsigned followed_ = 0;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# allocs::show writes objects of every kind: members, elements, bit-fields, enumerators, text, numbers; pointers are followed, cycles end.
+# allocs::show writes objects of every kind: members, elements, bit-fields, enumerators, text, numbers; pointers are followed, cycles end. What cannot
+# be read is said to be so.
 . "$(dirname "$0")/lib.sh"
 
 cat > a.cc <<'EOF'
@@ -84,4 +85,69 @@ value at 8, int$32
 {binary16 = 1.5, tiny = -1.788139e-7, extended = -2.25, binary128 = 1e20, complex = <8 bytes at 0x*>}
 __default_lib_malloc in brk, depth 2, can, nothing is allocated there
 2 links, listed 1
+EOF
+
+cat > b.cc <<'EOF'
+#include <allocs.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <iostream>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct Point { int x, y; };
+struct Large { char name[4096]; Point points[3]; };
+struct Held { Point* point; const char* text; void* any; Large* large; };
+static Held held;
+
+static char* closed() { return static_cast<char*>(mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)); }
+static void show() { std::cout << allocs::show(held) << '\n', held = {}; }
+
+int main() {
+  held.point = reinterpret_cast<Point*>(closed()), held.text = closed(), show();
+  const int file = open("shortened", O_RDWR | O_CREAT | O_TRUNC, 0666);
+  if (ftruncate(file, 8192) != 0) return 1;
+  held.point = static_cast<Point*>(mmap(nullptr, 8192, PROT_READ, MAP_SHARED, file, 0));
+  if (ftruncate(file, 0) != 0) return 1;
+  show();
+  void* made;
+  if (alloc_new(&__mmap_allocator, allocs::type_of(&held).get(), 1, &made) != ALLOC_OK) return 1;
+  mprotect(made, 4096, PROT_NONE);
+  std::cout << allocs::show_allocation(made) << '\n';
+  held.any = made, show();
+  Large* const half = static_cast<Large*>(std::aligned_alloc(4096, 8192)); // its second page is closed
+  std::strcpy(half->name, "half"), half->name[4095] = '\0';
+  mprotect(half->points, 4096, PROT_NONE);
+  held.large = half, held.text = half->name + 4095, show();
+  half->name[4095] = 'x', held.text = half->name + 4095, show();
+  mprotect(half->points, 4096, PROT_READ | PROT_WRITE);
+  // Where the kernel must not be asked it is not.
+  sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog program = {4, filter};
+  static Point here = {1, 2};
+  static std::string text = "a container";
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 1;
+  held.point = &here, held.text = "text", show();
+  std::cout << allocs::show(text) << '\n';
+}
+EOF
+build b.cc -std=c++20 -fno-rtti -Wall -Wextra -Werror
+allocs meta build ./b > made
+preload ./b > out || fail "exit status $?"
+expect out <<'EOF'
+{point = 0x* -> (cannot be read), text = (cannot be read), any = null, large = null}
+{point = 0x* -> (cannot be read), text = null, any = null, large = null}
+(cannot be read)
+{point = null, text = null, any = 0x* -> (cannot be read), large = null}
+{point = null, text = "", any = null, large = 0x* -> {name = "half", points = \[{x = (cannot be read), y = (cannot be read)}, {x = (cannot be read), y = (cannot be read)}, {x = (cannot be read), y = (cannot be read)}\]}}
+{point = null, text = "x"...(cannot be read), any = null, large = null}
+{point = 0x* -> {x = 1, y = 2}, text = "text", any = null, large = null}
+{*a container*}
 EOF
