@@ -57,7 +57,7 @@ enum alloc_error {
   ALLOC_E_OF_THREAD = -16,         /* part of a thread: comes and goes with it */
   ALLOC_E_OF_FRAME = -17,          /* part of a stack frame: goes when the function returns */
   ALLOC_E_OF_KERNEL = -18,         /* made by the kernel for the life of the program */
-  ALLOC_E_OF_RUN_TIME = -19,       /* memory of the loader or of liballocs itself */
+  ALLOC_E_OF_RUN_TIME = -19,       /* memory of the loader, of the C library (its malloc's, stacks that it keeps) or of liballocs itself */
   ALLOC_E_HAS_CHILDREN = -20,      /* other allocations lie in it */
   ALLOC_E_NO_ROOM = -21,           /* it cannot grow where it is, and was not allowed to move */
   ALLOC_E_DOES_NOT_FIT = -22,      /* the type is larger than the allocation */

@@ -56,6 +56,8 @@ const void* place_in_program();
 int refusal_of(const allocator* which);
 // Of the two malloc allocators only that which the program has makes blocks, if it is indexed; ALLOC_OK for others.
 int error_of_malloc(const allocator* which);
+// ALLOC_OK also for what is no mapping; otherwise why it is not the program's to change.
+int error_of_mapping(const alloc_info& mapping);
 
 // Does something lie in the allocation that the tree knows of?
 bool has_children(const alloc_info& allocation);

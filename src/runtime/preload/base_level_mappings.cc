@@ -12,6 +12,7 @@
 #include "runtime/preload/base_level.h"
 #include "runtime/preload/editable_file.h"
 #include "runtime/preload/info.h"
+#include "runtime/preload/mapping_owner.h"
 #include "runtime/query/traits.h"
 #include "runtime/self/self_process.h"
 #include "runtime/self/stated_types.h"
@@ -38,7 +39,7 @@ self::MappingIdentity identity_of(const runt::Mapping& mapping) {
           mapping.inode};
 }
 
-// The mapping as the kernel has it now, if it is the one that was asked about. `[vdso]` and the like belong to the kernel.
+// The mapping as the kernel has it now, if it is the one that was asked about, and the program's. `[vdso]` and the like belong to the kernel.
 int find_mapping_and_contents(const alloc_info& asked, runt::Mapping& mapping) {
   if (allocators::is_sandboxed()) return ALLOC_E_REFUSED;
   const runt::MappingAnswer answer = runt::self::mapping_of(address_of(asked.base));
@@ -51,7 +52,7 @@ int find_mapping_and_contents(const alloc_info& asked, runt::Mapping& mapping) {
     return ALLOC_E_NOTHING_THERE;
   // Without what lies beside it that the kernel does not tell apart.
   mapping.range = range;
-  return ALLOC_OK;
+  return refusal_of_mapping(mapping);
 }
 
 int find_mapping(const alloc_info& asked, runt::Mapping& mapping) {
@@ -78,6 +79,12 @@ int remap(const runt::Mapping& mapping, std::uint64_t size, unsigned flags, Addr
 }
 
 }  // namespace
+
+int error_of_mapping(const alloc_info& mapping) {
+  if (allocator_of(mapping.allocator) != query::Allocator::mmap) return ALLOC_OK;
+  runt::Mapping now;
+  return find_mapping_and_contents(mapping, now);
+}
 
 // ---- the slots ----
 

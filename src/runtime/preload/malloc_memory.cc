@@ -23,6 +23,14 @@ constexpr std::uint64_t kArenaSize = kBehindLists + 56;
 constexpr std::uint64_t kHeapAlignment = 64u << 20;
 constexpr int kMostArenas = 4096;
 
+struct HeapInfo {
+  std::uint64_t arena, before, size, accessible;
+  bool is_sound() const {
+    return size <= kHeapAlignment && size % 4096 == 0 && before % kHeapAlignment == 0;
+  }
+};
+constexpr Address heap_around(Address at) { return Address{raw(at) & ~(kHeapAlignment - 1)}; }
+
 std::uint64_t word_at(Address at) {
   std::uint64_t word = 0;
   return runt::self::read_memory(at, &word, sizeof word) ? word : 0;
@@ -92,15 +100,11 @@ bool MallocMemory::read_other_arenas() {
 
 // From the heap in which the top chunk is back to the one in which the arena is.
 bool MallocMemory::read_heaps(Address arena) {
-  struct Heap {
-    std::uint64_t arena, before, size, accessible;
-  } heap;
-  Address at{word_at(arena + kTopInArena) & ~(kHeapAlignment - 1)};
+  HeapInfo heap;
+  Address at = heap_around(Address{word_at(arena + kTopInArena)});
   while (at != Address{}) {
     if (!runt::self::read_memory(at, &heap, sizeof heap) || heap.arena != raw(arena)) return false;
-    const bool is_sound =
-        heap.size <= kHeapAlignment && heap.size % 4096 == 0 && heap.before % kHeapAlignment == 0;
-    if (!is_sound || heap_count_ == kMostHeaps) return false;
+    if (!heap.is_sound() || heap_count_ == kMostHeaps) return false;
     arenas_[heap_count_] = arena;
     heaps_[heap_count_++] = {at, at + heap.size};
     at = Address{heap.before};
@@ -128,6 +132,33 @@ AddressRange MallocMemory::segment_of(Address at, const query::Answer& holder) c
   for (std::size_t i = 0; i < heap_count_; ++i)
     if (heaps_[i].contains(at)) return heaps_[i];
   return {};
+}
+
+bool MallocMemory::has_heap_in(AddressRange range) const {
+  for (std::size_t i = 0; i < heap_count_; ++i) {
+    if (heaps_[i].begin < range.end && range.begin < heaps_[i].begin + kHeapAlignment) return true;
+  }
+  return false;
+}
+
+bool MallocMemory::has_other_mappings() const {
+  // The flags are the second half of the arena's first word.
+  constexpr std::uint64_t kNotContiguous = std::uint64_t{2} << 32;
+  return first_arena_ != Address{} && (word_at(first_arena_) & kNotContiguous) != 0;
+}
+
+// An arena lies behind the struct of its first heap.
+bool is_in_malloc_heap(AddressRange range) {
+  constexpr std::uint64_t kMostHeapInfo = 64;
+  for (Address at = heap_around(range.begin); at < range.end; at = at + kHeapAlignment) {
+    HeapInfo heap;
+    if (!runt::self::read_memory(at, &heap, sizeof heap)) continue;
+    const Address arena{heap.arena};
+    const std::uint64_t place = arena - heap_around(arena);
+    if (place == 0 || place > kMostHeapInfo || heap.size == 0 || !heap.is_sound()) continue;
+    if (heap_around(Address{word_at(arena + kTopInArena)}) != Address{}) return true;
+  }
+  return false;
 }
 
 // Chunks begin behind the heap's own struct, which is as long as it is from the first heap of the arena to the arena, and behind that.

@@ -31,6 +31,12 @@ class MallocMemory {
   Address first_chunk_in(AddressRange segment) const;
   // Is `at` in an arena's own struct, or a heap's?
   bool is_in_books(Address at) const;
+  // False: nothing is known, or nothing agrees; then the others say nothing either.
+  bool is_known() const { return first_arena_ != Address{}; }
+  // Is a part of a heap there, or of the room that is reserved for one?
+  bool has_heap_in(AddressRange range) const;
+  // Has the first arena memory beside the break area, which nothing tells from a program's mapping?
+  bool has_other_mappings() const;
   // Calls visit(Address arena) for each.
   template <typename Visit>
   void for_each_arena(Visit&& visit) const {
@@ -59,5 +65,8 @@ class MallocMemory {
   std::array<Address, kMostHeaps> arenas_;  // that have them
   std::size_t heap_count_ = 0;
 };
+
+// Does a heap, by how one begins, have a part of the range, or reserve it? Context: query.
+bool is_in_malloc_heap(AddressRange range);
 
 }  // namespace allocs::preload

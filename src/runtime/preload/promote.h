@@ -3,6 +3,7 @@
 
 #include "allocs/allocator.h"
 #include "runtime/allocators/held_blocks.h"
+#include "runtime/preload/base_level.h"
 #include "runtime/preload/info.h"
 #include "runtime/query/tree_children.h"
 #include "runtime/self/ask.h"
@@ -25,13 +26,14 @@ int promote(const void* obj, allocator* which, Prepare prepare) {
   const query::Answer host = self::ask(process, address_of(obj));
   if (host.error != ALLOC_OK) return host.error;
   if (!is_pool_material(host.allocator)) return ALLOC_E_NO_SUCH_OPERATION;
+  alloc_info info;
+  put_info(host, info);
+  if (const int error = error_of_mapping(info); error != ALLOC_OK) return error;
   query::ChildCursor children = query::children_of(host);
   if (query::next_child(process, children).error == ALLOC_OK) return ALLOC_E_HAS_CHILDREN;
   const bool may_be_held = query::is_block(host.allocator);
   const void* const block = pointer(host.range.begin);
   if (may_be_held && allocators::is_held_block(block)) return ALLOC_E_HELD;
-  alloc_info info;
-  put_info(host, info);
   void* memory = nullptr;
   if (const int error = prepare(info, &memory); error != ALLOC_OK) return error;
   if (!may_be_held) return self::promote(host, info, which, memory);

@@ -44,7 +44,7 @@ const char* error_message(int error) {
     case ALLOC_E_OF_KERNEL:
       return "made by the kernel for the life of the program";
     case ALLOC_E_OF_RUN_TIME:
-      return "memory of the loader or of liballocs itself";
+      return "memory of the loader, of the C library or of liballocs itself";
     case ALLOC_E_HAS_CHILDREN:
       return "other allocations lie in it";
     case ALLOC_E_NO_ROOM:
