@@ -115,6 +115,15 @@ int main(int argc, char **argv) {
   printf(" %zu %.*s;", size, (int)size, utf8);
   printf(" %d", alloc_replace_element(utf8 + 2, "\xe2\x82", 2, ALLOC_MAY_MOVE, &other));
   printf(" %d\n", alloc_insert_element(utf8 + 2, "\xc3\xa9\xc3", 3, ALLOC_MAY_MOVE, &other));
+  /* Bytes that are no character, and would be one together. */
+  utf8 = malloc(4), memcpy(utf8, "\xe2\x82x\xac", 4);
+  alloc_make_sequence(utf8, alloc_utf8_family());
+  printf("would join: %d", alloc_remove_element(utf8 + 2, 0, &other));
+  printf(" %d", alloc_insert_element(utf8 + 2, "\xac", 1, ALLOC_MAY_MOVE, &other));
+  printf(" %d", alloc_insert_element(utf8 + 1, "\xac", 1, ALLOC_MAY_MOVE | ALLOC_BEHIND, &other));
+  printf(" %d", alloc_replace_element(utf8 + 2, "\xac", 1, 0, &other));
+  printf(" %d", memcmp(utf8, "\xe2\x82x\xac", 4));
+  printf(" %d\n", alloc_replace_element(utf8 + 3, "y", 1, 0, &other));
 
   /* In a file, beyond the end of a page. */
   int fd = open("texts", O_RDWR);
@@ -172,6 +181,7 @@ not of a sequence: -14
 variable: -15 -15 0 six; -24 two
 constant: -14
 UTF-8: 0 5 é€; -12 -12
+would join: -12 -12 -12 -12 0 0
 in a file: 0 0 8192 4104 before it and
 0 0 4096 4088 and
 of an ELF file: strings -14 0 LIST

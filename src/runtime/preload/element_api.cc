@@ -2,6 +2,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "allocs/sequence.h"
@@ -19,7 +20,8 @@
 
 // The base level of packed sequences: one run of bytes of a sequence becomes another, and the allocation that holds it grows or shrinks.
 //
-// Whether the elements around stay what they are is tried first, on a copy: the element before, what is put in, the one behind and some of what follows.
+// Whether the elements around stay what they are is tried first, on a copy: the elements before, what is put in, the one behind and some of what follows. Decoding looks ahead, so that elements
+// before the last one may change too (the first bytes of a character that lacks others); from the next boundary on it finds what it found before.
 
 namespace {
 
@@ -41,8 +43,7 @@ struct Place {
   Sequence sequence{};
   const char* at = nullptr;  // here bytes are taken out and put in
   std::size_t removed = 0;
-  Element previous{};
-  bool has_previous = false;
+  const char* before = nullptr;  // here begins the first element that could become another one
   Element next{};
   bool has_next = false;
 };
@@ -62,9 +63,16 @@ int find_place(const void* obj, Place& place) {
   return ALLOC_OK;
 }
 
+// How far a decoder may look ahead of what it takes.
+constexpr std::size_t kLooksAhead = 64;
+
 void find_neighbours(Place& place) {
-  place.has_previous = place.at > place.sequence.begin &&
-                       element_around(place.sequence, place.at - 1, place.previous);
+  const auto offset = static_cast<std::size_t>(place.at - place.sequence.begin);
+  Element first{};
+  place.before = place.at;
+  if (offset != 0 &&
+      element_around(place.sequence, place.at - std::min(offset, kLooksAhead), first))
+    place.before = first.at;
   place.has_next = decode_element(place.sequence, place.at + place.removed, place.next);
 }
 
@@ -101,20 +109,25 @@ bool is_element(const Sequence& copy, const char*& at, std::size_t size) {
 
 // `put` in place of what is removed: the neighbours stay what they are, and it is one element.
 int check(const Place& place, Bytes put) {
-  constexpr std::size_t kMoreBehind = 64;  // that a decoder may look at
   const char* const behind = place.at + place.removed;
   const std::size_t left = static_cast<std::size_t>(place.sequence.end - behind);
   const std::size_t next = place.has_next ? place.next.size : 0;
-  const std::size_t shown = left - next < kMoreBehind ? left : next + kMoreBehind;
-  const std::size_t before = place.has_previous ? place.previous.size : 0;
+  const std::size_t shown = left - next < kLooksAhead ? left : next + kLooksAhead;
+  const auto before = static_cast<std::size_t>(place.at - place.before);
   const Scratch copy(before + put.size + shown);
   if (copy.get() == nullptr) return ALLOC_E_NO_MEMORY;
-  char* end = append(copy.get(), place.previous.at, before);
+  char* end = append(copy.get(), place.before, before);
   end = append(end, put.begin, put.size);
   end = append(end, behind, shown);
   const Sequence changed{.family = place.sequence.family, .begin = copy.get(), .end = end};
   const char* at = copy.get();
-  const bool is_right = (!place.has_previous || is_element(changed, at, before)) &&
+  for (const char* old = place.before; old < place.at;) {
+    Element element;
+    if (!decode_element(place.sequence, old, element) || !is_element(changed, at, element.size))
+      return ALLOC_E_INVALID;
+    old += element.size;
+  }
+  const bool is_right = static_cast<std::size_t>(at - copy.get()) == before &&
                         (put.begin == nullptr || is_element(changed, at, put.size)) &&
                         (!place.has_next || is_element(changed, at, next));
   return is_right ? ALLOC_OK : ALLOC_E_INVALID;
