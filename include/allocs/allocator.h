@@ -82,8 +82,8 @@ int alloc_get_traits(const struct alloc_info *allocation, struct alloc_traits *t
 /* ---- the base level: the same operations on any allocation for which they have a meaning ----
  *
  * `obj` is any address in the allocation. Where an operation has no meaning it is refused, and the error says why: ALLOC_E_OF_OBJECT,
- * ALLOC_E_OF_THREAD, ALLOC_E_OF_FRAME, ALLOC_E_OF_KERNEL, ALLOC_E_OF_RUN_TIME, or ALLOC_E_NO_SUCH_OPERATION. What has children is neither
- * freed nor resized: ALLOC_E_HAS_CHILDREN. Of blocks that others hold (allocs/lifetime.h) alloc_free takes away the explicit holder only, and what would move is refused: ALLOC_E_HELD. What the C library has mapped for itself (malloc's heaps, stacks of threads, also of those that have
+ * ALLOC_E_OF_THREAD, ALLOC_E_OF_FRAME, ALLOC_E_OF_KERNEL, ALLOC_E_OF_RUN_TIME, or ALLOC_E_NO_SUCH_OPERATION. What has children, or is a pool (alloc_promote), is neither
+ * freed, resized nor moved: ALLOC_E_HAS_CHILDREN. Of blocks that others hold (allocs/lifetime.h) alloc_free takes away the explicit holder only, and what would move is refused: ALLOC_E_HELD. What the C library has mapped for itself (malloc's heaps, stacks of threads, also of those that have
  * ended) is refused with ALLOC_E_OF_RUN_TIME; where that cannot be told of an anonymous mapping, as in a program with a malloc that is not glibc's, with ALLOC_E_NO_IDENTITY: what alloc_new makes can
  * always be told. The same goes for alloc_promote and alloc_migrate. Under a seccomp sandbox what needs the kernel is refused with ALLOC_E_REFUSED. Other errors are those of
  * alloc_query. References are not rewritten: who lets an allocation move has the pointers to it. On failure nothing has changed. */

@@ -75,7 +75,7 @@ struct alloc_moving {
  * type goes with it. A block of malloc is aligned as it was before, up to a page; what others give is as they give it. With `moving` the references are rewritten; with NULL they are not: who
  * has the pointers changes them. Contents are copied: a mapping of a file becomes memory of its own.
  *
- * Both allocators must be able to make and to free (ALLOC_CAN_NEW, ALLOC_CAN_FREE), or the refusal is that of alloc_new or alloc_free. ALLOC_E_HAS_CHILDREN: other
+ * Both allocators must be able to make and to free (ALLOC_CAN_NEW, ALLOC_CAN_FREE), or the refusal is that of alloc_new or alloc_free. ALLOC_E_HAS_CHILDREN: it is a pool, or other
  * allocations lie in it. ALLOC_E_NO_TYPE: its type, or how many of it there are, is not known, and `to` is not malloc. ALLOC_E_BEING_RESIZED: threads resize blocks without a pause, so that
  * what is in memory cannot be told. Other errors: those of alloc_query, alloc_new, alloc_stop_others. On failure nothing has changed; but if the old
  * place cannot be freed after all was moved, that error is returned and *base set. */

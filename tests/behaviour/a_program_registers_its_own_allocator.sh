@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 cat > a.c <<'EOF'
-#include <allocs/allocator.h>
+#include <allocs/move.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +87,21 @@ int main(void) {
   tell(again + 3 * kSlot);
   int local;
   printf("%d %d\n", alloc_promote(&local, &arena), alloc_promote((void *)8, &arena));
+  /* Also while nothing is in it, a pool is neither freed, resized nor moved before it was demoted. */
+  static struct { char bytes[kSlots * kSlot]; } whole;
+  struct uniqtype *const type = alloc_get_type(&whole);
+  for (int i = 0; i < 2; ++i) {
+    void *empty, *base;
+    alloc_new(i == 0 ? &__default_lib_malloc_allocator : &__mmap_allocator, type, 2, &empty);
+    memset(empty, 0, 2 * sizeof whole);
+    struct alloc_moving moving = {0};
+    printf("empty: %d", alloc_promote(empty, &arena));
+    printf(" %d %d", alloc_free(empty), alloc_resize(empty, 100, ALLOC_MAY_MOVE, &base));
+    printf(" %d %d", alloc_migrate(empty, NULL, NULL, &base), alloc_migrate(empty, NULL, &moving, &base));
+    printf(" %d", alloc_demote(empty));
+    printf(" %d", alloc_resize(empty, 100, 0, &base));
+    printf(" %d\n", alloc_free(base));
+  }
   return 0;
 }
 EOF
@@ -111,6 +126,8 @@ from a handler: 1; called: 1
 __default_lib_malloc 197 2048
 __default_lib_malloc 192 2048
 -14 -1
+empty: 0 -20 -20 -20 -20 0 0 0
+empty: 0 -20 -20 -20 -20 0 0 0
 EOF
 
 # An allocation that fills its pool is a pool itself: both have the same bounds, and the inner one is asked, in whatever order they became pools. What it cannot tell, nobody tells for it.

@@ -14,6 +14,7 @@
 #include "runtime/self/ask.h"
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
+#include "runtime/self/registered.h"
 #include "runtime/self/stated_types.h"
 #include "types/derive.h"
 
@@ -66,6 +67,10 @@ bool has_children(const alloc_info& allocation) {
   return query::next_child(process, cursor).error == ALLOC_OK;
 }
 
+bool is_shared_out(const alloc_info& allocation) {
+  return self::is_pool(answer_of(allocation)) || has_children(allocation);
+}
+
 bool size_of_objects(const uniqtype* type, std::size_t count, std::size_t& size) {
   const std::uint64_t each = types::size_of(*type);
   if (each == types::kUnknownSize || each == 0 || count == 0) return false;
@@ -99,8 +104,8 @@ int make_typed_block(void*, uniqtype* type, std::size_t count, void** base) {
 int resize_typed_block(void*, const alloc_info* block, std::size_t size, unsigned flags,
                        void** base) {
   if (size == 0) return ALLOC_E_INVALID;
-  return has_children(*block) ? ALLOC_E_HAS_CHILDREN
-                              : resize_block_and_contents(*block, size, flags, base);
+  return is_shared_out(*block) ? ALLOC_E_HAS_CHILDREN
+                               : resize_block_and_contents(*block, size, flags, base);
 }
 
 int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigned flags,
@@ -131,7 +136,7 @@ int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigne
 
 int release_typed_block(void*, const alloc_info* block) {
   if (allocators::others_are_stopped()) return ALLOC_E_STOPPED;
-  if (has_children(*block)) return ALLOC_E_HAS_CHILDREN;
+  if (is_shared_out(*block)) return ALLOC_E_HAS_CHILDREN;
   if (allocators::is_freed_block(start_of(*block))) return ALLOC_E_NOT_HELD;
   return allocators::release_block(start_of(*block)) ? ALLOC_OK : ALLOC_E_NOTHING_THERE;
 }

@@ -61,6 +61,8 @@ int error_of_mapping(const alloc_info& mapping);
 
 // Does something lie in the allocation that the tree knows of?
 bool has_children(const alloc_info& allocation);
+// Or is it a pool, in which something may lie at any time?
+bool is_shared_out(const alloc_info& allocation);
 // count objects of the type; nothing if that is too many, or the type has no size.
 bool size_of_objects(const uniqtype* type, std::size_t count, std::size_t& size);
 // For `count` objects: the type itself, or the array of it.

@@ -57,7 +57,7 @@ int find_mapping_and_contents(const alloc_info& asked, runt::Mapping& mapping) {
 
 int find_mapping(const alloc_info& asked, runt::Mapping& mapping) {
   const int error = find_mapping_and_contents(asked, mapping);
-  return error == ALLOC_OK && has_children(asked) ? ALLOC_E_HAS_CHILDREN : error;
+  return error == ALLOC_OK && is_shared_out(asked) ? ALLOC_E_HAS_CHILDREN : error;
 }
 
 int why(SyscallResult result) {
@@ -158,7 +158,8 @@ int release_mapping(void*, const alloc_info* asked) {
 
 int set_type_of_mapping(void*, const alloc_info* asked, uniqtype* type) {
   runt::Mapping mapping;
-  if (const int error = find_mapping(*asked, mapping); error != ALLOC_OK) return error;
+  if (const int error = find_mapping_and_contents(*asked, mapping); error != ALLOC_OK) return error;
+  if (has_children(*asked)) return ALLOC_E_HAS_CHILDREN;
   if (!self::fits_in(*type, mapping.range.size())) return ALLOC_E_DOES_NOT_FIT;
   return self::state_type_of_mapping(identity_of(mapping), type);
 }
@@ -192,7 +193,7 @@ int find_editable(const void* at, alloc_info& mapping) {
   if (const int error = alloc_query(at, 0, &mapping); error != ALLOC_OK) return error;
   if (mapping.allocator != object_of(query::Allocator::mmap))
     return query::traits_of(allocator_of(mapping.allocator)).refusal;
-  return has_children(mapping) ? ALLOC_E_HAS_CHILDREN : ALLOC_OK;
+  return is_shared_out(mapping) ? ALLOC_E_HAS_CHILDREN : ALLOC_OK;
 }
 
 }  // namespace

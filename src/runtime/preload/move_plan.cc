@@ -84,7 +84,7 @@ int plan(Move& move) {
   const bool needs_malloc = is_of_malloc(move.from.allocator) || is_of_malloc(move.to);
   if (needs_malloc && allocators::others_are_stopped()) return ALLOC_E_STOPPED;
   if (const int error = error_of_mapping(move.from); error != ALLOC_OK) return error;
-  if (has_children(move.from)) return ALLOC_E_HAS_CHILDREN;
+  if (is_shared_out(move.from)) return ALLOC_E_HAS_CHILDREN;
   if (is_of_malloc(move.from.allocator) && allocators::is_held_block(move.from.base))
     return ALLOC_E_HELD;
   if (move.size == Move::kSameSize) move.size = move.from.size;

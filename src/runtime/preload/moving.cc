@@ -193,7 +193,7 @@ bool is_still_there(const self::SelfProcess& process, const Move& move) {
   const query::Answer now = self::ask(process, move.begin());
   return now.error == ALLOC_OK && now.range.begin == move.begin() &&
          size_of(now) == move.from.size && object_of(now) == move.from.allocator &&
-         !has_children(move.from);
+         !is_shared_out(move.from);
 }
 
 int move_while_stopped(const self::SelfProcess& process, std::span<const Move> moves,

@@ -131,6 +131,12 @@ int change(const void* obj, Act act) {
   return protocol == nullptr ? ALLOC_E_NO_SUCH_OPERATION : act(*protocol, info);
 }
 
+// Allocations of the program's allocators: that theirs have become pools they need not know.
+bool is_registered_pool(const alloc_info& info) {
+  return allocs::preload::allocator_of(info.allocator) == Allocator::registered &&
+         allocs::self::is_pool(answer_of(info));
+}
+
 }  // namespace
 
 extern "C" {
@@ -254,6 +260,7 @@ ALLOCS_EXPORT int alloc_new(struct allocator* allocator, struct uniqtype* type, 
 ALLOCS_EXPORT int alloc_resize(const void* obj, size_t size, unsigned flags, void** base) {
   if (base == nullptr || (flags & ~unsigned{ALLOC_MAY_MOVE}) != 0) return ALLOC_E_INVALID;
   return change(obj, [&](const alloc_protocol& protocol, const alloc_info& info) {
+    if (is_registered_pool(info)) return int{ALLOC_E_HAS_CHILDREN};
     return protocol.resize == nullptr ? refusal_of(info.allocator)
                                       : protocol.resize(protocol.context, &info, size, flags, base);
   });
@@ -261,6 +268,7 @@ ALLOCS_EXPORT int alloc_resize(const void* obj, size_t size, unsigned flags, voi
 
 ALLOCS_EXPORT int alloc_free(const void* obj) {
   return change(obj, [&](const alloc_protocol& protocol, const alloc_info& info) {
+    if (is_registered_pool(info)) return int{ALLOC_E_HAS_CHILDREN};
     return protocol.release == nullptr ? refusal_of(info.allocator)
                                        : protocol.release(protocol.context, &info);
   });

@@ -315,6 +315,19 @@ bool is_pool_in_block(Address start) {
   return is_one;
 }
 
+bool is_pool(const Answer& allocation) {
+  if (query::is_block(allocation.allocator)) return is_pool_in_block(allocation.range.begin);
+  if (allocation.allocator != query::Allocator::mmap) return pool_in(allocation).has_value();
+  bool is_one = false;
+  if (!has_pools()) return is_one;
+  for_each_pool([&](const Seen& pool, Pool&) {
+    is_one = pool.host == allocation.allocator && pool.range.begin < allocation.range.end &&
+             allocation.range.begin < pool.range.end;
+    return !is_one;
+  });
+  return is_one;
+}
+
 const alloc_protocol* registered_protocol(const allocator* which) {
   const Registered* const found = find_registered(which);
   return found == nullptr ? nullptr : found->protocol;

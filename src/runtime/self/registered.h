@@ -48,6 +48,9 @@ bool is_in_managed_pool(Address at, std::uint64_t most);
 // Is the block of malloc that begins at `start` a pool? Context: signal.
 bool is_pool_in_block(Address start);
 
+// Is the allocation a pool that was not demoted, or does it hold one, as a mapping that has grown since? Context: signal.
+bool is_pool(const query::Answer& allocation);
+
 // The innermost pool of `which` that contains `at`, as its `find` is given it; false if there is none. Its memory may be read under a PoolReader that was
 // there before. Context: signal.
 bool find_pool(const allocator* which, Address at, alloc_info& pool);
