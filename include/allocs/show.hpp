@@ -10,6 +10,7 @@
 #include "../allocs.hpp"
 #include "elements.hpp"
 #include "own_memory.hpp"
+#include "scalar_text.hpp"
 #include "text_writer.hpp"
 
 // Any object as text, as its type tells it:
@@ -17,20 +18,18 @@
 //   allocs::show(list)   {head = 0x55d0 -> {next = 0x55e0 -> {next = <as above: 0x55d0>, value = 2}, value = 1}, length = 2}
 //
 // Pointers are followed into what is an allocation, and no further than the allocation goes; text is quoted, functions are named. Of containers the
-// elements are shown (allocs/container.h). What is being shown further out is not entered again. Depth, elements and text have limits. What cannot be read is said to
-// be so, and is no fault (allocs/own_memory.hpp).
+// elements are shown (allocs/container.h). What is being shown further out is not entered again. Depth, elements, text and the
+// whole have limits. What cannot be read is said to be so, and is no fault (allocs/own_memory.hpp).
 namespace allocs {
 
 struct ShowOptions {
   unsigned depth = 4;     // pointers followed in a row
   unsigned elements = 16; // of each array
   unsigned text = 64;     // bytes of each string
+  std::size_t whole = 65536; // bytes of all of the text, or a little more: behind them is "...", and nothing is looked at any more
 };
 
 namespace showing {
-
-// DW_ATE_*
-enum Encoding : unsigned { kBoolean = 2, kComplexFloat = 3, kFloat = 4, kSigned = 5, kSignedChar = 6, kUnsigned = 7, kUnsignedChar = 8, kUtf = 16 };
 
 class Shower {
  public:
@@ -38,7 +37,7 @@ class Shower {
 
   void object(Type type, const char* at, std::size_t size) {
     if (!type) return unknown(at, size);
-    if (nesting_ == kDeepest) return out_.put("...");
+    if (nesting_ == kDeepest || is_full()) return out_.put("...");
     ++nesting_;
     if (type.is_array()) {
       array(type, at, size);
@@ -58,12 +57,7 @@ class Shower {
 
  private:
   static constexpr unsigned kDeepest = 48;
-
-  static bool is_char(Type type) {
-    if (type.kind() != UNIQTYPE_KIND_BASE || type.size() != 1) return false;
-    const unsigned encoding = type.get()->un.base.enc;
-    return encoding == kSignedChar || encoding == kUnsignedChar || encoding == kUtf;
-  }
+  bool is_full() const { return out_.written() >= options_.whole; }
 
   static constexpr std::string_view kUnreadable = "(cannot be read)";
 
@@ -73,7 +67,8 @@ class Shower {
     if (size > sizeof bytes) return unknown(at, size);
     if (!memory_.read(at, bytes, size)) return out_.put(kUnreadable);
     if (type.is_pointer()) return pointer(type, bytes);
-    type.kind() == UNIQTYPE_KIND_BASE ? base(type, at, bytes, size) : enumeration(type, bytes, size);
+    if (type.kind() == UNIQTYPE_KIND_ENUMERATION) return put_enumerator(out_, type, bytes, size);
+    if (!put_base(out_, type, bytes, size)) unknown(at, size);
   }
   static constexpr std::size_t kLargestScalar = 16;
 
@@ -85,27 +80,27 @@ class Shower {
     out_.put('>');
   }
 
-  void character(unsigned char c) {
-    if (c == '\n') return out_.put("\\n");
-    if (c == '"' || c == '\\') out_.put('\\');
-    if (c >= ' ' && c != 0x7f) return out_.put(static_cast<char>(c));
-    out_.put("\\x");
-    out_.put("0123456789abcdef"[c >> 4]);
-    out_.put("0123456789abcdef"[c & 15]);
-  }
   // Up to a NUL, or, where somebody counts them, all bytes.
   void text(const char* at, std::size_t size, bool is_counted = false) {
-    char next = '\0';
-    if (size != 0 && !memory_.read(at, &next, 1)) return out_.put(kUnreadable);
+    unsigned char next[4] = {};  // a character of UTF-8 at most
+    if (size != 0 && !memory_.read(at, next, 1)) return out_.put(kUnreadable);
     out_.put('"');
-    for (std::size_t i = 0; i < size; ++i) {
-      const bool is_read = memory_.read(at + i, &next, 1);
-      if (is_read && next == '\0' && !is_counted) break;
-      if (!is_read || i == options_.text) {
+    for (std::size_t i = 0, length = 0; i < size; i += length) {
+      const bool is_read = memory_.read(at + i, next, 1);
+      if (is_read && next[0] == '\0' && !is_counted) break;
+      const std::size_t left = size - i < sizeof next ? size - i : sizeof next;
+      length = is_read && next[0] >= 0xC0 && memory_.read(at + i, next, left) ? length_of_character(next, left) : 0;
+      const bool is_ascii = length == 0;
+      if (is_ascii) length = 1;
+      if (!is_read || i + length > options_.text || is_full()) {
         out_.put("\"...");
         return is_read ? void() : out_.put(kUnreadable);
       }
-      character(static_cast<unsigned char>(next));
+      if (is_ascii) {
+        out_.character(next[0]);
+      } else {
+        out_.put(std::string_view(reinterpret_cast<const char*>(next), length));
+      }
     }
     out_.put('"');
   }
@@ -117,7 +112,7 @@ class Shower {
     out_.put('[');
     for (std::size_t i = 0; i < count; ++i) {
       if (i != 0) out_.put(", ");
-      if (i == options_.elements) {
+      if (i == options_.elements || is_full()) {
         out_.put("... ");
         out_.number(count);
         out_.put(" in all");
@@ -145,7 +140,7 @@ class Shower {
     for (; element != End{}; ++element, ++count) {
       const char* const base = static_cast<const char*>((*element).base);
       if (count != 0) out_.put(", ");
-      if (count == options_.elements) break;
+      if (count == options_.elements || is_full()) break;
       if (is_text) {
         const std::size_t length = static_cast<std::size_t>(elements.count());
         can_be_read(base, length) ? text(base, length, true) : unknown(base, length);
@@ -189,14 +184,22 @@ class Shower {
     out_.put('{');
     bool is_first = true;
     for (const Member& member : type.members()) {
-      if (!member.is_placed || member.offset > size) continue;
+      if (member.is_placed && member.offset > size) continue;
       // An empty base class.
       if (member.name.empty() && member.type.is_composite() && member.type.members().size() == 0) continue;
       if (!is_first) out_.put(", ");
       is_first = false;
+      if (is_full()) {
+        out_.put("...");
+        break;
+      }
       if (!member.name.empty()) {
         out_.put(member.name);
         out_.put(" = ");
+      }
+      if (!member.is_placed) {
+        virtual_base(member.type);
+        continue;
       }
       const std::size_t left = size - member.offset;
       const bool fits = member.type.has_size() && member.type.size() <= left;
@@ -205,80 +208,13 @@ class Shower {
     out_.put('}');
   }
 
-  static std::uint64_t bits_of(const char* bytes, std::size_t size) {
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, bytes, size < sizeof bits ? size : sizeof bits);
-    return bits;
-  }
-
-  void integer(std::uint64_t bits, unsigned width, bool is_signed) {
-    if (!is_signed || width == 0 || width > 64) return out_.number(bits);
-    const unsigned shift = 64 - width;
-    out_.signed_number(static_cast<std::int64_t>(bits << shift) >> shift);
-  }
-
-  void enumeration(Type type, const char* bytes, std::size_t size) {
-    const uniqtype& u = *type.get();
-    const std::uint64_t bits = bits_of(bytes, size);
-    const std::uint64_t mask = size < 8 ? (std::uint64_t{1} << 8 * size) - 1 : ~std::uint64_t{0};
-    for (unsigned i = 0; i < u.un.enumeration.nenum; ++i) {
-      if ((static_cast<std::uint64_t>(u.related[1 + i].un.enumerator.val) & mask) == bits)
-        return out_.put(uniqtype_enumerator_name(&u, i));
-    }
-    out_.number(bits);
-  }
-
-  void base(Type type, const char* at, const char* bytes, std::size_t size) {
-    const uniqtype& u = *type.get();
-    const unsigned encoding = u.un.base.enc;
-    std::uint64_t bits = bits_of(bytes, size);
-    unsigned width = static_cast<unsigned>(8 * (size < 8 ? size : 8));
-    if (UNIQTYPE_IS_BIT_GRANULARITY_BASE_TYPE(&u)) {
-      width = static_cast<unsigned>(UNIQTYPE_BASE_TYPE_BIT_SIZE(&u));
-      bits >>= UNIQTYPE_BASE_TYPE_BIT_OFFSET(&u);
-      if (width < 64) bits &= (std::uint64_t{1} << width) - 1;
-    }
-    if (encoding == kBoolean) return out_.put(bits != 0 ? "true" : "false");
-    if (encoding == kFloat) return floating(uniqtype_name(&u), at, bytes, size);
-    if (encoding == kComplexFloat || size > 8) return unknown(at, size);
-    if (is_char(type)) {
-      out_.put('\'');
-      character(static_cast<unsigned char>(bits));
-      return out_.put('\'');
-    }
-    integer(bits, width, encoding == kSigned || encoding == kSignedChar);
-  }
-  // Formats of one size are told apart by the canonical name.
-  void floating(std::string_view name, const char* at, const char* bytes, std::size_t size) {
-    const std::string_view format = name.substr(0, name.find('$'));
-    const bool is_usual = format == "float";
-    if (is_usual && size == sizeof(float)) return real<float>(bytes);
-    if (is_usual && size == sizeof(double)) return real<double>(bytes);
-    if (is_usual && size == sizeof(long double)) return real<long double>(bytes);
-    if (is_usual && size == 2) return out_.real(of_binary16(bits_of(bytes, size)));
-    if (format == "bfloat16" && size == 2) return out_.real(of_binary32(bits_of(bytes, size) << 16));
-#ifdef __SIZEOF_FLOAT128__
-    __extension__ typedef __float128 Quad;
-    if (format == "binary128" && size == sizeof(Quad)) return real<Quad>(bytes);
-#endif
-    unknown(at, size);
-  }
-  static float of_binary32(std::uint64_t bits) {
-    const auto word = static_cast<std::uint32_t>(bits);
-    float value;
-    std::memcpy(&value, &word, sizeof value);
-    return value;
-  }
-  static float of_binary16(std::uint64_t bits) {
-    const std::uint64_t sign = bits >> 15 << 31, exponent = bits >> 10 & 31, fraction = bits & 0x3FF;
-    if (exponent == 0) return of_binary32(sign | 0x33800000) * static_cast<float>(fraction); // of 2^-24
-    return of_binary32(sign | (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13);
-  }
-  template <typename Real>
-  void real(const char* bytes) {
-    Real value;
-    std::memcpy(&value, bytes, sizeof value);
-    out_.real(static_cast<double>(value));
+  // The object itself tells where it is, in a way that its type does not have.
+  void virtual_base(Type type) {
+    char name[256];
+    out_.put("(virtual base ");
+    type.describe(name, sizeof name);
+    out_.put(name);
+    out_.put(')');
   }
 
   void pointer(Type type, const char* bytes) {
@@ -308,7 +244,9 @@ class Shower {
   void follow(Type pointee, const char* target, const Allocation& there, std::size_t size) {
     out_.address(target);
     if (is_being_shown(target, pointee)) return out_.put(" <as above>");
-    const bool fits = there && size <= static_cast<std::size_t>(static_cast<const char*>(there.end()) - target);
+    const std::size_t left = there ? static_cast<std::size_t>(static_cast<const char*>(there.end()) - target) : 0;
+    const bool fits = there && size <= left;
+    if (fits && target == there.base() && is_open_ended(pointee)) size = left;
     if (!pointee || !fits || followed_ == options_.depth || followed_ == kMostFollowed) return;
     out_.put(" -> ");
     char first;
@@ -316,6 +254,16 @@ class Shower {
     shown_[followed_++] = {target, pointee};
     object(pointee, target, size);
     --followed_;
+  }
+  // An array without a length, or a structure that ends in one.
+  static bool is_open_ended(Type type) {
+    if (type.is_array()) return !type.has_size();
+    const Members members = type.members();
+    const bool is_union = members.size() != 0 && type.get()->un.composite.not_simultaneous != 0;
+    for (unsigned i = is_union || members.size() == 0 ? 0 : members.size() - 1; i < members.size(); ++i) {
+      if (is_open_ended((*Members::Iterator(type.get(), i)).type)) return true;
+    }
+    return false;
   }
   void name(const Allocation& there) {
     out_.put(" <");
@@ -383,13 +331,15 @@ class Shown {
     showing::Shower(out, options_).outermost(type_, at_, size_);
     return out.written();
   }
-  // To a stream, or whatever takes text by <<. Cut off at 16 KiB.
+  // To a stream, or whatever takes text by <<. At most some 15 KiB.
   template <typename Stream>
   friend Stream& operator<<(Stream& stream, const Shown& shown)
     requires requires(Stream& s) { s << std::string_view(); }
   {
     char text[16384];
-    const std::size_t length = shown.to(text, sizeof text);
+    Shown limited = shown;
+    if (limited.options_.whole > sizeof text - 1024) limited.options_.whole = sizeof text - 1024;
+    const std::size_t length = limited.to(text, sizeof text);
     stream << std::string_view(text, length < sizeof text ? length : sizeof text - 1);
     return stream;
   }

@@ -1,11 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 namespace allocs::showing {
+
+// The length in bytes of the character that `size` bytes of UTF-8 begin with, if it is one that is not ASCII and no control character; else 0.
+inline std::size_t length_of_character(const unsigned char* bytes, std::size_t size) {
+  const unsigned first = size == 0 ? 0 : bytes[0];
+  const std::size_t length = first < 0xC0 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF8 ? 4 : 0;
+  if (length == 0 || length > size) return 0;
+  std::uint32_t code = first & (0xFFu >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((bytes[i] & 0xC0) != 0x80) return 0;
+    code = code << 6 | (bytes[i] & 0x3Fu);
+  }
+  constexpr std::uint32_t kSmallest[] = {0, 0, 0xA0, 0x800, 0x10000}; // U+0080 to U+009F are control characters
+  const bool is_surrogate = code >= 0xD800 && code < 0xE000;
+  return code < kSmallest[length] || code > 0x10FFFF || is_surrogate ? 0 : length;
+}
 
 // Text into a buffer, as snprintf: what does not fit is counted.
 class Writer {
@@ -36,31 +52,21 @@ class Writer {
     if (value < 0) put('-');
     number(value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value));
   }
-  // Six digits behind the point, or an exponent.
-  void real(double value) {
-    if (value != value) return put("nan");
-    if (value < 0) {
-      put('-');
-      value = -value;
-    }
-    if (value > 1.7e308) return put("inf");
-    int exponent = 0;
-    const bool is_scaled = value != 0 && (value >= 1e15 || value < 1e-4);
-    while (is_scaled && value >= 10) value /= 10, ++exponent;
-    while (is_scaled && value < 1) value *= 10, --exponent;
-    std::uint64_t whole = static_cast<std::uint64_t>(value);
-    std::uint64_t part = static_cast<std::uint64_t>((value - static_cast<double>(whole)) * 1e6 + 0.5);
-    if (part >= 1000000) part = 0, ++whole;
-    number(whole);
-    if (part != 0) {
-      put('.');
-      for (std::uint64_t digit = 100000; digit != 0 && part != 0; part %= digit, digit /= 10)
-        put(static_cast<char>('0' + part / digit));
-    }
-    if (is_scaled) {
-      put('e');
-      signed_number(exponent);
-    }
+  // The shortest text that is this value and no other of its format.
+  template <typename Real>
+  void real(Real value) {
+    char digits[64];
+    const std::to_chars_result result = std::to_chars(digits, digits + sizeof digits, value);
+    put(std::string_view(digits, static_cast<std::size_t>(result.ptr - digits)));
+  }
+  // As in a literal. What is not ASCII is escaped.
+  void character(unsigned char c) {
+    if (c == '\n') return put("\\n");
+    if (c == '"' || c == '\\') put('\\');
+    if (c >= ' ' && c < 0x7f) return put(static_cast<char>(c));
+    put("\\x");
+    put("0123456789abcdef"[c >> 4]);
+    put("0123456789abcdef"[c & 15]);
   }
   void address(const void* p) {
     put("0x");

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # allocs::show writes objects of every kind: members, elements, bit-fields, enumerators, text, numbers; pointers are followed, cycles end. What cannot
-# be read is said to be so.
+# be read is said to be so, and what fans out ends.
 . "$(dirname "$0")/lib.sh"
 
 cat > a.cc <<'EOF'
@@ -82,7 +82,7 @@ green -1 null
 0x123 {next = 0x*cut
 next at 0, __PTR_Link
 value at 8, int$32
-{binary16 = 1.5, tiny = -1.788139e-7, extended = -2.25, binary128 = 1e20, complex = <8 bytes at 0x*>}
+{binary16 = 1.5, tiny = -1.7881393e-07, extended = -2.25, binary128 = 1e+20, complex = <8 bytes at 0x*>}
 __default_lib_malloc in brk, depth 2, can, nothing is allocated there
 2 links, listed 1
 EOF
@@ -150,4 +150,57 @@ expect out <<'EOF'
 {point = null, text = "x"...(cannot be read), any = null, large = null}
 {point = 0x* -> {x = 1, y = 2}, text = "text", any = null, large = null}
 {*a container*}
+EOF
+
+cat > c.cc <<'EOF'
+#include <allocs.hpp>
+#include <cstdlib>
+#include <iostream>
+
+struct Numbers {
+  double largest = 1.79e308, least = 4.9e-324, small = 1e-5, nothing = -0.0, third = 1.0 / 3;
+  float tenth = 0.1f;
+  long double large = 1e4000L, tiny = 1e-4000L;
+};
+struct Base { int x = 1; virtual ~Base() = default; };
+struct Middle : virtual Base { int y = 2; };
+struct Open { int n; int a[]; };
+struct Many { Many* all[16][16]; };
+static Numbers numbers;
+static Middle middle;
+static Open* open_ended;
+static Many many[5];
+// A character of UTF-8, one that is cut off, one that is too long, a control character, one byte.
+static char bytes[] = "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xe2\x82 \xc0\xaf \xed\xa0\x80 \xc2\x85\x1b \xff";
+static char cut[] = "1234567890123456789012345678901234567890123456789012345678901\xc3\xa9\xc3\xa9";
+static unsigned char letter = 200;
+
+int main() {
+  open_ended = static_cast<Open*>(std::malloc(sizeof(Open) + 3 * sizeof(int)));
+  open_ended->n = 3;
+  for (int i = 0; i < 3; ++i) open_ended->a[i] = i;
+  for (int i = 0; i < 4; ++i)
+    for (auto& row : many[i].all)
+      for (auto& each : row) each = &many[i + 1];
+  std::cout << allocs::show(numbers) << '\n' << allocs::show(middle) << '\n' << allocs::show(open_ended) << '\n';
+  std::cout << allocs::show(bytes) << '\n' << allocs::show(cut) << '\n' << allocs::show(letter) << '\n';
+  static char text[80000];
+  const std::size_t length = allocs::show(many[0]).to(text, sizeof text);
+  std::cout << (length >= 65536 && length < 67000 ? "limited" : "not limited") << '\n';
+  std::cout << allocs::show(many[4], {.whole = 20}) << '\n' << allocs::show(bytes, {.whole = 3}) << '\n';
+}
+EOF
+build c.cc -std=c++20 -fno-rtti -fno-exceptions -Wall -Wextra -Wconversion -Wshadow -Werror
+allocs meta build ./c > made
+preload timeout 60 ./c > out || fail "exit status $?"
+expect out <<'EOF'
+{largest = 1.79e+308, least = 5e-324, small = 1e-05, nothing = -0, third = 0.3333333333333333, tenth = 0.1, large = 1e+4000, tiny = 1e-4000}
+{_vptr.Middle = 0x* -> 0x*, y = 2, (virtual base Base)}
+0x* -> {n = 3, a = \[0, 1, 2\]}
+"é€😀 \\xe2\\x82 \\xc0\\xaf \\xed\\xa0\\x80 \\xc2\\x85\\x1b \\xff"
+"1234567890123456789012345678901234567890123456789012345678901é"...
+'\\xc8'
+limited
+{all = \[\[null, null, ... 16 in all\], ... 16 in all\]}
+"é"...
 EOF
