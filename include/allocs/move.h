@@ -14,6 +14,7 @@
  * - Types say what a word is: those of blocks, statics, thread-locals, of the frames of all threads, of what registered allocators tell. A word of another type (an
  *   integer, say) is no reference. Arrays of bytes may hold anything, a union of a pointer and something else may hold either: obstacles. A type that is a mere guess (its grade) is enough to
  *   say that there is a pointer, and too little to say that there is none; one that a block's own first words tell (ALLOC_EV_VIRTUAL_TABLE) is too little for either.
+ * - Contexts that somebody may go on from (ucontext_t, jmp_buf) hold registers, whatever their members are called: obstacles.
  * - Registers and what functions keep on a stack beside their variables have no type: obstacles. So are registers that a function has saved of its callers, even where debug information
  *   has a pointer in one: what else the compiler has made of it is not known. That goes for the other threads too, and mostly keeps what they are working with where it
  *   is: functions that they have returned from leave addresses in what those that they wait in do not use of their frames. The caller's own registers are those that its function keeps during the call; what the compiler keeps in one of them, if only for later, is an obstacle. Call
@@ -41,13 +42,14 @@ extern "C" {
 
 enum alloc_obstacle_kind {
   ALLOC_NO_OBSTACLE = 0,
-  ALLOC_OBSTACLE_REGISTER,  /* in a register */
+  ALLOC_OBSTACLE_REGISTER,  /* in a register, or in one that a context keeps (ucontext_t, jmp_buf) */
   ALLOC_OBSTACLE_UNTYPED,   /* nothing tells what lies there */
   ALLOC_OBSTACLE_BYTES,     /* in an array of bytes, which may hold anything */
   ALLOC_OBSTACLE_UNION,     /* a pointer in one member of a union, something else in another */
   ALLOC_OBSTACLE_GUESS,     /* the type there says that it is no pointer, but is a guess */
   ALLOC_OBSTACLE_END,       /* the end of the allocation, where another one begins */
-  ALLOC_OBSTACLE_READ_ONLY  /* a pointer in memory that cannot be written to */
+  ALLOC_OBSTACLE_READ_ONLY, /* a pointer in memory that cannot be written to */
+  ALLOC_OBSTACLE_GIVEN      /* this library was given it: a holder's context, an allocator, a family. `at` is NULL */
 };
 const char *alloc_obstacle_message(int kind); /* never NULL; static text */
 
@@ -56,7 +58,7 @@ struct alloc_obstacle {
   int kind;          /* enum alloc_obstacle_kind */
   int thread;        /* kernel id of the thread in whose register it is; else 0 */
   int reg;           /* DWARF number of the register; -1: it is none */
-  const void *at;    /* where the word is; NULL: in a register */
+  const void *at;    /* where the word is; NULL: in a register, or given to this library */
   const void *value; /* what it holds */
   uint64_t reserved[4];
 };

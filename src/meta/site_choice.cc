@@ -152,6 +152,9 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     }
     if (type.kind == Kind::composite && size == 1) return std::nullopt;  // an empty class
     proposal.rank = Rank::multiple;
+    // Several structures, or one and something behind it that happens to be as large: the size says neither.
+    if (type.kind == Kind::composite)
+      proposal.evidence &= std::uint8_t(~types::kSiteConstantSizeFits);
     if (request.element && *request.element == size) {
       proposal.rank = Rank::exact;
       proposal.evidence |= types::kSiteStrideFits;

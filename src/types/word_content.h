@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/address.h"
 #include "types/covering.h"
@@ -21,6 +22,8 @@ struct WordContent {
   bool has_bytes = false;  // elements of arrays of bytes, in which a program may put anything
   bool has_late_pointer = false;  // one that begins in the middle
   bool is_unclear = false;        // a type of which the insides are not known
+  bool is_saved_register =
+      false;  // of a context that somebody goes on from: no type says what a register holds
   // Of those that have the first byte. Where that is a number's, the word as a whole is no pointer, whatever is behind.
   bool begins_with_other = false, begins_with_bytes = false;
 
@@ -46,6 +49,14 @@ struct WordContent {
   }
 
  private:
+  // The C library's and the kernel's: for swapcontext, longjmp, and signal handlers.
+  static bool is_context(const char* of_type) {
+    if (of_type == nullptr) return false;
+    const std::string_view name = of_type;
+    return name == "ucontext_t" || name == "mcontext_t" || name == "__jmp_buf_tag" ||
+           name == "sigcontext";
+  }
+
   static bool has_parts(const uniqtype& u) {
     const Kind kind = record_of(u).kind;
     return kind == Kind::array || kind == Kind::composite;
@@ -63,6 +74,7 @@ struct WordContent {
       return;
     }
     const uniqtype_record& record = record_of(u);
+    is_saved_register |= record.kind == Kind::composite && is_context(record.name);
     bool is_covered = false;
     const auto enter = [&](const Subobject& sub) {
       const Address begin = range.begin + sub.offset;

@@ -185,9 +185,9 @@ bool will_hear_of_end(ThreadRecord& record) {
 
 void* run_thread(void* argument) {
   auto* const record = static_cast<ThreadRecord*>(argument);
-  // The creator left the stack's range, or [0, size) when the C library was to map one.
+  // The creator left the stack's range, or its size when the C library was to map one.
   if (record->stack_low == Address{}) {
-    const AddressRange stack = stack_below_control_block(raw(record->stack_high));
+    const AddressRange stack = stack_below_control_block(raw(record->first_stack_pointer));
     record->stack_low = stack.begin;
     record->stack_high = stack.end;
   }
@@ -214,14 +214,19 @@ void forget_all_but(const ThreadRecord* kept) {
   });
 }
 
-AddressRange planned_stack(const pthread_attr_t* attributes) {
+struct PlannedStack {
+  AddressRange range{};
+  std::size_t size = 0;  // where there is no range yet
+};
+
+PlannedStack planned_stack(const pthread_attr_t* attributes) {
   if (g_pthread.attr_getstack == nullptr) return {};
   void* low = nullptr;
   std::size_t size = 0;
   if (attributes != nullptr) g_pthread.attr_getstack(attributes, &low, &size);
   const std::uint64_t begin = raw(address_of(low));
   if (size != 0 && begin != 0 && begin + size > begin)
-    return {Address{begin}, Address{begin + size}};
+    return {{Address{begin}, Address{begin + size}}, 0};
   if (size == 0 && g_pthread.getattr_default != nullptr && g_pthread.attr_destroy != nullptr) {
     pthread_attr_t usual;
     if (g_pthread.getattr_default(&usual) == 0) {
@@ -229,7 +234,7 @@ AddressRange planned_stack(const pthread_attr_t* attributes) {
       g_pthread.attr_destroy(&usual);
     }
   }
-  return {Address{0}, Address{size}};
+  return {{}, size};
 }
 
 }  // namespace
@@ -242,12 +247,12 @@ int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*s
   if (load_relaxed(g_fork_page.token) == 0) current_thread();
   ThreadRecord* const record = claim_record();
   if (record == nullptr) return g_pthread.create(thread, attributes, start, argument);
-  const AddressRange stack = planned_stack(attributes);
+  const PlannedStack stack = planned_stack(attributes);
   record->tid = 0;
   record->thread_pointer = 0;
-  record->first_stack_pointer = Address{};
-  record->stack_low = stack.begin;
-  record->stack_high = stack.end;
+  record->first_stack_pointer = Address{stack.size};
+  record->stack_low = stack.range.begin;
+  record->stack_high = stack.range.end;
   record->start_routine = address_of(reinterpret_cast<void*>(start));
   record->argument = address_of(argument);
   store_release(record->state, ThreadState::starting);

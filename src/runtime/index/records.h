@@ -125,7 +125,7 @@ struct ThreadRecord {
   std::uint64_t thread_pointer = 0;  // %fs:0
   Address stack_low{};               // of the thread's stack; 0 if not known
   Address stack_high{};
-  Address first_stack_pointer{};  // as seen in its first hook
+  Address first_stack_pointer{};  // as seen in its first hook; before, how large a stack is planned
   std::uint64_t generation =
       0;                    // the later one wins when two records claim one thread pointer or id
   Address start_routine{};  // what pthread_create was given

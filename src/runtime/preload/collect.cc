@@ -8,15 +8,14 @@
 #include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/preload/free_chunks.h"
+#include "runtime/preload/given_pointers.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/own_array.h"
 #include "runtime/preload/roots.h"
-#include "runtime/preload/sequence.h"
 #include "runtime/preload/stop_scope.h"
 #include "runtime/preload/word_search.h"
 #include "runtime/self/ask.h"
 #include "runtime/self/kept_walk.h"
-#include "runtime/self/registered.h"
 
 // Which blocks nothing refers to, of those that only reachability holds: the candidates.
 //
@@ -137,19 +136,8 @@ class Marking {
     for (unsigned i = 0; i < elf::kRegisterCount; ++i)
       if (registers.has(i)) mark(registers.value[i]);
   }
-  // What the program gave us lies in our own memory.
   void mark_contexts() {
-    for (const allocators::Holder* each = allocators::first_holder(); each != nullptr;
-         each = each->next) {
-      mark(raw(address_of(each->context)));
-      mark(raw(address_of(each->name)));
-    }
-    mark(raw(address_of(allocators::excess_context())));
-    const auto mark_pointer = [](const void* pointer, void* marking) {
-      static_cast<Marking*>(marking)->mark(raw(address_of(pointer)));
-    };
-    self::for_each_registered_pointer(mark_pointer, this);
-    for_each_family(mark_pointer, this);
+    for_each_given_pointer([&](const void* pointer) { mark(raw(address_of(pointer))); });
   }
   bool is_in_candidate(Address at) const {
     bool is = false;

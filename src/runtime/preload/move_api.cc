@@ -168,6 +168,8 @@ ALLOCS_EXPORT const char* alloc_obstacle_message(int kind) {
       return "it may be the end of the array, or what begins there";
     case ALLOC_OBSTACLE_READ_ONLY:
       return "the pointer lies in memory that cannot be written to";
+    case ALLOC_OBSTACLE_GIVEN:
+      return "this library was given it to keep";
     default:
       return "unknown obstacle";
   }

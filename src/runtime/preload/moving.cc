@@ -11,6 +11,7 @@
 #include "runtime/index/find_block.h"
 #include "runtime/index/flux_table.h"
 #include "runtime/preload/base_level.h"
+#include "runtime/preload/given_pointers.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/own_array.h"
 #include "runtime/preload/place_verdict.h"
@@ -62,7 +63,7 @@ class Search {
   // Lists the references. ALLOC_E_OBSTACLE: moving.obstacle says which.
   int run() {
     g_references.clear();
-    if (!look_at_registers()) return ALLOC_E_OBSTACLE;
+    if (!look_at_registers() || !look_at_given_pointers()) return ALLOC_E_OBSTACLE;
     std::uint64_t highest = 0;
     for (const Move& move : moves_) highest = std::max(highest, raw(move.end()));
     const bool was_told = WordSearch(process_, raw(moves_.front().begin()), highest)
@@ -138,6 +139,21 @@ class Search {
       return are_clear = look_at_registers(thread.registers(), thread.tid);
     });
     return are_clear;
+  }
+
+  // Whoever gave them may compare them with what is given later, so they are not ours to change.
+  bool look_at_given_pointers() {
+    for_each_given_pointer([&](const void* given) {
+      const Move* const move = move_at(raw(address_of(given)));
+      if (move == nullptr || error_ != ALLOC_OK) return;
+      stop_at(*move, {.kind = ALLOC_OBSTACLE_GIVEN,
+                      .thread = 0,
+                      .reg = -1,
+                      .at = nullptr,
+                      .value = given,
+                      .reserved = {}});
+    });
+    return error_ == ALLOC_OK;
   }
 
   bool consider(Address at, std::uint64_t value, bool is_writable) {

@@ -22,6 +22,7 @@ Verdict judge_by_type(const Answer& holder, Address at) {
   types::WordContent content;
   content.add(*holder.type, holder.range, at,
               [&](unsigned depth) { return holder.rows.at(depth); });
+  if (content.is_saved_register) return obstacle(ALLOC_OBSTACLE_REGISTER);
   if (content.is_pointer()) return {.is_reference = true};
   if (content.is_unclear) return obstacle(ALLOC_OBSTACLE_UNTYPED);
   if (content.pointer != nullptr) return obstacle(ALLOC_OBSTACLE_UNION);
