@@ -25,6 +25,7 @@
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
 #include "runtime/self/object_file.h"
+#include "runtime/self/stopped_threads.h"
 #include "runtime/self/wrapper_sites.h"
 
 namespace allocs::self {
@@ -116,7 +117,7 @@ const query::Object* Loader::make_bare(std::uint32_t instance) {
 // few are kept; then they are written over, oldest first. A query that still used one would have been at it while the object was loaded
 // and unloaded so many times.
 const query::Object* Loader::moved(std::uint32_t instance) {
-  const ProcessLock::Guard guard(g_loading, kLongestWaitMs);
+  const ProcessLock::Guard guard(g_loading, patience(kLongestWaitMs));
   const auto module = index::module_record_of(TrustedMemory{}, allocators::g_root, instance);
   if (!guard.is_held() || !module) return nullptr;
   const query::Object* now = objects_.find(instance);
@@ -150,7 +151,7 @@ const query::Object* Loader::moved(std::uint32_t instance) {
 }
 
 const query::Object* Loader::load(std::uint32_t instance, const query::Object& bare) {
-  const ProcessLock::Guard guard(g_loading, kLongestWaitMs);
+  const ProcessLock::Guard guard(g_loading, patience(kLongestWaitMs));
   if (!guard.is_held()) return &bare;
   const query::Object* now = objects_.find(instance);
   if (is_done(*now)) return now;

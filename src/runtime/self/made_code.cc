@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/self/made_code.h"
+#include "runtime/self/stopped_threads.h"
 
 #include <algorithm>
 #include <array>
@@ -76,7 +77,7 @@ Descriptors find_descriptors(std::uint64_t generation) {
 
 Descriptors descriptors() {
   allocators::refresh_modules();
-  const ProcessLock::Guard guard(g_finding, kLongestWaitMs);
+  const ProcessLock::Guard guard(g_finding, patience(kLongestWaitMs));
   if (!guard.is_held()) return {};
   const std::uint64_t now = object_generation();
   if (g_descriptors.generation != now || now == 0) g_descriptors = find_descriptors(now);

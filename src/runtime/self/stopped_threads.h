@@ -50,6 +50,9 @@ StopOutcome stop_others(int signal, unsigned timeout_ms, bool is_prepared = fals
 int resume_others();
 // Has this very thread stopped the others? Context: signal.
 bool have_stopped_others();
+
+// How many milliseconds to wait for one of the run time's locks: who has it while all others are stopped is one of them.
+inline unsigned patience(unsigned usual) { return have_stopped_others() ? 0 : usual; }
 // Of the stop that is being made or in force; 0: none is. No two have the same, but after 2^32. Context: signal.
 std::uint32_t number_of_stop();
 // How many other threads of the program there are; -1: the kernel does not tell. Context: query.
