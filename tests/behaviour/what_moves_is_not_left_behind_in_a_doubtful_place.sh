@@ -50,7 +50,7 @@ static void *run(void *unused) { return unused; }
 
 int main(void) {
   alloc_get_type(&node), alloc_get_type(stdout);
-  make(), move("nowhere else");
+  make();
   keep_in_context(), move("in a context"), memset(&context, 0, sizeof context);
   keep_in_jmp_buf(), move("in a jmp_buf"), memset(buffer, 0, sizeof buffer);
   keep_behind_header(), move("behind a header"), free(table);
@@ -71,7 +71,6 @@ for level in -O0 -O2; do
   gcc -g $level -Wall -Wextra -Werror -I"$ALLOCS_PREFIX/include" -o a a.c -L"$ALLOCS_PREFIX/lib" -Wl,-rpath,"$ALLOCS_PREFIX/lib" -lallocs
   ALLOCS_META=wait preload ./a > out || fail "$level: exit status $?"
   expect out << 'EOF'
-nowhere else: moved, no obstacle
 in a context: refused, a register holds its address
 in a jmp_buf: refused, a register holds its address
 behind a header: refused, that it is no pointer is a guess
