@@ -92,7 +92,7 @@ enum alloc_change_flag { ALLOC_MAY_MOVE = 4 };
 
 /* Memory for `count` objects of the type, from `allocator`: malloc (a block; not cleared) or mmap (whole pages, cleared, private; what
  * a program maps itself has no bounds of its own if it is beside other anonymous memory, and this has), or one that was registered. Its type is the type,
- * or for more than one the array of it. ALLOC_E_INVALID for NULL, 0 objects, or a type without a size; ALLOC_E_NO_MEMORY. Of the two malloc
+ * or for more than one the array of it; it is aligned as the type says (not a typedef of it), also where it moves. ALLOC_E_INVALID for NULL, 0 objects, or a type without a size; ALLOC_E_NO_MEMORY. Of the two malloc
  * allocators it is the one that the program has (ALLOC_E_NO_SUCH_OPERATION), if it is indexed (ALLOC_E_UNINDEXED). */
 int alloc_new(struct allocator *allocator, struct uniqtype *type, size_t count, void **base);
 

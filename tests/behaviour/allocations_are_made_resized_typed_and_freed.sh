@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 cat > a.c <<'EOF'
-#include <allocs/allocator.h>
+#include <allocs/move.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,10 @@ struct point { int x, y; };
 struct large { char bytes[5000]; };
 static struct point origin;
 static struct large monster;
+struct line { long x; } __attribute__((aligned(256)));
+static struct { char first; struct line lines[2]; } lines;
+static struct { char first; } __attribute__((aligned(8192))) pages;
+static double vector __attribute__((vector_size(64)));
 static __thread long mine;
 extern char **environ;
 
@@ -34,6 +38,19 @@ static void refuse(const char *what, const void *obj) {
   errors[0] = alloc_resize(obj, 64, ALLOC_MAY_MOVE, &base), errors[1] = alloc_free(obj), errors[2] = alloc_set_type(obj, point);
   for (int i = 0; i < 3; ++i) printf(" %d", errors[i]);
   printf(" new %d\n", alloc_new(alloc_get_allocator(obj), point, 1, &base));
+}
+/* How often something of the type is not aligned as it must be, in a lot of others. */
+static int misplaced(void *example, size_t alignment) {
+  int wrong = 0;
+  for (int i = 0; i < 60; ++i) {
+    void *at;
+    wrong += malloc((size_t)i * 24) == NULL || alloc_new(i % 2 ? &__mmap_allocator : &__default_lib_malloc_allocator, alloc_get_type(example), 1 + i % 3, &at) != 0;
+    wrong += (size_t)at % alignment != 0;
+    wrong += alloc_migrate(at, NULL, NULL, &at) != 0 || (size_t)at % alignment != 0;
+    for (size_t size = 30000; size <= 2000000; size *= 8) wrong += alloc_resize(at, size, ALLOC_MAY_MOVE, &at) != 0 || (size_t)at % alignment != 0;
+    wrong += alloc_free(at) != 0;
+  }
+  return wrong;
 }
 static volatile int stop;
 static void *churn(void *unused) {
@@ -140,6 +157,8 @@ int main(int argc, char **argv) {
   refuse("argv", argv);
   refuse("nothing", (void *)8);
 
+  printf("misplaced: %d %d %d\n", misplaced(&lines, 256), misplaced(&pages, 8192), misplaced(&vector, 64));
+
   pthread_t threads[2];
   pthread_create(&threads[0], NULL, churn, NULL);
   int right = 0;
@@ -217,5 +236,6 @@ local: -17 -17 -17 new -17
 thread-local: -16 -16 -16 new -16
 argv: -18 -18 -18 new -18
 nothing: -1 -1 -1 new -12
+misplaced: 0 0 0
 300 of 300 right beside a thread, 200 of 200 freed once by two
 EOF

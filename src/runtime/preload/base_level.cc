@@ -3,6 +3,9 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "runtime/allocators/base_level.h"
 #include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/malloc_family.h"
@@ -17,6 +20,7 @@
 #include "runtime/self/registered.h"
 #include "runtime/self/stated_types.h"
 #include "types/derive.h"
+#include "types/uniqtype_record.h"
 
 // Blocks of malloc and the break area. Mappings: base_level_mappings.cc.
 
@@ -38,6 +42,45 @@ std::uint64_t move_break(Sbrk sbrk, std::intptr_t by) {
   return reinterpret_cast<std::uint64_t>(sbrk(by));
 }
 constexpr std::uint64_t kNoBreak = ~std::uint64_t{0};
+
+// As large as its parts need it, of which no more than `left` are looked at. The debug information states alignments, but not those of the machine's vectors, which are arrays of numbers
+// there: one that may be such a vector is aligned so.
+std::uint64_t alignment_within(const uniqtype* type, unsigned depth, unsigned& left) {
+  constexpr unsigned kDeepest = 32;
+  if (type == nullptr || depth > kDeepest || left == 0) return 1;
+  --left;
+  const uniqtype_record& record = types::record_of(*type);
+  std::uint64_t most = std::uint64_t{1} << record.align_log2;
+  if (record.kind == types::Kind::array) {
+    const uniqtype* const element = type->related[0].un.t.ptr;
+    most = std::max(most, alignment_within(element, depth + 1, left));
+    const bool is_of_numbers = element != nullptr &&
+                               types::record_of(*element).kind == types::Kind::base &&
+                               types::size_of(*element) > 1;
+    if (is_of_numbers && (record.size == 32 || record.size == 64))
+      most = std::max(most, record.size);
+  } else if (record.kind == types::Kind::composite) {
+    for (std::uint64_t i = 0; i < record.count; ++i)
+      most = std::max(most, alignment_within(type->related[i].un.memb.ptr, depth + 1, left));
+  }
+  return most;
+}
+
+// As realloc, for a block that is aligned as malloc aligns none.
+int move_aligned(const alloc_info& block, std::size_t size, std::size_t alignment, void*& moved) {
+  moved = allocators::make_block(size, alignment, place_in_program());
+  if (moved == nullptr) return ALLOC_E_NO_MEMORY;
+  std::memcpy(moved, block.base, std::min(block.size, size));
+  int error = ALLOC_E_HELD;
+  {
+    // Somebody may have come to hold it meanwhile.
+    const allocators::HolderLock lock;
+    if (lock && !allocators::is_held_block(block.base))
+      error = allocators::release_block(start_of(block)) ? ALLOC_OK : ALLOC_E_NOTHING_THERE;
+  }
+  if (error != ALLOC_OK) allocators::release_block(moved);
+  return error;
+}
 
 }  // namespace
 
@@ -81,13 +124,20 @@ uniqtype* type_of_objects(uniqtype* type, std::size_t count) {
   return count == 1 ? type : types::array_of(self::interner(), type, types::kUnbounded);
 }
 
+std::uint64_t alignment_of_type(const uniqtype* type) {
+  constexpr std::uint64_t kOfAnyBlock = 16;
+  unsigned left = 10'000;
+  const std::uint64_t alignment = alignment_within(type, 0, left);
+  return alignment > kOfAnyBlock ? alignment : 1;
+}
+
 int make_typed_block(void*, uniqtype* type, std::size_t count, void** base) {
   std::size_t size = 0;
   if (!size_of_objects(type, count, size)) return ALLOC_E_INVALID;
   if (allocators::others_are_stopped()) return ALLOC_E_STOPPED;
   uniqtype* const whole = type_of_objects(type, count);
   if (whole == nullptr) return ALLOC_E_NO_MEMORY;
-  void* const block = allocators::make_block(size, 1, place_in_program());
+  void* const block = allocators::make_block(size, alignment_of_type(type), place_in_program());
   if (block == nullptr) return ALLOC_E_NO_MEMORY;
   alloc_info info{};
   info.base = block;
@@ -125,8 +175,14 @@ int resize_block_and_contents(const alloc_info& block, std::size_t size, unsigne
   if (allocators::is_held_by_others(start)) return ALLOC_E_HELD;
   const auto site = allocators::site_of_block(start);
   if (!site) return ALLOC_E_NOTHING_THERE;
-  void* const moved = allocators::resize_block(start, size, place_in_program());
-  if (moved == nullptr) return ALLOC_E_NO_MEMORY;
+  void* moved = nullptr;
+  if (const std::uint64_t alignment = alignment_of_type(block.type); alignment != 1) {
+    if (const int error = move_aligned(block, size, alignment, moved); error != ALLOC_OK)
+      return error;
+  } else {
+    moved = allocators::resize_block(start, size, place_in_program());
+    if (moved == nullptr) return ALLOC_E_NO_MEMORY;
+  }
   // It is still what it was, where it came from included.
   if (const auto now = allocators::site_of_block(moved))
     allocators::replace_site(moved, *now, *site);

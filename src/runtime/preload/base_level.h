@@ -65,6 +65,8 @@ bool has_children(const alloc_info& allocation);
 bool is_shared_out(const alloc_info& allocation);
 // count objects of the type; nothing if that is too many, or the type has no size.
 bool size_of_objects(const uniqtype* type, std::size_t count, std::size_t& size);
+// Bytes to which objects of the type are aligned, if that is more than any malloc aligns a block to; otherwise 1. nullptr: no type.
+std::uint64_t alignment_of_type(const uniqtype* type);
 // For `count` objects: the type itself, or the array of it.
 uniqtype* type_of_objects(uniqtype* type, std::size_t count);
 

@@ -65,13 +65,36 @@ int why(SyscallResult result) {
   return result.error() == kNoMemory ? ALLOC_E_NO_ROOM : ALLOC_E_REFUSED;
 }
 
+// A place for a mapping of whole pages where nothing else will be put.
+SyscallResult reserve(std::uint64_t size, std::uint64_t alignment) {
+  const std::uint64_t more = alignment > kPage ? alignment - kPage : 0;
+  const SyscallResult made = raw_syscall(SYS_mmap, 0, size + more, PROT_NONE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (!made.ok() || more == 0) return made;
+  const auto begin = static_cast<std::uint64_t>(made.value);
+  const std::uint64_t aligned = (begin + alignment - 1) & ~(alignment - 1);
+  if (aligned != begin) raw_syscall(SYS_munmap, begin, aligned - begin);
+  if (const std::uint64_t behind = more - (aligned - begin); behind != 0)
+    raw_syscall(SYS_munmap, aligned + size, behind);
+  return {static_cast<std::int64_t>(aligned)};
+}
+
 // mremap: to a size in whole pages. Moves the stated type with it.
-int remap(const runt::Mapping& mapping, std::uint64_t size, unsigned flags, Address& base) {
+int remap(const runt::Mapping& mapping, std::uint64_t size, unsigned flags, Address& base,
+          std::uint64_t alignment = 1) {
   base = mapping.range.begin;
   if (size == mapping.range.size()) return ALLOC_OK;
-  const int may_move = (flags & ALLOC_MAY_MOVE) != 0 ? MREMAP_MAYMOVE : 0;
-  const SyscallResult result =
-      raw_syscall(SYS_mremap, raw(mapping.range.begin), mapping.range.size(), size, may_move);
+  const bool may_move = (flags & ALLOC_MAY_MOVE) != 0;
+  const int how = may_move && alignment <= kPage ? MREMAP_MAYMOVE : 0;
+  SyscallResult result =
+      raw_syscall(SYS_mremap, raw(mapping.range.begin), mapping.range.size(), size, how);
+  if (!result.ok() && may_move && how == 0) {
+    const SyscallResult place = reserve(size, alignment);
+    if (!place.ok()) return why(place);
+    result = raw_syscall(SYS_mremap, raw(mapping.range.begin), mapping.range.size(), size,
+                         MREMAP_MAYMOVE | MREMAP_FIXED, place.value);
+    if (!result.ok()) raw_syscall(SYS_munmap, place.value, size);
+  }
   if (!result.ok()) return why(result);
   base = Address{static_cast<std::uint64_t>(result.value)};
   if (base != mapping.range.begin) self::move_stated_type(identity_of(mapping), base);
@@ -101,8 +124,15 @@ int make_mapping(void*, uniqtype* type, std::size_t count, void** base) {
     raw_syscall(SYS_close, file.value);
     return ALLOC_E_REFUSED;
   }
-  const SyscallResult made = raw_syscall(SYS_mmap, 0, whole_pages(size), PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE, file.value, 0);
+  const std::uint64_t alignment = alignment_of_type(type);
+  const SyscallResult place =
+      alignment > kPage ? reserve(whole_pages(size), alignment) : SyscallResult{0};
+  SyscallResult made = place;
+  if (place.ok()) {
+    made = raw_syscall(SYS_mmap, place.value, whole_pages(size), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | (place.value != 0 ? MAP_FIXED : 0), file.value, 0);
+    if (!made.ok() && place.value != 0) raw_syscall(SYS_munmap, place.value, whole_pages(size));
+  }
   raw_syscall(SYS_close, file.value);
   if (!made.ok()) return ALLOC_E_NO_MEMORY;
   alloc_info info{};
@@ -142,7 +172,7 @@ int resize_mapping(void*, const alloc_info* asked, std::size_t size, unsigned fl
     if (raw(mapping.offset) + size > file.size() && !file.set_size(raw(mapping.offset) + size))
       return ALLOC_E_REFUSED;
   }
-  const int error = remap(mapping, whole_pages(size), flags, moved);
+  const int error = remap(mapping, whole_pages(size), flags, moved, alignment_of_type(asked->type));
   if (is_of_file) file.set_size(error == ALLOC_OK ? raw(mapping.offset) + size : old_size);
   if (error == ALLOC_OK) *base = reinterpret_cast<void*>(raw(moved));
   return error;

@@ -29,16 +29,16 @@ bool objects_of(const uniqtype* type, std::size_t size, uniqtype*& each, std::si
   return true;
 }
 
-// As it was, but no more than a page: a block does not say how it was aligned when it was made.
-std::size_t alignment_of(const void* base) {
+// As it was, but no more than a page unless its type needs it: a block does not say how it was aligned when it was made.
+std::size_t alignment_of(const alloc_info& from) {
   constexpr std::uint64_t kPage = 4096;
-  const std::uint64_t at = raw(address_of(base));
-  return std::min(at & -at, kPage);
+  const std::uint64_t at = raw(address_of(from.base));
+  return std::max(std::min(at & -at, kPage), alignment_of_type(from.type));
 }
 
 int make_block_for(Move& move) {
   void* const block =
-      allocators::make_block(move.size, alignment_of(move.from.base), place_in_program());
+      allocators::make_block(move.size, alignment_of(move.from), place_in_program());
   if (block == nullptr) return ALLOC_E_NO_MEMORY;
   move.base = block;
   // All that it has: what lay there before would be taken for the program's, which may use the bytes beyond the size too.
