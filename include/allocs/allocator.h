@@ -112,7 +112,7 @@ int alloc_set_type(const void *obj, struct uniqtype *type);
 /* In a file that is mapped shared and writable up to its end: puts `count` zero bytes before the byte at `at` (which may be the end of the file, if
  * that is not on a page boundary), and moves what follows. The file grows, and its mapping; with ALLOC_MAY_MOVE it may move. *inserted is
  * where the new bytes are. ALLOC_E_INVALID: `at` is behind the end. ALLOC_E_NO_ROOM: as alloc_resize, or the mapping does not reach the end. ALLOC_E_REFUSED:
- * the file cannot be opened for writing under its name. Not atomic: who maps the file as well sees it half done. */
+ * the file cannot be opened for writing under its name. ALLOC_E_NO_SUCH_OPERATION: it is mapped privately or read-only, or no file is. Not atomic: who maps the file as well sees it half done. */
 int alloc_insert(void *at, size_t count, unsigned flags, void **inserted);
 
 /* Takes out `count` bytes from `at` on. The file shrinks, and its mapping to the pages that are left, but one. *remaining is where what followed
