@@ -37,7 +37,12 @@ static void try(const char *what, void *at) {
   printf(" move with references %d", alloc_migrate(at, &__default_lib_malloc_allocator, &moving, &base));
   printf(" free %d\n", alloc_free(at));
 }
-static char *map(size_t size, int protection) { return mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+/* Not beside anything that the kernel would not tell from it. */
+static char *map(size_t size) {
+  char *at = mmap(NULL, size + 2 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(at + kPage, size, PROT_READ | PROT_WRITE);
+  return at + kPage;
+}
 
 static void *in_arena(void *unused) {
   char *gone = malloc(16), *heap = (char *)((size_t)gone & -(size_t)(64 << 20));
@@ -91,12 +96,12 @@ static void use_stacks(void) {
 }
 
 static void tell_own(const char *what) {
-  char *own = map(4 * kPage, PROT_READ | PROT_WRITE), *guarded = map(kPage, PROT_NONE), *moved;
+  char *own = map(4 * kPage), *moved;
   memset(own, 1, 4 * kPage);
   const int promoted = alloc_promote(own, &mine), demoted = alloc_demote(own);
   printf("%s: %d %d", what, promoted, demoted);
   printf(" %d", alloc_resize(own, 2 * kPage, 0, (void **)&moved));
-  printf(" %d %d\n", alloc_free(own), alloc_free(guarded));
+  printf(" %d\n", alloc_free(own));
 }
 static void tell_new(const char *what) {
   void *made;
@@ -141,19 +146,32 @@ its guard: mmap, promote -19 sequence -19 resize -19 move -19 move with referenc
 right above it: mmap, promote -19 sequence -19 resize -19 move -19 move with references -19 free -19
 the next thread runs there
 guard of a running thread: -19
-own: 0 0 0 0 0
+own: 0 0 0 0
 made by alloc_new: 0 0 0
 heap beside the break: mmap, promote -23 sequence -23 resize -23 move -23 move with references -23 free -23
-own, beside such a heap: -23 -1 -23 -23 -23
+own, beside such a heap: -23 -1 -23 -23
 made by alloc_new: 0 0 0
 alive
 END
+# A program that has not called malloc has no arena that could be told.
+cat > b.c <<'END'
+#include <allocs/allocator.h>
+#include <sys/mman.h>
+int main(void) {
+  char *at = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(at + 4096, 4096, PROT_READ | PROT_WRITE);
+  return -alloc_free(at + 4096);
+}
+END
+build b.c
+preload ./b || fail "without a call of malloc: $?"
+
 libraries=/usr/lib/$(uname -m)-linux-gnu
 for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   [ -e "$libraries/$malloc" ] || continue
   LD_PRELOAD="$PRELOAD $libraries/$malloc" ./a other > out || fail "$malloc: exit status $?"
   expect out << 'END'
-own, beside an unknown malloc: -23 -1 -23 -23 -23
+own, beside an unknown malloc: -23 -1 -23 -23
 made by alloc_new: 0 0 0
 END
 done

@@ -3,6 +3,7 @@
 
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "allocs.h"
@@ -10,8 +11,10 @@
 #include "base/text.h"
 #include "runt/page_map.h"
 #include "runt/self.h"
+#include "runtime/allocators/base_level.h"
+#include "runtime/allocators/held_blocks.h"
+#include "runtime/preload/base_level.h"
 #include "runtime/preload/malloc_memory.h"
-#include "runtime/preload/memory_words.h"
 
 namespace allocs::preload {
 
@@ -38,29 +41,41 @@ bool begins_with_mapped_block(AddressRange range) {
          size % kPage == 0 && size <= range.size();
 }
 
-// Does a thread's control block lie there? It begins with its own address, which is there once more behind the table of its thread-locals.
+// A thread's control block begins with its own address, which is there once more behind the table of its thread-locals.
+bool is_thread(Address at) {
+  std::uint64_t words[3];
+  return runt::self::read_memory(at, words, sizeof words) && words[0] == raw(at) &&
+         words[2] == raw(at);
+}
+
+// Does one lie there?
 bool holds_thread(AddressRange range) {
-  constexpr std::uint64_t kAlignment = 16, kAgain = 16;
+  constexpr std::size_t kChunk = 4 * kPage, kStep = 16 / sizeof(std::uint64_t);
+  std::uint64_t words[kChunk / sizeof(std::uint64_t)];
   bool is_found = false;
   runt::PageMap pages;
   pages.open();
   pages.for_each_written_run(range, [&](AddressRange run) {
-    Address block{};
-    for_each_word(run, [&](Address at, std::uint64_t word) {
-      if (block != Address{} && at == block + kAgain) is_found = word == raw(block);
-      if (word == raw(at) && word % kAlignment == 0) block = at;
-      return !is_found;
-    });
-    return !is_found;
+    for (Address at = run.begin; at < run.end;) {
+      std::size_t size = std::min<std::uint64_t>(run.end - at, kChunk);
+      bool can_be_read = runt::self::read_memory(at, words, size);
+      if (!can_be_read && size > kPage)
+        can_be_read = runt::self::read_memory(at, words, size = kPage);
+      for (std::size_t i = 0; can_be_read && i < size / sizeof *words; i += kStep) {
+        const Address here = at + i * sizeof *words;
+        if (words[i] == raw(here) && is_thread(here)) return !(is_found = true);
+      }
+      at = at + size;
+    }
+    return true;
   });
   return is_found;
 }
 
 bool is_anonymous(const runt::Mapping& mapping) { return mapping.inode == 0 && !mapping.is_shared; }
 
-// Of memory that nobody may look into: is it the guard of a stack?
+// Is memory that nobody may look into the guard of a stack?
 bool is_guard(const runt::Mapping& mapping) {
-  if (mapping.is_readable || mapping.is_writable || mapping.is_executable) return false;
   const runt::MappingAnswer above = runt::self::mapping_of(mapping.range.end);
   return above.certainty == Certainty::known && is_anonymous(above.mapping) &&
          holds_thread(above.mapping.range);
@@ -75,6 +90,11 @@ int ask_arenas(AddressRange range) {
     const MallocMemory malloc(process);
     if (malloc.has_heap_in(range)) return ALLOC_E_OF_RUN_TIME;
     if (malloc.is_known()) return malloc.has_other_mappings() ? ALLOC_E_NO_IDENTITY : ALLOC_OK;
+    // There is no arena before the first call.
+    if (attempt == 0 && !allocators::others_are_stopped()) {
+      void* const block = allocators::make_block(1, 1, place_in_program());
+      if (block != nullptr) allocators::release_block(block);
+    }
     raw_syscall(SYS_sched_yield);
   }
   return ALLOC_E_NO_IDENTITY;
@@ -86,7 +106,8 @@ int refusal_of_mapping(const runt::Mapping& mapping) {
   if (!is_anonymous(mapping)) return is_file_of_c_library(mapping) ? ALLOC_E_OF_RUN_TIME : ALLOC_OK;
   const bool is_of_c_library =
       begins_with(mapping.name, "[anon: glibc") || is_in_malloc_heap(mapping.range) ||
-      begins_with_mapped_block(mapping.range) || holds_thread(mapping.range) || is_guard(mapping);
+      begins_with_mapped_block(mapping.range) ||
+      (mapping.is_readable ? holds_thread(mapping.range) : is_guard(mapping));
   return is_of_c_library ? ALLOC_E_OF_RUN_TIME : ask_arenas(mapping.range);
 }
 
