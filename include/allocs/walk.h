@@ -63,8 +63,9 @@ int alloc_walk_blocks_of_type(const struct uniqtype *type, unsigned flags, alloc
 
 /* Every word of memory that points into the allocation that contains `obj`: mappings are read word by word, except the run time's own.
  * `type` of the reference is that of the pointer, where the type of what it lies in tells one; NULL where it is not known, which
- * may be a number that looks like an address, or what a call has left on a stack. Words that a type tells to be no pointer are left out.
- * Returns 0, what ended the walk, or an error. Costs a read of all writable memory. flags must be 0. */
+ * may be a number that looks like an address, or what a call has left on a stack. Words that a type of grade strong or better tells to be something else are left
+ * out, but not what lies in arrays of bytes, or where the type has no member. Words are those at multiples of eight.
+ * Returns 0, what ended the walk, or an error. Costs a read of all memory that is or was writable. flags must be 0. */
 int alloc_walk_referrers(const void *obj, unsigned flags, alloc_visit_reference *visit, void *context);
 
 /* A block of malloc that is reachable from a root. */

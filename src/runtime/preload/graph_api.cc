@@ -20,6 +20,7 @@
 #include "runtime/self/ask.h"
 #include "runtime/self/kept_walk.h"
 #include "types/pointer_fields.h"
+#include "types/word_content.h"
 
 // The public functions of <allocs/walk.h> that follow pointers: who points to an object, what is reachable, and by which way.
 //
@@ -257,15 +258,23 @@ bool type_of_reference(const SelfProcess& process, Address at, uniqtype*& type) 
            slot->part != allocs::query::FramePlace::Part::return_address;
   }
   if (holder.type == nullptr) return true;
-  const auto field =
-      allocs::types::pointer_field_at(holder.type, holder.range.size(), at - holder.range.begin);
-  type = const_cast<uniqtype*>(field.type);
-  return type != nullptr;
+  allocs::types::WordContent content;
+  content.add(*holder.type, holder.range, at,
+              [&](unsigned depth) { return holder.rows.at(depth); });
+  type = const_cast<uniqtype*>(content.pointer);
+  if (type != nullptr) return true;
+  // Arrays of bytes may hold anything, and where the type has no member something else may lie: a virtual base, what follows a header.
+  const bool is_sure =
+      holder.type_grade >= ALLOC_GRADE_STRONG && (holder.evidence & ALLOC_EV_VIRTUAL_TABLE) == 0;
+  const bool is_number = content.begins_with_other && !content.begins_with_bytes &&
+                         !content.is_unclear && !content.is_saved_register;
+  return !(is_sure && is_number);
 }
 
-// Calls visit(AddressRange) for each writable mapping, without the run time's own memory, until it returns false.
+// Calls visit(AddressRange) for each mapping in which the program may have put an address, without the run time's own memory, until it returns false: writable ones, and those of loaded objects, since
+// the loader writes to what is read only later.
 template <typename Visit>
-void for_each_writable_range(const SelfProcess& process, Visit&& visit) {
+void for_each_written_range(const SelfProcess& process, Visit&& visit) {
   allocs::runt::MappingTable table;
   if (table.open(0) != 0) return;
   for (Address at{}; at < allocs::kEndOfUserAddresses;) {
@@ -273,7 +282,10 @@ void for_each_writable_range(const SelfProcess& process, Visit&& visit) {
     if (answer.certainty != allocs::Certainty::known) return;
     const auto& mapping = answer.mapping;
     at = mapping.range.end;
-    if (!mapping.is_writable || !mapping.is_readable) continue;
+    if (!mapping.is_readable) continue;
+    const bool may_be_relocated =
+        !mapping.is_executable && process.find_object(mapping.range.begin) != nullptr;
+    if (!mapping.is_writable && !may_be_relocated) continue;
     if (!allocs::preload::for_each_foreign_range(process, mapping.range, visit)) return;
   }
 }
@@ -287,7 +299,7 @@ void for_each_word_to(const SelfProcess& process, AddressRange range, Visit&& vi
   const auto own =
       process.find_object(address_of(reinterpret_cast<const void*>(&alloc_walk_referrers)));
   bool goes_on = true;
-  for_each_writable_range(process, [&](AddressRange writable) {
+  for_each_written_range(process, [&](AddressRange writable) {
     allocs::preload::for_each_word(writable, [&](Address at, std::uint64_t word) {
       if (!range.contains(Address{word})) return true;
       if (unused.contains(at) || (own != nullptr && own->range.contains(at))) return true;
