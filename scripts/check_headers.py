@@ -36,7 +36,8 @@ def compile_alone(job):
     compiler = os.environ.get("CXX" if cxx else "CC") or ("c++" if cxx else "cc")
     includes = INCLUDES + (["-I", str(COMPATIBILITY)] if COMPATIBILITY in header.parents else [])
     # The strict C standards hide what POSIX adds; users of the headers do not build like that.
-    command = [*compiler.split(), f"-std={standard}", "-fsyntax-only", *WARNINGS, *includes,
+    warnings = WARNINGS + (["-Wpedantic"] if ROOT / "include" in header.parents else [])
+    command = [*compiler.split(), f"-std={standard}", "-fsyntax-only", *warnings, *includes,
                "-D_GNU_SOURCE", "-x", "c++" if cxx else "c", "-"]
     result = subprocess.run(command, input=f'#include "{header}"\n', capture_output=True, text=True)
     return header, standard, result.stderr if result.returncode else None

@@ -88,7 +88,10 @@ int alloc_get_traits(const struct alloc_info *allocation, struct alloc_traits *t
  * always be told. The same goes for alloc_promote and alloc_migrate. Under a seccomp sandbox what needs the kernel is refused with ALLOC_E_REFUSED. Other errors are those of
  * alloc_query. References are not rewritten: who lets an allocation move has the pointers to it. On failure nothing has changed. */
 
-enum alloc_change_flag { ALLOC_MAY_MOVE = 4 };
+enum alloc_change_flag {
+  ALLOC_MAY_MOVE = 4,
+  ALLOC_BEHIND = 8 /* of alloc_insert_element (allocs/sequence.h) */
+};
 
 /* Memory for `count` objects of the type, from `allocator`: malloc (a block; not cleared) or mmap (whole pages, cleared, private; what
  * a program maps itself has no bounds of its own if it is beside other anonymous memory, and this has), or one that was registered. Its type is the type,
@@ -112,7 +115,10 @@ int alloc_set_type(const void *obj, struct uniqtype *type);
 /* In a file that is mapped shared and writable up to its end: puts `count` zero bytes before the byte at `at` (which may be the end of the file, if
  * that is not on a page boundary), and moves what follows. The file grows, and its mapping; with ALLOC_MAY_MOVE it may move. *inserted is
  * where the new bytes are. ALLOC_E_INVALID: `at` is behind the end. ALLOC_E_NO_ROOM: as alloc_resize, or the mapping does not reach the end. ALLOC_E_REFUSED:
- * the file cannot be opened for writing under its name. ALLOC_E_NO_SUCH_OPERATION: it is mapped privately or read-only, or no file is. Not atomic: who maps the file as well sees it half done. */
+ * the file cannot be opened for writing under its name. ALLOC_E_NO_SUCH_OPERATION: it is mapped privately or read-only, or no file is. Not atomic: who maps the
+ * file as well sees it half done.
+ * The file is opened and closed for this. So all record locks (fcntl's F_SETLK, lockf) that the process has on that file are lost, as POSIX has it for any close;
+ * locks of open file descriptions (F_OFD_SETLK) and flock's stay. alloc_remove, and alloc_resize of a mapped file, do the same. */
 int alloc_insert(void *at, size_t count, unsigned flags, void **inserted);
 
 /* Takes out `count` bytes from `at` on. The file shrinks, and its mapping to the pages that are left, but one. *remaining is where what followed

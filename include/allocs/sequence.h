@@ -60,8 +60,6 @@ const struct alloc_sequence_family *alloc_x86_family(void);
  * that is declared constant; ALLOC_E_NO_ROOM: it would have to move, and may not; ALLOC_E_REFUSED: the memory cannot be written to; those of alloc_query and
  * alloc_insert. On failure nothing has changed. Not atomic: who reads the sequence meanwhile sees it half done. Not for signal handlers. */
 
-enum alloc_element_flag { ALLOC_BEHIND = 8 /* of alloc_insert_element */ };
-
 /* Puts `size` bytes as an element before the one that contains `obj`, or with ALLOC_BEHIND behind it; *inserted is where it is. */
 int alloc_insert_element(const void *obj, const void *bytes, size_t size, unsigned flags, void **inserted);
 

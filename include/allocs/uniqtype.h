@@ -53,6 +53,11 @@ struct uniqtype_rel_info {
 #define UNIQTYPE_POS_MAXOFF_UNBOUNDED 0xffffffffu
 #define UNIQTYPE_ARRAY_LENGTH_UNBOUNDED 0x7fffffffu
 
+/* C++ has arrays without a length as an extension only, and clang asks for more than __extension__. */
+#if defined(__clang__) && defined(__cplusplus)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wc99-extensions"
+#endif
 struct uniqtype {
   struct uniqtype_record *record;
   unsigned pos_maxoff; /* size in bytes; UNIQTYPE_POS_MAXOFF_UNBOUNDED: unbounded, unknown or 4 GiB and more */
@@ -108,8 +113,11 @@ struct uniqtype {
   /* array: [0] element.  base: [0] the type of the other signedness or NULL.  enumeration: [0] base type, then enumerators.
    * composite: members, then their names.  address: [0] target, [1] what is left when all indirections are followed.
    * subprogram: [0] return type, then arguments.  subrange: [0] host.  There is always at least one slot. */
-  struct uniqtype_rel_info related[];
+  __extension__ struct uniqtype_rel_info related[];
 };
+#if defined(__clang__) && defined(__cplusplus)
+#pragma clang diagnostic pop
+#endif
 
 /* The canonical name, the same for equal types: "int$32", "__PTR_signed_char$8", "foo". For NULL it is "(no type)".
  * The text lives as long as the process. */

@@ -154,6 +154,7 @@ EOF
 
 cat > c.cc <<'EOF'
 #include <allocs.hpp>
+#include <allocs/sequence.h>
 #include <cstdlib>
 #include <iostream>
 
@@ -164,7 +165,8 @@ struct Numbers {
 };
 struct Base { int x = 1; virtual ~Base() = default; };
 struct Middle : virtual Base { int y = 2; };
-struct Open { int n; int a[]; };
+struct Open { int n; __extension__ int a[]; };
+static_assert((ALLOC_MAY_MOVE | ALLOC_BEHIND) == 12); // of one enumeration: no warning
 struct Many { Many* all[16][16]; };
 static Numbers numbers;
 static Middle middle;
@@ -190,7 +192,7 @@ int main() {
   std::cout << allocs::show(many[4], {.whole = 20}) << '\n' << allocs::show(bytes, {.whole = 3}) << '\n';
 }
 EOF
-build c.cc -std=c++20 -fno-rtti -fno-exceptions -Wall -Wextra -Wconversion -Wshadow -Werror
+build c.cc -std=c++20 -fno-rtti -fno-exceptions -Wall -Wextra -Wconversion -Wshadow -Wpedantic -Werror
 allocs meta build ./c > made
 preload timeout 60 ./c > out || fail "exit status $?"
 expect out <<'EOF'
