@@ -24,6 +24,11 @@
  * - sleeps in the kernel: the call is restarted afterwards where the kernel can do that, and fails with EINTR where signal(7) says that handlers make it
  *   do so (poll, nanosleep, sem_timedwait...).
  *
+ * The handler runs on the thread's alternate signal stack, if it has one (sigaltstack), and the kernel puts the thread's registers there, those of vectors included.
+ * An alternate stack that is smaller than that frame, which has sysconf(_SC_MINSIGSTKSZ) bytes, is of no use: at any signal that is handled there, whoever
+ * sends it, the kernel kills the process with SIGSEGV instead. The constant MINSIGSTKSZ (2048) is too small on processors with AVX-512, SIGSTKSZ (8192) on those with
+ * AMX. So give threads alternate stacks of sysconf(_SC_SIGSTKSZ) bytes.
+ *
  * While threads are stopped, the caller may ask about their frames as about its own: addresses on their stacks are told by frame, variable and type (alloc_query and
  * the rest), and frames are children of their stacks (allocs/allocator.h).
  *
