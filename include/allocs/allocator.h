@@ -99,6 +99,12 @@ enum alloc_change_flag {
  * allocators it is the one that the program has (ALLOC_E_NO_SUCH_OPERATION), if it is indexed (ALLOC_E_UNINDEXED). */
 int alloc_new(struct allocator *allocator, struct uniqtype *type, size_t count, void **base);
 
+/* The same on the stack, in the caller's own frame, which no function could do: a `type *` to `count` objects, not cleared, that go when the function returns (not at the end of a block). `type` is a type
+ * of C, aligned to at most 16. Where allocscc has compiled the function it is an allocation of its own, of the alloca allocator, with bounds and type; elsewhere a part of its frame.
+ * It does not fail: what the stack has no room for overflows it. */
+#define ALLOC_NEW_ON_STACK(type, count) \
+  ((type *)((void)sizeof(char[__alignof__(type) <= 16 ? 1 : -1]), __builtin_alloca(sizeof(type) * (size_t)(count))))
+
 /* Gives the allocation another size; *base is where it begins then. In place, or with ALLOC_MAY_MOVE elsewhere if need be; ALLOC_E_NO_ROOM
  * if it would have to move, and may not. Type and site stay.
  * malloc: bytes. mmap: rounded up to pages; a file that is mapped shared and writable up to its end gets that size as well. brk: the break; it

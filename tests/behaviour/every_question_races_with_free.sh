@@ -99,6 +99,7 @@ static int count_reached(const struct alloc_reached *reached, void *context) { r
 static int count_interpreted(const struct alloc_step *place, const struct alloc_referent *referent, void *context) { return (void)place, (void)referent, ++*(int *)context > 50; }
 static int count_place(const struct alloc_frame *frame, const struct alloc_frame_place *place, void *context) { return (void)frame, (void)place, ++*(int *)context, 0; }
 
+static char *steady;
 enum { QUESTIONS = 26 };
 static int ask(int which, const char *at, unsigned flags) {
   struct alloc_info info, parent, child;
@@ -143,7 +144,8 @@ static int ask(int which, const char *at, unsigned flags) {
     case 18: error = alloc_walk_blocks(flags, count_block, &count); return error > 0 ? 0 : error;
     case 19: error = alloc_walk_blocks_of_type(type, flags, count_block, &count); return error > 0 ? 0 : error;
     case 20: error = alloc_walk_graph(0, count_reached, &count); return error > 0 ? 0 : error;
-    case 21: error = alloc_find_route(at, 0, steps, 3); return error > 0 ? 0 : error;
+    /* Blocks that come and go are mostly gone when all memory has been read. */
+    case 21: error = alloc_find_route(at, 0, steps, 3); return error <= 0 && error != ALLOC_E_NOTHING_THERE && error != ALLOC_E_NO_SUCH_OPERATION ? error : alloc_find_route(steady, 0, steps, 3) > 0 ? 0 : ++wrong;
     case 22: error = alloc_walk_referrers(at, 0, count_reference, &count); return error > 0 ? 0 : error;
     /* Refused whatever is there. */
     case 23: return alloc_set_type(at, NULL) == ALLOC_E_INVALID && alloc_hold(at, NULL) == ALLOC_E_INVALID && alloc_promote(at, NULL) == ALLOC_E_INVALID ? 0 : ++wrong;
@@ -167,6 +169,7 @@ static void *ask_all(void *turns) {
 int main(void) {
   pthread_t threads[5];
   type = alloc_get_type(&a_node);
+  steady = malloc(100);
   alloc_register_allocator(&slots, &protocol);
   pthread_create(&threads[0], NULL, change_blocks, (void *)0l), pthread_create(&threads[1], NULL, change_blocks, (void *)1l), pthread_create(&threads[2], NULL, change_mappings, NULL);
   usleep(10000);
