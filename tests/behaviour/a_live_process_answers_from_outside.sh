@@ -7,6 +7,7 @@
 sed 's/return 0;/fflush(stdout); getchar(); return 0;/' "$SEED/typed.c" > typed.c
 build typed.c
 mkfifo input
+: > inside
 LD_PRELOAD=$PRELOAD ./typed < input > inside &
 exec 3> input
 while [ "$(wc -l < inside)" -lt 4 ]; do sleep 0.1; done

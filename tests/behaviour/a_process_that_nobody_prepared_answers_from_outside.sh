@@ -56,6 +56,7 @@ At 0x* is a auxv-allocated object of size *, type *
 EOF
 }
 mkfifo input
+: > inside
 ./a one < input > inside &
 exec 3> input
 while [ "$(wc -l < inside)" -lt 6 ]; do sleep 0.1; done

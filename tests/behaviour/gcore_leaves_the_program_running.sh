@@ -31,6 +31,7 @@ int main(void) {
 END
 build a.c -pthread
 mkfifo input
+: > inside
 LD_PRELOAD=$PRELOAD ./a < input > inside &
 exec 3> input
 while [ "$(wc -l < inside)" -lt 5 ]; do sleep 0.1; done

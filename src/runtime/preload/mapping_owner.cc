@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "allocs.h"
 #include "base/raw_syscall.h"
@@ -25,8 +26,8 @@ constexpr std::uint64_t kPage = 4096;
 // glibc's own memory-mapped files are read-only and private, and lie in directories of these names.
 bool is_file_of_c_library(const runt::Mapping& mapping) {
   if (mapping.is_shared || mapping.is_writable) return false;
-  return std::strstr(mapping.name, "/locale/") != nullptr ||
-         std::strstr(mapping.name, "/gconv/") != nullptr;
+  const std::string_view name = mapping.name;
+  return name.find("/locale/") != name.npos || name.find("/gconv/") != name.npos;
 }
 
 // A block of malloc that is a mapping: nothing before it, its size in whole pages, and the bit that says so.
