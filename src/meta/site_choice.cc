@@ -144,7 +144,9 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
   }
   if (bytes.is_constant()) {
     if (bytes.addend <= 0 || bytes.addend % size != 0) return std::nullopt;
-    if (size != 1) proposal.evidence |= types::kSiteConstantSizeFits;  // 1 fits anything
+    // 1 fits anything. And several structures may be one, and something behind it that happens to be as large.
+    const bool tells = size != 1 && (bytes.addend == size || type.kind != Kind::composite);
+    if (tells) proposal.evidence |= types::kSiteConstantSizeFits;
     if (bytes.addend == size) {
       proposal.rank = Rank::exact;
       proposal.shape = kind == AllocationKind::new_array ? Shape::array : Shape::one;
@@ -152,9 +154,6 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     }
     if (type.kind == Kind::composite && size == 1) return std::nullopt;  // an empty class
     proposal.rank = Rank::multiple;
-    // Several structures, or one and something behind it that happens to be as large: the size says neither.
-    if (type.kind == Kind::composite)
-      proposal.evidence &= std::uint8_t(~types::kSiteConstantSizeFits);
     if (request.element && *request.element == size) {
       proposal.rank = Rank::exact;
       proposal.evidence |= types::kSiteStrideFits;

@@ -486,7 +486,7 @@ class Evaluation {
     }
     const Value first = (*state_)[kArgumentRegisters[0]];
     // What a pointer's function makes of a number (`n = hooks.round_up(n)`) is not known, but of which.
-    if (!callee.known()) flow_.atoms[result].sources = {first};
+    flow_.atoms[result].sources = callee.known() ? std::vector<Value>{} : std::vector{first};
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
       if ((kCallClobbers & mask_of(reg)) != 0) (*state_)[reg] = Value::of(kAnything);

@@ -49,12 +49,11 @@ struct WordContent {
   }
 
  private:
-  // The C library's and the kernel's: for swapcontext, longjmp, and signal handlers.
+  // The registers in ucontext_t, jmp_buf, and the kernel's frame of a signal.
   static bool is_context(const char* of_type) {
     if (of_type == nullptr) return false;
     const std::string_view name = of_type;
-    return name == "ucontext_t" || name == "mcontext_t" || name == "__jmp_buf_tag" ||
-           name == "sigcontext";
+    return name == "mcontext_t" || name == "__jmp_buf_tag" || name == "sigcontext";
   }
 
   static bool has_parts(const uniqtype& u) {

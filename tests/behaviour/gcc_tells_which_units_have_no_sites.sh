@@ -87,6 +87,7 @@ struct { struct part *(*get)(long, _Bool); } hooks;
 #define PASTED(a, b) a##b(struct part, rest)
 #define HALF_PASTED(b) __builtin_##b(struct part, rest)
 #define LABEL(n) case_##n
+#define WHOLE_BODY return kept(__builtin_offsetof(struct part, rest))
 static inline int size_of_part(void) { return sizeof(struct part); }
 #endif
 END
@@ -124,6 +125,16 @@ struct part *f(long n$parameter) { $variable return $call; }
 END
   done
 done
+# The first word of a body, and the last one before the next.
+expect_read first.c << 'END'
+#include "part.h"
+struct part *f(void) { WHOLE_BODY; }
+END
+expect_not_read last.c << 'END'
+#include "part.h"
+struct part *f(void) { return kept(3); }
+int g(void) { return OFFSET(struct part, rest); }
+END
 # From where it is not the unit's own text: the command line, a header of the system, one that was compiled before.
 echo '#include "part.h"
 struct part *f(void) { return kept(SLOT); }' > slot.c

@@ -299,8 +299,8 @@ void for_each_word_to(const SelfProcess& process, AddressRange range, Visit&& vi
   const auto own =
       process.find_object(address_of(reinterpret_cast<const void*>(&alloc_walk_referrers)));
   bool goes_on = true;
-  for_each_written_range(process, [&](AddressRange writable) {
-    allocs::preload::for_each_word(writable, [&](Address at, std::uint64_t word) {
+  for_each_written_range(process, [&](AddressRange written) {
+    allocs::preload::for_each_word(written, [&](Address at, std::uint64_t word) {
       if (!range.contains(Address{word})) return true;
       if (unused.contains(at) || (own != nullptr && own->range.contains(at))) return true;
       return goes_on = visit(at, word);

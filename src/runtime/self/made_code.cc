@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/self/made_code.h"
-#include "runtime/self/stopped_threads.h"
 
 #include <algorithm>
 #include <array>
@@ -22,6 +21,7 @@
 #include "runtime/self/memory.h"
 #include "runtime/self/object_file.h"
 #include "runtime/self/perf_map_file.h"
+#include "runtime/self/stopped_threads.h"
 
 namespace allocs::self {
 

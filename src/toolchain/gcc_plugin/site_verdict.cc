@@ -90,13 +90,13 @@ bool returns_memory(tree type) {
   return POINTER_TYPE_P(result) && !FUNC_OR_METHOD_TYPE_P(TREE_TYPE(result));
 }
 
-bool has_size_attribute(tree type) {
-  return lookup_attribute("alloc_size", TYPE_ATTRIBUTES(type)) != NULL_TREE;
+bool has_size_attribute(tree function) {
+  return lookup_attribute("alloc_size", TYPE_ATTRIBUTES(TREE_TYPE(function))) != NULL_TREE;
 }
 
 // Of a call in `in` to what returns memory: of any kind by any number, of one type by numbers that are made of sizes.
 bool is_told_size(gcall* call, tree type, function* in) {
-  const bool counts_any = VOID_TYPE_P(TREE_TYPE(TREE_TYPE(type))) || has_size_attribute(type);
+  const bool counts_any = VOID_TYPE_P(TREE_TYPE(TREE_TYPE(type)));
   for (unsigned i = 0; i < gimple_call_num_args(call); ++i) {
     tree argument = gimple_call_arg(call, i);
     const bool is_number =
@@ -112,7 +112,7 @@ bool may_be_site(gcall* call, function* in) {
   if (function != NULL_TREE) {
     if (is_declared_allocator(function)) return true;
     if (is_known_for_something_else(function)) return false;
-    if (has_size_attribute(TREE_TYPE(function))) return true;
+    if (has_size_attribute(function)) return true;
   }
   tree type = gimple_call_fntype(call);
   return type == NULL_TREE || (returns_memory(type) && is_told_size(call, type, in));

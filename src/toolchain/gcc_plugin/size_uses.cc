@@ -35,6 +35,7 @@ constexpr char kOffset[] = "__builtin_offsetof";
 std::unordered_set<tree> g_functions;  // that ask, and those that they lie in
 bool g_number_has_size = false;        // one of them returns a number
 bool g_anything_has_size = false;
+bool g_was_denied = false;      // somebody was told that a number is made of none
 unsigned g_outside = 0;         // how often it was asked for outside of functions,
 unsigned g_outside_before = 0;  // ... and up to the end of the last declaration there
 
@@ -178,10 +179,14 @@ void watch_sizes(const char* plugin) {
 bool may_be_made_of_sizes(tree argument, function* in) {
   if (g_anything_has_size || g_functions.count(in->decl) != 0) return true;
   if (decl_function_context(in->decl) != NULL_TREE) return true;
-  return g_number_has_size && TREE_CODE(argument) != INTEGER_CST && calls_for_numbers(in);
+  const bool may_be =
+      g_number_has_size && TREE_CODE(argument) != INTEGER_CST && calls_for_numbers(in);
+  g_was_denied |= !may_be;
+  return may_be;
 }
 
 bool sizes_may_hide() {
+  if (!g_was_denied) return false;
   // Of what has been through another preprocessor, the files are not those that were read.
   if (cpp_get_options(parse_in)->preprocessed || std::strcmp(main_input_filename, "-") == 0)
     return true;

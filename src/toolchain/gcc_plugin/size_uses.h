@@ -14,7 +14,7 @@ void watch_sizes(const char* plugin);
 // parsed, and nothing was inlined yet.
 bool may_be_made_of_sizes(tree argument, function* in);
 
-// Whether something else in the unit's files may ask for one, in a way that is not seen. It looks into all of them, so it is the last question.
+// Whether an answer "no" may have been wrong, because something in the unit's files asks for one in a way that is not seen. It looks into all of them, so it is the last question.
 bool sizes_may_hide();
 
 }  // namespace allocs::gcc_plugin
