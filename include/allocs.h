@@ -74,7 +74,11 @@ enum alloc_error {
 
   /* of lifetimes: allocs/lifetime.h */
   ALLOC_E_HELD = -30,              /* others hold it, and have its address */
-  ALLOC_E_NOT_HELD = -31           /* that holder does not hold it */
+  ALLOC_E_NOT_HELD = -31,          /* that holder does not hold it */
+
+  /* of editing mapped files: allocs/allocator.h */
+  ALLOC_E_PRIVATE = -32,           /* the file is mapped privately: what is written there does not reach it */
+  ALLOC_E_READ_ONLY = -33          /* the mapping does not allow writing */
 };
 const char *alloc_error_message(int error); /* never NULL; static text */
 

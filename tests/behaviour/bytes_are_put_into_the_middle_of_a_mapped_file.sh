@@ -56,7 +56,11 @@ int main(void) {
   int local;
   char *private = map("text", PROT_READ | PROT_WRITE, MAP_PRIVATE), *readable = map("text", PROT_READ, MAP_SHARED);
   printf("%d %d", alloc_insert(private, 1, 0, &at), alloc_insert(readable, 1, 0, &at));
-  printf(" %d %d\n", alloc_insert(&local, 1, 0, &at), alloc_insert((char *)"x", 1, 0, &at));
+  printf(" %d %d", alloc_remove(private, 1, 0, &at), alloc_remove(readable, 1, 0, &at));
+  printf(" %d %d", alloc_insert(&local, 1, 0, &at), alloc_insert((char *)"x", 1, 0, &at));
+  char *anonymous = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  printf(" %d\n", alloc_insert(anonymous, 1, 0, &at));
+  printf("%s; %s\n", alloc_error_message(ALLOC_E_PRIVATE), alloc_error_message(ALLOC_E_READ_ONLY));
   unlink("big");
   printf("%d\n", alloc_insert(big, 1, 0, &at));
   return 0;
@@ -74,7 +78,8 @@ expect out <<'EOF'
 0 9000 aa 0 12288
 0 4000 aa 4096
 0 100
--14 -14 -17 -15
+-32 -33 -32 -33 -17 -15 -14
+the file is mapped privately: what is written there does not reach it; the mapping does not allow writing
 -24
 EOF
 expect text <<'EOF'

@@ -396,7 +396,7 @@ need_plugin
 export LIBALLOCS_SUBALLOC_FNS="piece_new(Z)p"
 allocscc -g -O1 -Wall -Wextra -Werror -I"$ALLOCS_PREFIX/include" -o a a.c -L"$ALLOCS_PREFIX/lib" -Wl,-rpath,"$ALLOCS_PREFIX/lib" -lallocs -ldl
 # 0: done, or told as everywhere else; -1 nothing there, -3 the kernel may not be asked, -4 no type, -12 invalid, -14 no such operation, -15 to -19 of an object, a thread, a frame, the kernel, the run
-# time; -20 it is one already, -25 no such file, -31 not held. Columns in the order of the kinds.
+# time; -20 it is one already, -25 no such file, -31 not held, -32 a private mapping of a file. Columns in the order of the kinds.
 cat > wanted <<'EOF'
 q_getters              0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
 q_nowait              -3  -3   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -3  -3
@@ -421,8 +421,8 @@ c_resize               0   0 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19
 c_resize_moving        0   0 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14  -1
 c_free                 0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14  -1
 c_set_type             0 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17   0 -19 -19 -14 -14 -14 -14  -1
-c_insert             -14 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17 -14 -19 -19 -14 -14 -14 -14  -1
-c_remove             -14 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17 -14 -19 -19 -14 -14 -14 -14  -1
+c_insert             -32 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17 -14 -19 -19 -14 -14 -14 -14  -1
+c_remove             -32 -14 -15 -15 -15 -15 -16 -16 -18 -16 -17 -17 -14 -19 -19 -14 -14 -14 -14  -1
 c_promote              0 -14 -14 -14 -14   0 -14 -14 -14 -14 -14 -14   0 -14 -14   0   0   0   0  -1
 c_make_sequence        0 -14 -14 -14 -14   0 -14 -14 -14 -14 -14 -14   0 -14 -14   0   0   0   0  -1
 c_make_elf_file      -25 -14 -14 -14 -14 -25 -14 -14 -14 -14 -14 -14 -25 -14 -14 -25 -25 -25 -20  -1

@@ -209,8 +209,9 @@ struct Edit {
 int begin_edit(const alloc_info& asked, const void* at, Edit& edit) {
   if (const int error = find_mapping_and_contents(asked, edit.mapping); error != ALLOC_OK)
     return error;
-  if (!edit.mapping.is_shared || !edit.mapping.is_writable || edit.mapping.inode == 0)
-    return ALLOC_E_NO_SUCH_OPERATION;
+  if (edit.mapping.inode == 0) return ALLOC_E_NO_SUCH_OPERATION;
+  if (!edit.mapping.is_shared) return ALLOC_E_PRIVATE;
+  if (!edit.mapping.is_writable) return ALLOC_E_READ_ONLY;
   if (const int error = edit.file.open(edit.mapping, O_RDWR); error != ALLOC_OK) return error;
   if (!edit.file.is_whole_tail(edit.mapping)) return ALLOC_E_NO_ROOM;
   edit.at = address_of(at) - edit.mapping.range.begin;

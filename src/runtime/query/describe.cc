@@ -69,6 +69,10 @@ const char* error_message(int error) {
       return "others hold it, and have its address";
     case ALLOC_E_NOT_HELD:
       return "that holder does not hold it";
+    case ALLOC_E_PRIVATE:
+      return "the file is mapped privately: what is written there does not reach it";
+    case ALLOC_E_READ_ONLY:
+      return "the mapping does not allow writing";
     default:
       return "unknown error";
   }
