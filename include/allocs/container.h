@@ -38,13 +38,13 @@ struct alloc_element {
 
 /* Begins with the elements of the object of type `type` at `object`. Returns 0, also for a container that has none; ALLOC_E_NO_SUCH_OPERATION:
  * no rule is known for that type, or its debug information lacks what the rule needs (of nodes, say); ALLOC_E_MALFORMED: what is there is no
- * such container, or cannot be read; ALLOC_E_INVALID for a NULL argument.
+ * such container, or cannot be read; ALLOC_E_NOT_YET: memory must not be read through the kernel (a seccomp sandbox); ALLOC_E_INVALID for a NULL argument.
  *
  * Nothing of the object is believed, so that also one that is damaged, freed or being changed may be asked about. It is read
  * when asked, so that it should not change during the walk. May wait like the plain getters; not for signal handlers. */
 int alloc_begin_elements(const struct uniqtype *type, const void *object, struct alloc_elements *elements);
 
-/* 1 and the next element; 0 at the end; ALLOC_E_MALFORMED where the container is damaged: then the walk is at its end. ALLOC_E_INVALID for NULL, and for
+/* 1 and the next element; 0 at the end; ALLOC_E_MALFORMED where the container is damaged: then the walk is at its end. ALLOC_E_NOT_YET as before: then it is where it was. ALLOC_E_INVALID for NULL, and for
  * a walk whose `type` is NULL: one that was not begun, or could not be. Every walk over linked nodes ends, also one that goes in a circle. */
 int alloc_next_element(struct alloc_elements *elements, struct alloc_element *element);
 

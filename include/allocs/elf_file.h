@@ -37,8 +37,8 @@ extern "C" {
 /* Declares `size` bytes at `file` an ELF file, until alloc_demote of the allocation that they lie in. Which parts it has is read now; what is in them
  * when it is asked about. If sections are moved, or code is changed, demote and declare it again.
  * Returns ALLOC_OK; ALLOC_E_MALFORMED: no header of such a file is there; ALLOC_E_NOTHING_THERE: not all of the bytes can be read
- * (the file has become shorter than its mapping), or they are in no allocation; ALLOC_E_INVALID: they are not in one; ALLOC_E_HAS_CHILDREN: they are
- * declared already; or another error of alloc_promote. With ALLOC_NOWAIT the kernel is not asked, and nothing is told of a file that is a mapping. */
+ * (the file has become shorter than its mapping), or they are in no allocation; ALLOC_E_REFUSED: that cannot be looked at (a seccomp sandbox); ALLOC_E_INVALID: they are not in one;
+ * ALLOC_E_HAS_CHILDREN: they are declared already; or another error of alloc_promote. With ALLOC_NOWAIT the kernel is not asked, and nothing is told of a file that is a mapping. */
 int alloc_make_elf_file(const void *file, size_t size);
 
 /* The allocator of parts of ELF files. Elements of sections are of those of the families of allocs/sequence.h. Async-signal-safe. */

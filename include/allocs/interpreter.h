@@ -63,7 +63,7 @@ int alloc_walk_interpreted(const struct alloc_info *from, const struct alloc_int
 int alloc_interpret(const void *at, const struct alloc_interpreter *interpreter, unsigned flags, struct alloc_referent *referent);
 
 /* Machine pointers and references, as types tell them; `how` is 1, and a null pointer leads to nothing. It has no environment.
- * Async-signal-safe, where the kernel may be asked: memory may vanish meanwhile. */
+ * Async-signal-safe. Memory may vanish meanwhile, so it is read through the kernel: ALLOC_E_NOT_YET where that must not be asked (a seccomp sandbox). */
 const struct alloc_interpreter *alloc_pointer_interpreter(void);
 
 #ifdef __cplusplus

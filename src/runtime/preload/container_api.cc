@@ -5,6 +5,7 @@
 
 #include "base/export.h"
 #include "base/public_names.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/preload/info.h"
 #include "runtime/self/self_process.h"
 #include "types/elements.h"
@@ -32,6 +33,10 @@ class NodeMemory {
         return window.bytes + (at - window.begin);
     }
     if (size > kLongest) return nullptr;
+    if (allocs::allocators::is_sandboxed()) {
+      is_refused_ = true;
+      return nullptr;
+    }
     constexpr std::uint64_t kPage = 4096;
     const std::uint64_t in_page = kPage - raw(at) % kPage;
     const std::size_t ahead = in_page < kLongest ? static_cast<std::size_t>(in_page) : kLongest;
@@ -42,6 +47,8 @@ class NodeMemory {
     window.size = 0;
     return nullptr;
   }
+  // Was something not read since the kernel must not be asked? Then it is not the container that is damaged.
+  bool is_refused() const { return is_refused_; }
 
  private:
   static constexpr std::size_t kLongest = 64;
@@ -53,6 +60,7 @@ class NodeMemory {
   };
   mutable Window windows_[kWindows];
   mutable unsigned next_ = 0;
+  mutable bool is_refused_ = false;
 };
 
 // Those of an object that describes the type. Types are equal by their content, so any such object will do that knows more than the type
@@ -75,6 +83,7 @@ int begin(const SelfProcess& process, const allocs::query::Object& object,
   ElementCursor cursor;
   const NodeMemory memory;
   const int error = ElementWalk<NodeMemory>(memory, cursor).begin(rules, raw(address_of(at)));
+  if (memory.is_refused()) return ALLOC_E_NOT_YET;
   const bool is_chosen = cursor.rule.element != allocs::types::kNoType;
   const ContainerRecord& rule = is_chosen ? cursor.rule : rules.front();
   elements.type = process.types().type(object, rule.element);
@@ -132,6 +141,7 @@ ALLOCS_EXPORT int alloc_next_element(struct alloc_elements* elements,
   allocs::types::Element next;
   const std::uint64_t index = cursor.index;
   const int result = ElementWalk<NodeMemory>(memory, cursor).next(next);
+  if (memory.is_refused()) return ALLOC_E_NOT_YET;  // the walk is where it was
   std::memcpy(elements->private_state, &cursor, sizeof cursor);
   if (result != 1) return result;
   *element = {.base = allocs::preload::pointer(Address{next.at}),

@@ -5,6 +5,7 @@
 #include "base/export.h"
 #include "base/public_names.h"
 #include "runt/self.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/preload/elf_file.h"
 #include "runtime/preload/promote.h"
 #include "runtime/self/pool_memory.h"
@@ -157,6 +158,7 @@ ALLOCS_EXPORT int alloc_make_elf_file(const void* file, size_t size) {
     const auto offset = static_cast<std::size_t>(begin - static_cast<const std::byte*>(host.base));
     if (host.allocator == &g_elf_allocator) return ALLOC_E_HAS_CHILDREN;
     if (size > host.size - offset) return ALLOC_E_INVALID;
+    if (allocs::allocators::is_sandboxed()) return ALLOC_E_REFUSED;
     if (!is_readable(file, size)) return ALLOC_E_NOTHING_THERE;
     const auto view = FileView::open(begin, size);
     if (!view) return ALLOC_E_MALFORMED;

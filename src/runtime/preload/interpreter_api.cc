@@ -6,6 +6,7 @@
 #include "base/export.h"
 #include "base/public_names.h"
 #include "runt/self.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/subobject_terms.h"
 #include "runtime/self/ask.h"
@@ -101,6 +102,7 @@ int is_pointer(void*, const alloc_step* place) {
 
 int read_pointer(void*, const alloc_step* place, int, alloc_referent* referent) {
   std::uint64_t word = 0;
+  if (allocs::allocators::is_sandboxed()) return ALLOC_E_NOT_YET;
   if (!allocs::runt::self::read_memory(address_of(alloc_place_base(place)), &word, sizeof word))
     return ALLOC_E_NOTHING_THERE;
   referent->at = reinterpret_cast<const void*>(word);

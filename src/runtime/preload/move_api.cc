@@ -6,6 +6,7 @@
 #include "base/export.h"
 #include "base/public_names.h"
 #include "runtime/allocators/held_blocks.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/moving.h"
 #include "runtime/preload/own_array.h"
@@ -111,6 +112,7 @@ ALLOCS_EXPORT int alloc_migrate(const void* obj, struct allocator* to, struct al
                                 void** base) {
   if (base == nullptr) return ALLOC_E_INVALID;
   if (moving != nullptr) clear_results(*moving);
+  if (allocs::allocators::is_sandboxed()) return ALLOC_E_REFUSED;
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(SelfProcess::Mode::wait, here);
   Move move{.obj = obj, .to = to, .size = Move::kSameSize};
@@ -124,6 +126,7 @@ ALLOCS_EXPORT int alloc_resize_moving(const void* obj, size_t size, struct alloc
   clear_results(*moving);
   const int in_place = alloc_resize(obj, size, 0, base);
   if (in_place != ALLOC_E_NO_ROOM) return in_place;
+  if (allocs::allocators::is_sandboxed()) return ALLOC_E_REFUSED;
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(SelfProcess::Mode::wait, here);
   Move move{.obj = obj, .to = nullptr, .size = size};
@@ -140,6 +143,7 @@ ALLOCS_EXPORT int alloc_migrate_all(struct alloc_move* moves, size_t count,
   if (moving == nullptr || (moves == nullptr && count != 0)) return ALLOC_E_INVALID;
   clear_results(*moving);
   if (count == 0) return ALLOC_OK;
+  if (allocs::allocators::is_sandboxed()) return ALLOC_E_REFUSED;
   const auto here = allocs::runt::current_registers();
   const SelfProcess process(SelfProcess::Mode::wait, here);
   const allocs::self::ProcessLock::Guard guard(g_lock, kPatienceMs);

@@ -5,6 +5,7 @@
 #include "base/public_names.h"
 #include "elf/elf.h"
 #include "elf/x86_length.h"
+#include "runtime/allocators/sandbox.h"
 #include "runtime/preload/elf_types.h"
 #include "runtime/preload/promote.h"
 #include "runtime/preload/sequence.h"
@@ -141,6 +142,7 @@ extern "C" {
 ALLOCS_EXPORT int alloc_make_sequence(const void* obj, const struct alloc_sequence_family* family) {
   using namespace allocs::preload;
   if (!is_usable(family)) return ALLOC_E_INVALID;
+  if (allocs::allocators::is_sandboxed()) return ALLOC_E_REFUSED;
   if (!make_elf_types()) return ALLOC_E_NO_MEMORY;
   allocator* const which = allocator_of_family(family);
   if (which == nullptr) return ALLOC_E_NO_MEMORY;

@@ -5,18 +5,19 @@
 
 #include "base/memory.h"
 #include "runt/self.h"
+#include "runtime/allocators/sandbox.h"
 
 namespace allocs::self {
 
 // Memory of this process that may vanish at any moment, read through the kernel. A view of at most kLongest bytes is valid until the
-// fourth next one.
-// Context: signal, where the host allows system calls.
+// fourth next one. In a sandbox there is none: the kernel must not be asked.
+// Context: signal.
 template <std::size_t kLongest>
 class CheckedViews {
  public:
   CheckedViews() {}  // not `= default`: nothing is to be cleared
   const std::byte* view(Address at, std::size_t size) const {
-    if (size > kLongest) return nullptr;
+    if (size > kLongest || allocators::is_sandboxed()) return nullptr;
     std::byte* into = buffers_[next_++ % kBuffers];
     return runt::self::read_memory(at, into, size) ? into : nullptr;
   }

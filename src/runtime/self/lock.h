@@ -6,7 +6,7 @@
 namespace allocs::self {
 
 // Mutual exclusion among the threads of one process, with a time limit. The holder is a process id, so that a forked child does not wait
-// for a thread that it does not have. Never taken by hooks or by ALLOC_NOWAIT queries.
+// for a thread that it does not have. Never taken by hooks or by ALLOC_NOWAIT queries, nor in a sandbox: it takes system calls.
 class ProcessLock {
  public:
   constexpr ProcessLock() = default;
@@ -20,6 +20,8 @@ class ProcessLock {
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
     bool is_held() const { return held_; }
+    // For who asked: why it is not held.
+    int error() const;
 
    private:
     ProcessLock& lock_;

@@ -345,7 +345,7 @@ void for_each_registered_pointer(void (*visit)(const void* pointer, void* contex
 
 int register_allocator(allocator* which, const alloc_protocol* protocol, bool nests) {
   const ProcessLock::Guard guard(g_lock, kPatience);
-  if (!guard.is_held()) return ALLOC_E_NOT_YET;
+  if (!guard.is_held()) return guard.error();
   if (find_registered(which) != nullptr) return ALLOC_E_INVALID;
   auto* const made = static_cast<Registered*>(allocate(sizeof(Registered)));
   if (made == nullptr) return ALLOC_E_NO_MEMORY;
@@ -403,8 +403,7 @@ int promote_under_lock(const Answer& host, const alloc_info& info, allocator* wh
 
 int promote(const Answer& host, const alloc_info& info, allocator* which, void* memory) {
   const ProcessLock::Guard guard(g_lock, kPatience);
-  const int error =
-      guard.is_held() ? promote_under_lock(host, info, which, memory) : ALLOC_E_NOT_YET;
+  const int error = guard.is_held() ? promote_under_lock(host, info, which, memory) : guard.error();
   if (error != ALLOC_OK) give_back_pool_memory(memory);
   return error;
 }
@@ -434,7 +433,7 @@ bool move_pool(const Answer& before, AddressRange now) {
 
 int demote(Address at) {
   const ProcessLock::Guard guard(g_lock, kPatience);
-  if (!guard.is_held()) return ALLOC_E_NOT_YET;
+  if (!guard.is_held()) return guard.error();
   std::optional<Seen> innermost;
   for_each_pool([&](const Seen& seen, Pool&) {
     if (seen.range.contains(at) && (!innermost || seen.range.size() < innermost->range.size()))

@@ -92,7 +92,7 @@ int state_type_of_block(const SelfProcess& process, Address block, std::uint64_t
                         uniqtype* type) {
   if (!fits_in(*type, size)) return ALLOC_E_DOES_NOT_FIT;
   const ProcessLock::Guard guard(g_lock, kPatience);
-  if (!guard.is_held()) return ALLOC_E_NOT_YET;
+  if (!guard.is_held()) return guard.error();
   void* const start = reinterpret_cast<void*>(raw(block));
   const auto site = allocators::site_of_block(start);
   if (!site) return ALLOC_E_NOTHING_THERE;
@@ -106,7 +106,7 @@ int state_type_of_block(const SelfProcess& process, Address block, std::uint64_t
 int state_type_of_mapping(const MappingIdentity& mapping, uniqtype* type) {
   if (mapping.inode == 0) return ALLOC_E_NO_IDENTITY;
   const ProcessLock::Guard guard(g_lock, kPatience);
-  if (!guard.is_held()) return ALLOC_E_NOT_YET;
+  if (!guard.is_held()) return guard.error();
   TypedMapping* place = find_mapping(mapping);
   const bool is_new = place == nullptr;
   if (is_new) place = static_cast<TypedMapping*>(allocate(sizeof(TypedMapping)));
