@@ -16,6 +16,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "elf_relocations.h"
+
 namespace {
 
 constexpr const char* kCannotTell = "(cannot tell)";
@@ -106,8 +108,12 @@ constexpr Name kSectionTypes[] = {{SHT_NULL, "NULL"},
                                   {SHT_GNU_HASH, "GNU_HASH"},
                                   {SHT_GNU_verdef, "VERDEF"},
                                   {SHT_GNU_verneed, "VERNEED"},
-                                  {SHT_GNU_versym, "VERSYM"},
-                                  {SHT_X86_64_UNWIND, "X86_64_UNWIND"}};
+                                  {SHT_GNU_versym, "VERSYM"}};
+// What follows the start of the range that is for the machine's own.
+constexpr Name kSectionTypesOfX86[] = {{1, "X86_64_UNWIND"}};
+constexpr Name kSectionTypesOfMips[] = {
+    {6, "MIPS_REGINFO"}, {0xd, "MIPS_OPTIONS"}, {0x1e, "MIPS_DWARF"}, {0x2a, "MIPS_ABIFLAGS"}};
+constexpr Name kSectionTypesOfRiscv[] = {{3, "RISCV_ATTRIBUTES"}};
 constexpr Name kSegmentTypes[] = {{PT_NULL, "NULL"},
                                   {PT_LOAD, "LOAD"},
                                   {PT_DYNAMIC, "DYNAMIC"},
@@ -128,56 +134,18 @@ constexpr Name kVisibilities[] = {{STV_DEFAULT, "DEFAULT"},
                                   {STV_INTERNAL, "INTERNAL"},
                                   {STV_HIDDEN, "HIDDEN"},
                                   {STV_PROTECTED, "PROTECTED"}};
-#define RELOCATION(name) \
-  { name, #name }
-constexpr Name kRelocations[] = {RELOCATION(R_X86_64_NONE),
-                                 RELOCATION(R_X86_64_64),
-                                 RELOCATION(R_X86_64_PC32),
-                                 RELOCATION(R_X86_64_GOT32),
-                                 RELOCATION(R_X86_64_PLT32),
-                                 RELOCATION(R_X86_64_COPY),
-                                 RELOCATION(R_X86_64_GLOB_DAT),
-                                 {R_X86_64_JUMP_SLOT, "R_X86_64_JUMP_SLOT"},
-                                 RELOCATION(R_X86_64_RELATIVE),
-                                 RELOCATION(R_X86_64_GOTPCREL),
-                                 RELOCATION(R_X86_64_32),
-                                 RELOCATION(R_X86_64_32S),
-                                 RELOCATION(R_X86_64_16),
-                                 RELOCATION(R_X86_64_PC16),
-                                 RELOCATION(R_X86_64_8),
-                                 RELOCATION(R_X86_64_PC8),
-                                 RELOCATION(R_X86_64_DTPMOD64),
-                                 RELOCATION(R_X86_64_DTPOFF64),
-                                 RELOCATION(R_X86_64_TPOFF64),
-                                 RELOCATION(R_X86_64_TLSGD),
-                                 RELOCATION(R_X86_64_TLSLD),
-                                 RELOCATION(R_X86_64_DTPOFF32),
-                                 RELOCATION(R_X86_64_GOTTPOFF),
-                                 RELOCATION(R_X86_64_TPOFF32),
-                                 RELOCATION(R_X86_64_PC64),
-                                 RELOCATION(R_X86_64_GOTOFF64),
-                                 RELOCATION(R_X86_64_GOTPC32),
-                                 RELOCATION(R_X86_64_GOT64),
-                                 RELOCATION(R_X86_64_GOTPCREL64),
-                                 RELOCATION(R_X86_64_GOTPC64),
-                                 RELOCATION(R_X86_64_GOTPLT64),
-                                 RELOCATION(R_X86_64_PLTOFF64),
-                                 RELOCATION(R_X86_64_SIZE32),
-                                 RELOCATION(R_X86_64_SIZE64),
-                                 RELOCATION(R_X86_64_GOTPC32_TLSDESC),
-                                 RELOCATION(R_X86_64_TLSDESC_CALL),
-                                 RELOCATION(R_X86_64_TLSDESC),
-                                 RELOCATION(R_X86_64_IRELATIVE),
-                                 RELOCATION(R_X86_64_RELATIVE64),
-                                 RELOCATION(R_X86_64_GOTPCRELX),
-                                 RELOCATION(R_X86_64_REX_GOTPCRELX)};
 
 // ---- one kind of thing after the other ----
 
-bool is_of_gnu = false;  // the system that the file is for: some flags are GNU's
+// What the file's headers say, for what is printed after them.
+struct {
+  bool is_of_gnu = false;  // the system that it is for: some flags are GNU's
+  unsigned machine = 0;
+  const Elf64_Shdr* sections = nullptr;
+} file_;
 
 void print_header(const Elf64_Ehdr& header) {
-  is_of_gnu = header.e_ident[EI_OSABI] == ELFOSABI_GNU;
+  file_ = {header.e_ident[EI_OSABI] == ELFOSABI_GNU, header.e_machine, nullptr};
   std::printf("header: type %u, machine %u, entry %#" PRIx64 "\n", header.e_type, header.e_machine,
               header.e_entry);
 }
@@ -195,26 +163,54 @@ constexpr Flag kSectionFlags[] = {
 // What is behind `o` in GNU's files.
 constexpr Flag kGnuFlags[] = {{1u << 21, 'R'}, {1u << 24, 'D'}};
 
+constexpr Name kSegmentTypesOfMips[] = {
+    {0, "REGINFO"}, {1, "RTPROC"}, {2, "OPTIONS"}, {3, "ABIFLAGS"}};
+
+const char* name_of_segment_type(std::uint32_t type) {
+  const char* const name =
+      file_.machine == EM_MIPS ? name_in(kSegmentTypesOfMips, type - PT_LOPROC) : nullptr;
+  return name != nullptr ? name : name_of(kSegmentTypes, type);
+}
+
+const char* name_of_section_type(std::uint32_t type) {
+  const std::uint32_t own = type - SHT_LOPROC;
+  const char* const name = file_.machine == EM_X86_64  ? name_in(kSectionTypesOfX86, own)
+                           : file_.machine == EM_MIPS  ? name_in(kSectionTypesOfMips, own)
+                           : file_.machine == EM_RISCV ? name_in(kSectionTypesOfRiscv, own)
+                                                       : nullptr;
+  return name != nullptr ? name : name_of(kSectionTypes, type);
+}
+
 void print_sections(const Entries<Elf64_Shdr>& sections) {
+  file_.sections = sections.first;
   std::printf("sections: %zu\n", sections.count);
   for (const Elf64_Shdr& section : sections) {
     char flags[32] = "";
     std::size_t length = 0;
     for (const Flag& each : kSectionFlags) {
       if ((section.sh_flags & each.bit) == 0) continue;
-      if (each.letter != 'o' || !is_of_gnu) flags[length++] = each.letter;
+      const bool is_of_other = each.letter == 'l' && file_.machine != EM_X86_64;
+      if (each.letter != 'o' || !file_.is_of_gnu) flags[length++] = is_of_other ? 'p' : each.letter;
       for (const Flag& gnu : kGnuFlags) {
-        if (each.letter == 'o' && is_of_gnu && (section.sh_flags & gnu.bit) != 0)
+        if (each.letter == 'o' && file_.is_of_gnu && (section.sh_flags & gnu.bit) != 0)
           flags[length++] = gnu.letter;
       }
     }
     std::printf("  [%2td] %s %016" PRIx64 " %06" PRIx64 " %06" PRIx64 " %02" PRIx64
                 " %s %u %u %" PRIu64 " %s\n",
-                &section - sections.first, name_of(kSectionTypes, section.sh_type), section.sh_addr,
+                &section - sections.first, name_of_section_type(section.sh_type), section.sh_addr,
                 section.sh_offset, section.sh_size, section.sh_entsize, length == 0 ? "-" : flags,
                 section.sh_link, section.sh_info, section.sh_addralign,
                 section.sh_type == SHT_NULL ? "" : text_of(section.sh_name));
   }
+}
+
+// (In a file of debug information beside its program it is not there.)
+void print_interpreter(const Elf64_Phdr& segment) {
+  const char* const path = follow<char>(segment.p_offset);
+  std::printf("    interpreter %.*s\n",
+              path == nullptr ? -1 : static_cast<int>(strnlen(path, segment.p_filesz)),
+              path == nullptr ? kCannotTell : path);
 }
 
 void print_segments(const Entries<Elf64_Phdr>& segments) {
@@ -222,12 +218,12 @@ void print_segments(const Entries<Elf64_Phdr>& segments) {
   for (const Elf64_Phdr& segment : segments) {
     std::printf("  %s 0x%06" PRIx64 " 0x%016" PRIx64 " 0x%016" PRIx64 " 0x%06" PRIx64
                 " 0x%06" PRIx64 " %c%c%c %#" PRIx64 "\n",
-                name_of(kSegmentTypes, segment.p_type), segment.p_offset, segment.p_vaddr,
+                name_of_segment_type(segment.p_type), segment.p_offset, segment.p_vaddr,
                 segment.p_paddr, segment.p_filesz, segment.p_memsz,
                 (segment.p_flags & PF_R) != 0 ? 'R' : '-',
                 (segment.p_flags & PF_W) != 0 ? 'W' : '-',
                 (segment.p_flags & PF_X) != 0 ? 'E' : '-', segment.p_align);
-    if (segment.p_type == PT_INTERP) std::printf("    interpreter %s\n", text_of(segment.p_offset));
+    if (segment.p_type == PT_INTERP && segment.p_filesz != 0) print_interpreter(segment);
   }
 }
 
@@ -238,15 +234,26 @@ const char* name_of_symbol(const Elf64_Sym& symbol) {
   return section == nullptr ? kCannotTell : text_of(section->sh_name);
 }
 
+// The text of one that has no name goes into `number`. What is too large for the field is told by where it leads.
+const char* name_of_section_index(const Elf64_Sym& symbol, char (&number)[24]) {
+  constexpr unsigned kLargeCommon = 0xff02;  // SHN_X86_64_LCOMMON
+  const unsigned index = symbol.st_shndx;
+  if (index == SHN_UNDEF) return "UND";
+  if (index == SHN_ABS) return "ABS";
+  if (index == SHN_COMMON) return "COM";
+  if (index == kLargeCommon && file_.machine == EM_X86_64) return "LARGE_COM";
+  const auto* const section = index == SHN_XINDEX ? follow<Elf64_Shdr>(symbol.st_shndx) : nullptr;
+  if (index == SHN_XINDEX && (section == nullptr || file_.sections == nullptr)) return kCannotTell;
+  std::snprintf(number, sizeof number, "%td",
+                section != nullptr ? section - file_.sections : std::ptrdiff_t{index});
+  return number;
+}
+
 void print_symbols(const alloc_info& table, const Entries<Elf64_Sym>& symbols) {
   std::printf("symbols in %s: %zu\n", table.name, symbols.count);
   for (const Elf64_Sym& symbol : symbols) {
-    char index[16];
-    std::snprintf(index, sizeof index, "%u", symbol.st_shndx);
-    const char* const where = symbol.st_shndx == SHN_UNDEF    ? "UND"
-                              : symbol.st_shndx == SHN_ABS    ? "ABS"
-                              : symbol.st_shndx == SHN_COMMON ? "COM"
-                                                              : index;
+    char index[24];
+    const char* const where = name_of_section_index(symbol, index);
     std::printf("  %td: %016" PRIx64 " %" PRIu64 " %s ", &symbol - symbols.first, symbol.st_value,
                 symbol.st_size, name_of(kSymbolTypes, ELF64_ST_TYPE(symbol.st_info)));
     std::printf("%s ", name_of(kBindings, ELF64_ST_BIND(symbol.st_info)));
@@ -255,10 +262,29 @@ void print_symbols(const alloc_info& table, const Entries<Elf64_Sym>& symbols) {
   }
 }
 
+// As other machines have it: the symbol above the type. MIPS has it below, and then one byte after the other of types.
+std::uint64_t usual_info(std::uint64_t info) {
+  return file_.machine == EM_MIPS
+             ? info << 32 | __builtin_bswap32(static_cast<unsigned>(info >> 32))
+             : info;
+}
+
+void print_type(std::uint64_t info) {
+  const auto type = static_cast<unsigned>(ELF64_R_TYPE(info));
+  if (file_.machine != EM_MIPS) {
+    std::printf("%s", name_of_relocation(file_.machine, type));
+    return;
+  }
+  // Three, done one after the other.
+  for (unsigned i = 0; i < 3; ++i)
+    std::printf("%s%s", i == 0 ? "" : "/", name_of_relocation(EM_MIPS, type >> (8 * i) & 0xff));
+}
+
 void print_relocation(const Elf64_Rel& relocation, const std::int64_t* addend) {
-  std::printf("  %016" PRIx64 " %016" PRIx64 " %s", relocation.r_offset, relocation.r_info,
-              name_of(kRelocations, ELF64_R_TYPE(relocation.r_info)));
-  if (ELF64_R_SYM(relocation.r_info) != 0) {
+  const std::uint64_t info = usual_info(relocation.r_info);
+  std::printf("  %016" PRIx64 " %016" PRIx64 " ", relocation.r_offset, info);
+  print_type(info);
+  if (ELF64_R_SYM(info) != 0) {
     const auto* const symbol = follow<Elf64_Sym>(relocation.r_info);
     if (symbol == nullptr) {
       std::printf(" %s", kCannotTell);
@@ -273,7 +299,7 @@ void print_relocation(const Elf64_Rel& relocation, const std::int64_t* addend) {
     }
     if (addend != nullptr) std::printf(" %c", *addend < 0 ? '-' : '+');
   }
-  const bool is_negative = addend != nullptr && *addend < 0 && ELF64_R_SYM(relocation.r_info) != 0;
+  const bool is_negative = addend != nullptr && *addend < 0 && ELF64_R_SYM(info) != 0;
   if (addend != nullptr)
     std::printf(" %" PRIx64, is_negative ? 0 - static_cast<std::uint64_t>(*addend)
                                          : static_cast<std::uint64_t>(*addend));

@@ -47,9 +47,11 @@ struct allocator *alloc_elf_allocator(void);
 enum alloc_elf_reference { /* the languages: `how` of the interpreter */
   ALLOC_ELF_OFFSET = 1,  /* into the file: e_phoff, e_shoff, p_offset, sh_offset */
   ALLOC_ELF_ADDRESS = 2, /* virtual: e_entry, p_vaddr, sh_addr, st_value, r_offset, d_ptr, words of .init_array; in object files from the start of a
-                            section. Of what has no bytes in the file (.bss), or is an absolute number, nothing can be told */
+                            section. Of what has no bytes in the file (.bss; most of what a file of debug information tells of its program), or is an absolute number,
+                            nothing can be told */
   ALLOC_ELF_STRING = 3,  /* index into a string table: sh_name, st_name, d_val of a name */
-  ALLOC_ELF_SECTION = 4, /* index of a section, leads to its header: e_shstrndx, sh_link, sh_info, st_shndx */
+  ALLOC_ELF_SECTION = 4, /* index of a section, leads to its header: e_shstrndx, sh_link, sh_info, st_shndx; one that is too large for its
+                            field is looked up where the format has it */
   ALLOC_ELF_SYMBOL = 5   /* index of a symbol, leads to it: in r_info, and sh_info of a group */
 };
 

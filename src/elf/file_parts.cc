@@ -72,6 +72,14 @@ std::optional<std::string_view> FileView::section_name(const SectionHeader& sect
   return text(names->sh_offset + section.sh_name, names->sh_offset + names->sh_size);
 }
 
+bool find_lack_of_contents(const FileView& file) {
+  for (std::uint32_t i = 1; i < file.section_headers(); ++i) {
+    const auto section = file.section_header(i);
+    if (section && is_absent(*section) && (section->sh_flags & SHF_EXECINSTR) != 0) return true;
+  }
+  return false;
+}
+
 namespace {
 
 bool goes_before(const FilePart& a, const FilePart& b) {

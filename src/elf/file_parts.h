@@ -56,6 +56,9 @@ class FileView {
     implied_ = sections;
     implied_count_ = static_cast<std::uint32_t>(count);
   }
+  // Is code not in the file that its headers tell of? Then it is a file of debug information beside its program, and what segments say of places in it holds only where no section says otherwise.
+  bool lacks_contents() const { return lacks_contents_; }
+  void set_lacks_contents(bool lacks) { lacks_contents_ = lacks; }
   const ImpliedSection* implied_section(std::uint32_t index) const {
     return implied_ != nullptr && index < implied_count_ ? implied_ + index : nullptr;
   }
@@ -69,12 +72,26 @@ class FileView {
   std::uint32_t section_names_ = 0;
   const ImpliedSection* implied_ = nullptr;
   std::uint32_t implied_count_ = 0;
+  bool lacks_contents_ = false;
 };
+
+// The index of the symbol in r_info. MIPS has it in front of the types, whichever the order of bytes.
+inline std::uint32_t symbol_of_relocation(const FileView& file, std::uint64_t info) {
+  return static_cast<std::uint32_t>(file.header().e_machine == EM_MIPS ? info : ELF64_R_SYM(info));
+}
 
 // Does it have bytes in the file?
 inline bool has_bytes(const SectionHeader& section) {
   return section.sh_type != SHT_NULL && section.sh_type != SHT_NOBITS && section.sh_size != 0;
 }
+
+// Is it a part of the program that has no bytes in the file? (A thread's has no address of its own.)
+inline bool is_absent(const SectionHeader& section) {
+  return section.sh_type == SHT_NOBITS && (section.sh_flags & SHF_ALLOC) != 0 &&
+         (section.sh_flags & SHF_TLS) == 0 && section.sh_size != 0;
+}
+// For FileView::set_lacks_contents(). Reads all section headers.
+bool find_lack_of_contents(const FileView& file);
 
 enum class PartKind : std::uint8_t {
   file_header,

@@ -15,10 +15,10 @@ void require(bool is_so) {
 }
 
 std::size_t follow(const FileView& file, Structure structure, FileBytes at, std::size_t size,
-                   std::uint32_t section) {
+                   std::uint32_t section, std::uint32_t indices = 0) {
   std::size_t found = 0;
   for (std::uint32_t offset = 0; offset < size; offset += 2) {
-    const Field field{structure, offset, at, section};
+    const Field field{structure, offset, at, section, indices};
     const auto target = target_of(file, field);
     if (!target) continue;
     require(language_of(file, field) != Language::none);
@@ -45,7 +45,7 @@ void follow_section(const FileView& file, std::uint32_t index, const FilePart& p
   for (const auto& table : kTables) {
     if (section->sh_type != table.type) continue;
     for (FileBytes at = part.begin; at + table.size <= part.end; at += table.size)
-      follow(file, table.structure, at, table.size, index);
+      follow(file, table.structure, at, table.size, index, section->sh_info);
   }
 }
 
@@ -54,6 +54,7 @@ void follow_section(const FileView& file, std::uint32_t index, const FilePart& p
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   auto file = FileView::open(reinterpret_cast<const std::byte*>(data), size);
   if (!file) return 0;
+  file->set_lacks_contents(find_lack_of_contents(*file));
   std::vector<ImpliedSection> implied;
   if (lacks_sections(*file)) {
     implied.resize(most_implied_sections(*file));

@@ -153,9 +153,10 @@ FileBuilder library() {
 }
 
 std::string target(const FileBuilder& builder, Structure structure, std::size_t offset,
-                   FileBytes at, std::uint32_t in) {
-  const auto file = builder.open();
-  const Field field{structure, static_cast<std::uint32_t>(offset), at, in};
+                   FileBytes at, std::uint32_t in, std::uint32_t indices = 0) {
+  auto file = builder.open();
+  file->set_lacks_contents(find_lack_of_contents(*file));
+  const Field field{structure, static_cast<std::uint32_t>(offset), at, in, indices};
   constexpr const char* kLanguages[] = {"none", "offset", "address", "string", "section", "symbol"};
   std::string text = kLanguages[static_cast<int>(language_of(*file, field))];
   const auto found = target_of(*file, field);
@@ -199,6 +200,57 @@ TEST(FileReferences, OfObjectFilesCountFromSections) {
   file.set(800, &Elf64_Rela::r_offset, Elf64_Addr{4});
   EXPECT_EQ(target(file, Structure::relocation, offsetof(Elf64_Rela, r_offset), 800, 3),
             "address 504+0");
+}
+
+TEST(FileReferences, IndicesThatAreTooLargeForTheirFieldAreInATableOfTheirOwn) {
+  FileBuilder file = library();
+  const FileBytes first = 600 + sizeof(Symbol);
+  SectionHeader indices = section(SHT_SYMTAB_SHNDX, 900, 2 * sizeof(std::uint32_t));
+  file.put(1000 + 3 * sizeof(SectionHeader), indices)
+      .put(900 + sizeof(std::uint32_t), std::uint32_t{2})
+      .set(first, &Symbol::st_shndx, Elf64_Half{SHN_XINDEX});
+  const auto of = [&](std::size_t offset, FileBytes at, std::uint32_t table) {
+    return target(file, Structure::symbol, offset, at, 2, table);
+  };
+  EXPECT_EQ(of(offsetof(Symbol, st_shndx), first, 3), "section 1128+64");
+  EXPECT_EQ(of(offsetof(Symbol, st_value), first, 3), "address 416+8");
+  EXPECT_EQ(of(offsetof(Symbol, st_shndx), first, 0), "section") << "no table";
+  EXPECT_EQ(of(offsetof(Symbol, st_shndx), first, 1), "section") << "no such table";
+  file.set(first + sizeof(Symbol), &Symbol::st_shndx, Elf64_Half{SHN_XINDEX});
+  EXPECT_EQ(of(offsetof(Symbol, st_shndx), first + sizeof(Symbol), 3), "section") << "too short";
+  file.set(0, &FileHeader::e_type, Elf64_Half{ET_REL});
+  file.set(first, &Symbol::st_value, Elf64_Addr{24});
+  EXPECT_EQ(of(offsetof(Symbol, st_value), first, 3), "address 624+8") << "in that section";
+  file.put(900 + sizeof(std::uint32_t), std::uint32_t{0x7FFFFFFF});
+  EXPECT_EQ(of(offsetof(Symbol, st_shndx), first, 3), "section");
+  EXPECT_EQ(of(offsetof(Symbol, st_value), first, 3), "address");
+}
+
+TEST(FileReferences, OfAFileWithoutItsProgramLeadToNothingThatItLacks) {
+  FileBuilder file = library();
+  const FileBytes first = 600 + sizeof(Symbol);
+  SectionHeader text = section(SHT_NOBITS, 400, 0x20);
+  text.sh_flags = SHF_ALLOC | SHF_EXECINSTR;
+  text.sh_addr = 0x5000;
+  file.put(1000 + 3 * sizeof(SectionHeader), text);
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_value), first, 2), "address");
+  EXPECT_EQ(target(file, Structure::program_header, offsetof(ProgramHeader, p_offset), 64, 0),
+            "none");
+  file.set(first, &Symbol::st_value, Elf64_Addr{0x5020});
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_value), first, 2), "address 432+8")
+      << "behind it";
+  text.sh_flags = SHF_ALLOC | SHF_WRITE;  // .bss
+  file.put(1000 + 3 * sizeof(SectionHeader), text)
+      .set(first, &Symbol::st_value, Elf64_Addr{0x5010});
+  EXPECT_EQ(target(file, Structure::symbol, offsetof(Symbol, st_value), first, 2), "address 416+8");
+}
+
+TEST(FileReferences, OfMipsHaveTheSymbolInFront) {
+  FileBuilder file = library();
+  file.set(0, &FileHeader::e_machine, Elf64_Half{EM_MIPS});
+  file.put(800, Elf64_Rela{0x5020, std::uint64_t{3} << 56 | 1, 0});
+  EXPECT_EQ(target(file, Structure::relocation, offsetof(Elf64_Rela, r_info), 800, 3),
+            "symbol 624+24");
 }
 
 TEST(FileReferences, DynamicEntriesNameOrPointByTheirTag) {

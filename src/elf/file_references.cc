@@ -12,8 +12,20 @@ std::optional<Target> bytes_at(const FileView& file, FileBytes at, std::uint64_t
   return Target{at, size};
 }
 
+// Is something there in the program that the file lacks?
+bool is_absent_from(const FileView& file, std::uint64_t address) {
+  if (!file.lacks_contents()) return false;
+  for (std::uint32_t i = 1; i < file.section_headers(); ++i) {
+    const auto section = file.section_header(i);
+    if (section && is_absent(*section) && address - section->sh_addr < section->sh_size)
+      return true;
+  }
+  return false;
+}
+
 // Segments say where in the file an address is.
 std::optional<Target> at_address(const FileView& file, std::uint64_t address, std::uint64_t size) {
+  if (is_absent_from(file, address)) return std::nullopt;
   for (std::uint32_t i = 0; i < file.program_headers(); ++i) {
     const auto segment = file.program_header(i);
     if (!segment || segment->p_type != PT_LOAD || address < segment->p_vaddr) continue;
@@ -85,9 +97,10 @@ Language of_file_header(const FileHeader& header, std::uint32_t offset) {
   }
 }
 
-Language of_program_header(const ProgramHeader& segment, std::uint32_t offset) {
+Language of_program_header(const FileView& file, const ProgramHeader& segment,
+                           std::uint32_t offset) {
   // A segment without bytes in the file is nowhere in it.
-  if (segment.p_filesz == 0) return Language::none;
+  if (segment.p_filesz == 0 || is_absent_from(file, segment.p_vaddr)) return Language::none;
   if (offset == ALLOCS_FIELD(ProgramHeader, p_offset)) return Language::offset;
   const bool is_loaded = segment.p_type == PT_LOAD || segment.p_vaddr != 0;
   return offset == ALLOCS_FIELD(ProgramHeader, p_vaddr) && is_loaded ? Language::address
@@ -122,7 +135,22 @@ Language of_section_header(const SectionHeader& section, std::uint32_t offset) {
 }
 
 bool is_in_section(const Symbol& symbol) {
-  return symbol.st_shndx != SHN_UNDEF && symbol.st_shndx < SHN_LORESERVE;
+  return symbol.st_shndx == SHN_XINDEX ||
+         (symbol.st_shndx != SHN_UNDEF && symbol.st_shndx < SHN_LORESERVE);
+}
+
+// The index of the symbol's section. One that is too large for its field is at the same place in a table of such.
+std::optional<std::uint32_t> section_of(const FileView& file, const Symbol& symbol,
+                                        const Field& field) {
+  if (symbol.st_shndx != SHN_XINDEX) return symbol.st_shndx;
+  const auto symbols = file.section_header(field.section);
+  const auto indices = field.indices == 0 ? std::nullopt : file.section_header(field.indices);
+  if (!symbols || !indices || indices->sh_type != SHT_SYMTAB_SHNDX ||
+      field.at < symbols->sh_offset || !file.has(indices->sh_offset, indices->sh_size))
+    return std::nullopt;
+  const std::uint64_t number = (field.at - symbols->sh_offset) / sizeof(Symbol);
+  if (number >= indices->sh_size / sizeof(std::uint32_t)) return std::nullopt;
+  return file.read<std::uint32_t>(indices->sh_offset + number * sizeof(std::uint32_t));
 }
 
 Language of_symbol(const Symbol& symbol, std::uint32_t offset) {
@@ -179,7 +207,7 @@ Language of_relocation(const FileView& file, const Elf64_Rel& relocation, const 
     const bool has_place = !is_relocatable(file) || (section && section->sh_info != 0);
     return has_place ? Language::address : Language::none;
   }
-  const bool names_symbol = ELF64_R_SYM(relocation.r_info) != 0;
+  const bool names_symbol = symbol_of_relocation(file, relocation.r_info) != 0;
   return field.offset == ALLOCS_FIELD(Elf64_Rel, r_info) && names_symbol ? Language::symbol
                                                                          : Language::none;
 }
@@ -240,12 +268,15 @@ std::optional<Target> of_symbol_field(const FileView& file, const Field& field) 
   switch (field.offset) {
     case ALLOCS_FIELD(Symbol, st_name):
       return string_at(file, link_of(file, field.section), symbol->st_name);
-    case ALLOCS_FIELD(Symbol, st_shndx):
-      return header_of_section(file, symbol->st_shndx);
-    default:
-      return is_relocatable(file)
-                 ? in_section(file, symbol->st_shndx, symbol->st_value, symbol->st_size)
-                 : at_address(file, symbol->st_value, symbol->st_size);
+    case ALLOCS_FIELD(Symbol, st_shndx): {
+      const auto section = section_of(file, *symbol, field);
+      return section && *section != SHN_UNDEF ? header_of_section(file, *section) : std::nullopt;
+    }
+    default: {
+      if (!is_relocatable(file)) return at_address(file, symbol->st_value, symbol->st_size);
+      const auto section = section_of(file, *symbol, field);
+      return section ? in_section(file, *section, symbol->st_value, symbol->st_size) : std::nullopt;
+    }
   }
 }
 
@@ -253,7 +284,8 @@ std::optional<Target> of_relocation_field(const FileView& file, const Field& fie
   const auto relocation = file.read<Elf64_Rel>(field.at);
   if (!relocation) return std::nullopt;
   if (field.offset == ALLOCS_FIELD(Elf64_Rel, r_info))
-    return symbol_at(file, link_of(file, field.section), ELF64_R_SYM(relocation->r_info));
+    return symbol_at(file, link_of(file, field.section),
+                     symbol_of_relocation(file, relocation->r_info));
   if (!is_relocatable(file)) return at_address(file, relocation->r_offset, 0);
   const auto section = file.section_header(field.section);
   return section ? in_section(file, section->sh_info, relocation->r_offset, 0) : std::nullopt;
@@ -282,8 +314,9 @@ Language language_of(const FileView& file, const Field& field) {
       return language_in<FileHeader>(
           file, field, [&](const auto& value) { return of_file_header(value, field.offset); });
     case Structure::program_header:
-      return language_in<ProgramHeader>(
-          file, field, [&](const auto& value) { return of_program_header(value, field.offset); });
+      return language_in<ProgramHeader>(file, field, [&](const auto& value) {
+        return of_program_header(file, value, field.offset);
+      });
     case Structure::section_header:
       return language_in<SectionHeader>(
           file, field, [&](const auto& value) { return of_section_header(value, field.offset); });

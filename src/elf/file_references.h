@@ -26,6 +26,8 @@ struct Field {
   std::uint32_t offset;  // in the structure
   FileBytes at;
   std::uint32_t section;
+  std::uint32_t indices =
+      0;  // of symbols: the section (SHT_SYMTAB_SHNDX) with the indices of sections that are too large for st_shndx; 0: there is none
 };
 
 // Whether the field, holding what it holds now, refers to something, and in which language.

@@ -238,7 +238,8 @@ class Lister {
     if (!extent || size > extent->size) return most;
     for (std::uint64_t into = 0; into + sizeof(Relocation) <= size; into += sizeof(Relocation)) {
       const auto relocation = file_.read<Relocation>(extent->at + into);
-      if (relocation) most = std::max<std::uint64_t>(most, ELF64_R_SYM(relocation->r_info));
+      if (relocation)
+        most = std::max<std::uint64_t>(most, symbol_of_relocation(file_, relocation->r_info));
     }
     return most;
   }

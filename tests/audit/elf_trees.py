@@ -12,6 +12,7 @@ import pathlib
 import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,9 @@ extern int missing_one(int), missing_two(char *);
 __attribute__((weak)) int maybe(void);
 __attribute__((visibility("hidden"))) int hidden(int n) { return table[n] + zeroes[n]; }
 static int pick(int n) { switch (n) { case 1: return 7; case 2: return 9; case 3: return 70; case 4: return 5; case 5: return 2; } return n; }
+#ifdef COMMON
+int small_common; char large_common[1 << 20];
+#endif
 #ifdef MAIN
 int missing_one(int n) { return n; } int missing_two(char *s) { return (int)strlen(s); }
 int main(int argc, char **argv) { (void)argv; printf("%d %d\\n", hidden(argc), pick(argc) + missing_one(3) + missing_two("four") + ++counter); return 0; }
@@ -38,8 +42,13 @@ BUILDS = [
     ("plain.o", ["-c"]), ("debug.o", ["-c", "-g"]), ("sections.o", ["-c", "-g", "-O2", "-ffunction-sections", "-fdata-sections"]),
     ("compressed.o", ["-c", "-g", "-gz"]), ("pic.o", ["-c", "-fPIC", "-ftls-model=global-dynamic"]), ("large.o", ["-c", "-mcmodel=large"]),
     ("program", ["-DMAIN", "-g"]), ("stripped", ["-DMAIN", "-s"]), ("static", ["-DMAIN", "-static"]), ("fixed", ["-DMAIN", "-no-pie"]),
+    ("common.o", ["-c", "-fcommon", "-mcmodel=medium", "-DCOMMON"]),
     ("kept", ["-DMAIN", "-Wl,--emit-relocs"]), ("relr", ["-DMAIN", "-Wl,-z,pack-relative-relocs"]), ("library.so", ["-shared", "-fPIC", "-g"]),
 ]
+# Of other machines clang makes object files, and lld libraries.
+MACHINES = ["aarch64", "riscv64", "powerpc64le", "mips64el"]
+# Their numbers, and how many types of relocations are asked for.
+RELOCATIONS = {"x86-64": (62, 50), "aarch64": (183, 1100), "riscv": (243, 70), "ppc64": (21, 256), "mips": (8, 256), "loongarch": (258, 110), "none that is told": (0x9026, 20)}
 
 
 # ---- what readelf says, line by line as the printer writes it ----
@@ -107,13 +116,17 @@ def relocations(path):
             table = found[1]
             if "relr" not in table:
                 lines.append(f"relocations in {found[1]}: {found[2]}")
-        elif found := re.match(r"([0-9a-f]{16})  ([0-9a-f]{16}) (R_\w+) *(.*)$", line):
+        elif found := re.match(r" +Type\d: (\w+)", line):  # what MIPS does after the first
+            lines[-1] = re.sub(r"(R_\w+(?:/R_\w+)*)", rf"\1/{found[1]}", lines[-1], count=1)
+        elif found := re.match(r"([0-9a-f]{16})  ([0-9a-f]{16}) (R_\w+|unrecognized: \w+) *(.*)$", line):
             offset, what, kind, rest = found.groups()
+            kind = re.sub(r"unrecognized: 0*(\w)", r"0x\1", kind)
             # "value name + addend", "addend", or for a function that chooses another "name() name + addend"
             if symbol := re.match(r"([0-9a-f]{16}|\S+\(\)) +(.*) ([+-]) (\w+)$", rest):
                 value, name, sign, addend = symbol.groups()
                 name = without_version(name) if table in dynamic else name
                 value = f"{name.strip()}()" if value.endswith("()") else value
+                name = "" if name == "<null>" else name
                 rest = f"{value} {name.strip()} {sign} {addend}"
             lines.append(f"  {offset} {what} {kind} {rest.strip()}".rstrip())
     return lines
@@ -258,6 +271,71 @@ def dumps(folder):
     return made + ([core] if core.exists() and is_readable_elf(core) else [])
 
 
+# ---- files that nobody has at hand ----
+
+def section_header(name, kind, at, size, link=0, info=0, entry=0):
+    return struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, at, size, link, info, 8, entry)
+
+
+def with_every_relocation(path, machine, count):
+    """An object file with a relocation of each of the first types."""
+    names = b"\0.rela\0.symtab\0.strtab\0"
+    relocations = b"".join(struct.pack("<QQq", 0, kind << 56 if machine == 8 else kind, 0) for kind in range(count))
+    symbols_at = 64 + len(relocations)
+    sections_at = symbols_at + 24 + 32
+    sections = [bytes(64), section_header(1, 4, 64, len(relocations), 2, 0, 24), section_header(7, 2, symbols_at, 24, 3, 1, 24),
+                section_header(15, 3, symbols_at + 24, len(names))]
+    header = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 1, machine, 1, 0, 0, sections_at, 0, 64, 0, 0, 64, len(sections), 3)
+    path.write_bytes(header + relocations + bytes(24) + names.ljust(32, b"\0") + b"".join(sections))
+
+
+def check_relocations(printer, folder):
+    """Each type is called as readelf calls it; of those that it knows and the printer does not, the number is told."""
+    lines = differences = 0
+    for name, (machine, count) in RELOCATIONS.items():
+        path = folder / "every_relocation"
+        with_every_relocation(path, machine, count)
+        wanted, told = relocations(path), printer.of(path)["relocations"]
+        named = 0
+        for number, (a, b) in enumerate(zip(wanted[1:], told[1:])):
+            kind = b.split()[2]
+            numbers = f"0x{number:x}" if number else "0"
+            named += kind != numbers and not kind.startswith(numbers + "/")
+            if a != b and kind.split("/")[0] != numbers:
+                differences += 1
+                print(f"relocations of {name}:\n    readelf {a!r}\n    tree    {b!r}")
+        lines += len(wanted)
+        if len(wanted) != len(told) or (named > 30) != (name != "none that is told"):
+            differences += 1
+            print(f"relocations of {name}: {len(wanted)} lines of readelf's, {len(told)} of ours, {named} with a name")
+    return lines, differences
+
+
+def others(folder):
+    """More sections than fit into 16 bits; debug information beside its program; other machines' files."""
+    made = []
+
+    def run(target, *command):
+        done = subprocess.run([*command, "-o", folder / target] if command[0] != "objcopy" else [*command, folder / target], capture_output=True)
+        if done.returncode == 0:
+            made.append(folder / target)
+        return done.returncode == 0
+
+    many = "".join(f'.section .s{i},"a"\n.globl g{i}\ng{i}: .byte 1\n' for i in range(70000))
+    # All in one table: readelf reads the symbols for each.
+    (folder / "many.s").write_text(many + '.section .references,"a"\n' + "".join(f".quad .s{i}, g{i}\n" for i in range(0, 70000, 7)))
+    run("many.o", "as", folder / "many.s")
+    run("kept.debug", "objcopy", "--only-keep-debug", folder / "program")
+    if shutil.which("clang"):
+        for machine in MACHINES:
+            target = ["clang", f"--target={machine}-linux-gnu", "-w", "-ffreestanding", "-g", "-x", "c", folder / "freestanding.c"]
+            (folder / "freestanding.c").write_text(re.sub(r"#include.*", "", SOURCE))
+            run(f"{machine}.o", *target, "-c", "-O1")
+            if shutil.which("ld.lld"):
+                run(f"{machine}.so", *target, "-fPIC", "-shared", "-nostdlib", "-fuse-ld=lld")
+    return made
+
+
 def without_places(lines):
     return sorted(line for line in lines if not line.startswith("notes in"))
 
@@ -369,12 +447,18 @@ def main():
         if not written:
             print("no file could be written from memory")
             differences += 1
-        for path in built + [each for each in written if each.name != "core"] + paths:
+        made = others(folder)
+        if not any(path.name == "many.o" for path in made):
+            print("no file with many sections could be made")
+            differences += 1
+        told, wrong = check_relocations(printer, folder)
+        lines, differences = lines + told, differences + wrong
+        for path in built + made + [each for each in written if each.name != "core"] + paths:
             for told, wrong in (check(printer, path), check_without_sections(printer, path, folder)):
                 lines += told
                 differences += wrong
         broken, failures = survive(printer, built + [each for each in written if each.stat().st_size < 1 << 20], folder, 40 if is_whole else 2)
-    print(f"{len(built) + len(written) + len(paths)} files, {lines} lines of readelf's, {differences} differ; {broken} damaged files, {failures} not survived")
+    print(f"{len(built) + len(made) + len(written) + len(paths)} files, {lines} lines of readelf's, {differences} differ; {broken} damaged files, {failures} not survived")
     return 1 if differences or failures or lines == 0 else 0
 
 

@@ -218,6 +218,22 @@ struct Draft {
   std::size_t implied_count = 0;
 };
 
+// The tables of indices that are too large for symbols: each says of which symbols it is. The first one is believed.
+void find_indices(const FileView& file, Draft& draft) {
+  for (std::size_t i = 0; i < draft.count; ++i) {
+    const FilePart& part = draft.parts[i];
+    const auto table =
+        part.kind == PartKind::section ? file.section_header(part.section) : std::nullopt;
+    if (!table || table->sh_type != SHT_SYMTAB_SHNDX) continue;
+    const auto symbols = file.section_header(table->sh_link);
+    const FilePart* const of =
+        symbols ? elf::find_part(draft.parts, draft.count, symbols->sh_offset, false) : nullptr;
+    if (of == nullptr || of->kind != PartKind::section || of->section != table->sh_link) continue;
+    std::uint32_t& indices = draft.contents[of - draft.parts].indices;
+    if (indices == 0) indices = part.section;
+  }
+}
+
 bool draft_table(const FileView& file, void* memory, Draft& draft) {
   draft.parts = static_cast<FilePart*>(memory);
   draft.contents = reinterpret_cast<PartContents*>(draft.parts + elf::most_parts(file));
@@ -229,6 +245,7 @@ bool draft_table(const FileView& file, void* memory, Draft& draft) {
     if (contents.is_constant_sequence)
       draft.starts += starts_needed(*contents.family, draft.parts[i].end - draft.parts[i].begin);
   }
+  find_indices(file, draft);
   return true;
 }
 
@@ -241,6 +258,7 @@ ElfFileTable* table_from(const FileView& file, const std::byte* begin, const Dra
   table->size = file.size();
   table->count = draft.count;
   table->implied_count = draft.implied_count;
+  table->lacks_contents = elf::find_lack_of_contents(file);
   std::copy_n(draft.implied, draft.implied_count, table->implied());
   for (std::size_t i = 0; i < draft.count; ++i) {
     table->parts()[i] = draft.parts[i];

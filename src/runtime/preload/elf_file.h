@@ -18,7 +18,8 @@ struct PartContents {
   bool is_constant_sequence = false;
   const alloc_sequence_family* family = nullptr;  // of what is in it
   allocator* elements = nullptr;
-  std::uint64_t starts = 0;  // of a constant sequence: how many come before it in the table's
+  std::uint32_t indices = 0;  // of symbols: elf::Field::indices
+  std::uint64_t starts = 0;   // of a constant sequence: how many come before it in the table's
 };
 
 struct ElfFileTable {
@@ -26,10 +27,14 @@ struct ElfFileTable {
   std::uint64_t size;
   std::uint64_t count;          // of parts
   std::uint64_t implied_count;  // of sections of a file without section headers; else 0
+  bool lacks_contents;
   // Behind it: FilePart[count], PartContents[count], ImpliedSection[implied_count], FoundStart[].
   const elf::FilePart* parts() const { return reinterpret_cast<const elf::FilePart*>(this + 1); }
   elf::FilePart* parts() { return reinterpret_cast<elf::FilePart*>(this + 1); }
   PartContents* contents() { return reinterpret_cast<PartContents*>(parts() + count); }
+  const PartContents& contents_of(const elf::FilePart& part) const {
+    return const_cast<ElfFileTable*>(this)->contents()[&part - parts()];
+  }
   elf::ImpliedSection* implied() {
     return reinterpret_cast<elf::ImpliedSection*>(contents() + count);
   }
@@ -39,6 +44,7 @@ struct ElfFileTable {
   std::optional<elf::FileView> open() const {
     auto file = elf::FileView::open(begin, size);
     if (file && implied_count != 0) file->use_implied(implied(), implied_count);
+    if (file) file->set_lacks_contents(lacks_contents);
     return file;
   }
 };

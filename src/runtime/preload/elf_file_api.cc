@@ -95,7 +95,8 @@ bool find_field(const alloc_step& place, Found& found) {
   if (is_word && !is_array_of_addresses(*found.file, part->section)) return false;
   const auto offset = static_cast<std::uint32_t>(static_cast<const char*>(place.subobject->base) -
                                                  static_cast<const char*>(base));
-  found.field = {is_word ? Structure::address : row->structure, offset, at, part->section};
+  found.field = {is_word ? Structure::address : row->structure, offset, at, part->section,
+                 found.table->contents_of(*part).indices};
   return true;
 }
 
