@@ -66,8 +66,16 @@ std::optional<elf::EhFrame> LoaderEhFrames::eh_frame_of(Address pc) const {
   LoaderObject object;
   if (g_find_object(reinterpret_cast<void*>(raw(pc)), &object) != 0) return std::nullopt;
   if (object.eh_frame_header == nullptr) return std::nullopt;
-  return elf::EhFrame{.header = address_of(object.eh_frame_header),
-                      .bounds = {address_of(object.begin), address_of(object.end)}};
+  const Address header = address_of(object.eh_frame_header);
+  AddressRange bounds{address_of(object.begin), address_of(object.end)};
+  // Of an executable with gaps between its segments, as it has when one is aligned to more than a page, the loader tells the segment of the pc. The information lies in another one.
+  if (!bounds.contains(header)) {
+    LoaderObject other;
+    if (g_find_object(object.eh_frame_header, &other) != 0 || other.link_map != object.link_map)
+      return std::nullopt;
+    bounds = {address_of(other.begin), address_of(other.end)};
+  }
+  return elf::EhFrame{.header = header, .bounds = bounds};
 }
 
 }  // namespace allocs::runt::self
