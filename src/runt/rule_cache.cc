@@ -35,16 +35,29 @@ std::optional<PackedRule> PackedRule::pack(const elf::UnwindRule& rule) {
 void RuleCache::insert(Address pc, std::uint64_t generation, PackedRule rule) {
   if (pc >= kEndOfUserAddresses || generation != generation_.load(std::memory_order_acquire))
     return;
-  entries_[index_of(pc)].store(key_of(pc, generation) | rule.bits, std::memory_order_relaxed);
+  std::atomic<std::uint64_t>& place = entries_[index_of(pc)];
+  std::uint64_t entry = key_of(pc, generation) | rule.bits;
+  place.store(entry, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  // Whoever changed it meanwhile may have emptied the table before that store.
+  if (generation != generation_.load(std::memory_order_relaxed))
+    place.compare_exchange_strong(entry, 0, std::memory_order_relaxed);
+}
+
+void RuleCache::clear() {
+  for (auto& entry : entries_) entry.store(0, std::memory_order_relaxed);
 }
 
 void RuleCache::advance(std::uint64_t count) {
   std::uint64_t seen = generation();
   while (seen < count) {
-    if (seen >> kGenerationBits != count >> kGenerationBits) {
-      for (auto& entry : entries_) entry.store(0, std::memory_order_relaxed);
-    }
-    if (generation_.compare_exchange_weak(seen, count, std::memory_order_acq_rel)) return;
+    const bool starts_again = seen >> kGenerationBits != count >> kGenerationBits;
+    if (starts_again) clear();
+    if (!generation_.compare_exchange_weak(seen, count, std::memory_order_seq_cst)) continue;
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    // What was stored between the two.
+    if (starts_again) clear();
+    return;
   }
 }
 

@@ -22,8 +22,9 @@
 // n is never 0, so 0 is an empty entry. Rules of another shape are not stored (stubs, signal frames, realigned stacks).
 //
 // The owner counts the changes of the set of loaded objects, and tells the count with advance_to(): all entries of earlier ones become stale at once, for everybody, by one store. The
-// field is 10 bits of the count; each time they start again the table is emptied first, so that no entry of 1024 generations ago
-// can match. A writer that sleeps between looking up a rule and storing it finds the generation changed and drops it.
+// field is 10 bits of the count; each time they start again the table is emptied before, so that no entry of 1024 generations ago
+// can match, and after, for what was stored meanwhile. A writer that sleeps between looking up a rule and storing it finds the generation changed and drops it; one that sleeps right before the store
+// finds it changed behind it, and takes the entry back.
 //
 // Rejected: two words with a check word (16 bytes an entry, a multiplication a look-up); a seqlock (a signal handler that
 // interrupts its writer waits for ever).
@@ -85,6 +86,7 @@ class RuleCache {
 
  private:
   void advance(std::uint64_t count);
+  void clear();
   static constexpr std::uint64_t key_of(Address pc, std::uint64_t generation) {
     return raw(pc) >> kIndexBits << (PackedRule::kSize + kGenerationBits) |
            (generation & ((1u << kGenerationBits) - 1)) << PackedRule::kSize;

@@ -125,6 +125,35 @@ TEST(RuleCache, NobodyFindsRulesFromBeforeTheChangeThatItKnowsOf) {
   EXPECT_EQ(cache.generation(), changes.load());
 }
 
+// A rule says when it was looked up: the count of generations, without the bits that an entry has of it.
+TEST(RuleCache, NobodyFindsARuleFromBeforeTheCountStartedAgain) {
+  static constinit RuleCache cache;
+  constexpr std::uint64_t kCounts = 20'000u << RuleCache::kGenerationBits;
+  std::atomic<long> stale{0};
+  const auto is_stale = [&](std::uint64_t pc, std::uint64_t generation) {
+    const PackedRule rule = cache.find_or_zero(Address{pc}, generation);
+    return rule.bits != 0 && rule.bits != (generation >> RuleCache::kGenerationBits) + 1;
+  };
+  std::vector<std::thread> threads;
+  for (unsigned seed = 0; seed < 2; ++seed) {
+    threads.emplace_back([&, seed] {
+      std::mt19937_64 random{seed};
+      for (std::uint64_t generation = 0; generation < kCounts; generation = cache.generation()) {
+        const std::uint64_t pc = 0x7F00'0000'0000 + random() % 64;
+        cache.insert(Address{pc}, generation,
+                     PackedRule{(generation >> RuleCache::kGenerationBits) + 1});
+        if (is_stale(0x7F00'0000'0000 + random() % 64, cache.generation())) stale.fetch_add(1);
+      }
+    });
+  }
+  for (std::uint64_t count = 1; count <= kCounts; ++count) {
+    cache.advance_to(count);
+    if (is_stale(0x7F00'0000'0000 + count * 7 % 64, count)) stale.fetch_add(1);
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(stale.load(), 0);
+}
+
 // Every thread stores, for random pcs, the one rule that belongs to the pc, and checks whatever it finds.
 TEST(RuleCache, ManyThreadsNeverSeeAnothersRule) {
   static constinit RuleCache cache;
