@@ -49,7 +49,9 @@ bool is_thread(Address at) {
          words[2] == raw(at);
 }
 
-// Does one lie there?
+// Does one lie there? All that was written to is read: nothing cheaper tells of every stack. Its control block is at the same place of a page in all stacks that the C library maps, but which one that is
+// is known only while such a thread lives, and in a stack that the program gives to a thread it is another. The kernel knows no stacks (from Linux 6.7 on by a flag, which madvise changes as well). That
+// a mapping has a guard below it says nothing: a program may have put one there, or none. The C library's own lists of its stacks have no symbol, and are at another place in each version.
 bool holds_thread(AddressRange range) {
   constexpr std::size_t kChunk = 4 * kPage, kStep = 16 / sizeof(std::uint64_t);
   std::uint64_t words[kChunk / sizeof(std::uint64_t)];
