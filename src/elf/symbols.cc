@@ -60,7 +60,10 @@ SymbolRecord SymbolTable::operator[](std::size_t index) const {
           symbol.st_shndx};
 }
 
-std::optional<SymbolRecord> SymbolTable::containing(LinkAddress address) const {
+// is_better(value, size, size of the best so far, is there none, is its rank higher).
+template <typename IsBetter>
+std::optional<SymbolRecord> SymbolTable::best_containing(LinkAddress address,
+                                                         IsBetter is_better) const {
   std::size_t best = 0;
   std::uint64_t best_size = 0;
   int best_rank = -1;
@@ -70,7 +73,7 @@ std::optional<SymbolRecord> SymbolTable::containing(LinkAddress address) const {
     if (raw(address) < symbol.st_value || raw(address) - symbol.st_value >= size) continue;
     if (!has_address(symbol)) continue;
     const int candidate_rank = rank(symbol);
-    if (best_rank >= 0 && (size > best_size || (size == best_size && candidate_rank <= best_rank)))
+    if (!is_better(symbol.st_value, size, best_size, best_rank<0, candidate_rank> best_rank))
       continue;
     best = i;
     best_size = size;
@@ -78,6 +81,22 @@ std::optional<SymbolRecord> SymbolTable::containing(LinkAddress address) const {
   }
   if (best_rank < 0) return std::nullopt;
   return (*this)[best];
+}
+
+std::optional<SymbolRecord> SymbolTable::containing(LinkAddress address) const {
+  return best_containing(address, [](std::uint64_t, std::uint64_t size, std::uint64_t best,
+                                     bool is_first, bool is_higher) {
+    return is_first || size < best || (size == best && is_higher);
+  });
+}
+
+std::optional<SymbolRecord> SymbolTable::longest_containing(LinkAddress address, LinkAddress begin,
+                                                            std::uint64_t within) const {
+  return best_containing(address, [&](std::uint64_t value, std::uint64_t size, std::uint64_t best,
+                                      bool is_first, bool is_higher) {
+    if (value < raw(begin) || size >= within || value - raw(begin) > within - size) return false;
+    return is_first || size > best || (size == best && is_higher);
+  });
 }
 
 std::optional<SymbolRecord> SymbolTable::named(std::string_view name) const {

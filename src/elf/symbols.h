@@ -35,11 +35,16 @@ class SymbolTable {
   // The function or object whose bytes contain `address`: the shortest one, global before weak before local when several
   // are equally long. A symbol of size 0 contains its own first byte only.
   std::optional<SymbolRecord> containing(LinkAddress address) const;
+  // The longest one instead, of those that lie in [begin, begin + size) but are shorter than that: one step down where symbols lie in symbols, as texts do that share their ends.
+  std::optional<SymbolRecord> longest_containing(LinkAddress address, LinkAddress begin,
+                                                 std::uint64_t size) const;
   // The first definition of that name, global ones first.
   std::optional<SymbolRecord> named(std::string_view name) const;
 
  private:
   Symbol raw_symbol(std::size_t index) const;
+  template <typename IsBetter>
+  std::optional<SymbolRecord> best_containing(LinkAddress address, IsBetter is_better) const;
 
   const std::byte* symbols_ = nullptr;
   std::size_t count_ = 0;

@@ -48,8 +48,9 @@ int find_mapping_and_contents(const alloc_info& asked, runt::Mapping& mapping) {
   if (mapping.name[0] == '[' && !begins_with(std::string_view(mapping.name), "[anon:"))
     return ALLOC_E_OF_KERNEL;
   const AddressRange range{address_of(asked.base), address_of(asked.base) + asked.size};
+  // Several are one where something lies across their borders.
   if (range.begin < mapping.range.begin || range.end > mapping.range.end)
-    return ALLOC_E_NOTHING_THERE;
+    return has_children(asked) ? ALLOC_E_HAS_CHILDREN : ALLOC_E_NOTHING_THERE;
   // Without what lies beside it that the kernel does not tell apart.
   mapping.range = range;
   return refusal_of_mapping(mapping);

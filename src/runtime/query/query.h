@@ -6,6 +6,7 @@
 #include "runtime/query/heap_query.h"
 #include "runtime/query/static_query.h"
 #include "runtime/query/tls_query.h"
+#include "runtime/query/whole_mapping.h"
 
 // From an address to the innermost allocation that contains it: the one list of who is asked, in which order.
 namespace allocs::query {
@@ -49,9 +50,10 @@ void set_stated_type(const P& process, const MappingView& mapping, Answer& answe
 
 template <Process P>
 Answer query_mapping(const P& process, Address at) {
-  const auto mapping = process.mapping_of(at);
+  auto mapping = process.mapping_of(at);
   if (!mapping)
     return Answer::cannot_tell(process.knows_mappings() ? ALLOC_E_NOTHING_THERE : ALLOC_E_NOT_YET);
+  mapping = whole_mapping(process, *mapping);
   const std::string_view name(mapping->name);
   const AddressRange pool = process.ld_so_pool(*mapping);
   const Allocator who = name == "[heap]"              ? Allocator::brk

@@ -8,10 +8,8 @@
 // Addresses inside a loaded object: a function, a variable, a string literal; else the section, the segment or the file around it.
 namespace allocs::query {
 
-// What the symbols of the object's file say, for want of metadata.
-inline Answer answer_from_symbols(const Object& object, Address at) {
-  const elf::SymbolTable symbols(object.file);
-  const auto symbol = symbols.containing(object.link_address(at));
+inline Answer answer_from_symbol(const Object& object,
+                                 const std::optional<elf::SymbolRecord>& symbol) {
   if (!symbol || symbol->type == STT_TLS) return {};
   const Address begin = symbol->value + object.bias;
   Answer answer =
@@ -22,6 +20,19 @@ inline Answer answer_from_symbols(const Object& object, Address at) {
   answer.set_no_type(object.image_error);
   if (symbol->size == 0) answer.base_grade = ALLOC_GRADE_PLAUSIBLE;
   return answer;
+}
+
+// What the symbols of the object's file say, for want of metadata: the innermost.
+inline Answer answer_from_symbols(const Object& object, Address at) {
+  const elf::SymbolTable symbols(object.file);
+  return answer_from_symbol(object, symbols.containing(object.link_address(at)));
+}
+// The one directly in that part of the object.
+inline Answer answer_from_symbols_in(const Object& object, AddressRange part, Address at) {
+  const elf::SymbolTable symbols(object.file);
+  return answer_from_symbol(
+      object, symbols.longest_containing(object.link_address(at), object.link_address(part.begin),
+                                         part.size()));
 }
 
 inline Answer answer_from_static(const TypeMaker& types, const Object& object,

@@ -17,7 +17,7 @@
 //     mmap - stack of a thread - frames, and its block of thread-locals
 //
 // query() finds the leaf at once, by asking who is likeliest first; here each level is asked for what is directly below it. An allocation
-// belongs to the one in which it starts; it may reach further than that where the program has cut a mapping by mprotect.
+// lies wholly in its parent; where the program has cut a mapping by mprotect within one, see whole_mapping.h.
 // A mapping that cannot be asked for, because the kernel must not be, is left out: what lies in it hangs at the root.
 namespace allocs::query {
 
@@ -145,7 +145,7 @@ Answer child_in_object(const P& process, const Answer& parent, const Object& obj
     if (section.error == ALLOC_OK) return section;
   }
   if (!object.image) {
-    return level == Allocator::static_segment ? answer_from_symbols(object, at) : Answer{};
+    return answer_from_symbols_in(object, parent.range, at);
   }
   const bool is_symbol = level == Allocator::static_symbol;
   const AddressRange inside{Address{raw(object.link_address(parent.range.begin))},
@@ -168,7 +168,7 @@ Answer built_in_child_at(const P& process, const Answer& parent, Address at) {
       }
       if (const auto mapping = process.mapping_of(at)) {
         if (process.may_be_object(at)) return Answer::cannot_tell(ALLOC_E_NOT_YET);
-        return mapping_at(process, *mapping, at);
+        return mapping_at(process, whole_mapping(process, *mapping), at);
       }
       return process.knows_mappings() ? Answer{} : child_in_memory(process, parent, at);
     case Allocator::mmap:

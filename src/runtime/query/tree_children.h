@@ -74,7 +74,7 @@ inline void first_in_object(const Object& object, const Answer& parent, Address 
       if (section != nullptr) take_less(zero + section->address, from, best);
     }
     take_record(*object.image, types::Table::statics, zero, from, best);
-  } else if (parent.allocator == Allocator::static_segment) {
+  } else {
     const elf::SymbolTable symbols(object.file);
     for (std::size_t i = 0; i < symbols.size(); ++i) {
       const elf::SymbolRecord symbol = symbols[i];
@@ -170,7 +170,8 @@ Answer next_child(const P& process, ChildCursor& cursor) {
     }
     if (start >= parent.range.end) break;
     const Answer child = child_at(process, parent, start);
-    if (child.error == ALLOC_OK && child.range.begin >= parent.range.begin &&
+    // What begins in the one before, and ends behind it, contradicts that: it is not told twice what lies there.
+    if (child.error == ALLOC_OK && child.range.begin >= cursor.next &&
         child.range.end > cursor.next) {
       cursor.next = child.range.end;
       return child;
