@@ -43,7 +43,7 @@ struct alloc_cursor {
 /* Before the first child. ALLOC_E_INVALID for NULL. */
 int alloc_begin_children(const struct alloc_info *parent, unsigned flags, struct alloc_cursor *cursor);
 
-/* The next child by address. Returns 1 and fills *child; 0 behind the last; or a negative enum alloc_error, after which it returns 0:
+/* The next child by address: each begins where the one before has ended, or behind that, but for what shares bytes with another (ALLOC_EV_SHARED_BYTES). Returns 1 and fills *child; 0 behind the last; or a negative enum alloc_error, after which it returns 0:
  * ALLOC_E_NOT_YET for the root where the kernel must not be asked. Of other threads' stacks only the thread-locals are told, of the asker's stack,
  * and of those of threads that it has stopped, the frames. Children that come or go meanwhile may be missed; each that is told was there at some moment. */
 int alloc_next_child(struct alloc_cursor *cursor, struct alloc_info *child);

@@ -18,6 +18,20 @@ int rank(const Symbol& symbol) {
   return (typed ? 4 : 0) + (binding == STB_GLOBAL ? 2 : binding == STB_WEAK ? 1 : 0);
 }
 
+// The bytes of a symbol; one of size 0 has its own first byte.
+struct Extent {
+  std::uint64_t begin = 0;
+  std::uint64_t size = 0;
+  bool contains(std::uint64_t address) const { return address - begin < size; }
+  bool lies_in(const Extent& other) const {
+    return begin >= other.begin && size <= other.size && begin - other.begin <= other.size - size;
+  }
+  bool operator==(const Extent&) const = default;
+};
+Extent extent_of(const Symbol& symbol) {
+  return {symbol.st_value, symbol.st_size == 0 ? 1 : symbol.st_size};
+}
+
 }  // namespace
 
 SymbolTable::SymbolTable(const File& file) : SymbolTable(file, SHT_SYMTAB) {
@@ -60,23 +74,21 @@ SymbolRecord SymbolTable::operator[](std::size_t index) const {
           symbol.st_shndx};
 }
 
-// is_better(value, size, size of the best so far, is there none, is its rank higher).
+// is_better(value, size, of the symbol and of the best so far, is there none, is its rank higher).
 template <typename IsBetter>
 std::optional<SymbolRecord> SymbolTable::best_containing(LinkAddress address,
                                                          IsBetter is_better) const {
   std::size_t best = 0;
-  std::uint64_t best_size = 0;
+  Extent best_extent;
   int best_rank = -1;
   for (std::size_t i = 1; i < count_; ++i) {
     const Symbol symbol = raw_symbol(i);
-    const std::uint64_t size = symbol.st_size == 0 ? 1 : symbol.st_size;
-    if (raw(address) < symbol.st_value || raw(address) - symbol.st_value >= size) continue;
-    if (!has_address(symbol)) continue;
+    const Extent extent = extent_of(symbol);
+    if (!extent.contains(raw(address)) || !has_address(symbol)) continue;
     const int candidate_rank = rank(symbol);
-    if (!is_better(symbol.st_value, size, best_size, best_rank<0, candidate_rank> best_rank))
-      continue;
+    if (!is_better(extent, best_extent, best_rank<0, candidate_rank> best_rank)) continue;
     best = i;
-    best_size = size;
+    best_extent = extent;
     best_rank = candidate_rank;
   }
   if (best_rank < 0) return std::nullopt;
@@ -84,19 +96,33 @@ std::optional<SymbolRecord> SymbolTable::best_containing(LinkAddress address,
 }
 
 std::optional<SymbolRecord> SymbolTable::containing(LinkAddress address) const {
-  return best_containing(address, [](std::uint64_t, std::uint64_t size, std::uint64_t best,
-                                     bool is_first, bool is_higher) {
-    return is_first || size < best || (size == best && is_higher);
-  });
+  return best_containing(
+      address, [](const Extent& it, const Extent& best, bool is_first, bool is_higher) {
+        return is_first || it.size < best.size || (it.size == best.size && is_higher);
+      });
 }
 
-std::optional<SymbolRecord> SymbolTable::longest_containing(LinkAddress address, LinkAddress begin,
-                                                            std::uint64_t within) const {
-  return best_containing(address, [&](std::uint64_t value, std::uint64_t size, std::uint64_t best,
-                                      bool is_first, bool is_higher) {
-    if (value < raw(begin) || size >= within || value - raw(begin) > within - size) return false;
-    return is_first || size > best || (size == best && is_higher);
-  });
+std::optional<SymbolRecord> SymbolTable::outermost_containing(LinkAddress address,
+                                                              LinkAddress begin,
+                                                              std::uint64_t size) const {
+  const Extent within{raw(begin), size};
+  return best_containing(address,
+                         [&](const Extent& it, const Extent& best, bool is_first, bool is_higher) {
+                           if (it.size >= size || !it.lies_in(within)) return false;
+                           if (is_first || best == it) return is_first || is_higher;
+                           return best.lies_in(it) || (!it.lies_in(best) && it.begin > best.begin);
+                         });
+}
+
+bool SymbolTable::shares_bytes(const SymbolRecord& record) const {
+  const Extent own{raw(record.value), record.size == 0 ? 1 : record.size};
+  for (std::size_t i = 1; i < count_; ++i) {
+    const Symbol symbol = raw_symbol(i);
+    const Extent other = extent_of(symbol);
+    const bool overlaps = own.contains(other.begin) || other.contains(own.begin);
+    if (overlaps && !own.lies_in(other) && !other.lies_in(own) && has_address(symbol)) return true;
+  }
+  return false;
 }
 
 std::optional<SymbolRecord> SymbolTable::named(std::string_view name) const {

@@ -35,9 +35,12 @@ class SymbolTable {
   // The function or object whose bytes contain `address`: the shortest one, global before weak before local when several
   // are equally long. A symbol of size 0 contains its own first byte only.
   std::optional<SymbolRecord> containing(LinkAddress address) const;
-  // The longest one instead, of those that lie in [begin, begin + size) but are shorter than that: one step down where symbols lie in symbols, as texts do that share their ends.
-  std::optional<SymbolRecord> longest_containing(LinkAddress address, LinkAddress begin,
-                                                 std::uint64_t size) const;
+  // The outermost one instead, of those that lie in [begin, begin + size) but are shorter than that: one step down where symbols lie in symbols, as texts do that share their ends. Of two neither of which
+  // lies in the other, the one that begins last.
+  std::optional<SymbolRecord> outermost_containing(LinkAddress address, LinkAddress begin,
+                                                   std::uint64_t size) const;
+  // Does another one begin or end in it, but not both?
+  bool shares_bytes(const SymbolRecord& symbol) const;
   // The first definition of that name, global ones first.
   std::optional<SymbolRecord> named(std::string_view name) const;
 

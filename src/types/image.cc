@@ -209,6 +209,16 @@ const StaticRecord* Image::enclosing(Table which, const StaticRecord& record) co
   return record.enclosing < index ? sound(records, record.enclosing) : nullptr;
 }
 
+const StaticRecord* Image::containing(Table which, const StaticRecord& record) const {
+  const StaticRecord* outer = enclosing(which, record);
+  while (outer != nullptr) {
+    const std::uint64_t into = record.address - outer->address;
+    if (into < outer->size && record.size <= outer->size - into) return outer;
+    outer = enclosing(which, *outer);
+  }
+  return nullptr;
+}
+
 template <typename Record>
 const Record* Image::first_from(Table which, std::uint64_t at) const {
   const auto records = table<Record>(which);

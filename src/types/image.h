@@ -93,6 +93,8 @@ class Image {
   const StaticRecord* find_tls(std::uint64_t at) const { return find_in(Table::tls, at); }
   // The record of the same table that the one before lies in, as far as its start tells; nullptr: none.
   const StaticRecord* enclosing(Table which, const StaticRecord& record) const;
+  // The innermost one of those that contains all of it.
+  const StaticRecord* containing(Table which, const StaticRecord& record) const;
   // The first record at or above `at`; nullptr if there is none, or damage is in the way.
   const StaticRecord* first_static_from(Table which, std::uint64_t at) const;
   const RegionRecord* first_region_from(Table which, std::uint64_t at) const;

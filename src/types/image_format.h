@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    25;  // bump when anything below changes, or what the writer puts in it
+    26;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -196,6 +196,7 @@ enum StaticFlag : std::uint8_t {
       2,  // the symbol has no size: extends to the next symbol or the section's end
   kStaticFromSymbolOnly = 4,  // no debug information describes it
   kStaticInferred = 8,        // found through references in the code
+  kStaticSharesBytes = 16,    // with one that neither lies in it nor contains it
 };
 
 struct StaticRecord {

@@ -117,6 +117,7 @@ void put_evidence(TextWriter& out, std::uint32_t evidence) {
       {ALLOC_EV_CALL_ENTRY, "allocated type of the call"},
       {ALLOC_EV_VIRTUAL_TABLE, "virtual table"},
       {ALLOC_EV_REFERRER, "pointers to it"},
+      {ALLOC_EV_SHARED_BYTES, "shares bytes with another"},
   };
   bool first = true;
   for (const auto& [bit, word] : kWords) {

@@ -8,7 +8,7 @@
 // Addresses inside a loaded object: a function, a variable, a string literal; else the section, the segment or the file around it.
 namespace allocs::query {
 
-inline Answer answer_from_symbol(const Object& object,
+inline Answer answer_from_symbol(const Object& object, const elf::SymbolTable& symbols,
                                  const std::optional<elf::SymbolRecord>& symbol) {
   if (!symbol || symbol->type == STT_TLS) return {};
   const Address begin = symbol->value + object.bias;
@@ -19,20 +19,21 @@ inline Answer answer_from_symbol(const Object& object,
   answer.is_function = symbol->type == STT_FUNC || symbol->type == STT_GNU_IFUNC;
   answer.set_no_type(object.image_error);
   if (symbol->size == 0) answer.base_grade = ALLOC_GRADE_PLAUSIBLE;
+  if (symbols.shares_bytes(*symbol)) answer.evidence |= ALLOC_EV_SHARED_BYTES;
   return answer;
 }
 
 // What the symbols of the object's file say, for want of metadata: the innermost.
 inline Answer answer_from_symbols(const Object& object, Address at) {
   const elf::SymbolTable symbols(object.file);
-  return answer_from_symbol(object, symbols.containing(object.link_address(at)));
+  return answer_from_symbol(object, symbols, symbols.containing(object.link_address(at)));
 }
 // The one directly in that part of the object.
 inline Answer answer_from_symbols_in(const Object& object, AddressRange part, Address at) {
   const elf::SymbolTable symbols(object.file);
+  const LinkAddress begin = object.link_address(part.begin);
   return answer_from_symbol(
-      object, symbols.longest_containing(object.link_address(at), object.link_address(part.begin),
-                                         part.size()));
+      object, symbols, symbols.outermost_containing(object.link_address(at), begin, part.size()));
 }
 
 inline Answer answer_from_static(const TypeMaker& types, const Object& object,
@@ -50,6 +51,7 @@ inline Answer answer_from_static(const TypeMaker& types, const Object& object,
   } else {
     answer.evidence |= ALLOC_EV_DEBUG_INFORMATION;
   }
+  if ((record.flags & types::kStaticSharesBytes) != 0) answer.evidence |= ALLOC_EV_SHARED_BYTES;
   if ((record.flags & types::kStaticSizeGuessed) != 0) answer.base_grade = ALLOC_GRADE_PLAUSIBLE;
   if (record.name != 0) answer.name = image.text(record.name);
   answer.is_function = record.kind == types::StaticKind::function;

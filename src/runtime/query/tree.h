@@ -113,14 +113,13 @@ Answer child_in_memory(const P& process, const Answer& parent, Address at) {
   return query_tls_afresh(process, at, parent.thread, TlsLevel::block);
 }
 
-// The outermost record of `which` that contains `at` and lies in a record that starts like `inside`; without `inside`, in none.
+// The outermost record of `which` around the innermost one at `at` that lies in a record like `inside`; without `inside`, in none. Of two that share bytes the one that begins last has them.
 inline const types::StaticRecord* record_below(const types::Image& image, types::Table which,
                                                std::uint64_t at, const AddressRange* inside) {
   const types::StaticRecord* found =
       which == types::Table::tls ? image.find_tls(at) : image.find_static(at);
   const types::StaticRecord* below = nullptr;
-  for (; found != nullptr; found = image.enclosing(which, *found)) {
-    if (at - found->address >= found->size) continue;
+  for (; found != nullptr; found = image.containing(which, *found)) {
     const bool is_parent =
         inside != nullptr && found->address == raw(inside->begin) && found->size == inside->size();
     if (is_parent) return below;

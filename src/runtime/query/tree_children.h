@@ -13,6 +13,11 @@ struct ChildCursor {
   Address special{};  // where the next thing begins that is dear to look for; 0: look
 };
 
+// Then the next one may begin within it.
+inline bool shares_bytes(const Answer& answer) {
+  return (answer.evidence & ALLOC_EV_SHARED_BYTES) != 0;
+}
+
 namespace children {
 
 inline void take_less(Address candidate, Address from, Address& best) {
@@ -170,14 +175,13 @@ Answer next_child(const P& process, ChildCursor& cursor) {
     }
     if (start >= parent.range.end) break;
     const Answer child = child_at(process, parent, start);
-    // What begins in the one before, and ends behind it, contradicts that: it is not told twice what lies there.
     if (child.error == ALLOC_OK && child.range.begin >= cursor.next &&
         child.range.end > cursor.next) {
-      cursor.next = child.range.end;
+      cursor.next = shares_bytes(child) ? child.range.begin + 1 : child.range.end;
       return child;
     }
     cursor.next = start + 1;
-    if (child.error == ALLOC_OK) {
+    if (child.error == ALLOC_OK && !shares_bytes(child)) {
       cursor.next = std::max(cursor.next, child.range.end);
     } else if (parent.allocator == Allocator::none) {
       // A mapping of which nothing can be told just now: one of an object that is on its way out, or has come meanwhile.

@@ -168,6 +168,7 @@ void dump_statics(const Image& image, std::span<const types::StaticRecord> stati
     if ((record.flags & types::kStaticFromSymbolOnly) != 0) fmt::print(out, " symbol");
     if ((record.flags & types::kStaticSizeGuessed) != 0) fmt::print(out, " size-guessed");
     if ((record.flags & types::kStaticInferred) != 0) fmt::print(out, " inferred");
+    if ((record.flags & types::kStaticSharesBytes) != 0) fmt::print(out, " shares-bytes");
     if (record.enclosing != types::kNoRecord) fmt::print(out, " in {}", record.enclosing);
     if (record.file != 0) fmt::print(out, " {}", source_place(image, record.file, record.line));
     fmt::print(out, "\n");

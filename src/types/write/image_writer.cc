@@ -79,6 +79,12 @@ class ImageBytes {
   std::vector<std::byte> bytes_;
 };
 
+// Of two in order.
+bool begins_in_and_leaves(const StaticRecord& record, const StaticRecord& before) {
+  const std::uint64_t into = record.address - before.address;
+  return into < before.size && record.size > before.size - into;
+}
+
 void sort_and_nest(std::vector<StaticRecord>& statics, const StringPool& strings) {
   std::stable_sort(statics.begin(), statics.end(),
                    [&](const StaticRecord& a, const StaticRecord& b) {
@@ -94,6 +100,11 @@ void sort_and_nest(std::vector<StaticRecord>& statics, const StringPool& strings
       open.pop_back();
     }
     record.enclosing = open.empty() ? kNoRecord : open.back();
+    for (const std::uint32_t other : open) {
+      if (!begins_in_and_leaves(record, statics[other])) continue;
+      record.flags |= kStaticSharesBytes;
+      statics[other].flags |= kStaticSharesBytes;
+    }
     open.push_back(index);
   }
 }

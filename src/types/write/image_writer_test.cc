@@ -67,6 +67,28 @@ TEST(EncodeImage, StaticsAreNested) {
   EXPECT_EQ(text, "outer in none; inner in outer; innermost in inner; next in none; ");
 }
 
+TEST(EncodeImage, StaticsThatShareBytesLieBesideEachOther) {
+  ObjectModel model;
+  add_static(model, 0x1000, 4, "first");
+  add_static(model, 0x1003, 2, "over its end");
+  add_static(model, 0x1002, 1, "in the first");
+  add_static(model, 0x1005, 4, "next");
+  const std::vector<std::byte> bytes = encode_image(model);
+  const auto image = Image::open(bytes.data(), bytes.size());
+  ASSERT_TRUE(image.has_value());
+  std::string text;
+  for (const StaticRecord& record : image->statics()) {
+    const StaticRecord* const outer = image->containing(Table::statics, record);
+    text += std::string{image->text(record.name)} + " in " +
+            (outer == nullptr ? "none" : image->text(outer->name)) +
+            ((record.flags & kStaticSharesBytes) != 0 ? ", shares; " : "; ");
+  }
+  EXPECT_EQ(text,
+            "first in none, shares; in the first in first; over its end in none, shares; "
+            "next in none; ");
+  EXPECT_STREQ(image->text(image->find_static(0x1003)->name), "over its end");
+}
+
 TEST(EncodeImage, TypesAreFoundByNameAndBySpelling) {
   StringPool unused;
   ObjectModel model;
