@@ -42,7 +42,7 @@ enum alloc_error {
   ALLOC_E_NOT_YET = -3,         /* metadata has not been read, or the object itself not looked at, and ALLOC_NOWAIT forbids to */
   ALLOC_E_NO_TYPE = -4,         /* metadata is there, but does not tell the type */
   ALLOC_E_UNINDEXED = -5,       /* allocated before, or beside, what the index sees */
-  ALLOC_E_BEING_RESIZED = -6,   /* another thread is in realloc with this block */
+  ALLOC_E_BEING_RESIZED = -6,   /* another thread is in realloc with this block, or edits this sequence */
   ALLOC_E_OTHER_THREAD = -7,    /* a slot of a running thread's stack: its frames cannot be told */
   ALLOC_E_NO_UNWIND = -8,       /* the stack cannot be unwound as far as this frame */
   ALLOC_E_CONFLICT = -9,        /* the evidence contradicts itself */

@@ -122,7 +122,7 @@ int alloc_set_type(const void *obj, struct uniqtype *type);
  * that is not on a page boundary), and moves what follows. The file grows, and its mapping; with ALLOC_MAY_MOVE it may move. *inserted is
  * where the new bytes are. ALLOC_E_INVALID: `at` is behind the end. ALLOC_E_NO_ROOM: as alloc_resize, or the mapping does not reach the end. ALLOC_E_REFUSED:
  * the file cannot be opened for writing under its name. ALLOC_E_PRIVATE: it is mapped privately; ALLOC_E_READ_ONLY: not for writing; ALLOC_E_NO_SUCH_OPERATION: no file is mapped there.
- * Not atomic: who maps the file as well sees it half done.
+ * ALLOC_E_NOT_YET: other threads edit files and sequences for longer than two seconds; they take turns. Not atomic: who maps the file as well sees it half done.
  * The file is opened and closed for this. So all record locks (fcntl's F_SETLK, lockf) that the process has on that file are lost, as POSIX has it for any close;
  * locks of open file descriptions (F_OFD_SETLK) and flock's stay. alloc_remove, and alloc_resize of a mapped file, do the same. */
 int alloc_insert(void *at, size_t count, unsigned flags, void **inserted);

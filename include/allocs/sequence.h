@@ -58,7 +58,8 @@ const struct alloc_sequence_family *alloc_x86_family(void);
  * `obj` is any address in the element. Elements before and behind must remain what they are: ALLOC_E_INVALID if the bytes are not exactly one
  * element there (a text without NUL before another one). Other errors: ALLOC_E_NO_SUCH_OPERATION: `obj` is in no element of a sequence, or in one
  * that is declared constant; ALLOC_E_NO_ROOM: it would have to move, and may not; ALLOC_E_REFUSED: the memory cannot be written to; those of alloc_query and
- * alloc_insert. On failure nothing has changed. Not atomic: who reads the sequence meanwhile sees it half done. Not for signal handlers. */
+ * alloc_insert. On failure nothing has changed. Not atomic: who reads the sequence meanwhile sees it half done, and queries about it answer ALLOC_E_BEING_RESIZED when its size changes. Edits of several
+ * threads take turns, of whatever sequences and files (ALLOC_E_NOT_YET after two seconds, also if a query decodes some sequence for that long); an address in what another thread edits is one that may be gone when the turn comes. Not for signal handlers. */
 
 /* Puts `size` bytes as an element before the one that contains `obj`, or with ALLOC_BEHIND behind it; *inserted is where it is. */
 int alloc_insert_element(const void *obj, const void *bytes, size_t size, unsigned flags, void **inserted);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string_view>
+
 #include "allocs/allocator.h"
 #include "runtime/query/answer.h"
+#include "runtime/self/lock.h"
 
 // The base level of the built-in allocators: what goes into the slots of their protocols. Context of all: query.
 namespace allocs::preload {
@@ -28,6 +31,15 @@ int resize_mapping(void*, const alloc_info* mapping, std::size_t size, unsigned 
 int release_mapping(void*, const alloc_info* mapping);
 int set_type_of_mapping(void*, const alloc_info* mapping, uniqtype* type);
 
+// Edits of files and of sequences take turns: each looks where things are, and then moves them.
+class EditGuard {
+ public:
+  EditGuard();
+  int error() const { return guard_.error(); }
+
+ private:
+  self::ProcessLock::Guard guard_;
+};
 // As alloc_insert and alloc_remove, in a mapping whatever lies in it; `range` is the mapping's afterwards.
 int insert_in_mapping(const alloc_info& mapping, void* at, std::size_t count, unsigned flags,
                       void** inserted, AddressRange& range);
@@ -35,6 +47,9 @@ int remove_from_mapping(const alloc_info& mapping, void* at, std::size_t count, 
                         AddressRange& range);
 
 int resize_break(void*, const alloc_info* area, std::size_t size, unsigned flags, void** base);
+
+// As the kernel calls a mapping that make_mapping() made.
+inline constexpr std::string_view kMadeMapping = "/memfd:allocs (deleted)";
 
 constexpr BaseLevel base_level_of(query::Allocator which) {
   switch (which) {

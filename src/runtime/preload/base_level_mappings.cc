@@ -3,11 +3,13 @@
 #include <sys/syscall.h>
 
 #include <cstring>
+#include <optional>
 
 #include "base/export.h"
 #include "base/public_names.h"
 #include "base/raw_syscall.h"
 #include "base/text.h"
+#include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/preload/base_level.h"
 #include "runtime/preload/editable_file.h"
@@ -30,9 +32,7 @@ constexpr std::uint64_t whole_pages(std::uint64_t size) {
 
 // Private, so that it is memory like any other; of a file, so that it is known again, and as large as it may ever grow.
 constexpr std::uint64_t kRoom = std::uint64_t{1} << 42;
-constexpr const char* kName = "allocs";
-// As the kernel then calls the mapping.
-constexpr std::string_view kMappingName = "/memfd:allocs";
+constexpr const char* kName = "allocs";  // see kMadeMapping
 
 self::MappingIdentity identity_of(const runt::Mapping& mapping) {
   return {mapping.range.begin, std::uint64_t{mapping.device_major} << 32 | mapping.device_minor,
@@ -158,7 +158,7 @@ int resize_mapping(void*, const alloc_info* asked, std::size_t size, unsigned fl
   EditableFile file;
   const bool is_of_file = mapping.is_shared && mapping.is_writable && mapping.inode != 0;
   const bool is_view_of_file =
-      mapping.inode != 0 && !is_of_file && !begins_with(mapping.name, kMappingName);
+      mapping.inode != 0 && !is_of_file && std::string_view(mapping.name) != kMadeMapping;
   if (is_view_of_file && whole_pages(size) > mapping.range.size()) {
     // Beyond the end of the file there is nothing but SIGBUS.
     if (file.open(mapping, O_RDONLY) != ALLOC_OK ||
@@ -166,7 +166,10 @@ int resize_mapping(void*, const alloc_info* asked, std::size_t size, unsigned fl
       return ALLOC_E_REFUSED;
   }
   std::uint64_t old_size = 0;
+  std::optional<EditGuard> guard;
   if (is_of_file) {
+    if (const int error = guard.emplace().error(); error != ALLOC_OK) return error;
+    if (const int error = find_mapping(*asked, mapping); error != ALLOC_OK) return error;
     if (const int error = file.open(mapping, O_RDWR); error != ALLOC_OK) return error;
     if (!file.is_whole_tail(mapping)) return ALLOC_E_NO_ROOM;
     old_size = file.size();
@@ -182,9 +185,15 @@ int resize_mapping(void*, const alloc_info* asked, std::size_t size, unsigned fl
 int release_mapping(void*, const alloc_info* asked) {
   runt::Mapping mapping;
   if (const int error = find_mapping(*asked, mapping); error != ALLOC_OK) return error;
+  // While it is there, so that it is not another one's that is made in its place.
+  const self::MappingIdentity identity = identity_of(mapping);
+  uniqtype* const type = self::stated_type_of(identity);
+  if (type != nullptr) self::forget_stated_type(identity);
   const SyscallResult result =
       raw_syscall(SYS_munmap, raw(mapping.range.begin), mapping.range.size());
-  return result.ok() ? ALLOC_OK : ALLOC_E_REFUSED;
+  if (result.ok()) return ALLOC_OK;
+  if (type != nullptr) self::state_type_of_mapping(identity, type);
+  return ALLOC_E_REFUSED;
 }
 
 int set_type_of_mapping(void*, const alloc_info* asked, uniqtype* type) {
@@ -198,6 +207,9 @@ int set_type_of_mapping(void*, const alloc_info* asked, uniqtype* type) {
 // ---- editing a mapped file ----
 
 namespace {
+
+constinit self::ProcessLock g_edits;
+constexpr unsigned kPatienceMs = 2000;
 
 struct Edit {
   runt::Mapping mapping{};
@@ -229,6 +241,9 @@ int find_editable(const void* at, alloc_info& mapping) {
 }
 
 }  // namespace
+
+// What a stopped thread holds is not waited for.
+EditGuard::EditGuard() : guard_(g_edits, allocators::others_are_stopped() ? 0 : kPatienceMs) {}
 
 int insert_in_mapping(const alloc_info& mapping, void* at, std::size_t count, unsigned flags,
                       void** inserted, AddressRange& range) {
@@ -284,18 +299,22 @@ extern "C" {
 ALLOCS_EXPORT int alloc_insert(void* at, size_t count, unsigned flags, void** inserted) {
   using namespace allocs::preload;
   if (inserted == nullptr || (flags & ~unsigned{ALLOC_MAY_MOVE}) != 0) return ALLOC_E_INVALID;
+  const EditGuard guard;
   alloc_info mapping;
   allocs::AddressRange range;
-  const int error = find_editable(at, mapping);
+  int error = find_editable(at, mapping);
+  if (error == ALLOC_OK) error = guard.error();
   return error != ALLOC_OK ? error : insert_in_mapping(mapping, at, count, flags, inserted, range);
 }
 
 ALLOCS_EXPORT int alloc_remove(void* at, size_t count, unsigned flags, void** remaining) {
   using namespace allocs::preload;
   if (remaining == nullptr || flags != 0) return ALLOC_E_INVALID;
+  const EditGuard guard;
   alloc_info mapping;
   allocs::AddressRange range;
-  const int error = find_editable(at, mapping);
+  int error = find_editable(at, mapping);
+  if (error == ALLOC_OK) error = guard.error();
   return error != ALLOC_OK ? error : remove_from_mapping(mapping, at, count, remaining, range);
 }
 

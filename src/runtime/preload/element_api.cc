@@ -28,6 +28,7 @@ namespace {
 using allocs::address_of;
 using allocs::AddressRange;
 using allocs::preload::decode_element;
+using allocs::preload::EditGuard;
 using allocs::preload::Element;
 using allocs::preload::Sequence;
 using allocs::query::Allocator;
@@ -39,7 +40,6 @@ struct Bytes {
 
 struct Place {
   alloc_info host{};
-  allocator* which = nullptr;  // of elements
   Sequence sequence{};
   const char* at = nullptr;  // here bytes are taken out and put in
   std::size_t removed = 0;
@@ -48,8 +48,9 @@ struct Place {
   bool has_next = false;
 };
 
-// The element that contains `obj`, with its neighbours.
-int find_place(const void* obj, Place& place) {
+// The element that contains `obj`.
+int find_place(const EditGuard& guard, const void* obj, Place& place) {
+  if (guard.error() != ALLOC_OK) return guard.error();
   alloc_info element;
   if (const int error = alloc_query(obj, 0, &element); error != ALLOC_OK) return error;
   const alloc_sequence_family* const family = allocs::preload::family_of(element.allocator);
@@ -57,7 +58,6 @@ int find_place(const void* obj, Place& place) {
   if (const int error = alloc_get_parent(&element, 0, &place.host); error != ALLOC_OK) return error;
   const auto* const begin = static_cast<const char*>(place.host.base);
   place.sequence = {.family = family, .begin = begin, .end = begin + place.host.size};
-  place.which = element.allocator;
   place.at = static_cast<const char*>(element.base);
   place.removed = element.size;
   return ALLOC_OK;
@@ -181,15 +181,6 @@ int splice_mapping(const Place& place, Bytes put, unsigned flags, AddressRange& 
   return ALLOC_OK;
 }
 
-// The sequence is where its host is now. A block that is not what its pool says may have been taken for one that is gone: then it is declared again.
-void keep_sequence(const Place& place, const allocs::query::Answer& host, AddressRange range) {
-  if (allocs::self::move_pool(host, range)) return;
-  alloc_info info = place.host;
-  info.base = allocs::preload::pointer(range.begin);
-  info.size = range.size();
-  allocs::self::promote(allocs::preload::answer_of(info), info, place.which);
-}
-
 int change(Place& place, Bytes put, unsigned flags, void** out) {
   find_neighbours(place);
   // The bytes may be in the sequence itself.
@@ -209,10 +200,12 @@ int change(Place& place, Bytes put, unsigned flags, void** out) {
   if (!is_block && which != Allocator::mmap) return allocs::query::traits_of(which).refusal;
   AddressRange range;
   char* at = nullptr;
+  allocs::self::PoolEdit edit(host);
+  if (edit.error() != ALLOC_OK) return edit.error();
   const int error = is_block ? splice_block(place, put, flags, range, &at)
                              : splice_mapping(place, put, flags, range, &at);
   if (error != ALLOC_OK) return error;
-  if (range != host.range) keep_sequence(place, host, range);
+  edit.set_range(range);
   *out = at;
   return ALLOC_OK;
 }
@@ -226,8 +219,9 @@ ALLOCS_EXPORT int alloc_insert_element(const void* obj, const void* bytes, size_
   if (bytes == nullptr || size == 0 || inserted == nullptr ||
       (flags & ~(unsigned{ALLOC_MAY_MOVE} | unsigned{ALLOC_BEHIND})) != 0)
     return ALLOC_E_INVALID;
+  const EditGuard guard;
   Place place;
-  if (const int error = find_place(obj, place); error != ALLOC_OK) return error;
+  if (const int error = find_place(guard, obj, place); error != ALLOC_OK) return error;
   if ((flags & ALLOC_BEHIND) != 0) place.at += place.removed;
   place.removed = 0;
   return change(place, {static_cast<const char*>(bytes), size}, flags & ALLOC_MAY_MOVE, inserted);
@@ -235,8 +229,9 @@ ALLOCS_EXPORT int alloc_insert_element(const void* obj, const void* bytes, size_
 
 ALLOCS_EXPORT int alloc_remove_element(const void* obj, unsigned flags, void** remaining) {
   if (remaining == nullptr || flags != 0) return ALLOC_E_INVALID;
+  const EditGuard guard;
   Place place;
-  if (const int error = find_place(obj, place); error != ALLOC_OK) return error;
+  if (const int error = find_place(guard, obj, place); error != ALLOC_OK) return error;
   return change(place, {}, 0, remaining);
 }
 
@@ -245,8 +240,9 @@ ALLOCS_EXPORT int alloc_replace_element(const void* obj, const void* bytes, size
   if (bytes == nullptr || size == 0 || replaced == nullptr ||
       (flags & ~unsigned{ALLOC_MAY_MOVE}) != 0)
     return ALLOC_E_INVALID;
+  const EditGuard guard;
   Place place;
-  if (const int error = find_place(obj, place); error != ALLOC_OK) return error;
+  if (const int error = find_place(guard, obj, place); error != ALLOC_OK) return error;
   return change(place, {static_cast<const char*>(bytes), size}, flags, replaced);
 }
 

@@ -2,6 +2,7 @@
 #include "runtime/self/pool_memory.h"
 
 #include <sys/syscall.h>
+#include <time.h>
 
 #include <atomic>
 #include <bit>
@@ -61,13 +62,20 @@ PoolReader::PoolReader() {
 
 PoolReader::~PoolReader() { g_readers[epoch_ % 2].fetch_sub(1); }
 
-void wait_for_pool_readers() {
-  constexpr int kLooks = 1000;
+bool wait_for_pool_readers(unsigned timeout_ms) {
+  constexpr unsigned kLooks = 1000;
   const std::uint32_t before = g_epoch.load();
-  for (int i = 0; i < kLooks && !has_left(before); ++i) {
+  for (unsigned i = 0; i < kLooks + timeout_ms; ++i) {
     try_to_advance();
-    if (!has_left(before) && i > 1) raw_syscall(SYS_sched_yield);
+    if (has_left(before)) return true;
+    if (i < kLooks) {
+      if (i > 1) raw_syscall(SYS_sched_yield);
+    } else {
+      const timespec pause{0, 1'000'000};
+      raw_syscall(SYS_nanosleep, &pause, 0L);
+    }
   }
+  return false;
 }
 
 void* take_pool_memory(std::size_t size) {

@@ -31,8 +31,8 @@ class PoolReader {
  private:
   unsigned epoch_;
 };
-// Waits until all readers that are there have left; some milliseconds at most. Context: query.
-void wait_for_pool_readers();
+// Waits until all readers that are there have left: some milliseconds at most, or so long. False: some are still there. Context: query.
+bool wait_for_pool_readers(unsigned timeout_ms = 0);
 
 // Of the pool that `parent`, as it was given to `find` or `next`, is or lies in; nullptr if it has none. Context: signal.
 inline void* pool_memory_of(const alloc_info& parent) {

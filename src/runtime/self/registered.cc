@@ -38,6 +38,7 @@ struct Facts {
 };
 struct Pool {
   std::atomic<std::uint32_t> changes;  // odd: it is in use
+  std::atomic<bool> is_edited;         // a PoolEdit has it: nothing in it is told
   Facts facts;
 };
 // A copy of what a pool was, and which one: it is still that as long as the number has not changed.
@@ -47,6 +48,13 @@ struct Seen : Facts {
   bool is_still_there() const {
     std::atomic_thread_fence(std::memory_order_acquire);
     return pool->changes.load(std::memory_order_seq_cst) == changes;
+  }
+  // What to say of a place in it if it is not.
+  Answer changed() const {
+    const bool is_in_use = pool->changes.load(std::memory_order_seq_cst) % 2 != 0;
+    return is_in_use || pool->is_edited.load(std::memory_order_acquire)
+               ? Answer::cannot_tell(ALLOC_E_BEING_RESIZED)
+               : Answer{};
   }
 };
 constexpr std::size_t kPoolsInChunk = 64, kChunks = 256;
@@ -125,7 +133,8 @@ using Slot = decltype(alloc_protocol::find);
 Answer ask_allocator(const SelfProcess& process, const Seen& pool, const Answer* parent, Slot slot,
                      Address at) {
   const PoolReader reader;
-  if (!pool.is_still_there()) return {};
+  if (!pool.is_still_there() || pool.pool->is_edited.load(std::memory_order_acquire))
+    return pool.changed();
   alloc_info in = pool.info;
   if (parent != nullptr) {
     in.base = reinterpret_cast<const void*>(raw(parent->range.begin));
@@ -137,8 +146,8 @@ Answer ask_allocator(const SelfProcess& process, const Seen& pool, const Answer*
   alloc_info child{};
   const int error = slot(pool.owner->protocol->context, &in, reinterpret_cast<const void*>(raw(at)),
                          flags_of(process), &child);
+  if (!pool.is_still_there()) return pool.changed();
   if (error != ALLOC_OK) return Answer::cannot_tell(error);
-  if (!pool.is_still_there()) return {};
   return answer_from(pool, parent != nullptr ? parent->range : pool.range, child);
 }
 
@@ -252,7 +261,8 @@ void prefer_nested(const SelfProcess& process, Address at, Answer& answer) {
     for_each_pool([&](const Seen& pool, Pool&) {
       const std::uint64_t size = pool.range.size();
       if (pool.range.contains(at) && size > tried &&
-          (!innermost || size < innermost->range.size()) && is_current(pool))
+          (!innermost || size < innermost->range.size()) &&
+          (pool.pool->is_edited || is_current(pool)))
         innermost = pool;
       return true;
     });
@@ -368,7 +378,7 @@ Pool* free_entry() {
     Pool* const pool = pool_of(i);
     const bool is_used = pool->changes.load(std::memory_order_relaxed) % 2 != 0;
     // A ghost: its block went without its being demoted.
-    if (is_used && !is_current(pool->facts)) retire(*pool);
+    if (is_used && !pool->is_edited && !is_current(pool->facts)) retire(*pool);
     if (!is_used) free = pool;
   }
   if (free != nullptr) return free;
@@ -408,27 +418,39 @@ int promote(const Answer& host, const alloc_info& info, allocator* which, void* 
   return error;
 }
 
-bool move_pool(const Answer& before, AddressRange now) {
-  const ProcessLock::Guard guard(g_lock, kPatience);
-  Pool* pool = nullptr;
-  for_each_pool([&](const Seen& seen, Pool& each) {
-    const bool is_it = seen.host == before.allocator && seen.host_owner == before.owner &&
-                       seen.range == before.range;
-    if (is_it) pool = &each;
-    return !is_it;
-  });
-  if (!guard.is_held() || pool == nullptr) return false;
-  Facts facts = pool->facts;
-  facts.range = now;
-  facts.info.base = reinterpret_cast<const void*>(raw(now.begin));
-  facts.info.size = now.size();
-  if (const auto block = query::is_block(facts.host) ? block_at(now.begin) : std::nullopt)
+PoolEdit::PoolEdit(const Answer& host) : range_(host.range), error_(ALLOC_E_NOT_YET) {
+  {
+    const ProcessLock::Guard guard(g_lock, kPatience);
+    error_ = guard.error();
+    if (error_ != ALLOC_OK) return;
+    const auto found = pool_in(host);
+    error_ = !found                   ? ALLOC_E_NO_SUCH_OPERATION
+             : found->pool->is_edited ? ALLOC_E_NOT_YET
+                                      : ALLOC_OK;
+    if (error_ != ALLOC_OK) return;
+    pool_ = found->pool;
+    found->pool->is_edited.store(true, std::memory_order_seq_cst);
+    found->pool->changes.fetch_add(2, std::memory_order_seq_cst);
+  }
+  if (wait_for_pool_readers(kPatience)) return;
+  static_cast<Pool*>(pool_)->is_edited.store(false, std::memory_order_seq_cst);
+  pool_ = nullptr;
+  error_ = ALLOC_E_NOT_YET;
+}
+
+PoolEdit::~PoolEdit() {
+  if (pool_ == nullptr) return;
+  Pool& pool = *static_cast<Pool*>(pool_);
+  Facts facts = pool.facts;
+  facts.range = range_;
+  facts.info.base = reinterpret_cast<const void*>(raw(range_.begin));
+  facts.info.size = range_.size();
+  if (const auto block = query::is_block(facts.host) ? block_at(range_.begin) : std::nullopt)
     facts.site = block->site;
-  // For a moment it is none: who asks meanwhile finds the host.
-  pool->changes.fetch_add(1, std::memory_order_acq_rel);
-  pool->facts = facts;
-  pool->changes.fetch_add(1, std::memory_order_acq_rel);
-  return true;
+  pool.changes.fetch_add(1, std::memory_order_seq_cst);
+  pool.facts = facts;
+  pool.is_edited.store(false, std::memory_order_seq_cst);
+  pool.changes.fetch_add(1, std::memory_order_seq_cst);
 }
 
 int demote(Address at) {
@@ -441,7 +463,9 @@ int demote(Address at) {
     return true;
   });
   if (!innermost) return ALLOC_E_NOTHING_THERE;
-  retire(*last_of_range(*innermost, true).pool);
+  Pool& last = *last_of_range(*innermost, true).pool;
+  if (last.is_edited) return ALLOC_E_BEING_RESIZED;
+  retire(last);
   // From here on the memory is the program's again: nobody decodes it any more.
   wait_for_pool_readers();
   return ALLOC_OK;

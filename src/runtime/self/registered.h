@@ -39,8 +39,25 @@ int promote(const query::Answer& host, const alloc_info& info, allocator* which,
             void* memory = nullptr);
 int demote(Address at);
 
-// The host of a pool was resized, or moved: `before` is the host as it was, `now` where it is. False: there is no such pool. Context: query.
-bool move_pool(const query::Answer& before, AddressRange now);
+// While the host of a pool is resized or moved, and what lies in the pool is: nobody decodes what is half done or has gone, and who asks meanwhile is told that it is being resized. Those who do so when
+// it begins are waited for. One at a time for each pool. Context: query.
+class PoolEdit {
+ public:
+  explicit PoolEdit(const query::Answer& host);
+  ~PoolEdit();
+  PoolEdit(const PoolEdit&) = delete;
+  PoolEdit& operator=(const PoolEdit&) = delete;
+
+  // ALLOC_E_NO_SUCH_OPERATION: the host is no pool any more; ALLOC_E_NOT_YET: others change pools, or somebody decodes one, for too long.
+  int error() const { return error_; }
+  // The host lies there now.
+  void set_range(AddressRange now) { range_ = now; }
+
+ private:
+  void* pool_ = nullptr;
+  AddressRange range_;
+  int error_;
+};
 
 // Is the innermost pool around `at` one whose allocator makes and frees what lies in it, and no larger than that? Context: signal.
 bool is_in_managed_pool(Address at, std::uint64_t most);

@@ -93,5 +93,51 @@ TEST_F(Registered, WhatWouldLieInItselfContradictsItself) {
   EXPECT_EQ(leaf_with({.stays = true}, true), "error -9");
 }
 
+TEST_F(Registered, WhileAPoolIsEditedWhatLiesInItIsNotToldAndThenItLiesWhereItIsNow) {
+  static allocator which{"edited halves"};
+  static Nest nest{.least = 100};
+  static alloc_protocol protocol{};
+  static char memory[3 * kSize];
+  protocol.size = sizeof protocol;
+  protocol.context = &nest;
+  protocol.find = protocol.next = find_half;
+  ASSERT_EQ(register_allocator(&which, &protocol), ALLOC_OK);
+  const Address begin = address_of(memory);
+  const Answer host =
+      Answer::of(query::Allocator::static_symbol, {begin, begin + sizeof memory}, 0);
+  Answer pool = host;
+  pool.range.end = begin + kSize;
+  alloc_info info{};
+  info.base = memory;
+  info.size = kSize;
+  EXPECT_EQ(PoolEdit(pool).error(), ALLOC_E_NO_SUCH_OPERATION);
+  ASSERT_EQ(promote(pool, info, &which), ALLOC_OK);
+  const auto here = runt::current_registers();
+  const SelfProcess process(SelfProcess::Mode::no_wait, here);
+  const auto told_at = [&](std::uint64_t offset) {
+    Answer answer = host;
+    prefer_nested(process, begin + offset, answer);
+    return answer.error != ALLOC_OK ? "error " + std::to_string(answer.error)
+                                    : std::to_string(answer.range.begin - begin) + "+" +
+                                          std::to_string(answer.range.size());
+  };
+  EXPECT_EQ(told_at(200), "128+128");
+  {
+    PoolEdit edit(pool);
+    EXPECT_EQ(edit.error(), ALLOC_OK);
+    EXPECT_EQ(told_at(200), "error -6");
+    EXPECT_EQ(PoolEdit(pool).error(), ALLOC_E_NOT_YET);
+    EXPECT_EQ(demote(begin), ALLOC_E_BEING_RESIZED);
+  }
+  EXPECT_EQ(told_at(200), "128+128");
+  {
+    PoolEdit edit(pool);
+    edit.set_range({begin + kSize, begin + 3 * kSize});
+  }
+  EXPECT_EQ(told_at(200), "0+768");
+  EXPECT_EQ(told_at(700), "512+256");
+  EXPECT_EQ(demote(begin + kSize), ALLOC_OK);
+}
+
 }  // namespace
 }  // namespace allocs::self

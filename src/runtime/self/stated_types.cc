@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/self/stated_types.h"
 
+#include <optional>
+
 #include "runtime/allocators/base_level.h"
 #include "runtime/self/fact_caches.h"
 #include "runtime/self/lock.h"
@@ -13,7 +15,7 @@ namespace {
 constinit ProcessLock g_lock;
 constexpr unsigned kPatience = 2000;  // ms
 
-// Both lists only grow, and are short: pairs of place and type, and typed mappings.
+// Both lists only grow, and are short: pairs of place and type, and typed mappings. What is forgotten makes room for the next.
 struct TypedSite {
   std::uint32_t original;
   std::uint32_t id;
@@ -81,6 +83,27 @@ TypedMapping* find_mapping(const MappingIdentity& identity) {
   return nullptr;
 }
 
+// One at a time.
+void change_mapping(TypedMapping& place, const MappingIdentity& identity, uniqtype* type) {
+  place.changes.fetch_add(1, std::memory_order_acq_rel);
+  place.identity = identity;
+  place.type = type;
+  place.changes.fetch_add(1, std::memory_order_acq_rel);
+}
+
+struct ToldMapping {
+  MappingIdentity identity;
+  uniqtype* type;
+};
+// Nothing while it is being changed.
+std::optional<ToldMapping> read_mapping(const TypedMapping& place) {
+  const std::uint64_t before = place.changes.load(std::memory_order_acquire);
+  const ToldMapping told{place.identity, place.type};
+  std::atomic_thread_fence(std::memory_order_acquire);
+  const bool is_whole = before % 2 == 0 && place.changes.load(std::memory_order_relaxed) == before;
+  return is_whole ? std::optional(told) : std::nullopt;
+}
+
 }  // namespace
 
 bool fits_in(const uniqtype& type, std::uint64_t size) {
@@ -108,13 +131,11 @@ int state_type_of_mapping(const MappingIdentity& mapping, uniqtype* type) {
   const ProcessLock::Guard guard(g_lock, kPatience);
   if (!guard.is_held()) return guard.error();
   TypedMapping* place = find_mapping(mapping);
+  if (place == nullptr) place = find_mapping(MappingIdentity{});
   const bool is_new = place == nullptr;
   if (is_new) place = static_cast<TypedMapping*>(allocate(sizeof(TypedMapping)));
   if (place == nullptr) return ALLOC_E_NO_MEMORY;
-  place->changes.fetch_add(1, std::memory_order_acq_rel);
-  place->identity = mapping;
-  place->type = type;
-  place->changes.fetch_add(1, std::memory_order_acq_rel);
+  change_mapping(*place, mapping, type);
   if (!is_new) return ALLOC_OK;
   place->next = g_mappings.load(std::memory_order_relaxed);
   g_mappings.store(place, std::memory_order_release);
@@ -124,12 +145,8 @@ int state_type_of_mapping(const MappingIdentity& mapping, uniqtype* type) {
 uniqtype* stated_type_of(const MappingIdentity& mapping) {
   for (const TypedMapping* each = g_mappings.load(std::memory_order_acquire); each != nullptr;
        each = each->next) {
-    const std::uint64_t before = each->changes.load(std::memory_order_acquire);
-    const bool is_it = each->identity == mapping;
-    uniqtype* const type = each->type;
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (is_it && before % 2 == 0 && each->changes.load(std::memory_order_relaxed) == before)
-      return type;
+    const auto told = read_mapping(*each);
+    if (told && told->identity == mapping) return told->type;
   }
   return nullptr;
 }
@@ -137,10 +154,29 @@ uniqtype* stated_type_of(const MappingIdentity& mapping) {
 void move_stated_type(const MappingIdentity& from, Address to) {
   const ProcessLock::Guard guard(g_lock, kPatience);
   TypedMapping* const place = guard.is_held() ? find_mapping(from) : nullptr;
-  if (place == nullptr) return;
-  place->changes.fetch_add(1, std::memory_order_acq_rel);
-  place->identity.begin = to;
-  place->changes.fetch_add(1, std::memory_order_acq_rel);
+  if (place != nullptr) change_mapping(*place, {to, from.device, from.inode}, place->type);
+}
+
+void forget_stated_type(const MappingIdentity& mapping) {
+  const ProcessLock::Guard guard(g_lock, kPatience);
+  TypedMapping* const place = guard.is_held() ? find_mapping(mapping) : nullptr;
+  if (place != nullptr) change_mapping(*place, {}, nullptr);
+}
+
+void visit_stated_mappings(bool (*visit)(const MappingIdentity&, void*), void* context) {
+  for (const TypedMapping* each = g_mappings.load(std::memory_order_acquire); each != nullptr;
+       each = each->next) {
+    const auto told = read_mapping(*each);
+    if (told && told->identity.inode != 0 && !visit(told->identity, context)) return;
+  }
+}
+
+std::uint64_t count_stated_mappings() {
+  std::uint64_t count = 0;
+  for (const TypedMapping* each = g_mappings.load(std::memory_order_acquire); each != nullptr;
+       each = each->next)
+    ++count;
+  return count;
 }
 
 }  // namespace allocs::self

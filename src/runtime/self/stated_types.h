@@ -30,7 +30,22 @@ struct MappingIdentity {
 int state_type_of_mapping(const MappingIdentity& mapping, uniqtype* type);
 // nullptr: none was stated. Context: signal.
 uniqtype* stated_type_of(const MappingIdentity& mapping);
-// It is somewhere else now. Context: query.
+// It is somewhere else now, or nowhere. Context: query.
 void move_stated_type(const MappingIdentity& from, Address to);
+void forget_stated_type(const MappingIdentity& mapping);
+
+// How many the next will tell, at most. Context of both: signal.
+std::uint64_t count_stated_mappings();
+void visit_stated_mappings(bool (*visit)(const MappingIdentity&, void*), void* context);
+// Calls visit(const MappingIdentity&) for each mapping of which a type was stated, until it returns false; it may be gone.
+template <typename Visit>
+void for_each_stated_mapping(Visit&& visit) {
+  using Each = std::remove_reference_t<Visit>;
+  visit_stated_mappings(
+      [](const MappingIdentity& mapping, void* context) -> bool {
+        return (*static_cast<Each*>(context))(mapping);
+      },
+      const_cast<void*>(static_cast<const void*>(&visit)));
+}
 
 }  // namespace allocs::self
