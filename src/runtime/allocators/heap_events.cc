@@ -17,6 +17,9 @@ using namespace index;
 
 namespace {
 
+// One bit for each page of the directories: a leaf was made of a region in it.
+constinit std::uint64_t g_pages_with_leaves[kRegionCount / kRegionsInPage / 64] = {};
+
 // Maps the leaf of a region on first use.
 template <Granularity kG>
 struct LeafMaker {
@@ -26,6 +29,9 @@ struct LeafMaker {
     void* const leaf = map_own_pages(leaf_size(kG));
     if (leaf == nullptr) return 0;
     const std::uint64_t word = biased(raw(address_of(leaf)), region, kG);
+    const std::uint64_t page = region / kRegionsInPage;
+    __atomic_fetch_or(&g_pages_with_leaves[page / 64], std::uint64_t{1} << page % 64,
+                      __ATOMIC_RELEASE);
     std::uint64_t published = 0;
     if (word != 0 && compare_exchange(directory[region], published, word)) return word;
     unmap_own_pages(leaf, leaf_size(kG));
@@ -148,6 +154,10 @@ template <typename Resize>
 }
 
 }  // namespace
+
+std::uint64_t pages_with_leaves(std::uint64_t group) {
+  return __atomic_load_n(&g_pages_with_leaves[group], __ATOMIC_ACQUIRE);
+}
 
 void* allocated(void* block, std::size_t size, Call call) {
   if (block != nullptr) insert(block, size, site_bits_for(call));

@@ -33,6 +33,9 @@ using OtherFunction = std::uint64_t (*)(std::uint64_t, std::uint64_t, std::uint6
 std::uint64_t reallocate_by(OtherFunction resize, const std::array<std::uint64_t, 4>& arguments,
                             std::size_t size, Call call);
 
+// Of 64 pages of the directories, one bit each: a leaf was made of a region whose word lies there. Context: signal.
+std::uint64_t pages_with_leaves(std::uint64_t group);
+
 // The cache's slot for a call site; it may hold another's.
 [[gnu::always_inline]] inline const SiteSlot& slot_of(const void* caller) {
   constexpr std::uint64_t kMask = (kSiteSlots - 1) * sizeof(SiteSlot);

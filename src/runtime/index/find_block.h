@@ -46,6 +46,17 @@ bool find_block(const M& memory, const Root& root, Address a, Block& out);
 
 // ---- the rest is how ----
 
+// Which pages of tables to look at, for walks over all of them: all. Others may pass over some that nobody has written to.
+struct AllPages {
+  // Of 64 pages of the directories, one bit each: those whose regions may have leaves. The first page has the words of the first kRegionsInPage regions.
+  std::uint64_t pages_with_leaves(std::uint64_t) const { return ~std::uint64_t{0}; }
+  // Calls visit(AddressRange) for the runs of pages of the range, which is of whole pages, until it returns false. False: it did.
+  template <typename Visit>
+  bool for_each_used_run(AddressRange range, Visit&& visit) const {
+    return visit(range);
+  }
+};
+
 // One search through the cells of one directory, blind to blocks in flux. Every function fills `out` and says whether it did: a
 // small struct that is passed on by value through many hands costs more than the search.
 template <Granularity kG, Memory M>
@@ -100,9 +111,9 @@ class ShadowReader {
 
   // Calls visit(const Block&) for each block that starts in the region, by address, until it returns false. Blocks that start well below
   // `from`, or well above `end`, are passed over.
-  template <typename Visit>
+  template <typename Visit, typename Pages = AllPages>
   bool for_each_block_in(std::uint64_t region, Visit&& visit, Address from = {},
-                         Address end = kEndOfUserAddresses) const {
+                         Address end = kEndOfUserAddresses, const Pages& pages = {}) const {
     const std::uint64_t word = word_of(region);
     if (word == 0) return true;
     std::uint64_t line = (region << kRegionShift) >> kG.cell_shift;
@@ -111,6 +122,18 @@ class ShadowReader {
     const std::uint64_t unwanted = (raw(end) >> kG.cell_shift) + 1;
     if (wanted > line) line = wanted;
     if (unwanted < last) last = unwanted;
+    if (line >= last) return true;
+    const AddressRange cells{cell_address(word, line), cell_address(word, last)};
+    return pages.for_each_used_run(cells, [&](AddressRange run) {
+      return for_each_block_between(word, (raw(run.begin) - word) / sizeof(Cell),
+                                    (raw(run.end) - word) / sizeof(Cell), visit);
+    });
+  }
+
+ private:
+  template <typename Visit>
+  bool for_each_block_between(std::uint64_t word, std::uint64_t line, std::uint64_t last,
+                              Visit&& visit) const {
     for (; line < last; line += kLine) {
       for (unsigned starts = starts_in_line(word, line); starts != 0; starts &= starts - 1) {
         const std::uint64_t at = line + static_cast<unsigned>(__builtin_ctz(starts));
@@ -121,8 +144,6 @@ class ShadowReader {
     }
     return true;
   }
-
- private:
   std::uint64_t word_of(std::uint64_t region) const {
     return load_word<std::uint64_t>(memory_, directory_ + region * sizeof(std::uint64_t))
         .value_or(0);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <random>
@@ -322,6 +323,48 @@ TEST(HeapShadow, AWalkEndsWhereTheVisitorSaysSo) {
   EXPECT_FALSE(
       for_each_block(TrustedMemory{}, shadow.root(), [&](const Block&) { return ++seen < 4; }));
   EXPECT_EQ(seen, 4);
+}
+
+// Of the pages of tables only those are looked at that hold something.
+struct WrittenPages {
+  std::uint64_t with_leaves;  // number of a page
+  int* looked_at;
+  std::uint64_t pages_with_leaves(std::uint64_t group) const {
+    return group == with_leaves / 64 ? std::uint64_t{1} << with_leaves % 64 : 0;
+  }
+  template <typename Visit>
+  bool for_each_used_run(AddressRange range, Visit&& visit) const {
+    constexpr std::uint64_t kPage = 4096;
+    EXPECT_EQ(range.size() % kPage, 0);
+    for (Address page = range.begin; page < range.end; page = page + kPage) {
+      const auto* bytes = reinterpret_cast<const unsigned char*>(raw(page));
+      if (std::all_of(bytes, bytes + kPage, [](unsigned char byte) { return byte == 0; })) continue;
+      ++*looked_at;
+      if (!visit(AddressRange{page, page + kPage})) return false;
+    }
+    return true;
+  }
+};
+
+TEST(HeapShadow, AWalkMayPassOverPagesThatNobodyHasWrittenTo) {
+  Coarse shadow;
+  constexpr std::uint64_t kPlaces[] = {0, 64, 0x8000, 0x3fffff0, 0x4000010, 0x5000000, 0x500000000};
+  for (const std::uint64_t place : kPlaces) shadow.insert(kHere + place, 48);
+  const std::uint64_t first = region_of(kHere) / kRegionsInPage;
+  std::vector<std::uint64_t> found;
+  int looked_at = 0;
+  const auto visit = [&](const Block& block) {
+    found.push_back(raw(block.base) - kHere);
+    return found.size() % 8 != 0;
+  };
+  EXPECT_TRUE(
+      for_each_block(TrustedMemory{}, shadow.root(), visit, WrittenPages{first, &looked_at}));
+  EXPECT_EQ(found, std::vector(std::begin(kPlaces), std::end(kPlaces)));
+  EXPECT_LT(looked_at, 12);
+  found.resize(6);
+  EXPECT_FALSE(
+      for_each_block(TrustedMemory{}, shadow.root(), visit, WrittenPages{first, &looked_at}));
+  EXPECT_EQ(found.size(), 8);
 }
 
 // ---- the protocol: every interleaving of one reader with one writer ----

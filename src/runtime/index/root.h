@@ -22,6 +22,7 @@ inline constexpr std::uint32_t kRootVersion =
 
 inline constexpr unsigned kRegionShift = 26;  // address space is indexed in regions of 64 MiB
 inline constexpr std::uint64_t kRegionCount = std::uint64_t{1} << (47 - kRegionShift);
+inline constexpr std::uint64_t kRegionsInPage = 4096 / sizeof(std::uint64_t);  // of a directory
 
 inline constexpr unsigned kSiteSegments =
     16;  // segment s holds 2^(9 + s) records: 2^25 - 512 in all

@@ -11,17 +11,17 @@ namespace allocs::index {
 // another allocator), until it returns false. Returns false if it did.
 //
 // Over a process that runs, each block was there at some moment during the call; one that comes, goes or is being resized meanwhile may
-// be missed. Costs a read of the shadow: 1/8 of the heap's span, and a page for each 32 GiB of address space.
+// be missed. Costs a read of the shadow: 1/8 of the heap's span, and a page for each 32 GiB of address space, unless `pages` knows better.
 //
 // Context: signal, if the visitor is.
-template <Memory M, typename Visit>
-bool for_each_block(const M& memory, const Root& root, Visit&& visit) {
+template <Memory M, typename Visit, typename Pages = AllPages>
+bool for_each_block(const M& memory, const Root& root, Visit&& visit, const Pages& pages = {}) {
   constexpr std::uint64_t kPage = 4096;
-  constexpr std::uint64_t kWords = kPage / sizeof(std::uint64_t);
+  constexpr std::uint64_t kWords = kRegionsInPage;
   const Address directories[] = {load_relaxed(root.directory), load_relaxed(root.fine_directory)};
   const ShadowReader<kCoarse, M> coarse(memory, directories[0], 0);
   const ShadowReader<kFine, M> fine(memory, directories[1], 0);
-  for (std::uint64_t first = 0; first < kRegionCount; first += kWords) {
+  const auto visit_page = [&](std::uint64_t first) {
     std::uint64_t has_leaf[kWords / 64] = {};
     for (const Address directory : directories) {
       if (directory == Address{}) continue;
@@ -38,9 +38,19 @@ bool for_each_block(const M& memory, const Root& root, Visit&& visit) {
       for (std::uint64_t left = has_leaf[group]; left != 0; left &= left - 1) {
         const std::uint64_t region =
             first + group * 64 + static_cast<unsigned>(std::countr_zero(left));
-        if (directories[0] != Address{} && !coarse.for_each_block_in(region, visit)) return false;
-        if (directories[1] != Address{} && !fine.for_each_block_in(region, visit)) return false;
+        const auto walk = [&](Address directory, const auto& reader) {
+          return directory == Address{} ||
+                 reader.for_each_block_in(region, visit, {}, kEndOfUserAddresses, pages);
+        };
+        if (!walk(directories[0], coarse) || !walk(directories[1], fine)) return false;
       }
+    }
+    return true;
+  };
+  for (std::uint64_t group = 0; group < kRegionCount / kWords / 64; ++group) {
+    for (std::uint64_t left = pages.pages_with_leaves(group); left != 0; left &= left - 1) {
+      const std::uint64_t page = group * 64 + static_cast<unsigned>(std::countr_zero(left));
+      if (!visit_page(page * kWords)) return false;
     }
   }
   return true;

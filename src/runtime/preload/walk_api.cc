@@ -2,9 +2,9 @@
 #include "allocs.h"
 #include "base/export.h"
 #include "base/public_names.h"
-#include "runtime/index/walk_blocks.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/memory_words.h"
+#include "runtime/preload/used_pages.h"
 #include "runtime/query/heap_query.h"
 #include "runtime/self/ask.h"
 #include "types/pointer_fields.h"
@@ -29,15 +29,14 @@ ALLOCS_EXPORT int alloc_walk_blocks(unsigned flags, alloc_visit_block* visit, vo
   const SelfProcess process(allocs::preload::mode_of(flags), here);
   if (process.root()->malloc_kind == allocs::index::MallocKind::bypassed) return ALLOC_E_UNINDEXED;
   int result = 0;
-  allocs::index::for_each_block(process.tables(), *process.root(),
-                                [&](const allocs::index::Block& block) {
-                                  const Answer answer = allocs::self::ask_whole_images(
-                                      [&] { return allocs::query::answer_for(process, block); });
-                                  alloc_info info;
-                                  allocs::preload::put_info(answer, info);
-                                  result = visit(&info, context);
-                                  return result == 0;
-                                });
+  allocs::preload::for_each_block(process, [&](const allocs::index::Block& block) {
+    const Answer answer =
+        allocs::self::ask_whole_images([&] { return allocs::query::answer_for(process, block); });
+    alloc_info info;
+    allocs::preload::put_info(answer, info);
+    result = visit(&info, context);
+    return result == 0;
+  });
   return result;
 }
 
