@@ -59,16 +59,23 @@ int alloc_walk_covering(const void *obj, int bit, unsigned flags, alloc_visit_su
 /* Every block of malloc that is a `type`, or an array of it. As alloc_walk_blocks, with its flags and errors. */
 int alloc_walk_blocks_of_type(const struct uniqtype *type, unsigned flags, alloc_visit_block *visit, void *context);
 
-/* ---- the object graph ---- */
+/* ---- the object graph ----
+ *
+ * A reference is a pointer that holds an address in an allocation (not that of its end), or what may be one:
+ * - eight bytes at a multiple of eight that hold such an address, unless a type of grade strong or better tells that something else begins there. So these count too: what lies in memory without a
+ *   type, in arrays of bytes, and where a type has no member (virtual bases, what follows a header, padding), and any number in something whose type is a guess or comes from the object itself
+ *   (ALLOC_EV_VIRTUAL_TABLE). Some are numbers that look like an address, or what a call has left on a stack;
+ * - eight bytes anywhere else, as in packed structures, if a type, of whatever grade, tells that a pointer begins there. Nothing else at such addresses counts: not what has no type, nor what lies in
+ *   arrays of bytes or in virtual bases.
+ * Return addresses do not count, nor do saved registers that are known to hold something else. Not seen: addresses that are not stored as they are (compressed, xor-ed, in the upper bits of something
+ * else), and memory that cannot be read. */
 
-/* Every word of memory that points into the allocation that contains `obj`: mappings are read word by word, except the run time's own.
- * `type` of the reference is that of the pointer, where the type of what it lies in tells one; NULL where it is not known, which
- * may be a number that looks like an address, or what a call has left on a stack. Words that a type of grade strong or better tells to be something else are left
- * out, but not what lies in arrays of bytes, or where the type has no member. Words are those at multiples of eight.
- * Returns 0, what ended the walk, or an error. Costs a read of all memory that is or was writable. flags must be 0. */
+/* Every reference into the allocation that contains `obj`, by address, in memory that is or was writable: static variables, stacks, blocks, mappings of all kinds, but not the run time's own; nor in registers.
+ * `type` of the reference is that of the pointer, where the type of what it lies in tells one; else NULL.
+ * Returns 0, what ended the walk, or an error. Costs a read of all that memory, but for pages of plain memory that were never written to. flags must be 0. */
 int alloc_walk_referrers(const void *obj, unsigned flags, alloc_visit_reference *visit, void *context);
 
-/* A block of malloc that is reachable from a root. */
+/* A block of malloc that is reachable from a root; or a mapping whose type the program has stated (alloc_new, alloc_set_type). */
 struct alloc_reached {
   struct alloc_info block;
   const void *at;     /* where the pointer is by which it was reached first; NULL: in a register of the caller */
@@ -77,16 +84,15 @@ struct alloc_reached {
 };
 typedef int alloc_visit_reached(const struct alloc_reached *reached, void *context);
 
-/* Breadth first: the blocks that roots point to, then those that these point to, and so on, each once. Roots are the static variables of
- * all loaded objects, the thread-locals and stacks of all threads, and the caller's preserved registers; they are read word by word. Of a
- * block whose type is known its pointers count; of others, and where there are arrays of bytes, which may hold anything, every word.
- * ALLOC_WALK_PRUNE does not follow the block's pointers.
+/* Breadth first: the blocks and mappings that roots refer to, then those that these refer to, and so on, each once. Roots are the static variables of
+ * all loaded objects but the run time's own, the thread-locals and stacks of all threads, and the caller's preserved registers; in them every word at a multiple of eight counts, whatever its type. Mappings whose
+ * type nobody has stated are neither roots nor reached, nor are pieces and other allocations that lie in blocks: these are reached as the block.
+ * ALLOC_WALK_PRUNE does not follow its references.
  * flags must be 0. */
 int alloc_walk_graph(unsigned flags, alloc_visit_reached *visit, void *context);
 
-/* The shortest chain of pointers from a root to the block of malloc that contains `obj`: writes at most `capacity` of its steps, that in
- * the root first, and returns how many there are. ALLOC_E_NOTHING_THERE: no root leads there. ALLOC_E_NO_SUCH_OPERATION: obj is in no
- * block of malloc. flags must be 0. */
+/* The shortest chain of references from a root to the block of malloc, or mapping with a stated type, that contains `obj`: writes at most `capacity` of its steps, that in
+ * the root first, and returns how many there are. `target` of each is where that block or mapping begins. ALLOC_E_NOTHING_THERE: no root leads there. ALLOC_E_NO_SUCH_OPERATION: obj is in none such. flags must be 0. */
 int alloc_find_route(const void *obj, unsigned flags, struct alloc_reference *steps, size_t capacity);
 
 #ifdef __cplusplus
