@@ -92,7 +92,7 @@ enum alloc_grade {
   ALLOC_GRADE_NONE = 0,
   ALLOC_GRADE_WEAK = 1,      /* something that points here says so */
   ALLOC_GRADE_PLAUSIBLE = 2, /* one kind of evidence */
-  ALLOC_GRADE_STRONG = 3,    /* kinds of evidence that agree */
+  ALLOC_GRADE_STRONG = 3,    /* kinds of evidence that agree, or what a library documents */
   ALLOC_GRADE_EXACT = 4      /* stated by the compiler, the linker, the kernel or the allocator */
 };
 

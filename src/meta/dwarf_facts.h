@@ -108,6 +108,20 @@ struct CallType {
   types::TypeIndex type = types::kNoType;  // T, of a T or of T[]
 };
 
+// Code of a standard allocator's `allocate`: where it was inlined, or the function itself.
+struct AllocateCode {
+  PcRange range;
+  EntityIndex function = kNoEntity;
+  // The unit whose equal functions the compiler may have made one, so that this may be the code of another; kNoRecord: it has not.
+  std::uint32_t unit = types::kNoRecord;
+};
+
+// A standard allocator's `allocate` that is declared in such a unit.
+struct AllocateFunction {
+  EntityIndex function = kNoEntity;
+  std::uint32_t unit = types::kNoRecord;
+};
+
 // What the debug information of one object says.
 struct DwarfFacts {
   types::SourceTypes types;
@@ -124,6 +138,8 @@ struct DwarfFacts {
   std::vector<SiteMark> site_marks;
   std::vector<AllocaType> alloca_types;
   std::vector<CallType> call_types;
+  std::vector<AllocateCode> allocate_code;
+  std::vector<AllocateFunction> allocate_functions;
   // Parents before what is inlined in them. Kept only if the object has a site list or site marks, which is what they are for.
   std::vector<CodeScope> scopes;
   std::vector<PcRange> scope_ranges;

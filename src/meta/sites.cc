@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "meta/allocator_code.h"
 #include "meta/beside.h"
 #include "meta/compiler_sites.h"
 #include "meta/handed_around.h"
@@ -510,12 +511,13 @@ void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, con
     if (site.is_stated) stated.push_back(site.record);
   }
   sort_by_return_address(model.sites);
+  apply_allocator_code(facts, index_of, model);
   if (witnesses == SiteWitnesses::compilers) {
     for (SiteRecord& site : model.sites) forget_conclusion(site);
   }
   if (witnesses != SiteWitnesses::code)
     apply_compiler_sites(files, linkage, scan, facts, index_of, model, diag);
-  if (witnesses == SiteWitnesses::all) restore(stated, model);
+  if (witnesses != SiteWitnesses::compilers) restore(stated, model);
   fill_in_lines(files, model, diag);
 }
 

@@ -6,7 +6,9 @@
 #include "meta/unit_reader.h"
 
 #include <algorithm>
+#include <array>
 
+#include "meta/allocator_code.h"
 #include "meta/site_lists.h"
 #include "meta/source_language.h"
 #include "types/alloca_record.h"
@@ -17,6 +19,18 @@ using types::kNoType;
 using types::StringRef;
 
 namespace {
+
+constexpr std::uint32_t kAnyUnit =
+    types::kNoRecord - 1;  // of AllocateCode::unit: which, is not known
+
+// gcc's -fipa-icf, on from -O2.
+bool makes_equal_functions_one(std::string_view producer) {
+  constexpr std::array<std::string_view, 6> kLevels{" -O2",    " -O3", " -Os",
+                                                    " -Ofast", " -Oz", " -fipa-icf"};
+  return producer.starts_with("GNU") &&
+         std::any_of(kLevels.begin(), kLevels.end(),
+                     [&](std::string_view level) { return producer.find(level) != producer.npos; });
+}
 
 // Whether the text is among, or in, those that entries refer to.
 bool has_text(const ObjectFiles& files, std::string_view sought) {
@@ -60,6 +74,8 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   scopes_.assign(1, Scope{});
   functions_.clear();
   scope_ranges_.clear();
+  const auto first_entity = static_cast<EntityIndex>(facts_.entities.size());
+  unit_of_code_ = makes_equal_functions_one(unit.producer) ? first_entity : types::kNoRecord;
   Die die;
   while (stream.next(die)) {
     if (die.tag == 0) {
@@ -91,6 +107,8 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   const bool whole = !stream.damaged();
   if (!whole) abandon();
   while (scopes_.size() > 1) leave();
+  keep_allocate_code();
+  keep_allocate_functions(first_entity);
   return whole;
 }
 
@@ -303,6 +321,7 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
   function.depth = scopes_.size() + 1;
   functions_.push_back(std::move(function));
   scope.code_scope = types::kNoRecord;
+  if (!context.is_c) note_function_code(scope);
   keep_code_scope(die, context, scope);
 }
 
@@ -339,7 +358,46 @@ void UnitReader::open_inlined(const Die& die, const UnitContext& context, Scope&
   scope.function = scope.inlined = add_entity(die, context, 0, false);
   if (!functions_.empty()) functions_.back().draft.is_optimised = true;
   read_scope_ranges(die, context, scope);
-  if (!functions_.empty()) keep_code_scope(die, context, scope);
+  if (functions_.empty()) return;
+  if (!context.is_c) note_function_code(scope);
+  keep_code_scope(die, context, scope);
+}
+
+// Which function it is, its origin tells, which may come later.
+void UnitReader::note_function_code(const Scope& scope) {
+  for (std::uint32_t i = 0; i < scope.range_count; ++i)
+    function_code_.push_back({scope_ranges_[scope.first_range + i], scope.function, unit_of_code_});
+}
+
+// Of all that was noted: almost all of it is not.
+void UnitReader::keep_allocate_code() {
+  constexpr int kMostHops = 8;
+  for (const AllocateCode& code : function_code_) {
+    const Entity* entity = &facts_.entities[code.function];
+    bool is_absent = false;
+    for (int hop = 0; hop < kMostHops && entity->name == 0 && entity->origin != kNoDie; ++hop) {
+      const EntityIndex origin = entities_.find(entity->origin);
+      is_absent = origin == OffsetTable::kAbsent;
+      if (is_absent) break;
+      entity = &facts_.entities[origin];
+    }
+    if (is_absent) {
+      code_of_other_units_.push_back(code);
+      if (code.unit != types::kNoRecord) code_of_other_units_.back().unit = kAnyUnit;
+    } else if (is_standard_allocate(strings_[entity->name])) {
+      facts_.allocate_code.push_back(code);
+    }
+  }
+  function_code_.clear();
+}
+
+// Of the entities from `first` on.
+void UnitReader::keep_allocate_functions(EntityIndex first) {
+  if (unit_of_code_ == types::kNoRecord) return;
+  for (EntityIndex i = first; i < facts_.entities.size(); ++i) {
+    if (is_standard_allocate(strings_[facts_.entities[i].name]))
+      facts_.allocate_functions.push_back({i, unit_of_code_});
+  }
 }
 
 void UnitReader::keep_code_scope(const Die& die, const UnitContext& context, Scope& scope) {
@@ -605,6 +663,8 @@ void UnitReader::settle() {
   types_.settle_names();
   types_.settle_complex_numbers();
   types_.settle_strides();
+  function_code_.swap(code_of_other_units_);
+  keep_allocate_code();
   settle_origins();
   add_table_arguments();
   settle_counts();

@@ -283,6 +283,7 @@ enum SiteEvidence : std::uint8_t {
   kSiteStrideFits = 16,   // calloc-like: the element size is a constant equal to the type's size
   kSiteLibraryFact = 32,  // the function is one of a library's that is known to allocate that
   kSiteCallEntry = 64,    // the debug information says of the call what it allocates
+  kSiteAllocator = 128,   // the call is in the code of std::allocator<T>::allocate
 };
 enum SiteFlag : std::uint8_t {
   kSiteWrapper = 1,   // the result is returned: the type is to be found in the caller

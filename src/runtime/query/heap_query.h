@@ -51,6 +51,8 @@ inline std::uint32_t evidence_of(const types::SiteRecord& site) {
   if ((site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0)
     evidence |= ALLOC_EV_SITE_SIZE;
   if ((site.evidence & types::kSiteCallEntry) != 0) evidence |= ALLOC_EV_CALL_ENTRY;
+  // What std::allocator does is a fact; that it is std::allocator's code, and whose, is debug information.
+  if ((site.evidence & types::kSiteAllocator) != 0) evidence |= ALLOC_EV_LIBRARY_FACT;
   const bool is_library_fact = (site.evidence & types::kSiteLibraryFact) != 0;
   return evidence | (is_library_fact ? ALLOC_EV_LIBRARY_FACT : ALLOC_EV_DEBUG_INFORMATION);
 }
@@ -63,6 +65,9 @@ inline std::uint8_t grade_of(const types::SiteRecord& site) {
     const bool is_doubtful = (site.flags & types::kSiteTargetDisagrees) != 0;
     return is_doubtful ? ALLOC_GRADE_PLAUSIBLE : ALLOC_GRADE_STRONG;
   }
+  // What a library documents that it allocates there.
+  if ((site.evidence & (types::kSiteAllocator | types::kSiteLibraryFact)) != 0)
+    return ALLOC_GRADE_STRONG;
   const bool size_fits =
       (site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0;
   const bool has_target =
