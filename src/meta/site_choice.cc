@@ -164,6 +164,11 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     return proposal;
   }
   if (size == 1) {
+    // `new char[n]` asks for bytes, and is no more than that.
+    if (kind == AllocationKind::new_array && type.kind != Kind::composite && target.is_direct) {
+      proposal.rank = Rank::exact;
+      return proposal;
+    }
     if (type.kind == Kind::composite || is_behind_head(target, bytes)) return std::nullopt;
     proposal.rank = Rank::multiple;
     return proposal;
