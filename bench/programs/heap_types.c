@@ -104,6 +104,7 @@ __attribute__((destructor)) static void report(void) {
   pthread_mutex_lock(&lock);
   is_over = 1;
   pthread_mutex_unlock(&lock);
+  if (!is_to_be_counted()) return;
   count_heap_if_largest();
   alloc_walk_blocks(0, count_end, NULL);
   const char* name = getenv("HEAP_TYPES");

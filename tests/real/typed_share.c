@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "each_end.h"
 
@@ -60,6 +59,7 @@ static void count_left(char* from, char* end) {
 
 __attribute__((destructor)) static void report(void) {
   is_over = 1;
+  if (!is_to_be_counted()) return;
   const char* file = getenv("TYPED_SHARE");
   char line[512];
   FILE* maps = fopen("/proc/self/maps", "re");
