@@ -48,6 +48,8 @@ class DeclaredFunctions {
   // In the order in which they are declared.
   const std::vector<const AllocationFunction*>& all() const { return in_order_; }
 
+  bool is_library(std::string_view soname) const { return soname_ == soname; }
+
   // Learns where the code of those that the object defines is. Needs the model's statics.
   void find_code(const types::ObjectModel& model);
   // That whose own code holds `pc`, where this tells something of the calls in there; else nullptr.

@@ -10,7 +10,9 @@
 
 namespace allocs::meta {
 
+using types::FunctionRecord;
 using types::kNoType;
+using types::ObjectModel;
 using types::SiteRecord;
 using types::TypeIndex;
 
@@ -22,6 +24,38 @@ TypeIndex element_of(const SiteRecord& site, const types::TypeGraph& types) {
   const types::TypeRecord& type = types[site.type];
   return site.shape == types::Shape::array && type.kind == types::Kind::array ? type.target
                                                                               : site.type;
+}
+
+// "T" of "std::__new_allocator<T>::allocate".
+std::string_view argument_in(std::string_view name) {
+  const std::size_t begin = name.find('<'), end = name.rfind(">::");
+  if (begin == name.npos || end == name.npos || end < begin) return {};
+  std::string_view argument = name.substr(begin + 1, end - begin - 1);
+  while (argument.ends_with(' ')) argument.remove_suffix(1);
+  return argument;
+}
+
+// Whether the function is a member of a class template of which std::allocator<argument> is an argument: "std::vector<T, std::allocator<T> >::push_back".
+// In arguments of arguments it may serve another element of the same size.
+bool has_allocator_of(std::string_view argument, std::string_view function) {
+  constexpr std::string_view kAllocator = "std::allocator<";
+  if (argument.empty() || !function.starts_with("std::")) return false;
+  int depth = 0;
+  for (std::size_t at = 0; at < function.size(); ++at) {
+    if (function[at] == '<' && ++depth > 1) continue;
+    if (function[at] == '>' && --depth == 0) return false;
+    const bool begins_argument = depth == 1 && (function[at] == '<' || function[at] == ',');
+    if (!begins_argument) continue;
+    std::string_view rest = function.substr(at + 1);
+    while (rest.starts_with(' ')) rest.remove_prefix(1);
+    if (!rest.starts_with(kAllocator)) continue;
+    rest.remove_prefix(kAllocator.size());
+    if (!rest.starts_with(argument)) continue;
+    rest.remove_prefix(argument.size());
+    while (rest.starts_with(' ')) rest.remove_prefix(1);
+    if (rest.starts_with('>')) return true;
+  }
+  return false;
 }
 
 void apply(const AllocatorCode::Element& element, SiteRecord& site, types::TypeGraph& types) {
@@ -74,7 +108,8 @@ bool is_standard_allocate(std::string_view name) {
 }
 
 AllocatorCode::AllocatorCode(const DwarfFacts& facts, std::span<const TypeIndex> index_of,
-                             const types::TypeGraph& types) {
+                             const ObjectModel& model) {
+  const types::TypeGraph& types = model.types;
   const auto element_of = [&](EntityIndex function) {
     const TypeIndex node = facts.entities[function].return_type;
     const TypeIndex type = node < index_of.size() ? pointee_of(types, index_of[node]) : kNoType;
@@ -88,8 +123,11 @@ AllocatorCode::AllocatorCode(const DwarfFacts& facts, std::span<const TypeIndex>
   for (const AllocateCode& code : facts.allocate_code) {
     const TypeIndex type = element_of(code.function);
     if (type == kNoType) continue;
+    const FunctionRecord* const around = types::function_at(model, code.range.low);
+    const std::string_view name = model.strings[facts.entities[code.function].name];
     const bool is_sure =
-        code.unit == types::kNoRecord || elements.is_only(code.unit, types[type].size, type);
+        code.unit == types::kNoRecord || elements.is_only(code.unit, types[type].size, type) ||
+        (around != nullptr && has_allocator_of(argument_in(name), model.strings[around->name]));
     stretches_.push_back({code.range, {type, is_sure}});
   }
   std::sort(stretches_.begin(), stretches_.end(), [](const Stretch& a, const Stretch& b) {
@@ -120,7 +158,7 @@ AllocatorCode::Element AllocatorCode::element_at(std::uint64_t pc) const {
 void apply_allocator_code(const DwarfFacts& facts, std::span<const TypeIndex> index_of,
                           types::ObjectModel& model) {
   if (facts.allocate_code.empty()) return;
-  const AllocatorCode code{facts, index_of, model.types};
+  const AllocatorCode code{facts, index_of, model};
   for (SiteRecord& site : model.sites) {
     const AllocatorCode::Element element = code.element_at(site.return_address - 1);
     if (element.type != kNoType) apply(element, site, model.types);

@@ -18,7 +18,8 @@
 // The debug information says where the code of `allocate` is, be it inlined or not, and what it returns: a `T *`.
 //
 // gcc makes equal functions of a unit one before it inlines them: then the `allocate` may be that of another T of the same size. So what
-// it says counts only if something else says the same, or no other T of the unit with an `allocate` is as large.
+// it says counts only if something else says the same (a pointer that receives the block; the function that the code is of, if it is a
+// member of a container with that allocator), or no other T of the unit with an `allocate` is as large.
 namespace allocs::meta {
 
 // `name`: qualified, with template arguments or without.
@@ -28,7 +29,7 @@ class AllocatorCode {
  public:
   // `index_of` says which type of the model each of facts.types became.
   AllocatorCode(const DwarfFacts& facts, std::span<const types::TypeIndex> index_of,
-                const types::TypeGraph& types);
+                const types::ObjectModel& model);
 
   struct Element {
     types::TypeIndex type = types::kNoType;

@@ -73,6 +73,7 @@ class SiteReader {
     declared_.find_code(model_);
     learn_known_functions();
     find_string_members();
+    find_exception_pool();
     if (!model_.functions.empty()) {  // else there are no types to be found
       find_function_starts();
       find_callers();
@@ -353,7 +354,9 @@ class SiteReader {
     if (called.kind == AllocationKind::typed) {
       site.content = &called.declared->content;
       site.is_stated = called.declared->is_users;
-    } else if (is_in_string_member(at)) {
+    } else if (is_in(string_members_, at)) {
+      site.content = &kText;
+    } else if (called.name == "malloc" && is_in(exception_pool_, at)) {
       site.content = &kText;
     } else if (const AllocationFunction* around = declared_.around(at);
                around != nullptr && around->declared->is_users) {
@@ -388,20 +391,42 @@ class SiteReader {
     return model_.strings.add(linkage_.callee_at(followed.flow.low).name);
   }
 
-  // std::string allocates nothing but its characters ([string.require] in the C++ standard: by its allocator, of value_type), and
-  // libstdc++ has it out of line, mostly without debug information. The old string, shared by its copies, has a head in front of them.
-  bool is_in_string_member(std::uint64_t at) const {
-    return std::any_of(string_members_.begin(), string_members_.end(),
-                       [&](const PcRange& code) { return at >= code.low && at < code.high; });
+  static bool is_in(const std::vector<PcRange>& code, std::uint64_t at) {
+    return std::any_of(code.begin(), code.end(),
+                       [&](const PcRange& one) { return at >= one.low && at < one.high; });
   }
 
+  // std::string allocates nothing but its characters ([string.require] in the C++ standard: by its allocator, of value_type), and
+  // libstdc++ has it out of line, mostly without debug information. The old string, shared by its copies, has a head in front of them.
+  // std::filebuf's buffers are characters, too ([filebuf.virtuals]: an array of char_type, and one of bytes in the file's encoding).
   void find_string_members() {
-    constexpr std::string_view kMember = "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE";
+    constexpr std::string_view kString = "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE";
+    constexpr std::string_view kFileBuffer = "_ZNSt13basic_filebufIcSt11char_traitsIcEE";
     for (const types::StaticRecord& record : model_.statics) {
       const types::StringRef symbol = record.linkage_name != 0 ? record.linkage_name : record.name;
-      if (record.kind == types::StaticKind::function &&
-          std::string_view(model_.strings[symbol]).starts_with(kMember))
+      if (record.kind != types::StaticKind::function) continue;
+      const std::string_view name = model_.strings[symbol];
+      if (name.starts_with(kString) || name.starts_with(kFileBuffer))
         string_members_.push_back({record.address, record.address + record.size});
+    }
+  }
+
+  // libstdc++ keeps memory for exceptions that are thrown when there is none (the manual's chapter on GLIBCXX_TUNABLES: glibcxx.eh_pool); it asks
+  // for it in a static constructor, as for bytes. Those are told by where they are called from.
+  void find_exception_pool() {
+    if (!declared_.is_library("libstdc++.so.6")) return;
+    std::vector<std::uint64_t> starts = linkage_.function_starts(), constructors;
+    for (const Section& section : object_.sections()) {
+      if (section.name != ".init_array") continue;
+      for (const DataPointer& pointer : linkage_.data_pointers()) {
+        if (pointer.at - section.address < section.size) constructors.push_back(pointer.target);
+      }
+    }
+    starts.insert(starts.end(), constructors.begin(), constructors.end());
+    std::sort(starts.begin(), starts.end());
+    for (const std::uint64_t low : constructors) {
+      const auto after = std::upper_bound(starts.begin(), starts.end(), low);
+      if (after != starts.end()) exception_pool_.push_back({low, *after});
     }
   }
 
@@ -435,7 +460,7 @@ class SiteReader {
   TypedStatics statics_;
   const VirtualTables& virtual_tables_;
   Containers containers_;
-  std::vector<PcRange> string_members_;
+  std::vector<PcRange> string_members_, exception_pool_;  // code that asks for bytes
   std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted
   std::unordered_set<std::uint64_t> called_;
   std::unordered_multimap<std::uint64_t, std::uint64_t> callers_by_address_;
