@@ -3,6 +3,7 @@
 #include "base/export.h"
 #include "base/public_names.h"
 #include "runt/address_scan.h"
+#include "runtime/preload/container_rules.h"
 #include "runtime/preload/foreign_ranges.h"
 #include "runtime/preload/graph_walk.h"
 #include "runtime/preload/info.h"
@@ -89,6 +90,10 @@ void allocs::preload::set_type_by_referrers(const SelfProcess& asker, Answer& an
     if (!is_typed) return true;
     if (const auto* pointer = query::pointer_type_at(holder.type, holder.range, at))
       types.add(*pointer, Address{word} - answer.range.begin);
+    if (Address{word} == answer.range.begin) {
+      if (auto* const element = preload::element_type_kept_in(process, holder, at, answer.range))
+        types.add_elements(element);
+    }
     return true;
   });
   query::set_agreed_type(process.types(), types.decide(), answer);

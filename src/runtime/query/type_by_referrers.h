@@ -21,7 +21,8 @@
 //
 // One that leads into the block, to something that the type does not have there, speaks against it. Pointers to void, to single bytes, to what is only
 // declared, and malloc's own, say nothing. Pointers to numbers and to pointers may stand for any number of them; to structures just for one, since to a
-// base class of half the size a pointer looks the same.
+// base class of half the size a pointer looks the same. Of a container's own pointer to its elements (the rules in docs/formats/containers.md) that is not
+// so: a std::vector<node> keeps nothing but nodes.
 namespace allocs::query {
 
 class TypeByReferrers {
@@ -48,17 +49,28 @@ class TypeByReferrers {
     }
   }
 
+  // A container keeps elements of that type in the block, from its start. That says more than its pointer alone: how many there may be.
+  void add_elements(uniqtype* element) {
+    const std::uint64_t size = types::size_of(*element);
+    if (size == 0 || size == types::kUnknownSize || size_ % size != 0) return;
+    if (elements_ != nullptr && elements_ != element) is_unclear_ = true;
+    elements_ = element;
+  }
+
   // T, of a T or of as many as fill the block; nullptr: nobody tells, or not all say the same.
   struct Found {
     uniqtype* type = nullptr;
     std::uint64_t count = 0;
   };
   Found decide() const {
-    if (best_ == nullptr || is_unclear_) return {};
+    uniqtype* const type = elements_ != nullptr ? elements_ : best_;
+    if (type == nullptr || is_unclear_) return {};
+    const bool agrees = best_ == nullptr || type == best_ || has_at(*type, 0, *best_);
+    if (!agrees) return {};
     for (unsigned i = 0; i < inner_count_; ++i) {
-      if (!has_at(*best_, inner_[i].offset, *inner_[i].type)) return {};
+      if (!has_at(*type, inner_[i].offset, *inner_[i].type)) return {};
     }
-    return {best_, size_ / types::size_of(*best_)};
+    return {type, size_ / types::size_of(*type)};
   }
 
  private:
@@ -114,6 +126,7 @@ class TypeByReferrers {
 
   std::uint64_t size_;
   uniqtype* best_ = nullptr;
+  uniqtype* elements_ = nullptr;
   bool is_unclear_ = false;
   unsigned inner_count_ = 0;
   Inner inner_[kMostInner];

@@ -37,8 +37,10 @@ class TypeByReferrersTest : public testing::Test {
     std::uint64_t offset = 0;
   };
   // "node", "int$64 3", or "-".
-  std::string type_of(std::uint64_t size, std::initializer_list<Pointer> pointers) {
+  std::string type_of(std::uint64_t size, std::initializer_list<Pointer> pointers,
+                      std::initializer_list<uniqtype*> elements = {}) {
     TypeByReferrers types(size);
+    for (uniqtype* each : elements) types.add_elements(each);
     for (const Pointer& each : pointers)
       types.add(*types::pointer_to(*interner_, each.target), each.offset);
     const auto found = types.decide();
@@ -83,6 +85,16 @@ TEST_F(TypeByReferrersTest, PointersIntoItMustLeadToSomethingOfIt) {
   const types::CompositeSlot sizes[] = {{"mchunk_prev_size", 0, number_},
                                         {"mchunk_size", 8, number_}};
   EXPECT_EQ(type_of(24, {{node_}, {composite("malloc_chunk", 16, sizes), 16}}), "node");
+}
+
+TEST_F(TypeByReferrersTest, AContainerTellsOfAnyNumber) {
+  EXPECT_EQ(type_of(72, {}, {node_}), "node 3");
+  EXPECT_EQ(type_of(72, {{node_}, {node_, 24}, {number_, 64}}, {node_}), "node 3");
+  EXPECT_EQ(type_of(72, {{head_}}, {node_}), "node 3");
+  EXPECT_EQ(type_of(72, {{number_}}, {node_}), "node 3");
+  EXPECT_EQ(type_of(72, {{other_, 24}}, {node_}), "-");
+  EXPECT_EQ(type_of(72, {}, {node_, other_}), "-");
+  EXPECT_EQ(type_of(80, {}, {node_}), "-");
 }
 
 }  // namespace
