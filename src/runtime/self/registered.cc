@@ -39,22 +39,22 @@ struct Facts {
 struct Pool {
   std::atomic<std::uint32_t> changes;  // odd: it is in use
   std::atomic<bool> is_edited;         // a PoolEdit has it: nothing in it is told
+  std::atomic<std::uint32_t> edits;    // how many there were
   Facts facts;
 };
 // A copy of what a pool was, and which one: it is still that as long as the number has not changed.
 struct Seen : Facts {
   Pool* pool = nullptr;
-  std::uint32_t changes = 0;
+  std::uint32_t changes = 0, edits = 0;
   bool is_still_there() const {
     std::atomic_thread_fence(std::memory_order_acquire);
     return pool->changes.load(std::memory_order_seq_cst) == changes;
   }
-  // What to say of a place in it if it is not.
+  // What to say of a place in it if it is not. Where it is a pool no more, its host may be told; where its host was resized meanwhile, may not.
   Answer changed() const {
-    const bool is_in_use = pool->changes.load(std::memory_order_seq_cst) % 2 != 0;
-    return is_in_use || pool->is_edited.load(std::memory_order_acquire)
-               ? Answer::cannot_tell(ALLOC_E_BEING_RESIZED)
-               : Answer{};
+    const bool was_edited = pool->edits.load(std::memory_order_seq_cst) != edits ||
+                            pool->is_edited.load(std::memory_order_seq_cst);
+    return was_edited ? Answer::cannot_tell(ALLOC_E_BEING_RESIZED) : Answer{};
   }
 };
 constexpr std::size_t kPoolsInChunk = 64, kChunks = 256;
@@ -96,6 +96,7 @@ void for_each_pool(Visit&& visit) {
     const std::uint32_t before = pool->changes.load(std::memory_order_acquire);
     if (before % 2 == 0) continue;
     Seen seen;
+    seen.edits = pool->edits.load(std::memory_order_acquire);
     std::memcpy(static_cast<void*>(static_cast<Facts*>(&seen)), &pool->facts, sizeof(Facts));
     seen.pool = pool;
     seen.changes = before;
@@ -430,6 +431,7 @@ PoolEdit::PoolEdit(const Answer& host) : range_(host.range), error_(ALLOC_E_NOT_
     if (error_ != ALLOC_OK) return;
     pool_ = found->pool;
     found->pool->is_edited.store(true, std::memory_order_seq_cst);
+    found->pool->edits.fetch_add(1, std::memory_order_seq_cst);
     found->pool->changes.fetch_add(2, std::memory_order_seq_cst);
   }
   if (wait_for_pool_readers(kPatience)) return;
