@@ -32,7 +32,8 @@ struct alloc_sequence_family {
 };
 
 /* Declares the allocation that contains `obj` a sequence, until alloc_demote. The family stays valid as long as the process; it is called
- * from any query about an address in the sequence, with ALLOC_NOWAIT also in signal handlers. Errors: those of alloc_promote;
+ * from any query about an address in the sequence, with ALLOC_NOWAIT also in signal handlers. It must return: while somebody is in one of its functions, or has left it
+ * by longjmp (as a handler of SIGBUS may, if the file behind the sequence was shortened), nothing that changes the size of any sequence succeeds. Errors: those of alloc_promote;
  * ALLOC_E_INVALID for a family that is NULL, lacks a name or `decode`, or has flags that are not known. */
 int alloc_make_sequence(const void *obj, const struct alloc_sequence_family *family);
 
@@ -59,7 +60,7 @@ const struct alloc_sequence_family *alloc_x86_family(void);
  * element there (a text without NUL before another one). Other errors: ALLOC_E_NO_SUCH_OPERATION: `obj` is in no element of a sequence, or in one
  * that is declared constant; ALLOC_E_NO_ROOM: it would have to move, and may not; ALLOC_E_REFUSED: the memory cannot be written to; those of alloc_query and
  * alloc_insert. On failure nothing has changed. Not atomic: who reads the sequence meanwhile sees it half done, and queries about it answer ALLOC_E_BEING_RESIZED when its size changes. Edits of several
- * threads take turns, of whatever sequences and files (ALLOC_E_NOT_YET after two seconds, also if a query decodes some sequence for that long); an address in what another thread edits is one that may be gone when the turn comes. Not for signal handlers. */
+ * threads take turns, of whatever sequences and files (ALLOC_E_NOT_YET after two seconds for others' edits, and two more each for those who declare sequences and for queries that decode one); an address in what another thread edits is one that may be gone when the turn comes. Not for signal handlers. */
 
 /* Puts `size` bytes as an element before the one that contains `obj`, or with ALLOC_BEHIND behind it; *inserted is where it is. */
 int alloc_insert_element(const void *obj, const void *bytes, size_t size, unsigned flags, void **inserted);

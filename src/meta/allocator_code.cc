@@ -76,6 +76,17 @@ void apply(const AllocatorCode::Element& element, SiteRecord& site, types::TypeG
   site.flags = 0;
 }
 
+// A constructor has a symbol for each of its variants (C1, C2), and so has a destructor.
+bool are_variants(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const bool is_digit = a[i] >= '0' && a[i] <= '5' && b[i] >= '0' && b[i] <= '5';
+    const bool is_variant = is_digit && i > 0 && (a[i - 1] == 'C' || a[i - 1] == 'D');
+    if (a[i] != b[i] && !is_variant) return false;
+  }
+  return true;
+}
+
 // The T's of each size that a unit's allocators have: none, one, or several.
 class ElementsBySize {
  public:
@@ -94,11 +105,18 @@ class ElementsBySize {
 
 }  // namespace
 
+bool is_of_several_functions(const Linkage& linkage, const FunctionRecord& function) {
+  std::vector<std::string_view> names = linkage.names_at(function.low);
+  // In C a second name is a second name.
+  std::erase_if(names, [](std::string_view name) { return !name.starts_with("_Z"); });
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return !are_variants(name, names.front()); });
+}
+
 bool is_standard_allocate(std::string_view name) {
   constexpr std::string_view kEnd = "::allocate";
-  constexpr std::array<std::string_view, 5> kClasses{
-      "std::allocator", "std::__new_allocator", "std::__1::allocator", "__gnu_cxx::new_allocator",
-      "__gnu_cxx::malloc_allocator"};
+  constexpr std::array<std::string_view, 4> kClasses{
+      "std::allocator", "std::__new_allocator", "std::__1::allocator", "__gnu_cxx::new_allocator"};
   if (!name.ends_with(kEnd)) return false;
   return std::any_of(kClasses.begin(), kClasses.end(), [&](std::string_view of) {
     if (!name.starts_with(of)) return false;
@@ -108,26 +126,30 @@ bool is_standard_allocate(std::string_view name) {
 }
 
 AllocatorCode::AllocatorCode(const DwarfFacts& facts, std::span<const TypeIndex> index_of,
-                             const ObjectModel& model) {
+                             const Linkage& linkage, const ObjectModel& model) {
   const types::TypeGraph& types = model.types;
   const auto element_of = [&](EntityIndex function) {
     const TypeIndex node = facts.entities[function].return_type;
     const TypeIndex type = node < index_of.size() ? pointee_of(types, index_of[node]) : kNoType;
     return type == types::TypeGraph::kVoid ? kNoType : type;
   };
+  // What dwz has moved to a partial unit may be any unit's.
+  const auto unit_of = [&](std::uint32_t unit) { return facts.has_partial_units ? 0 : unit; };
   ElementsBySize elements;
   for (const AllocateFunction& each : facts.allocate_functions) {
     const TypeIndex type = element_of(each.function);
-    if (type != kNoType) elements.add(each.unit, types[type].size, type);
+    if (type != kNoType) elements.add(unit_of(each.unit), types[type].size, type);
   }
   for (const AllocateCode& code : facts.allocate_code) {
     const TypeIndex type = element_of(code.function);
     if (type == kNoType) continue;
     const FunctionRecord* const around = types::function_at(model, code.range.low);
     const std::string_view name = model.strings[facts.entities[code.function].name];
-    const bool is_sure =
-        code.unit == types::kNoRecord || elements.is_only(code.unit, types[type].size, type) ||
+    const bool is_told =
+        code.unit == types::kNoRecord ||
+        elements.is_only(unit_of(code.unit), types[type].size, type) ||
         (around != nullptr && has_allocator_of(argument_in(name), model.strings[around->name]));
+    const bool is_sure = is_told && around != nullptr && !is_of_several_functions(linkage, *around);
     stretches_.push_back({code.range, {type, is_sure}});
   }
   std::sort(stretches_.begin(), stretches_.end(), [](const Stretch& a, const Stretch& b) {
@@ -156,10 +178,12 @@ AllocatorCode::Element AllocatorCode::element_at(std::uint64_t pc) const {
 }
 
 void apply_allocator_code(const DwarfFacts& facts, std::span<const TypeIndex> index_of,
-                          types::ObjectModel& model) {
+                          const Linkage& linkage, types::ObjectModel& model) {
   if (facts.allocate_code.empty()) return;
-  const AllocatorCode code{facts, index_of, model};
+  const AllocatorCode code{facts, index_of, linkage, model};
   for (SiteRecord& site : model.sites) {
+    // What a program's own `operator new` calls, if it was inlined there, may ask for more than that.
+    if (!std::string_view(model.strings[site.callee]).starts_with("_Znw")) continue;
     const AllocatorCode::Element element = code.element_at(site.return_address - 1);
     if (element.type != kNoType) apply(element, site, model.types);
   }

@@ -116,7 +116,7 @@ struct AllocateCode {
   std::uint32_t unit = types::kNoRecord;
 };
 
-// A standard allocator's `allocate` that is declared in such a unit.
+// A standard allocator's `allocate`, and the unit that declares it.
 struct AllocateFunction {
   EntityIndex function = kNoEntity;
   std::uint32_t unit = types::kNoRecord;
@@ -140,6 +140,7 @@ struct DwarfFacts {
   std::vector<CallType> call_types;
   std::vector<AllocateCode> allocate_code;
   std::vector<AllocateFunction> allocate_functions;
+  bool has_partial_units = false;  // units may share what they declare
   // Parents before what is inlined in them. Kept only if the object has a site list or site marks, which is what they are for.
   std::vector<CodeScope> scopes;
   std::vector<PcRange> scope_ranges;

@@ -509,6 +509,17 @@ void forget_conclusion(SiteRecord& site) {
   site.flags = 0;
 }
 
+// What is told of a C++ function holds of one of those that it stands for.
+void forget_shared_code(const Linkage& linkage, ObjectModel& model) {
+  for (SiteRecord& site : model.sites) {
+    const FunctionRecord* const function =
+        site.type == types::kNoType ? nullptr : types::function_at(model, site.return_address - 1);
+    if (function == nullptr || !is_of_several_functions(linkage, *function)) continue;
+    forget_conclusion(site);
+    site.flags |= types::kSiteConflict;
+  }
+}
+
 void fill_in_lines(const ObjectFiles& files, ObjectModel& model, Diagnostics& diag) {
   std::vector<std::uint64_t> calls;
   for (const SiteRecord& site : model.sites) calls.push_back(site.return_address - 1);
@@ -536,7 +547,8 @@ void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, con
     if (site.is_stated) stated.push_back(site.record);
   }
   sort_by_return_address(model.sites);
-  apply_allocator_code(facts, index_of, model);
+  apply_allocator_code(facts, index_of, linkage, model);
+  forget_shared_code(linkage, model);
   if (witnesses == SiteWitnesses::compilers) {
     for (SiteRecord& site : model.sites) forget_conclusion(site);
   }

@@ -91,6 +91,7 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
       default:
         break;
     }
+    if (die.tag == DW_TAG_partial_unit) facts_.has_partial_units = true;
     Scope scope;
     const Scope& around = scopes_.back();
     scope.prefix = around.prefix;
@@ -108,7 +109,7 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   if (!whole) abandon();
   while (scopes_.size() > 1) leave();
   keep_allocate_code();
-  keep_allocate_functions(first_entity);
+  keep_allocate_functions(first_entity, first_entity);
   return whole;
 }
 
@@ -392,11 +393,10 @@ void UnitReader::keep_allocate_code() {
 }
 
 // Of the entities from `first` on.
-void UnitReader::keep_allocate_functions(EntityIndex first) {
-  if (unit_of_code_ == types::kNoRecord) return;
+void UnitReader::keep_allocate_functions(EntityIndex first, std::uint32_t unit) {
   for (EntityIndex i = first; i < facts_.entities.size(); ++i) {
     if (is_standard_allocate(strings_[facts_.entities[i].name]))
-      facts_.allocate_functions.push_back({i, unit_of_code_});
+      facts_.allocate_functions.push_back({i, unit});
   }
 }
 

@@ -71,7 +71,7 @@ class UnitReader {
   void read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope);
   void note_function_code(const Scope& scope);
   void keep_allocate_code();
-  void keep_allocate_functions(EntityIndex first);
+  void keep_allocate_functions(EntityIndex first, std::uint32_t unit);
   void keep_code_scope(const Die& die, const UnitContext& context, Scope& scope);
   void read_site_mark(const Die& die, const UnitContext& context, types::StringRef name);
   void read_call_type(const Die& die, const UnitContext& context);

@@ -145,12 +145,13 @@ GraphWalk::GraphWalk(const SelfProcess& asker)
   reached_ = ReachedNodes(list, capacity, memory_->carve<std::uint32_t>(slots));
   std::uint64_t mappings = 0;
   self::for_each_stated_mapping([&](const self::MappingIdentity& identity) {
+    if (mappings == stated) return false;  // more were made meanwhile
     const Answer mapping = typed_mapping_at(process_, identity.begin);
     if (mapping.error == ALLOC_OK && mapping.range.begin == identity.begin) {
       ranges[mappings++] = mapping.range;
       widen(mapping.range.begin, mapping.range.size());
     }
-    return mappings < stated;
+    return true;
   });
   mappings_ = {ranges, mappings};
   std::sort(mappings_.begin(), mappings_.end(),

@@ -14,22 +14,19 @@ namespace allocs::preload {
 
 namespace {
 
-// Whose holder is a process: a forked child does not wait for threads that it does not have.
+// What a thread holds at a fork is lost to the child: it may be the thread that forked, and not done with it.
 struct Kept {
-  std::atomic<int> holder{0};  // process id; 0: free
-  void* pages = nullptr;       // the holder's
+  std::atomic<bool> is_held{false};
+  void* pages = nullptr;  // the holder's
   std::size_t size = 0;
 };
 constexpr int kPieces = 8;
 constinit Kept g_kept[kPieces];
 
 int take_kept() {
-  const int process = static_cast<int>(raw_syscall(SYS_getpid).value);
   for (int i = 0; i < kPieces; ++i) {
-    int holder = g_kept[i].holder.load(std::memory_order_relaxed);
-    if (holder != process &&
-        g_kept[i].holder.compare_exchange_strong(holder, process, std::memory_order_acquire))
-      return i;
+    const bool looks_free = !g_kept[i].is_held.load(std::memory_order_relaxed);
+    if (looks_free && !g_kept[i].is_held.exchange(true, std::memory_order_acquire)) return i;
   }
   return -1;
 }
@@ -59,7 +56,7 @@ OwnScratch::~OwnScratch() {
   const bool is_zeroed =
       bytes_ == nullptr || raw_syscall(SYS_madvise, bytes_, size_, MADV_DONTNEED).ok();
   if (!is_zeroed) std::memset(bytes_, 0, size_);  // locked in memory
-  g_kept[kept_].holder.store(0, std::memory_order_release);
+  g_kept[kept_].is_held.store(false, std::memory_order_release);
 }
 
 }  // namespace allocs::preload

@@ -29,6 +29,7 @@ constexpr unsigned kPatience = 2000;  // ms
 
 constinit std::atomic<std::uint32_t> g_epoch{0};
 constinit std::atomic<std::uint32_t> g_readers[2] = {};
+constinit std::atomic<unsigned> g_generation{0};
 
 // Everything here is sequentially consistent: a reader that has seen a pool in use has counted itself before the pool was demoted.
 void try_to_advance() {
@@ -51,7 +52,7 @@ Piece* take_returned(std::uint32_t log2_size) {
 
 }  // namespace
 
-PoolReader::PoolReader() {
+PoolReader::PoolReader() : generation_(pool_generation()) {
   for (;;) {
     epoch_ = g_epoch.load();
     g_readers[epoch_ % 2].fetch_add(1);
@@ -60,7 +61,16 @@ PoolReader::PoolReader() {
   }
 }
 
-PoolReader::~PoolReader() { g_readers[epoch_ % 2].fetch_sub(1); }
+PoolReader::~PoolReader() {
+  if (generation_ == pool_generation()) g_readers[epoch_ % 2].fetch_sub(1);
+}
+
+unsigned pool_generation() { return g_generation.load(std::memory_order_relaxed); }
+
+void forget_pool_readers() {
+  g_generation.fetch_add(1);
+  for (auto& count : g_readers) count.store(0);
+}
 
 bool wait_for_pool_readers(unsigned timeout_ms) {
   constexpr unsigned kLooks = 1000;

@@ -11,8 +11,8 @@
 //
 // Queries read it without a lock, so it is never unmapped, and used again for another pool only when every reader that may have seen it has left. Readers
 // announce themselves in the counter of the current epoch (PoolReader). A piece that was given back in epoch n is free in epoch n + 2, and the epoch is
-// advanced only when the one before it has no readers any more. Who leaves a query by longjmp, or is inside one while another thread forks (in the child), is
-// counted for ever: then no memory is used again, and demoting waits in vain for a moment, but nothing else.
+// advanced only when the one before it has no readers any more. Who leaves a query by longjmp is counted for ever: then no memory is used again, demoting waits in vain
+// for a moment, and sequences cannot be edited any more. A forked child begins to count anew.
 namespace allocs::self {
 
 // Zeroed, 16-aligned; nullptr when there is none. Context: query.
@@ -29,8 +29,12 @@ class PoolReader {
   PoolReader& operator=(const PoolReader&) = delete;
 
  private:
-  unsigned epoch_;
+  unsigned epoch_, generation_;
 };
+// How often a process was forked on the way here. Context: signal.
+unsigned pool_generation();
+// In a forked child, before anything else here: the readers of the parent's are none of its own.
+void forget_pool_readers();
 // Waits until all readers that are there have left: some milliseconds at most, or so long. False: some are still there. Context: query.
 bool wait_for_pool_readers(unsigned timeout_ms = 0);
 

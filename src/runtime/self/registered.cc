@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/index/find_block.h"
 #include "runtime/query/tree.h"
@@ -377,9 +378,10 @@ Pool* free_entry() {
   const std::size_t count = g_pools.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < count && free == nullptr; ++i) {
     Pool* const pool = pool_of(i);
-    const bool is_used = pool->changes.load(std::memory_order_relaxed) % 2 != 0;
+    if (pool->is_edited.load(std::memory_order_seq_cst)) continue;
+    const bool is_used = pool->changes.load(std::memory_order_seq_cst) % 2 != 0;
     // A ghost: its block went without its being demoted.
-    if (is_used && !pool->is_edited && !is_current(pool->facts)) retire(*pool);
+    if (is_used && !is_current(pool->facts)) retire(*pool);
     if (!is_used) free = pool;
   }
   if (free != nullptr) return free;
@@ -412,14 +414,41 @@ int promote_under_lock(const Answer& host, const alloc_info& info, allocator* wh
 
 }  // namespace
 
+namespace {
+
+// Pools that another thread of the parent was editing may be half done: they are none. Only the thread is there that forked.
+void after_fork_in_child() {
+  forget_pool_readers();
+  const std::size_t count = g_pools.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    Pool* const pool = pool_of(i);
+    if (pool == nullptr || !pool->is_edited) continue;
+    if (pool->changes.load() % 2 != 0) pool->changes.fetch_add(1);  // its memory is lost
+    pool->is_edited.store(false);
+  }
+}
+
+// Once. The C library has pthread_atfork for static linking only.
+void watch_forks() {
+  static constinit std::atomic<bool> is_watching{false};
+  if (is_watching.exchange(true)) return;
+  using Register = int(void (*)(), void (*)(), void (*)(), void*);
+  const auto add = reinterpret_cast<Register*>(allocators::c_library_function("__register_atfork"));
+  if (add != nullptr) add(nullptr, nullptr, after_fork_in_child, nullptr);
+}
+
+}  // namespace
+
 int promote(const Answer& host, const alloc_info& info, allocator* which, void* memory) {
+  watch_forks();
   const ProcessLock::Guard guard(g_lock, kPatience);
   const int error = guard.is_held() ? promote_under_lock(host, info, which, memory) : guard.error();
   if (error != ALLOC_OK) give_back_pool_memory(memory);
   return error;
 }
 
-PoolEdit::PoolEdit(const Answer& host) : range_(host.range), error_(ALLOC_E_NOT_YET) {
+PoolEdit::PoolEdit(const Answer& host)
+    : range_(host.range), error_(ALLOC_E_NOT_YET), generation_(pool_generation()) {
   {
     const ProcessLock::Guard guard(g_lock, kPatience);
     error_ = guard.error();
@@ -434,14 +463,14 @@ PoolEdit::PoolEdit(const Answer& host) : range_(host.range), error_(ALLOC_E_NOT_
     found->pool->edits.fetch_add(1, std::memory_order_seq_cst);
     found->pool->changes.fetch_add(2, std::memory_order_seq_cst);
   }
-  if (wait_for_pool_readers(kPatience)) return;
+  if (wait_for_pool_readers(allocators::others_are_stopped() ? 0 : kPatience)) return;
   static_cast<Pool*>(pool_)->is_edited.store(false, std::memory_order_seq_cst);
   pool_ = nullptr;
   error_ = ALLOC_E_NOT_YET;
 }
 
 PoolEdit::~PoolEdit() {
-  if (pool_ == nullptr) return;
+  if (pool_ == nullptr || generation_ != pool_generation()) return;
   Pool& pool = *static_cast<Pool*>(pool_);
   Facts facts = pool.facts;
   facts.range = range_;
@@ -451,8 +480,8 @@ PoolEdit::~PoolEdit() {
     facts.site = block->site;
   pool.changes.fetch_add(1, std::memory_order_seq_cst);
   pool.facts = facts;
-  pool.is_edited.store(false, std::memory_order_seq_cst);
   pool.changes.fetch_add(1, std::memory_order_seq_cst);
+  pool.is_edited.store(false, std::memory_order_seq_cst);  // from here on others may take the entry
 }
 
 int demote(Address at) {

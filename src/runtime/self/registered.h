@@ -57,6 +57,7 @@ class PoolEdit {
   void* pool_ = nullptr;
   AddressRange range_;
   int error_;
+  unsigned generation_;  // a child that was forked meanwhile has no such pool
 };
 
 // Is the innermost pool around `at` one whose allocator makes and frees what lies in it, and no larger than that? Context: signal.
