@@ -3,10 +3,10 @@
 
 #include <cstring>
 
-#include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/index/find_block.h"
 #include "runtime/query/tree.h"
+#include "runtime/self/fork_handler.h"
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
 #include "runtime/self/pieces.h"
@@ -428,19 +428,15 @@ void after_fork_in_child() {
   }
 }
 
-// Once. The C library has pthread_atfork for static linking only.
-void watch_forks() {
-  static constinit std::atomic<bool> is_watching{false};
-  if (is_watching.exchange(true)) return;
-  using Register = int(void (*)(), void (*)(), void (*)(), void*);
-  const auto add = reinterpret_cast<Register*>(allocators::c_library_function("__register_atfork"));
-  if (add != nullptr) add(nullptr, nullptr, after_fork_in_child, nullptr);
+void hear_of_forks() {
+  static constinit std::atomic<bool> s_hears{false};
+  if (!s_hears.exchange(true)) call_in_forked_children(after_fork_in_child);
 }
 
 }  // namespace
 
 int promote(const Answer& host, const alloc_info& info, allocator* which, void* memory) {
-  watch_forks();
+  hear_of_forks();
   const ProcessLock::Guard guard(g_lock, kPatience);
   const int error = guard.is_held() ? promote_under_lock(host, info, which, memory) : guard.error();
   if (error != ALLOC_OK) give_back_pool_memory(memory);

@@ -8,10 +8,10 @@
 #include "allocs/stop.h"
 #include "base/raw_signal.h"
 #include "runt/self.h"
-#include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/sandbox.h"
+#include "runtime/self/fork_handler.h"
 #include "runtime/self/roll_call.h"
 #include "runtime/self/statistics.h"
 #include "runtime/self/task_list.h"
@@ -232,15 +232,12 @@ void after_fork_in_child() {
   end_turn();
 }
 
-// Once, by whoever has the turn. The C library has pthread_atfork for static linking only.
+// Once, by whoever has the turn.
 void hear_of_forks() {
   static constinit bool s_hears = false;
   if (s_hears) return;
   s_hears = true;
-  using Handler = void (*)();
-  using Register = int(Handler prepare, Handler parent, Handler child, void* object);
-  const auto add = reinterpret_cast<Register*>(allocators::c_library_function("__register_atfork"));
-  if (add != nullptr) add(nullptr, nullptr, after_fork_in_child, nullptr);
+  call_in_forked_children(after_fork_in_child);
 }
 
 void pause_1ms() {
