@@ -86,7 +86,8 @@ std::optional<SymbolRecord> SymbolTable::best_containing(LinkAddress address,
     const Extent extent = extent_of(symbol);
     if (!extent.contains(raw(address)) || !has_address(symbol)) continue;
     const int candidate_rank = rank(symbol);
-    if (!is_better(extent, best_extent, best_rank<0, candidate_rank> best_rank)) continue;
+    const bool is_first = best_rank<0, is_higher = candidate_rank> best_rank;
+    if (!is_better(extent, best_extent, is_first, is_higher)) continue;
     best = i;
     best_extent = extent;
     best_rank = candidate_rank;
