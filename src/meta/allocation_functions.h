@@ -48,7 +48,7 @@ class DeclaredFunctions {
   // In the order in which they are declared.
   const std::vector<const AllocationFunction*>& all() const { return in_order_; }
 
-  bool is_library(std::string_view soname) const { return soname_ == soname; }
+  std::string_view soname() const { return soname_; }  // of the object; empty if it has none
 
   // Learns where the code of those that the object defines is. Needs the model's statics.
   void find_code(const types::ObjectModel& model);

@@ -2,7 +2,6 @@
 #include "meta/allocator_code.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <utility>
 
@@ -35,8 +34,42 @@ std::string_view argument_in(std::string_view name) {
   return argument;
 }
 
-// Whether the function is a member of a class template of which std::allocator<argument> is an argument: "std::vector<T, std::allocator<T> >::push_back".
-// In arguments of arguments it may serve another element of the same size.
+void apply(const AllocatorCode::Element& element, SiteRecord& site, types::TypeGraph& types) {
+  const std::uint64_t size = types[element.type].size;
+  if (types[element.type].kind == types::Kind::subprogram || size == 0 ||
+      size == types::kUnknownSize)
+    return;
+  if (site.constant_size % size != 0) return;  // it is not that allocator's request
+  if (element_of(site, types) != element.type) {
+    if (!element.is_sure) return;
+    const bool is_one = site.constant_size == size;
+    site.type = is_one ? element.type : types.unbounded_array_of(element.type);
+    site.shape = is_one ? types::Shape::one : types::Shape::array;
+    site.provenance = types::Provenance::inferred;
+    site.evidence = site.constant_size != 0 && size != 1 ? types::kSiteConstantSizeFits : 0;
+  }
+  site.evidence |= types::kSiteAllocator;
+  site.flags = 0;
+}
+
+// The T's of each size that a unit's allocators have: none, one, or several.
+class ElementsBySize {
+ public:
+  void add(std::uint32_t unit, std::uint64_t size, TypeIndex type) {
+    const auto [at, is_new] = only_.try_emplace({unit, size}, type);
+    if (!is_new && at->second != type) at->second = kNoType;
+  }
+  bool is_only(std::uint32_t unit, std::uint64_t size, TypeIndex type) const {
+    const auto found = only_.find({unit, size});
+    return found != only_.end() && found->second == type;
+  }
+
+ private:
+  std::map<std::pair<std::uint32_t, std::uint64_t>, TypeIndex> only_;  // kNoType: several
+};
+
+}  // namespace
+
 bool has_allocator_of(std::string_view argument, std::string_view function) {
   constexpr std::string_view kAllocator = "std::allocator<";
   if (argument.empty() || !function.starts_with("std::")) return false;
@@ -58,75 +91,8 @@ bool has_allocator_of(std::string_view argument, std::string_view function) {
   return false;
 }
 
-void apply(const AllocatorCode::Element& element, SiteRecord& site, types::TypeGraph& types) {
-  const std::uint64_t size = types[element.type].size;
-  if (types[element.type].kind == types::Kind::subprogram || size == 0 ||
-      size == types::kUnknownSize)
-    return;
-  if (site.constant_size % size != 0) return;  // it is not that allocator's request
-  if (element_of(site, types) != element.type) {
-    if (!element.is_sure) return;
-    const bool is_one = site.constant_size == size;
-    site.type = is_one ? element.type : types.unbounded_array_of(element.type);
-    site.shape = is_one ? types::Shape::one : types::Shape::array;
-    site.provenance = types::Provenance::inferred;
-    site.evidence = site.constant_size != 0 && size != 1 ? types::kSiteConstantSizeFits : 0;
-  }
-  site.evidence |= types::kSiteAllocator;
-  site.flags = 0;
-}
-
-// A constructor has a symbol for each of its variants (C1, C2), and so has a destructor.
-bool are_variants(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const bool is_digit = a[i] >= '0' && a[i] <= '5' && b[i] >= '0' && b[i] <= '5';
-    const bool is_variant = is_digit && i > 0 && (a[i - 1] == 'C' || a[i - 1] == 'D');
-    if (a[i] != b[i] && !is_variant) return false;
-  }
-  return true;
-}
-
-// The T's of each size that a unit's allocators have: none, one, or several.
-class ElementsBySize {
- public:
-  void add(std::uint32_t unit, std::uint64_t size, TypeIndex type) {
-    const auto [at, is_new] = only_.try_emplace({unit, size}, type);
-    if (!is_new && at->second != type) at->second = kNoType;
-  }
-  bool is_only(std::uint32_t unit, std::uint64_t size, TypeIndex type) const {
-    const auto found = only_.find({unit, size});
-    return found != only_.end() && found->second == type;
-  }
-
- private:
-  std::map<std::pair<std::uint32_t, std::uint64_t>, TypeIndex> only_;  // kNoType: several
-};
-
-}  // namespace
-
-bool is_of_several_functions(const Linkage& linkage, const FunctionRecord& function) {
-  std::vector<std::string_view> names = linkage.names_at(function.low);
-  // In C a second name is a second name.
-  std::erase_if(names, [](std::string_view name) { return !name.starts_with("_Z"); });
-  return std::any_of(names.begin(), names.end(),
-                     [&](std::string_view name) { return !are_variants(name, names.front()); });
-}
-
-bool is_standard_allocate(std::string_view name) {
-  constexpr std::string_view kEnd = "::allocate";
-  constexpr std::array<std::string_view, 4> kClasses{
-      "std::allocator", "std::__new_allocator", "std::__1::allocator", "__gnu_cxx::new_allocator"};
-  if (!name.ends_with(kEnd)) return false;
-  return std::any_of(kClasses.begin(), kClasses.end(), [&](std::string_view of) {
-    if (!name.starts_with(of)) return false;
-    const std::string_view rest = name.substr(of.size());
-    return rest.starts_with('<') || rest == kEnd;
-  });
-}
-
 AllocatorCode::AllocatorCode(const DwarfFacts& facts, std::span<const TypeIndex> index_of,
-                             const Linkage& linkage, const ObjectModel& model) {
+                             const ObjectModel& model) {
   const types::TypeGraph& types = model.types;
   const auto element_of = [&](EntityIndex function) {
     const TypeIndex node = facts.entities[function].return_type;
@@ -145,11 +111,10 @@ AllocatorCode::AllocatorCode(const DwarfFacts& facts, std::span<const TypeIndex>
     if (type == kNoType) continue;
     const FunctionRecord* const around = types::function_at(model, code.range.low);
     const std::string_view name = model.strings[facts.entities[code.function].name];
-    const bool is_told =
+    const bool is_sure =
         code.unit == types::kNoRecord ||
         elements.is_only(unit_of(code.unit), types[type].size, type) ||
         (around != nullptr && has_allocator_of(argument_in(name), model.strings[around->name]));
-    const bool is_sure = is_told && around != nullptr && !is_of_several_functions(linkage, *around);
     stretches_.push_back({code.range, {type, is_sure}});
   }
   std::sort(stretches_.begin(), stretches_.end(), [](const Stretch& a, const Stretch& b) {
@@ -178,9 +143,9 @@ AllocatorCode::Element AllocatorCode::element_at(std::uint64_t pc) const {
 }
 
 void apply_allocator_code(const DwarfFacts& facts, std::span<const TypeIndex> index_of,
-                          const Linkage& linkage, types::ObjectModel& model) {
+                          types::ObjectModel& model) {
   if (facts.allocate_code.empty()) return;
-  const AllocatorCode code{facts, index_of, linkage, model};
+  const AllocatorCode code{facts, index_of, model};
   for (SiteRecord& site : model.sites) {
     // What a program's own `operator new` calls, if it was inlined there, may ask for more than that.
     if (!std::string_view(model.strings[site.callee]).starts_with("_Znw")) continue;

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "meta/dwarf_facts.h"
-#include "meta/linkage.h"
 #include "types/write/object_model.h"
 
 // Which memory std::allocator<T> asks for: room for T's, whatever container it serves ([allocator.members] in the C++ standard).
@@ -20,21 +19,18 @@
 //
 // gcc makes equal functions of a unit one before it inlines them: then the `allocate` may be that of another T of the same size. So what
 // it says counts only if something else says the same (a pointer that receives the block; the function that the code is of, if it is a
-// member of a container with that allocator), or no other T of the unit with an `allocate` is as large. Linkers make whole functions one (--icf): then
-// the function around has several names, and nothing is sure.
+// member of a container with that allocator), or no other T of the unit with an `allocate` is as large.
 namespace allocs::meta {
 
-// `name`: qualified, with template arguments or without.
-bool is_standard_allocate(std::string_view name);
-
-// Has the linker made several C++ functions this one (--icf)? Its debug information is then of one of them.
-bool is_of_several_functions(const Linkage& linkage, const types::FunctionRecord& function);
+// Whether `function` is a member of a class template of which std::allocator<argument> is an argument: "std::vector<T, std::allocator<T> >::push_back".
+// In arguments of arguments it may serve another element of the same size.
+bool has_allocator_of(std::string_view argument, std::string_view function);
 
 class AllocatorCode {
  public:
   // `index_of` says which type of the model each of facts.types became.
   AllocatorCode(const DwarfFacts& facts, std::span<const types::TypeIndex> index_of,
-                const Linkage& linkage, const types::ObjectModel& model);
+                const types::ObjectModel& model);
 
   struct Element {
     types::TypeIndex type = types::kNoType;
@@ -54,6 +50,6 @@ class AllocatorCode {
 
 // Gives the sites in such code that type, if it is sure, or another witness for theirs. May add types.
 void apply_allocator_code(const DwarfFacts& facts, std::span<const types::TypeIndex> index_of,
-                          const Linkage& linkage, types::ObjectModel& model);
+                          types::ObjectModel& model);
 
 }  // namespace allocs::meta

@@ -56,6 +56,19 @@ bool is_data(const Section& section) {
          section.name != ".gcc_except_table";
 }
 
+// A constructor has a symbol for each of its variants (C1, C2), and so has a destructor; compilers add names of their own behind a dot ("f.localalias").
+bool are_of_one_function(std::string_view a, std::string_view b) {
+  a = a.substr(0, a.find('.'));
+  b = b.substr(0, b.find('.'));
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const bool is_digit = a[i] >= '0' && a[i] <= '5' && b[i] >= '0' && b[i] <= '5';
+    const bool is_variant = is_digit && i > 0 && (a[i - 1] == 'C' || a[i - 1] == 'D');
+    if (a[i] != b[i] && !is_variant) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Linkage::Linkage(const ObjectFiles& files) {
@@ -229,6 +242,14 @@ std::vector<std::string_view> Linkage::names_at(std::uint64_t address) const {
   const auto [begin, end] = names_.equal_range(address);
   for (auto at = begin; at != end; ++at) names.push_back(at->second);
   return names;
+}
+
+bool Linkage::are_several_functions(std::uint64_t address) const {
+  std::vector<std::string_view> names = names_at(address);
+  std::erase_if(names, [](std::string_view name) { return !name.starts_with("_Z"); });
+  return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+    return !are_of_one_function(name, names.front());
+  });
 }
 
 std::optional<std::uint64_t> Linkage::address_of(std::string_view name) const {

@@ -38,6 +38,9 @@ class Linkage {
   std::optional<std::uint64_t> address_in_table(std::uint64_t slot) const;
   // All names of the function at `address`.
   std::vector<std::string_view> names_at(std::uint64_t address) const;
+  // Do symbols of several C++ functions lie there? Then a linker has made them one (--icf), and debug information is of one of them. In C a second name
+  // is a second name.
+  bool are_several_functions(std::uint64_t address) const;
   std::optional<std::uint64_t> address_of(std::string_view name) const;
 
   // Function symbols' addresses, sorted, without repetition.

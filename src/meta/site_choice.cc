@@ -12,6 +12,7 @@
 //     struct s *p = malloc(n * 48)       stride 48                    an array
 //     struct s *p = malloc(480)          a multiple                   an array
 //     int *p = malloc(n)                 no idea                      an array, on the target's word alone
+//     char *p = new char[n]              bytes                        an array; of malloc(n) that would be the target's word alone
 //     struct s *p = malloc(n)            no idea                      nothing: so are headers allocated
 //     struct s *p = malloc(50)           neither                      nothing
 //     struct f *p = malloc(16 + n)       f ends in a flexible array   one, flexible

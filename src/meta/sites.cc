@@ -18,6 +18,7 @@
 #include "meta/request_size.h"
 #include "meta/site_choice.h"
 #include "meta/site_targets.h"
+#include "meta/standard_library_code.h"
 #include "meta/told_sites.h"
 #include "meta/value_flow.h"
 #include "meta/wrappers.h"
@@ -72,8 +73,7 @@ class SiteReader {
     std::vector<Site> sites;
     declared_.find_code(model_);
     learn_known_functions();
-    find_string_members();
-    find_exception_pool();
+    library_code_.find(object_, declared_.soname(), linkage_, model_);
     if (!model_.functions.empty()) {  // else there are no types to be found
       find_function_starts();
       find_callers();
@@ -354,9 +354,7 @@ class SiteReader {
     if (called.kind == AllocationKind::typed) {
       site.content = &called.declared->content;
       site.is_stated = called.declared->is_users;
-    } else if (is_in(string_members_, at)) {
-      site.content = &kText;
-    } else if (called.name == "malloc" && is_in(exception_pool_, at)) {
+    } else if (library_code_.asks_for_bytes(at, called.name)) {
       site.content = &kText;
     } else if (const AllocationFunction* around = declared_.around(at);
                around != nullptr && around->declared->is_users) {
@@ -391,45 +389,6 @@ class SiteReader {
     return model_.strings.add(linkage_.callee_at(followed.flow.low).name);
   }
 
-  static bool is_in(const std::vector<PcRange>& code, std::uint64_t at) {
-    return std::any_of(code.begin(), code.end(),
-                       [&](const PcRange& one) { return at >= one.low && at < one.high; });
-  }
-
-  // std::string allocates nothing but its characters ([string.require] in the C++ standard: by its allocator, of value_type), and
-  // libstdc++ has it out of line, mostly without debug information. The old string, shared by its copies, has a head in front of them.
-  // std::filebuf's buffers are characters, too ([filebuf.virtuals]: an array of char_type, and one of bytes in the file's encoding).
-  void find_string_members() {
-    constexpr std::string_view kString = "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE";
-    constexpr std::string_view kFileBuffer = "_ZNSt13basic_filebufIcSt11char_traitsIcEE";
-    for (const types::StaticRecord& record : model_.statics) {
-      const types::StringRef symbol = record.linkage_name != 0 ? record.linkage_name : record.name;
-      if (record.kind != types::StaticKind::function) continue;
-      const std::string_view name = model_.strings[symbol];
-      if (name.starts_with(kString) || name.starts_with(kFileBuffer))
-        string_members_.push_back({record.address, record.address + record.size});
-    }
-  }
-
-  // libstdc++ keeps memory for exceptions that are thrown when there is none (the manual's chapter on GLIBCXX_TUNABLES: glibcxx.eh_pool); it asks
-  // for it in a static constructor, as for bytes. Those are told by where they are called from.
-  void find_exception_pool() {
-    if (!declared_.is_library("libstdc++.so.6")) return;
-    std::vector<std::uint64_t> starts = linkage_.function_starts(), constructors;
-    for (const Section& section : object_.sections()) {
-      if (section.name != ".init_array") continue;
-      for (const DataPointer& pointer : linkage_.data_pointers()) {
-        if (pointer.at - section.address < section.size) constructors.push_back(pointer.target);
-      }
-    }
-    starts.insert(starts.end(), constructors.begin(), constructors.end());
-    std::sort(starts.begin(), starts.end());
-    for (const std::uint64_t low : constructors) {
-      const auto after = std::upper_bound(starts.begin(), starts.end(), low);
-      if (after != starts.end()) exception_pool_.push_back({low, *after});
-    }
-  }
-
   // Calls that no way through a function was seen to reach, and those in code that could not be followed.
   void add_calls_not_seen(std::vector<Site>& sites) {
     std::unordered_set<std::uint64_t> seen;
@@ -460,7 +419,7 @@ class SiteReader {
   TypedStatics statics_;
   const VirtualTables& virtual_tables_;
   Containers containers_;
-  std::vector<PcRange> string_members_, exception_pool_;  // code that asks for bytes
+  StandardLibraryCode library_code_;
   std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted
   std::unordered_set<std::uint64_t> called_;
   std::unordered_multimap<std::uint64_t, std::uint64_t> callers_by_address_;
@@ -509,12 +468,12 @@ void forget_conclusion(SiteRecord& site) {
   site.flags = 0;
 }
 
-// What is told of a C++ function holds of one of those that it stands for.
+// What is inferred of a C++ function holds of one of those that it stands for. What a library documents holds of all.
 void forget_shared_code(const Linkage& linkage, ObjectModel& model) {
   for (SiteRecord& site : model.sites) {
-    const FunctionRecord* const function =
-        site.type == types::kNoType ? nullptr : types::function_at(model, site.return_address - 1);
-    if (function == nullptr || !is_of_several_functions(linkage, *function)) continue;
+    if (site.type == types::kNoType || (site.evidence & types::kSiteLibraryFact) != 0) continue;
+    const FunctionRecord* const function = types::function_at(model, site.return_address - 1);
+    if (function == nullptr || !linkage.are_several_functions(function->low)) continue;
     forget_conclusion(site);
     site.flags |= types::kSiteConflict;
   }
@@ -547,7 +506,7 @@ void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, con
     if (site.is_stated) stated.push_back(site.record);
   }
   sort_by_return_address(model.sites);
-  apply_allocator_code(facts, index_of, linkage, model);
+  apply_allocator_code(facts, index_of, model);
   forget_shared_code(linkage, model);
   if (witnesses == SiteWitnesses::compilers) {
     for (SiteRecord& site : model.sites) forget_conclusion(site);

@@ -4,10 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <sstream>
 
-#include "meta/allocator_code.h"
 #include "meta/compiled_subject.h"
 
 // Each line of a subject that allocates says what is right after "//=": the type's name, several with "or" between them, "none" if
@@ -237,38 +236,6 @@ void none(int n) { hidden = take(n); } //= none
 int main() { one(); return 0; }
 )";
 
-// What containers of the standard library ask for: std::allocator says of what.
-constexpr std::string_view kContainers = R"(#include <deque>
-#include <list>
-#include <map>
-#include <memory>
-#include <unordered_map>
-#include <vector>
-struct point { int x, y; };
-void *volatile hidden;
-std::vector<char> bytes; std::vector<unsigned char> more_bytes; std::vector<point> points; std::vector<const point *> pointers;
-std::vector<bool> bits; std::map<int, point> numbered; std::list<point> listed; std::deque<point> queue; std::unordered_map<int, point> hashed;
-void fill(const char *from, int n, const point &p) {
-  bytes.assign(from, from + n); more_bytes.resize(n); points.push_back(p); pointers.push_back(&p); bits.push_back(n != 0); numbered[n] = p; listed.push_back(p);
-  queue.push_back(p); hashed[n] = p;
-}
-void share(std::shared_ptr<point> &to) { to = std::make_shared<point>(); }
-char *at_once(int n) { std::allocator<char> of; return of.allocate(n); }
-int main(int argc, char **argv) { point p{1, 2}; std::shared_ptr<point> shared; fill(argv[0], argc, p); share(shared); hidden = at_once(argc); return 0; }
-)";
-
-// Their functions for elements of one size are equal, and g++ -O2 makes them one: all code says that it is an allocator<one>'s. The sites are known by
-// the functions around them.
-constexpr std::string_view kEqualContainers = R"(#include <vector>
-struct one { long a; int b; }; struct two { double a; int b; }; struct three { void *a; long b; };
-void *volatile hidden;
-template <class T> __attribute__((noinline)) void keep(std::vector<T> &v) { hidden = &v; }
-void fill_one(int n, const one &x) { std::vector<one> v; v.reserve(n); v.push_back(x); keep(v); std::vector<one> w(v); keep(w); }
-void fill_two(int n, const two &x) { std::vector<two> v; v.reserve(n); v.push_back(x); keep(v); std::vector<two> w(v); keep(w); }
-void fill_three(int n, const three &x) { std::vector<three> v; v.reserve(n); v.push_back(x); keep(v); std::vector<three> w(v); keep(w); }
-int main(int n, char **) { fill_one(n, {}); fill_two(n, {}); fill_three(n, {}); }
-)";
-
 // What the line says after "//=", without blanks around; empty if it says nothing.
 std::vector<std::string> expectations(std::string_view source) {
   std::vector<std::string> lines{""};
@@ -360,155 +327,52 @@ TEST(Sites, OfSizesThatAreRoundedBehindPointersAreRightWithEveryCompilerAndLevel
 }
 TEST(Sites, OfCxxAreRightWithEveryCompilerAndLevel) { check_all(kCxx, true, 90); }
 
-// The sites are in the library's headers; which types there are is seen by their names.
-TEST(Sites, OfContainersHaveTheTypeOfTheirAllocator) {
+// What one unit of characters is for, a `new char[n]` says as surely as `new int[n]` does.
+TEST(Sites, OfNewCharactersAreExact) {
   for (const Compilation& compilation : all_compilations(true)) {
-    SCOPED_TRACE(compilation.command);
-    CompiledSubject subject{compilation, kContainers, true};
-    ASSERT_TRUE(subject.is_compiled());
+    CompiledSubject subject{compilation, kCxx, true};
     const auto image = subject.image();
-    ASSERT_TRUE(image);
-    // Then of two elements of one size nobody knows which it is.
-    const bool may_merge_functions = compilation.command.starts_with("g++ -g -O2") ||
-                                     compilation.command.starts_with("g++ -g -O3");
-    std::set<std::string_view> found;
+    ASSERT_TRUE(image) << compilation.command;
+    bool is_seen = false;
     for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
-      if (std::string_view(image->text(site.callee)) != "_Znwm") continue;
-      const types::TypeRecord* const type = image->type(site.type);
-      if (type == nullptr) {
-        EXPECT_TRUE(may_merge_functions) << image->text(site.function) << ", line " << site.line;
-        continue;
-      }
-      EXPECT_NE(site.evidence & types::kSiteAllocator, 0) << image->text(type->name);
-      const types::TypeRecord& element =
-          type->kind == types::Kind::array ? *image->type(type->target) : *type;
-      EXPECT_EQ(site.constant_size % element.size, 0u);
-      found.insert(image->text(type->name));
+      if (std::string_view(image->text(site.function)) != "text") continue;
+      EXPECT_EQ(site.provenance, types::Provenance::new_expression) << compilation.command;
+      is_seen = true;
     }
-    const auto has = [&](std::string_view part) {
-      return std::any_of(found.begin(), found.end(),
-                         [&](std::string_view name) { return name.find(part) != name.npos; });
-    };
-    const bool has_signed_chars = has("__ARR0_signed_char$8");
-    EXPECT_TRUE(has_signed_chars);
-    EXPECT_TRUE(has("__ARR0_unsigned_char$8") || has("__ARR0_uint$8"));
-    EXPECT_TRUE(has("__ARR0_uint$64"));  // words of bits
-    for (const std::string_view name :
-         {"point", "__PTR_point", "__ARR0___PTR_point", "std::_Rb_tree_node<",
-          "std::_List_node<point>", "std::__detail::_Hash_node<",
-          "std::_Sp_counted_ptr_inplace<point"})
-      EXPECT_TRUE(has(name)) << name;
-    if (testing::Test::HasFailure()) {
-      for (const std::string_view name : found) printf("  %s\n", std::string{name}.c_str());
-      return;
-    }
+    EXPECT_TRUE(is_seen) << compilation.command;
   }
 }
 
-TEST(Sites, OfContainersOfEqualElementsAreTheirOwn) {
-  for (Compilation compilation : all_compilations(true)) {
-    compilation.command += " -std=c++20";
-    SCOPED_TRACE(compilation.command);
-    CompiledSubject subject{compilation, kEqualContainers, true};
-    ASSERT_TRUE(subject.is_compiled());
-    const auto image = subject.image();
-    ASSERT_TRUE(image);
-    int told = 0;
-    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
-      const types::TypeRecord* const type = image->type(site.type);
-      if (std::string_view(image->text(site.callee)) != "_Znwm" || type == nullptr) continue;
-      const std::string_view function = image->text(site.function);
-      for (const std::string name : {"one", "two", "three"}) {
-        if (!function.ends_with("_" + name) && function.find("<" + name) == function.npos) continue;
-        EXPECT_TRUE(std::string_view(image->text(type->name)).ends_with(name))
-            << image->text(type->name) << " in " << function;
-        ++told;
-      }
-    }
-    EXPECT_GE(told, 3);
-  }
-}
-
-constexpr std::string_view kHeads = R"(#include <cstdlib>
-#include <new>
-#include <vector>
-struct head { std::size_t size; long magic; }; struct point { long x, y; };
-inline void *get(std::size_t n) { head *h = static_cast<head *>(std::malloc(n + sizeof(head))); if (!h) throw std::bad_alloc(); h->size = n; return h + 1; }
-void *operator new(std::size_t n) { return get(n); }
-void operator delete(void *p) noexcept { std::free(static_cast<head *>(p) - 1); }
-void operator delete(void *p, std::size_t) noexcept { std::free(static_cast<head *>(p) - 1); }
+// Two functions of one code: which of them asks, nobody knows.
+TEST(Sites, OfFunctionsThatTheLinkerMadeOneAreNotTold) {
+  constexpr std::string_view kSource =
+      R"(struct one { long a; int b; }; struct two { double a; int b; };
 void *volatile hidden;
-void fill(std::vector<point> &v, int n) { for (int i = 0; i < n; ++i) v.push_back({i, i}); hidden = &v; }
-int main(int n, char **) { std::vector<point> v; fill(v, n + 4); }
+__attribute__((noinline)) one *new_one() { one *made = new one; hidden = made; return made; }
+__attribute__((noinline)) two *new_two() { two *made = new two; hidden = made; return made; }
+struct pair { pair(); ~pair(); one *first; };
+pair::pair() : first(new one) { hidden = this; }
+pair::~pair() { delete first; }
+int main() { pair p; return new_one() != nullptr && new_two() != nullptr; }
 )";
-
-TEST(Sites, WhatAProgramPutsInFrontIsNoElement) {
-  for (const Compilation& compilation : all_compilations(true)) {
-    SCOPED_TRACE(compilation.command);
-    CompiledSubject subject{compilation, kHeads, true};
+  if (std::system("command -v ld.gold >/dev/null") != 0) GTEST_SKIP() << "gold is not installed";
+  for (const std::string how : {"none", "all"}) {
+    CompiledSubject subject{
+        {"g++ -g -O1 -ffunction-sections -fuse-ld=gold -Wl,--icf=" + how}, kSource, true};
     ASSERT_TRUE(subject.is_compiled());
     const auto image = subject.image();
     ASSERT_TRUE(image);
-    int calls = 0;
-    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
-      if (std::string_view(image->text(site.callee)) != "malloc") continue;
-      const types::TypeRecord* const type = image->type(site.type);
-      const std::string_view name = type == nullptr ? "" : image->text(type->name);
-      EXPECT_EQ(name.find("point"), name.npos) << name << " in " << image->text(site.function);
-      ++calls;
+    std::map<std::string_view, bool> is_typed;
+    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites))
+      is_typed[image->text(site.function)] = site.type != types::kNoType;
+    EXPECT_EQ(is_typed.count("new_one") + is_typed.count("new_two"), how == "all" ? 1u : 2u)
+        << "functions that gold has made one";
+    for (const std::string_view name : {"new_one", "new_two"}) {
+      EXPECT_TRUE(!is_typed.contains(name) || is_typed[name] == (how == "none"))
+          << how << ", " << name;
     }
-    EXPECT_GE(calls, 1);
+    EXPECT_TRUE(is_typed["pair::pair"]) << "whose variants are one function";
   }
-}
-
-// dwz moves what units share to one of their own: which elements a unit has is then not to be seen in the unit.
-TEST(Sites, SharedPartsOfUnitsHideNoElement) {
-  if (std::system("command -v dwz >/dev/null") != 0) GTEST_SKIP() << "dwz is not installed";
-  // Each unit has an element of its own and `two`.
-  constexpr std::string_view kShared =
-      "#include <vector>\nstruct two { double a; int b; };\nextern void *volatile hidden;\n"
-      "template <class T> __attribute__((noinline)) void keep(std::vector<T> &v) { hidden = &v; "
-      "}\n";
-  const auto unit_of = [](const std::string& own) {
-    const auto fill = [](const std::string& function, const std::string& type) {
-      return "void " + function + "(int n, const " + type + " &x) { std::vector<" + type +
-             "> v; v.reserve(n); v.push_back(x); keep(v); std::vector<" + type +
-             "> w(v); keep(w); }\n";
-    };
-    return "#include \"shared.h\"\nstruct " + own + " { long a; int b; };\n" +
-           fill("own_" + own, own) + fill("fill_" + own, "two");
-  };
-  for (const std::string command : {"g++ -g -O2 -std=c++20", "g++ -g -O3 -std=c++20"}) {
-    CompiledSubject subject{{command}, kEqualContainers, true};
-    const std::filesystem::path folder = subject.object().parent_path();
-    std::ofstream{folder / "shared.h"} << kShared;
-    for (const char* own : {"a", "b", "c", "d"})
-      std::ofstream{folder / own += ".cc"} << unit_of(own);
-    const std::string build = "cd " + folder.string() + " && " + command +
-                              " -shared -fPIC -o subject a.cc b.cc c.cc d.cc && dwz subject";
-    ASSERT_EQ(std::system(build.c_str()), 0);
-    const auto image = subject.image();
-    ASSERT_TRUE(image);
-    int told = 0;
-    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
-      const types::TypeRecord* const type = image->type(site.type);
-      if (type == nullptr || !std::string_view(image->text(site.function)).starts_with("fill_"))
-        continue;
-      EXPECT_NE(std::string_view(image->text(type->name)).find("two"), std::string_view::npos)
-          << image->text(type->name);
-      ++told;
-    }
-    EXPECT_GE(told, 4);
-  }
-}
-
-TEST(Sites, OnlyStandardAllocatorsAreBelieved) {
-  EXPECT_TRUE(is_standard_allocate("std::__new_allocator<int>::allocate"));
-  EXPECT_TRUE(is_standard_allocate("std::allocator<std::pair<int, char> >::allocate"));
-  EXPECT_TRUE(is_standard_allocate("std::__1::allocator::allocate"));
-  EXPECT_FALSE(is_standard_allocate("std::allocator<int>::deallocate"));
-  EXPECT_FALSE(is_standard_allocate("std::allocator_traits<std::allocator<int> >::allocate"));
-  EXPECT_FALSE(is_standard_allocate("mine::allocator<int>::allocate"));
 }
 
 }  // namespace

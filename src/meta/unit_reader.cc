@@ -6,9 +6,7 @@
 #include "meta/unit_reader.h"
 
 #include <algorithm>
-#include <array>
 
-#include "meta/allocator_code.h"
 #include "meta/site_lists.h"
 #include "meta/source_language.h"
 #include "types/alloca_record.h"
@@ -19,18 +17,6 @@ using types::kNoType;
 using types::StringRef;
 
 namespace {
-
-constexpr std::uint32_t kAnyUnit =
-    types::kNoRecord - 1;  // of AllocateCode::unit: which, is not known
-
-// gcc's -fipa-icf, on from -O2.
-bool makes_equal_functions_one(std::string_view producer) {
-  constexpr std::array<std::string_view, 6> kLevels{" -O2",    " -O3", " -Os",
-                                                    " -Ofast", " -Oz", " -fipa-icf"};
-  return producer.starts_with("GNU") &&
-         std::any_of(kLevels.begin(), kLevels.end(),
-                     [&](std::string_view level) { return producer.find(level) != producer.npos; });
-}
 
 // Whether the text is among, or in, those that entries refer to.
 bool has_text(const ObjectFiles& files, std::string_view sought) {
@@ -54,6 +40,7 @@ UnitReader::UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::Strin
       strings_(strings),
       frames_(frames),
       types_(facts.types, strings),
+      allocate_code_(facts, strings, entities_),
       keeps_code_scopes_(site_list_section(files) != nullptr || has_site_marks(files)),
       has_long_binary128_(has_text(files, kLongDoubleIsBinary128)) {}
 
@@ -74,8 +61,7 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   scopes_.assign(1, Scope{});
   functions_.clear();
   scope_ranges_.clear();
-  const auto first_entity = static_cast<EntityIndex>(facts_.entities.size());
-  unit_of_code_ = makes_equal_functions_one(unit.producer) ? first_entity : types::kNoRecord;
+  allocate_code_.begin_unit(unit.producer);
   Die die;
   while (stream.next(die)) {
     if (die.tag == 0) {
@@ -108,8 +94,7 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   const bool whole = !stream.damaged();
   if (!whole) abandon();
   while (scopes_.size() > 1) leave();
-  keep_allocate_code();
-  keep_allocate_functions(first_entity, first_entity);
+  allocate_code_.end_unit();
   return whole;
 }
 
@@ -322,7 +307,7 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
   function.depth = scopes_.size() + 1;
   functions_.push_back(std::move(function));
   scope.code_scope = types::kNoRecord;
-  if (!context.is_c) note_function_code(scope);
+  if (!context.is_c) allocate_code_.note(scope.function, ranges_of(scope));
   keep_code_scope(die, context, scope);
 }
 
@@ -360,44 +345,8 @@ void UnitReader::open_inlined(const Die& die, const UnitContext& context, Scope&
   if (!functions_.empty()) functions_.back().draft.is_optimised = true;
   read_scope_ranges(die, context, scope);
   if (functions_.empty()) return;
-  if (!context.is_c) note_function_code(scope);
+  if (!context.is_c) allocate_code_.note(scope.function, ranges_of(scope));
   keep_code_scope(die, context, scope);
-}
-
-// Which function it is, its origin tells, which may come later.
-void UnitReader::note_function_code(const Scope& scope) {
-  for (std::uint32_t i = 0; i < scope.range_count; ++i)
-    function_code_.push_back({scope_ranges_[scope.first_range + i], scope.function, unit_of_code_});
-}
-
-// Of all that was noted: almost all of it is not.
-void UnitReader::keep_allocate_code() {
-  constexpr int kMostHops = 8;
-  for (const AllocateCode& code : function_code_) {
-    const Entity* entity = &facts_.entities[code.function];
-    bool is_absent = false;
-    for (int hop = 0; hop < kMostHops && entity->name == 0 && entity->origin != kNoDie; ++hop) {
-      const EntityIndex origin = entities_.find(entity->origin);
-      is_absent = origin == OffsetTable::kAbsent;
-      if (is_absent) break;
-      entity = &facts_.entities[origin];
-    }
-    if (is_absent) {
-      code_of_other_units_.push_back(code);
-      if (code.unit != types::kNoRecord) code_of_other_units_.back().unit = kAnyUnit;
-    } else if (is_standard_allocate(strings_[entity->name])) {
-      facts_.allocate_code.push_back(code);
-    }
-  }
-  function_code_.clear();
-}
-
-// Of the entities from `first` on.
-void UnitReader::keep_allocate_functions(EntityIndex first, std::uint32_t unit) {
-  for (EntityIndex i = first; i < facts_.entities.size(); ++i) {
-    if (is_standard_allocate(strings_[facts_.entities[i].name]))
-      facts_.allocate_functions.push_back({i, unit});
-  }
 }
 
 void UnitReader::keep_code_scope(const Die& die, const UnitContext& context, Scope& scope) {
@@ -414,8 +363,8 @@ void UnitReader::keep_code_scope(const Die& die, const UnitContext& context, Sco
       static_cast<std::uint32_t>(die.constant(At::call_discriminator).value_or(0));
   kept.first_range = static_cast<std::uint32_t>(facts_.scope_ranges.size());
   kept.range_count = scope.range_count;
-  const auto first = scope_ranges_.begin() + scope.first_range;
-  facts_.scope_ranges.insert(facts_.scope_ranges.end(), first, first + scope.range_count);
+  const auto ranges = ranges_of(scope);
+  facts_.scope_ranges.insert(facts_.scope_ranges.end(), ranges.begin(), ranges.end());
   scope.code_scope = static_cast<std::uint32_t>(facts_.scopes.size());
   facts_.scopes.push_back(kept);
 }
@@ -663,8 +612,7 @@ void UnitReader::settle() {
   types_.settle_names();
   types_.settle_complex_numbers();
   types_.settle_strides();
-  function_code_.swap(code_of_other_units_);
-  keep_allocate_code();
+  allocate_code_.end();
   settle_origins();
   add_table_arguments();
   settle_counts();

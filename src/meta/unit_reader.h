@@ -4,6 +4,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "meta/allocate_code.h"
 #include "meta/call_frames.h"
 #include "meta/dwarf_facts.h"
 #include "meta/locations.h"
@@ -69,9 +70,9 @@ class UnitReader {
   void add_table_arguments();
   void open_block(const Die& die, const UnitContext& context, Scope& scope);
   void read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope);
-  void note_function_code(const Scope& scope);
-  void keep_allocate_code();
-  void keep_allocate_functions(EntityIndex first, std::uint32_t unit);
+  std::span<const PcRange> ranges_of(const Scope& scope) const {
+    return std::span{scope_ranges_}.subspan(scope.first_range, scope.range_count);
+  }
   void keep_code_scope(const Die& die, const UnitContext& context, Scope& scope);
   void read_site_mark(const Die& die, const UnitContext& context, types::StringRef name);
   void read_call_type(const Die& die, const UnitContext& context);
@@ -108,9 +109,7 @@ class UnitReader {
   std::vector<Scope> scopes_;
   std::vector<OpenFunction> functions_;
   std::vector<PcRange> scope_ranges_;
-  // Code whose function was not looked at yet: of this unit, and of those before if it is named in another.
-  std::vector<AllocateCode> function_code_, code_of_other_units_;
-  std::uint32_t unit_of_code_ = types::kNoRecord;  // AllocateCode::unit
+  AllocateCodeReader allocate_code_;
   std::vector<LocationEntry> entries_;
   std::vector<types::LocationPiece> pieces_;
   // The compiler's own variables, which types may refer to.
