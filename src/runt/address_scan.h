@@ -10,20 +10,32 @@
 
 namespace allocs::runt {
 
-// All eight bytes in ranges of this process's memory that hold a number in [lowest, highest], whatever they are aligned to, by address. What cannot be read is passed over, page by page.
+// This process's memory, which may not be there.
+struct SelfReader {
+  bool operator()(Address from, void* into, std::size_t size) const {
+    return self::read_memory(from, into, size);
+  }
+};
+
+// All eight bytes in ranges of memory that hold a number in [lowest, highest], whatever they are aligned to, by address. What cannot be read is passed over, page by page.
 //
 // Two bytes of the numbers are compared first, at sixteen places at once: the sixth, whose values are few, and the lowest one in which all of the numbers agree.
 //
 //   lowest   0x0000'5555'5576'12a0     the sixth is 55
 //   highest  0x0000'5555'5576'12c0     they agree down to the second: 12
-class AddressScan {
+//
+// `Reader`: bool(Address from, void* into, std::size_t size), all of it or false.
+template <typename Reader>
+class BasicAddressScan {
  public:
   static constexpr std::size_t kChunk = std::size_t{1} << 16, kWord = 8, kStep = 16;
   static constexpr std::size_t kBuffer = kChunk + kWord + kStep;
 
   // `buffer` is of kBuffer bytes.
-  AddressScan(std::uint64_t lowest, std::uint64_t highest, std::byte* buffer)
-      : buffer_(buffer),
+  BasicAddressScan(std::uint64_t lowest, std::uint64_t highest, std::byte* buffer,
+                   Reader reader = {})
+      : reader_(reader),
+        buffer_(buffer),
         lowest_(lowest),
         width_(highest - lowest),
         agreed_(lowest_agreed_byte(lowest ^ highest)),
@@ -53,6 +65,7 @@ class AddressScan {
     return last_ < size ? nullptr : buffer_ + last_ - size;
   }
   bool is_wanted(std::uint64_t value) const { return value - lowest_ <= width_; }
+  const Reader& reader() const { return reader_; }
 
  private:
   static constexpr unsigned kSixth = 5;
@@ -110,10 +123,11 @@ class AddressScan {
   bool read(Address at, std::size_t size, std::size_t left) {
     const std::size_t more = std::min(left - size, kWord - 1);
     std::memset(buffer_ + size, 0, kWord + kStep);
-    if (self::read_memory(at, buffer_, size + more)) return true;
-    return more != 0 && self::read_memory(at, buffer_, size);
+    if (reader_(at, buffer_, size + more)) return true;
+    return more != 0 && reader_(at, buffer_, size);
   }
 
+  [[no_unique_address]] Reader reader_;
   std::byte* buffer_;
   std::uint64_t lowest_, width_;
   unsigned agreed_;
@@ -121,20 +135,23 @@ class AddressScan {
   std::size_t last_ = 0;
 };
 
+using AddressScan = BasicAddressScan<SelfReader>;
+
 // Words that begin in a range that was looked through, and end in the next, which begins where that ends.
 class ScanBorder {
  public:
   // Ends of the range that `scan` has looked through.
-  void keep(const AddressScan& scan, Address end) {
+  template <typename Reader>
+  void keep(const BasicAddressScan<Reader>& scan, Address end) {
     const std::byte* const tail = scan.tail(kSide);
     if (tail != nullptr) std::memcpy(bytes_, tail, kSide);
     end_ = tail != nullptr ? end : Address{};
   }
   // visit(Address at, std::uint64_t value) for those that end in the range that begins at `border`, until it returns false. False: the visitor did.
-  template <typename Visit>
-  bool search(const AddressScan& scan, Address border, Visit&& visit) const {
+  template <typename Reader, typename Visit>
+  bool search(const BasicAddressScan<Reader>& scan, Address border, Visit&& visit) const {
     std::byte bytes[2 * kSide];
-    if (end_ != border || !self::read_memory(border, bytes + kSide, kSide)) return true;
+    if (end_ != border || !scan.reader()(border, bytes + kSide, kSide)) return true;
     std::memcpy(bytes, bytes_, kSide);
     // Of which only the last two bytes, zeros of any address, lie behind: those have been seen.
     for (std::size_t i = 2; i < kSide; ++i) {

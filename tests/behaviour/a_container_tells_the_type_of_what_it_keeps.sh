@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Of a block of which its call says nothing, a container that keeps its elements there tells what they are and how many there is room for, weakly, to whoever asks for that.
+# From outside as well.
 . "$(dirname "$0")/lib.sh"
 
 # Without debug information nobody knows what its callers ask for.
@@ -40,7 +41,7 @@ static void tell(const char *what, const void *p) {
   alloc_query(p, ALLOC_ASK_REFERRERS, &info);
   printf("%s: %s %d of %zu\n", what, UNIQTYPE_NAME(info.type), info.type_grade, info.size);
 }
-int main() {
+int main(int count, char **) {
   points.reserve(5);
   points.push_back({});
   claim = &points[0] + 1;
@@ -58,6 +59,11 @@ int main() {
   tell("a container in the heap", on_heap->data());
   list<point> local(2);
   tell("a local container", local.data());
+  if (count > 1) {
+    printf("ready %p %p %p\n", static_cast<void *>(points.data()), static_cast<void *>(owned.wides.data()), static_cast<void *>(moved.data()));
+    fflush(stdout);
+    getchar();
+  }
   return 0;
 }
 END
@@ -74,3 +80,13 @@ no container: (no type) 0 of 96
 a container in the heap: __ARR7_point 1 of 168
 a local container: __ARR2_point 1 of 48
 END
+start_guest ./a wait
+set -- $(sed -n 's/^ready //p' output)
+allocs refs $pid "$1" > refs || fail "allocs refs ended with $?"
+expect_line refs 'by the pointers to it: point\[5\] (weak)'
+allocs refs $pid "$2" > refs || fail "allocs refs ended with $?"
+expect_line refs 'by the pointers to it: wide\[2\] (weak)'
+allocs refs $pid "$3" > refs || fail "allocs refs ended with $?"
+grep 'by the pointers to it' refs && fail "a type though somebody disagrees"
+exec 3>&-
+wait $pid

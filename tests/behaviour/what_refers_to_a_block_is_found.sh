@@ -11,6 +11,8 @@ cat > a.c <<'END'
 struct node { long value; struct node *next; unsigned long number; };
 struct table { int used; struct node *slots[4]; };
 static struct table table;
+/* Some begin at addresses that are no multiple of eight. */
+static struct __attribute__((packed)) { char c; struct node *odd; char text[16]; struct node *late; } packed __attribute__((aligned(8)));
 static __thread struct node *own;
 /* So that frames to come find no old pointers in their unused slots. */
 static void scrub(void) { char old[65536]; memset(old, 0, sizeof old); __asm__ volatile("" : : "r"(old) : "memory"); }
@@ -22,6 +24,8 @@ int main(void) {
   lost->next = lost;
   unsigned long lost_number = (unsigned long)lost;
   table.slots[2] = first;
+  packed.odd = packed.late = first;
+  memcpy(packed.text + 1, &first, sizeof first);
   first->next = second;
   second->next = third;
   second->number = (unsigned long)&third->number;
@@ -55,6 +59,8 @@ what() { allocs refs --json "$@" | python3 what.py | sort; }
 
 what $pid "$(address_of first)" > told
 expect told <<'END'
+pointer 0 packed.late struct node *
+pointer 0 packed.odd struct node *
 pointer 0 table.slots\[2\] struct node *
 END
 what $pid "$(address_of second)" > told

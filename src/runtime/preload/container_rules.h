@@ -3,12 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "runtime/allocators/sandbox.h"
-#include "runtime/query/answer.h"
+#include "runtime/query/container_rules.h"
 #include "runtime/self/self_process.h"
-#include "types/elements.h"
 
 // The rules by which containers are read, in this process.
 namespace allocs::preload {
@@ -54,28 +52,15 @@ class NodeMemory {
   mutable bool is_refused_ = false;
 };
 
-using ContainerRules = std::span<const types::ContainerRecord>;
-
-// Calls visit(object, rules) for each loaded object whose image has rules for the type, until it returns false. Any object that describes the type will do: types
-// are equal by their content, and one object may know more than another, of the type's nodes, say.
+// Calls visit(object, rules) for each loaded object whose image has rules for the type, until it returns false. Any object that describes the type will do: one object may
+// know more than another, of the type's nodes, say.
 template <typename Visit>
 void for_each_description(const self::SelfProcess& process, const uniqtype& type, Visit&& visit) {
-  const auto& record = types::record_of(type);
-  const auto rules_in = [&](const query::Object& object) {
-    ContainerRules found;
-    object.image->find_types_named(record.name, [&](types::TypeIndex index) {
-      const auto* const described = object.image->type(index);
-      if (described == nullptr || !(described->hash == record.hash)) return false;
-      found = object.image->find_containers(index);
-      return !found.empty();
-    });
-    return found;
-  };
   index::for_each_module(process.tables(), *process.root(), [&](const index::ModuleRecord& module) {
     if (module.state != index::ModuleState::loaded) return true;
     const query::Object* const describing = process.find_instance(module.instance);
     if (describing == nullptr || !describing->image) return true;
-    const ContainerRules rules = rules_in(*describing);
+    const query::ContainerRules rules = query::rules_in(*describing, type);
     return rules.empty() || visit(*describing, rules);
   });
 }

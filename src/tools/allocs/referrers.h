@@ -20,7 +20,7 @@ namespace allocs::tool {
 // A word, or a register, that holds an address within an allocation.
 struct Referrer {
   enum class Kind : std::uint8_t {
-    pointer,      // a field or variable whose type is a pointer
+    pointer,      // a field or variable whose type is a pointer, from its start
     other,        // one of another type: it may be by chance
     untyped,      // a word of an allocation without a type
     register_,    // of a thread
@@ -76,37 +76,50 @@ Referrer referrer_at(const P& process, Address at, std::uint64_t value, AddressR
       return found;
     }
     found.field_type = slot->type == nullptr ? "void *" : spelled(slot->type);
-    found.kind = slot->holds == query::FramePlace::Holds::pointer ? Referrer::Kind::pointer
-                                                                  : Referrer::Kind::other;
+    const bool is_pointer =
+        slot->holds == query::FramePlace::Holds::pointer && slot->range.begin == at;
+    found.kind = is_pointer ? Referrer::Kind::pointer : Referrer::Kind::other;
     return found;
   }
   const uniqtype* field = answer.type;
-  query::for_each_subobject(answer, at,
-                            [&](const types::Subobject& step, Address) { field = step.type; });
+  Address begin = answer.range.begin;
+  query::for_each_subobject(answer, at, [&](const types::Subobject& step, Address base) {
+    field = step.type;
+    begin = base;
+  });
   if (field == nullptr) return found;
   found.field_type = spelled(field);
   if (found.field_type == "struct malloc_chunk *") {
     found.kind = Referrer::Kind::bookkeeping;
     return found;
   }
-  found.kind = types::record_of(*field).kind == types::Kind::address ? Referrer::Kind::pointer
-                                                                     : Referrer::Kind::other;
+  const bool is_pointer = types::record_of(*field).kind == types::Kind::address && begin == at;
+  found.kind = is_pointer ? Referrer::Kind::pointer : Referrer::Kind::other;
   // Padding, and what lies between the variables of a frame.
   if (types::record_of(*field).kind == types::Kind::composite) found.kind = Referrer::Kind::untyped;
   return found;
 }
 
-// What the pointers to the untyped block `block` tell of its type.
-template <query::Process P>
-void set_type_by_list(const P& process, std::span<const Referrer> referrers, query::Answer& block) {
+// What the pointers to the untyped block `block` tell of its type, and the containers that keep it.
+template <Memory M>
+void set_type_by_list(const RemoteProcess<M>& process, std::span<const Referrer> referrers,
+                      query::Answer& block) {
   query::TypeByReferrers types(block.range.size());
+  const auto descriptions = [&](const uniqtype& type, const auto& visit) {
+    process.for_each_description(type, visit);
+  };
   for (const Referrer& referrer : referrers) {
-    if (referrer.kind != Referrer::Kind::pointer) continue;
-    const query::Answer holder = query::query(process, Address{referrer.at});
+    if (referrer.kind == Referrer::Kind::register_) continue;
+    const Address at{referrer.at};
+    const query::Answer holder = query::query(process, at);
     if (holder.error != ALLOC_OK || holder.type_grade < ALLOC_GRADE_PLAUSIBLE) continue;
-    if (const auto* pointer =
-            query::pointer_type_at(holder.type, holder.range, Address{referrer.at}))
-      types.add(*pointer, referrer.value - raw(block.range.begin));
+    const std::uint64_t offset = referrer.value - raw(block.range.begin);
+    if (const auto* pointer = query::pointer_type_at(holder.type, holder.range, at))
+      types.add(*pointer, offset);
+    if (offset != 0) continue;
+    if (auto* const element = query::element_type_kept_in(process.types(), process.host(),
+                                                          descriptions, holder, at, block.range))
+      types.add_elements(element);
   }
   query::set_agreed_type(process.types(), types.decide(), block);
 }
@@ -119,7 +132,11 @@ std::vector<Referrer> find_referrers(const M& memory, const RemoteProcess<M>& pr
   std::vector<Referrer> found;
   for_each_reference(memory, where, targets,
                      [&](Address at, std::uint64_t value, const AddressRange& target) {
-                       found.push_back(referrer_at(process, at, value, target));
+                       Referrer referrer = referrer_at(process, at, value, target);
+                       // Elsewhere numbers that look like addresses are by chance, unless a type says otherwise.
+                       const bool is_aligned = raw(at) % sizeof(void*) == 0;
+                       if (is_aligned || referrer.kind == Referrer::Kind::pointer)
+                         found.push_back(std::move(referrer));
                      });
   for (const auto& thread : process.threads()) {
     for (unsigned i = 0; i < elf::kRip; ++i) {

@@ -15,6 +15,7 @@
 #include "runt/start_of_stack.h"
 #include "runtime/index/find_block.h"
 #include "runtime/index/tables.h"
+#include "runtime/query/container_rules.h"
 #include "runtime/query/frame_scan.h"
 #include "runtime/query/heap_query.h"
 #include "runtime/query/initial_stack.h"
@@ -99,6 +100,17 @@ class RemoteProcess {
   void for_each_object(Visit&& visit) const {
     for (const Entry& entry : objects_) {
       if (!visit(entry.object)) return;
+    }
+  }
+
+  // Calls visit(const query::Object&, rules) for each loaded object whose image has rules for containers of that type, until it returns false.
+  template <typename Visit>
+  void for_each_description(const uniqtype& type, Visit&& visit) const {
+    for (Entry& entry : objects_) {
+      const query::Object& object = *with_metadata(entry);
+      if (!object.image) continue;
+      const query::ContainerRules rules = query::rules_in(object, type);
+      if (!rules.empty() && !visit(object, rules)) return;
     }
   }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runt/address_scan.h"
 #include "runtime/index/tables.h"
 #include "tools/allocs/remote_process.h"
 
@@ -26,6 +27,9 @@ class TargetRanges {
     span_ = raw(ranges_.back().end) - low_;
   }
   bool may_hold(std::uint64_t value) const { return value - low_ < span_; }
+  bool is_empty() const { return span_ == 0; }
+  std::uint64_t lowest() const { return low_; }
+  std::uint64_t highest() const { return low_ + span_ - 1; }
   const AddressRange* find(std::uint64_t value) const {
     const auto after =
         std::upper_bound(ranges_.begin(), ranges_.end(), Address{value},
@@ -78,29 +82,27 @@ std::vector<AddressRange> ranges_to_scan(const RemoteProcess<M>& process,
   return ranges;
 }
 
-// Calls visit(Address of the word, its value, const AddressRange& target) for each aligned word in `where` that holds an address
-// in one of the targets, by address.
+// Calls visit(Address at, value, const AddressRange& target) for all eight bytes in `where` that hold an address in one of the targets, whatever
+// they are aligned to, by address.
 template <Memory M, typename Visit>
 void for_each_reference(const M& memory, std::span<const AddressRange> where,
                         const TargetRanges& targets, Visit&& visit) {
-  constexpr std::size_t kChunk = std::size_t{1} << 18;
-  constexpr std::uint64_t kPage = 4096;
-  std::vector<std::uint64_t> words(kChunk / sizeof(std::uint64_t));
+  if (targets.is_empty()) return;
+  const auto read = [&](Address at, void* into, std::size_t size) {
+    return memory.copy(at, static_cast<std::byte*>(into), size) == size;
+  };
+  using Scan = runt::BasicAddressScan<decltype(read)>;
+  std::vector<std::byte> buffer(Scan::kBuffer);
+  Scan scan(targets.lowest(), targets.highest(), buffer.data(), read);
+  runt::ScanBorder border;
+  const auto consider = [&](Address at, std::uint64_t value) {
+    if (const AddressRange* target = targets.find(value)) visit(at, value, *target);
+    return true;
+  };
   for (const AddressRange& range : where) {
-    for (Address at = range.begin; at < range.end;) {
-      const std::size_t wanted = std::min<std::uint64_t>(kChunk, range.end - at);
-      const std::size_t got = memory.copy(at, reinterpret_cast<std::byte*>(words.data()), wanted) /
-                              sizeof(std::uint64_t);
-      for (std::size_t i = 0; i < got; ++i) {
-        if (!targets.may_hold(words[i])) continue;
-        if (const AddressRange* target = targets.find(words[i]))
-          visit(at + i * sizeof(std::uint64_t), words[i], *target);
-      }
-      // A page that cannot be read is passed over.
-      at = got * sizeof(std::uint64_t) >= wanted
-               ? at + wanted
-               : Address{(raw(at) + got * 8) / kPage * kPage + kPage};
-    }
+    border.search(scan, range.begin, consider);
+    scan.run(range, consider);
+    border.keep(scan, range.end);
   }
 }
 
