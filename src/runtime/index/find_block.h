@@ -66,8 +66,9 @@ class ShadowReader {
       : memory_(memory), directory_(directory), highest_level_(highest_level) {}
 
   // The blocks that most questions are about: those that start in the cell of `a`, or in the line of cells around it. To be
-  // inlined; where it gives nothing, find() looks further, and not again in a line of no starts.
-  [[gnu::always_inline]] bool find_near(Address a, Block& out, bool& no_start_in_line) const {
+  // inlined; where it gives nothing, find() looks further. `region` is the word of the region of `a` if no block starts in that line:
+  // then find() need not look at it again, and the block may well be a large one.
+  [[gnu::always_inline]] bool find_near(Address a, Block& out, std::uint64_t& region) const {
     const std::uint64_t word = word_of(region_of(raw(a)));
     if (word == 0) return false;
     const std::uint64_t index = raw(a) >> kG.cell_shift;
@@ -76,8 +77,10 @@ class ShadowReader {
     if (!is_start(start) || start_of(index, start) > raw(a)) {
       const std::uint64_t line = index & ~(kLine - 1);
       const unsigned starts = starts_in_line(word, line) & ((1u << (index % kLine)) - 1);
-      no_start_in_line = starts == 0;
-      if (starts == 0) return false;
+      if (starts == 0) {
+        region = word;
+        return false;
+      }
       at = line + 31 - static_cast<unsigned>(__builtin_clz(starts));
       start = cell(word, at);
     }
@@ -107,6 +110,12 @@ class ShadowReader {
     // The last bytes of a block beyond a boundary that had no room for a record: ask for the byte below it.
     const std::uint64_t boundary = raw(a) & ~(kBigBlock - 1);
     return raw(a) - boundary < least_tail(kG) && probe_boundaries(Address{boundary - 1}, a, out);
+  }
+
+  // A block that contains `a` and has a record in the region of `a`, whose word is given.
+  [[gnu::always_inline]] bool find_large(Address a, std::uint64_t word, Block& out) const {
+    std::uint64_t b = raw(a) & ~(kBigBlock - 1);
+    return probe_region(word, a, b, out);
   }
 
   // Calls visit(const Block&) for each block that starts in the region, by address, until it returns false. Blocks that start well below
@@ -232,20 +241,28 @@ class ShadowReader {
 
   // Through the boundaries at or below `from`, a block that contains `a`.
   bool probe_boundaries(Address from, Address a, Block& out) const {
-    const std::uint64_t levels = (std::uint64_t{2} << highest_level_) - 1;
+    const std::uint64_t levels = levels_mask();
     std::uint64_t b = raw(from) & ~(kBigBlock - 1);
     // Nearly all of them lie in one leaf, and hold nothing.
     if (const std::uint64_t word = word_of(region_of(b)); word == 0) {
       b &= ~kInRegion;
-    } else {
-      for (; (b & kInRegion & levels) != 0; b &= b - 1) {
-        const Cell record = cell(word, b >> kG.cell_shift);
-        if ((record & kNotStart) == 0) continue;
-        if (read_record(word, b, record, true, out) && out.contains(a)) return true;
-      }
+    } else if (probe_region(word, a, b, out)) {
+      return true;
     }
     for (; b != 0 && (b & levels) != 0; b &= b - 1) {
       if (probe(b, true, out) && out.contains(a)) return true;
+    }
+    return false;
+  }
+
+  std::uint64_t levels_mask() const { return (std::uint64_t{2} << highest_level_) - 1; }
+  // Through those from `b` down that lie in b's region; leaves `b` at the next one to look at.
+  [[gnu::always_inline]] bool probe_region(std::uint64_t word, Address a, std::uint64_t& b,
+                                           Block& out) const {
+    for (const std::uint64_t levels = levels_mask() & kInRegion; (b & levels) != 0; b &= b - 1) {
+      const Cell record = cell(word, b >> kG.cell_shift);
+      if ((record & kNotStart) == 0) continue;
+      if (read_record(word, b, record, true, out) && out.contains(a)) return true;
     }
     return false;
   }
@@ -296,6 +313,14 @@ class ShadowReader {
 };
 
 template <Memory M>
+[[gnu::noinline]] bool find_large_block(const M& memory, const Root& root, Address a,
+                                        std::uint64_t region, Block& out) {
+  const unsigned highest = load_relaxed(root.highest_level);
+  if (highest == 0) return false;
+  return ShadowReader<kCoarse, M>(memory, load_relaxed(root.directory), highest)
+      .find_large(a, region, out);
+}
+template <Memory M>
 [[gnu::noinline]] bool find_far_block(const M& memory, const Root& root, Address a,
                                       bool no_start_in_line, Block& out) {
   const unsigned highest = load_relaxed(root.highest_level);
@@ -310,11 +335,11 @@ template <Memory M>
 [[gnu::always_inline]] inline bool find_settled_block(const M& memory, const Root& root, Address a,
                                                       Block& out) {
   const Address coarse = load_relaxed(root.directory);
-  bool no_start_in_line = false;
-  if (coarse != Address{} &&
-      ShadowReader<kCoarse, M>(memory, coarse, 0).find_near(a, out, no_start_in_line))
+  std::uint64_t region = 0;
+  if (coarse != Address{} && ShadowReader<kCoarse, M>(memory, coarse, 0).find_near(a, out, region))
     return true;
-  return find_far_block(memory, root, a, no_start_in_line, out);
+  if (region != 0 && find_large_block(memory, root, a, region, out)) return true;
+  return find_far_block(memory, root, a, region != 0, out);
 }
 
 // Nothing was found: is it so, or was a block on its way from one cell to another?
