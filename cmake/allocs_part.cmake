@@ -7,6 +7,7 @@
 #     LIBRARIES PkgConfig::xxhash               # outside targets, see allocs_dependencies.cmake
 #     TESTS heap_shadow site_table              # heap_shadow_test.cc -> ctest unit/runtime/index/heap_shadow
 #     FUZZERS site_table                        # site_table_fuzz.cc  -> ctest fuzz/runtime/index/site_table
+#     SEEDED_FUZZERS image                      # the same; fuzz/make_seeds makes what it begins with
 #     BENCHES heap_shadow)                      # heap_shadow_bench.cc -> ctest bench/... (runs it with --smoke)
 #
 # and makes the static library allocs_runtime_index (position independent, hidden visibility; an interface
@@ -28,6 +29,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_CXX_IMPLICIT_LINK_LIBRARIES "")  # else CMake adds libstdc++ to what is linked as C
 
 add_custom_target(product)
+set(allocs_seeds ${CMAKE_BINARY_DIR}/seeds)  # of fuzzers, made by the test fuzz/seeds
 
 set(allocs_warnings -Wall -Wextra -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Werror)
 # Code that runs inside a guest: needs nothing but libc, unwinds from anywhere, owns no C++ run time.
@@ -109,7 +111,7 @@ function(allocs_companion part stem suffix)
 endfunction()
 
 function(allocs_part part)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "FREESTANDING" "" "SOURCES;DEPENDS;LIBRARIES;TESTS;FUZZERS;BENCHES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "FREESTANDING" "" "SOURCES;DEPENDS;LIBRARIES;TESTS;FUZZERS;SEEDED_FUZZERS;BENCHES")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "allocs_part(${part}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -117,6 +119,7 @@ function(allocs_part part)
   allocs_check_existing(${part} arg_SOURCES "")
   allocs_check_existing(${part} arg_TESTS test)
   allocs_check_existing(${part} arg_FUZZERS fuzz)
+  allocs_check_existing(${part} arg_SEEDED_FUZZERS fuzz)
   allocs_check_existing(${part} arg_BENCHES bench)
   if(arg_SOURCES)
     add_library(${library} STATIC ${arg_SOURCES})
@@ -144,23 +147,31 @@ function(allocs_part part)
     endif()
   endforeach()
 
-  foreach(item IN LISTS arg_FUZZERS)
+  foreach(item IN LISTS arg_FUZZERS arg_SEEDED_FUZZERS)
     allocs_companion_stem(${item} fuzz stem)
-    set(corpus ${PROJECT_SOURCE_DIR}/fuzz/corpus/${part}/${stem})
+    set(inputs ${PROJECT_SOURCE_DIR}/fuzz/corpus/${part}/${stem})
+    if(NOT EXISTS ${inputs})
+      set(inputs)
+    endif()
+    if(item IN_LIST arg_SEEDED_FUZZERS)
+      list(APPEND inputs ${allocs_seeds}/${part}/${stem})
+    endif()
     if(ALLOCS_FUZZ)
       allocs_companion(${part} ${stem} fuzz -fsanitize=fuzzer)
+      # -entropic=0: weighing what is rare took nine tenths of the time where one run reaches ten thousand places.
       set(finds ${CMAKE_BINARY_DIR}/finds/${part}/${stem})  # libFuzzer writes to the first folder only
       file(MAKE_DIRECTORY ${finds})
-      if(NOT EXISTS ${corpus})
-        set(corpus)
-      endif()
-      add_test(NAME fuzz/${part}/${stem} COMMAND ${library}_${stem}_fuzz -max_total_time=20 ${finds} ${corpus})
+      add_test(NAME fuzz/${part}/${stem} COMMAND ${library}_${stem}_fuzz -max_total_time=20 -entropic=0 ${finds} ${inputs})
     else()
       allocs_companion(${part} ${stem} fuzz)
       target_sources(${library}_${stem}_fuzz PRIVATE ${PROJECT_SOURCE_DIR}/fuzz/replay.cc)
-      add_test(NAME fuzz/${part}/${stem} COMMAND ${library}_${stem}_fuzz ${corpus})
+      add_test(NAME fuzz/${part}/${stem} COMMAND ${library}_${stem}_fuzz ${inputs})
     endif()
+    target_include_directories(${library}_${stem}_fuzz PRIVATE ${PROJECT_SOURCE_DIR}/fuzz)
     set_tests_properties(fuzz/${part}/${stem} PROPERTIES LABELS fuzz TIMEOUT 300)
+    if(item IN_LIST arg_SEEDED_FUZZERS)
+      set_tests_properties(fuzz/${part}/${stem} PROPERTIES FIXTURES_REQUIRED fuzz_seeds)
+    endif()
   endforeach()
 
   if(benchmark_FOUND AND NOT ALLOCS_SANITIZE AND NOT ALLOCS_FUZZ)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // main() of a fuzzer outside the fuzz preset: runs it over its corpus and over a few generated inputs, so that every
-// find stays a test under every compiler.
+// find stays a test under every compiler. If it has a mutator of its own, over each file of the corpus with some damage, too.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -10,12 +10,28 @@
 #include <random>
 #include <vector>
 
+#include "mutate.h"
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);
+extern "C" [[gnu::weak]] std::size_t LLVMFuzzerCustomMutator(std::uint8_t* bytes, std::size_t size,
+                                                             std::size_t most, unsigned seed);
 
 namespace {
 
+std::minstd_rand g_random(1);
+
 void run(const std::vector<char>& input) {
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
+}
+
+// One damage on top of the other, so that there are ever more.
+void run_damaged(std::vector<char> input) {
+  constexpr int kDamages = 60;
+  for (int i = 0; i < kDamages; ++i) {
+    LLVMFuzzerCustomMutator(reinterpret_cast<std::uint8_t*>(input.data()), input.size(),
+                            input.size(), static_cast<unsigned>(g_random()));
+    run(input);
+  }
 }
 
 int run_files_below(const char* root) {
@@ -24,7 +40,9 @@ int run_files_below(const char* root) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root, absent)) {
     if (!entry.is_regular_file()) continue;
     std::ifstream file(entry.path(), std::ios::binary);
-    run({std::istreambuf_iterator<char>(file), {}});
+    const std::vector<char> input{std::istreambuf_iterator<char>(file), {}};
+    run(input);
+    if (LLVMFuzzerCustomMutator != nullptr) run_damaged(input);
     ++count;
   }
   return count;
@@ -42,6 +60,27 @@ int run_generated() {
 }
 
 }  // namespace
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* bytes, std::size_t size, std::size_t most) {
+  (void)most;
+  if (size == 0) return size;
+  std::uint8_t& byte = bytes[g_random() % size];
+  const auto value = g_random();
+  switch (value % 4) {
+    case 0:
+      byte ^= static_cast<std::uint8_t>(1u << value / 4 % 8);
+      break;
+    case 1:
+      byte = static_cast<std::uint8_t>(value / 4);
+      break;
+    case 2:
+      byte = value / 4 % 2 == 0 ? 0 : 0xff;
+      break;
+    default:
+      byte = bytes[g_random() % size];
+  }
+  return size;
+}
 
 int main(int argc, char** argv) {
   int files = 0;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the types, static objects, functions and variables of metadata with what gdb and pahole read from the same debug information.
 
-usage: every_type.py [--verbose] [--whole] PREFIX [OBJECT...]
+usage: every_type.py [--verbose] [--whole] [--table FILE] PREFIX [OBJECT...]
 
 Without OBJECT the subjects are built: C, C++ and, where the compilers are there, Fortran and Rust. With --whole in more ways, and libc,
 libstdc++ and python are asked about as well, where their debug information is installed. Everything is right, wrong, or cannot be told:
@@ -24,6 +24,7 @@ import tempfile
 
 from type_comparison import RULES, TAGGED, Comparison, Difference, last_part, plain
 
+TAGS = {"struct": "structure_type", "union": "union_type", "class": "class_type", "enumeration": "enumeration_type"}
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -61,6 +62,7 @@ def compare_types(comparison):
         if ours.get("made_up_name") or not candidates:
             candidates = [one for one in nameless if one["size"] == ours.get("size") and (one.get("members") or one.get("enumerators"))]
         problems = []
+        comparison.entry = f"DW_TAG_{TAGS[ours['kind']]} {ours['human_name'] or ours['name']}"
         for candidate in candidates:
             try:
                 comparison.right |= comparison.check_definition(candidate, index)
@@ -115,11 +117,13 @@ def compare_statics(dump, comparison, lines, symbols, count):
             count.add("cannot tell", f"{label}: we have no type")
         else:
             about = (line, names[line["address"]], set(symbols[line["address"]].values()))
+            comparison.entry = f"DW_TAG_variable {label}"
             verdicts[line["address"], line["size"]].append((label, judge(comparison, label, [about], records, check_static)))
     for several in verdicts.values():
         is_merged = any(verdict == "right" for _, (verdict, _) in several)
         for label, (verdict, why) in several:
-            comparison.used["merged"] += verdict == "wrong" and is_merged
+            comparison.entry = f"DW_TAG_variable {label}"
+            comparison.use("merged", verdict == "wrong" and is_merged)
             count.add("right" if is_merged else verdict, why or label)
 
 
@@ -141,13 +145,13 @@ def check_static(comparison, theirs, record):
     if record["size"] != line["size"]:
         if record["size"] not in sizes or line["size"] > record["size"]:
             raise Difference(f"{record['size']} bytes instead of {line['size']}")
-        comparison.used["size of the object"] += 1
+        comparison.use("size of the object")
     mine = plain(record["name"])
     if mine not in names and not any(mine.endswith("::" + name) for name in names):
         raise Difference(f"called {record['name']}")
     term = line["type"]
     if term[0] == "array" and term[1] is None and record["size"] in sizes:
-        comparison.used["declaration"] += 1
+        comparison.use("declaration")
         term = ["array", comparison.types[record["type"]].get("count"), term[2]]
     return comparison.check(term, record["type"])
 
@@ -161,18 +165,20 @@ def compare_functions(dump, comparison, lines, symbols, count):
         records = [at[line["address"]]] if line["address"] in at else []
         label = f"{line['code']} at {line['address']:#x}"
         is_clone = any(re.search(r"\.(isra|part|constprop)\.", name) for name in symbols[line["address"]])
+        comparison.entry = f"DW_TAG_subprogram {label}"
         verdict, why = judge(comparison, label, [line], records, check_type)
         if verdict == "wrong" and is_clone:
-            comparison.used["clone"] += 1
+            comparison.use("clone")
             verdict, why = "right", ""
         if verdict == "wrong" and "<" in line["code"]:
             verdict, why = judge(comparison, label, [line], records, check_with_pack)
-            comparison.used["pack"] += verdict == "right"
+            comparison.use("pack", verdict == "right")
         verdicts[line["address"]].append((label, verdict, why))
     for several in verdicts.values():
         is_right = any(verdict == "right" for _, verdict, _ in several)
         for label, verdict, why in several:
-            comparison.used["several copies"] += verdict == "wrong" and is_right
+            comparison.entry = f"DW_TAG_subprogram {label}"
+            comparison.use("several copies", verdict == "wrong" and is_right)
             count.add("right" if is_right else verdict, why or label)
 
 
@@ -211,11 +217,12 @@ def compare_variables(asked, comparison, lines, count):
     for number, (pc, callee, record) in enumerate(asked):
         label = f"{record['name']} at {pc:#x}"
         theirs = [line for line in found[number] if without_arguments(line["function"]) == plain(callee)]
+        comparison.entry = f"DW_TAG_variable or DW_TAG_formal_parameter {label} in {callee}"
         verdict, why = judge(comparison, label, theirs, [record], check_type)
         if verdict != "right" and len(record["locations"]) == 1:
             elsewhere = scoped[plain(callee), record["name"].split("::")[-1]]
             if judge(comparison, label, elsewhere, [record], check_type)[0] == "right":
-                comparison.used["slot"] += verdict == "wrong"
+                comparison.use("slot", verdict == "wrong")
                 verdict, why = "right", ""
         count.add(verdict, why or label)
 
@@ -254,7 +261,7 @@ def gdb_lines(path, dump, variables, folder):
 
 
 def sizes_of_pahole(path):
-    """By name the sizes and first members' offsets that pahole prints for the structures that have the name."""
+    """By name the sizes and the members' offsets and sizes that pahole prints for the structures that have the name; None for one that it fails at."""
     found = collections.defaultdict(list)
     out = subprocess.run(["pahole", "-F", "dwarf", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=1800).stdout
     name, places = None, []
@@ -263,6 +270,8 @@ def sizes_of_pahole(path):
             name, places = start[1], []
         elif name and (member := re.match(r"\t\S.*;\s+/\*\s+(\d+)(?::\s*(\d+))?\s+(\d+) \*/$", line)):
             places.append((int(member[1]), int(member[3])))
+        elif name and line.startswith("\t<ERROR("):
+            places.append(None)
         elif name and (size := re.match(r"\t/\* size: (\d+),", line)):
             found[name].append((int(size[1]), places))
             name = None
@@ -278,9 +287,11 @@ def compare_with_pahole(path, comparison, count):
         members = [(member["offset"], types[member["type"]].get("size", 0)) for member in ours.get("members", [])]
         has_bits = any("bit_size" in types[member["type"]] for member in ours.get("members", []))
         for size, places in theirs[ours["name"]]:
-            is_alike = [at for at, _ in places] == [at for at, _ in members] and all(b in (a, 0) for (_, a), (_, b) in zip(members, places))
+            is_alike = len(places) == len(members) and all(theirs is None or theirs[0] == at and theirs[1] in (ours_size, 0)
+                                                          for (at, ours_size), theirs in zip(members, places))
             if size == ours["size"] and (has_bits or is_alike):
-                comparison.used["atomic"] += not has_bits and places != members
+                comparison.entry = f"DW_TAG_structure_type {ours['name']}"
+                comparison.use("atomic", not has_bits and places != members)
                 count.add("right", ours["name"])
                 break
         else:
@@ -317,7 +328,12 @@ def audit(prefix, path, options, folder):
             print("".join(f"    {remark[:200]}\n" for remark in count.remarks), end="")
     if not counts["types"].numbers["right"]:
         failures.append(f"{path}: nothing was compared")
-    for rule, used in sorted(comparison.used.items()):
+    by_rule = collections.Counter()
+    for (rule, entry), used in comparison.used.items():
+        by_rule[rule] += used
+        if used and options.table:
+            print(f"{pathlib.Path(path).name}\t{entry}\t{rule}", file=options.table)
+    for rule, used in sorted(by_rule.items()):
         if used:
             print(f"{path}: {used} by the rule \"{rule}\"")
     return failures
@@ -363,6 +379,7 @@ def main():
     parser.add_argument("prefix", type=pathlib.Path)
     parser.add_argument("objects", nargs="*")
     parser.add_argument("--whole", action="store_true", help="more builds, and large objects of the system")
+    parser.add_argument("--table", type=argparse.FileType("w"), help="write to that file what we differ in: object, entry of the debug information, rule")
     parser.add_argument("--verbose", action="store_true", help="print what cannot be told, and every failure")
     options = parser.parse_args()
     if not shutil.which("gdb"):

@@ -34,7 +34,8 @@ RULES = {
                "unit, and of that gdb makes an empty one",
     "several copies": "ELF SHF_GROUP: of a function that several units have one copy is kept, and gdb takes all of their entries for it; in "
                       "libstdc++ the units differ in what they call a type",
-    "atomic": "DWARF 5, 5.3: a type modified by DW_TAG_atomic_type is as large as the type; pahole 1.24 does not know the tag, and prints 0",
+    "atomic": "DWARF 5, 5.3: a type modified by DW_TAG_atomic_type is as large as the type; pahole 1.24 does not know the tag, and prints 0, or an error "
+              "instead of the member",
     "nullptr": "DWARF 5, 5.2: decltype(nullptr) is unspecified in DWARF; C++ says that it is as large as void*",
 }
 
@@ -87,7 +88,12 @@ class Comparison:
                 self.typedefs[line["of"][1]].add(plain(line["typedef"]))
         self.right = set()
         self.known = {}
-        self.used = collections.Counter()  # rules
+        self.entry = ""  # of the debug information, what is compared
+        self.used = collections.Counter()  # (rule, entry)
+
+    def use(self, rule, is_needed=True):
+        """One of RULES says why the two differ although we are right."""
+        self.used[rule, self.entry] += bool(is_needed)
 
     # ---- terms: raise Difference or return the set of our types that are in it ----
 
@@ -122,7 +128,7 @@ class Comparison:
         if what == "unspecified":
             is_null = "nullptr" in term[1] and kind == "base" and ours["name"] == "address$64"
             want(kind == "void" or is_null)
-            self.used["nullptr"] += is_null
+            self.use("nullptr", is_null)
             return {index}
         if what in STEMS:
             stem = ours["name"].split("$")[0]
@@ -137,7 +143,7 @@ class Comparison:
             return self.check(term[1], ours["target"]) | {index}
         if what == "array" and ours["human_name"] == "<array descriptor>":
             want(ours.get("incomplete"))
-            self.used["descriptor"] += 1
+            self.use("descriptor")
             return set()
         if what == "array":
             want(kind == "array" and ours.get("count") == term[1], ours.get("count"))
@@ -145,14 +151,14 @@ class Comparison:
         if what == "string":
             want(kind == "array" and self.types[ours["target"]]["name"] == "signed_char$8")
             want(ours.get("count") in (term[1], None), "length")
-            self.used["list of lengths"] += ours.get("count") != term[1]
+            self.use("list of lengths", ours.get("count") != term[1])
             return {index, ours["target"]}
         if what == "function":
             arguments = [member["type"] for member in ours.get("members", [])]
             want(kind == "subprogram" and len(arguments) == len(term[2]), f"{len(arguments)} arguments")
             if ours.get("variadic", False) != term[3]:
                 want(not arguments, "variadic")
-                self.used["only ellipsis"] += 1
+                self.use("only ellipsis")
             seen = self.check(term[1], ours["target"]) | {index}
             for argument, mine in zip(term[2], arguments):
                 seen |= self.check(argument, mine)
@@ -185,7 +191,7 @@ class Comparison:
             want(is_called(ours["name"], theirs["name"]), f"called {theirs['name']}")
         is_declaration = theirs["name"] is None and not theirs.get("members", True) and (theirs["size"] or ours.get("incomplete"))
         if is_declaration and ours.get("made_up_name"):
-            self.used["no name"] += 1
+            self.use("no name")
             return set()
         want(not ours.get("incomplete"), "incomplete")
         want(ours.get("size") == theirs["size"], f"size {ours.get('size')}, theirs {theirs['size']}")
