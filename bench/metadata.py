@@ -95,7 +95,8 @@ def metadata_rows(bench):
 def rows_of(bench, name, path, debug_file):
     image, btf = bench.work / "measured.meta", bench.work / "measured.btf"
     btf.unlink(missing_ok=True)
-    named = [(f"metadata: {name}", [bench.tool, "meta", "build", "-o", image, path])]
+    named = [(f"metadata: {name}", [bench.tool, "meta", "build", "-o", image, path]),
+             (f"metadata: {name}: types only", [bench.tool, "meta", "build", "--types-only", "-o", bench.work / "types.meta", path])]
     for peer, command in peers(bench, debug_file, btf):
         if command is None:
             what = peer.split()[0].rstrip(",")
@@ -103,14 +104,18 @@ def rows_of(bench, name, path, debug_file):
         else:
             named.append((f"  peer: {peer}", command))
     samples = interleaved(bench, bench.choose(5 if name == "libc" else 3, 1), *(({}, command) for _, command in named))
-    ours = samples[0]
+    ours, our_types = samples[:2]
+
+    def beside(sample, which):
+        if sample is ours:
+            return ""
+        of_all = f"{median_ratio(which(sample), which(ours)):.2f} of ours"
+        return of_all if sample is our_types else f"{of_all}, {median_ratio(which(sample), which(our_types)):.2f} of our types only"
+
     for (label, _), sample in zip(named, samples):
-        is_ours = sample is ours
-        cpu, resident = median_ratio(sample.cpu, ours.cpu), median_ratio(sample.resident, ours.resident)
-        budget = CPU_SECONDS if is_ours and name == "libc" else None
-        yield Figure(f"{label}: CPU", statistics.median(sample.cpu) / 1e9, "s", budget, note="" if is_ours else f"{cpu:.2f} of ours")
-        yield Figure(f"{label}: peak resident", statistics.median(sample.resident) / 1024, "MiB",
-                     note="" if is_ours else f"{resident:.2f} of ours")
+        budget = CPU_SECONDS if sample is ours and name == "libc" else None
+        yield Figure(f"{label}: CPU", statistics.median(sample.cpu) / 1e9, "s", budget, note=beside(sample, lambda one: one.cpu))
+        yield Figure(f"{label}: peak resident", statistics.median(sample.resident) / 1024, "MiB", note=beside(sample, lambda one: one.resident))
     if have("pahole") and not btf.exists():
         yield Figure("  peer: pahole, make BTF", None, "", note="fails with this object")
     yield from size_rows(name, image, btf, debug_file)

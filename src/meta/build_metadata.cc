@@ -83,6 +83,14 @@ const declarations::Declarations& declarations_of(const Options& options) {
   return options.declared == nullptr ? built_in : *options.declared;
 }
 
+// Every type has exactly one node then, hashed and named; further ones are only derived from them. Returns which node each type that was read has become.
+std::vector<types::TypeIndex> take_types(DwarfFacts& facts, types::ObjectModel& model) {
+  types::MergedTypes merged = types::merge_equal_types(facts.types, model.strings);
+  model.types =
+      types::TypeGraph{model.strings, std::move(merged.tables), std::move(merged.aliases)};
+  return std::move(merged.index_of);
+}
+
 }  // namespace
 
 std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
@@ -97,6 +105,10 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   if (!facts.entities.empty() || facts.types.types.size() > 1)
     model.flags |= types::kImageHasDebugInformation;
   // The entries of the debug information are not read below this line.
+  if (options.types_only) {
+    take_types(facts, model);
+    return types::encode_image(model);
+  }
 
   // What is done beside this thread reads the code alone and shares nothing with it but `files`, `linkage`, `starts` and
   // `scan`, which no longer change.
@@ -104,13 +116,9 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   const std::vector<std::uint64_t> starts = function_starts(linkage, facts);
   auto scanning = beside([&] { return scan_code(*files.object, linkage, starts); });
 
-  types::MergedTypes merged = types::merge_equal_types(facts.types, model.strings);
-  model.types =
-      types::TypeGraph{model.strings, std::move(merged.tables), std::move(merged.aliases)};
-  // Every type now has exactly one node, hashed and named; further ones are only derived from them.
-
-  collect_functions(facts, merged.index_of, model);
-  collect_statics(files, facts, merged.index_of, model);
+  const std::vector<types::TypeIndex> index_of = take_types(facts, model);
+  collect_functions(facts, index_of, model);
+  collect_statics(files, facts, index_of, model);
   // Functions are final, and sorted; passes over the code only add to what is there.
   add_containers(declarations_of(options).containers(), declarations::containers_of_libraries(),
                  model);
@@ -120,7 +128,7 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
 
   const CodeScan scan = scanning.get();
   auto tables = beside([&] { return find_jump_tables(*files.object, linkage, scan, starts); });
-  read_allocation_sites(files, linkage, scan, frames, virtual_tables, facts, merged.index_of,
+  read_allocation_sites(files, linkage, scan, frames, virtual_tables, facts, index_of,
                         declarations_of(options), options.witnesses, model, diag);
   add_jump_tables(tables.get(), model);
   add_constants(*files.object, scan, model);

@@ -25,6 +25,7 @@ struct Options {
   std::filesystem::path output;  // the image
   bool for_embedding =
       false;  // it goes into the object itself, whose size and time it therefore does not know
+  bool types_only = false;  // nothing of what lies where, nor of code
   SiteWitnesses witnesses = SiteWitnesses::all;
   const declarations::Declarations* declared =
       nullptr;                       // of functions that allocate; nullptr: what is built in

@@ -461,6 +461,32 @@ TEST(BuildImage, TheSameInputGivesTheSameBytes) {
   EXPECT_EQ(build_image({subject.object(), {}}, diag), build_image({subject.object(), {}}, diag));
 }
 
+TEST(BuildImage, TypesAloneAreTheSameTypes) {
+  const CompiledSubject subject({"gcc -g -O1"}, kLayouts, false);
+  Diagnostics diag;
+  const auto open = [](std::vector<std::byte>& bytes) {
+    return types::Image::open(bytes.data(), bytes.size());
+  };
+  std::vector<std::byte> whole_bytes = build_image({.object = subject.object(), .output = {}}, diag);
+  std::vector<std::byte> types_bytes =
+      build_image({.object = subject.object(), .output = {}, .types_only = true}, diag);
+  const auto whole = open(whole_bytes), alone = open(types_bytes);
+  ASSERT_TRUE(whole && alone);
+  EXPECT_TRUE(alone->statics().empty());
+  EXPECT_TRUE(alone->table<types::FunctionRecord>(types::Table::functions).empty());
+  std::size_t count = 0;
+  for (const types::TypeRecord& type : whole->types()) {
+    bool is_there = false;
+    alone->find_types_named(whole->text(type.name), [&](types::TypeIndex index) {
+      return is_there = alone->type(index)->hash == type.hash;
+    });
+    count += is_there ? 1 : 0;
+  }
+  // Code may ask for arrays that no entry describes.
+  EXPECT_GE(count, alone->types().size() - 1);
+  EXPECT_GT(count, 20u);
+}
+
 TEST(BuildImage, AStrippedObjectUsesItsDebugFile) {
   CompiledSubject subject({"gcc -g -O0 -Wl,--build-id"}, kLayouts, false);
   ASSERT_TRUE(subject.is_compiled());

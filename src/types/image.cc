@@ -31,10 +31,9 @@ constexpr std::size_t kRecordSizes[kTableCount] = {
 bool tables_fit(const ImageHeader& header) {
   for (std::size_t i = 0; i < kTableCount; ++i) {
     const TableEntry& table = header.tables[i];
+    if (table.offset > header.size) return false;
     if (table.count == 0) continue;
-    if (table.offset % 8 != 0 || table.offset < sizeof(ImageHeader) || table.offset > header.size) {
-      return false;
-    }
+    if (table.offset % 8 != 0 || table.offset < sizeof(ImageHeader)) return false;
     if (table.count > (header.size - table.offset) / kRecordSizes[i]) return false;
   }
   return true;

@@ -82,6 +82,21 @@ TEST(Image, RefusesEveryFlippedBitOfItsHeader) {
   EXPECT_TRUE(Image::open(test.bytes(), test.size()));
 }
 
+TEST(Image, RefusesATableOutsideEvenIfItIsEmpty) {
+  TestImage test;
+  test.add(Table::statics, object(test, "a", 0x100, 1));
+  test.finish();
+  auto* const header = reinterpret_cast<ImageHeader*>(test.bytes());
+  TableEntry& empty = header->tables[static_cast<std::size_t>(Table::sites)];
+  ASSERT_EQ(empty.count, 0u);
+  empty.offset = test.size();
+  seal_image(reinterpret_cast<unsigned char*>(test.bytes()));
+  EXPECT_TRUE(Image::open(test.bytes(), test.size()));
+  empty.offset = ~std::uint64_t{7};
+  seal_image(reinterpret_cast<unsigned char*>(test.bytes()));
+  EXPECT_FALSE(Image::open(test.bytes(), test.size()));
+}
+
 TEST(Image, KnowsWhenItsContentWasChanged) {
   TestImage test;
   test.add(Table::statics, object(test, "a", 0x100, 1));

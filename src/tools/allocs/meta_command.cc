@@ -137,6 +137,7 @@ int run_meta_build(const MetaBuildOptions& options) {
   const int status = have_it ? meta::kExitOk
                              : meta::build_metadata({.object = options.object,
                                                      .output = output,
+                                                     .types_only = options.types_only,
                                                      .declared = &images.declared(),
                                                      .debuginfod = &debuginfod},
                                                     diag);
@@ -215,6 +216,10 @@ void add_meta_commands(CLI::App& app, int& status) {
       ->add_flag("--embed", build_options->embed,
                  "Put it into the object itself, as section .allocs, which strip keeps")
       ->excludes(output);
+  build
+      ->add_flag("--types-only", build_options->types_only,
+                 "Leave out variables, functions and allocation sites; with --output")
+      ->needs(output);
   build->add_flag("--no-cache", build_options->no_cache, "Make it even if the cache has it");
   build
       ->add_flag("--lenient", build_options->lenient,

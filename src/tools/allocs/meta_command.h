@@ -14,6 +14,7 @@ struct MetaBuildOptions {
   std::filesystem::path output;  // empty: where the run time looks for it, in the user's cache
   bool no_cache = false;         // make it even if there is one already
   bool embed = false;            // put it into the object, as section .allocs, and nowhere else
+  bool types_only = false;       // with an output
   bool quiet = false;
   bool lenient = false;  // declarations of functions that are malformed are passed over
 };
