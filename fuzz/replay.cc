@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-#include "mutate.h"
+#include "base/fuzz_mutate.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);
 extern "C" [[gnu::weak]] std::size_t LLVMFuzzerCustomMutator(std::uint8_t* bytes, std::size_t size,

@@ -467,7 +467,8 @@ TEST(BuildImage, TypesAloneAreTheSameTypes) {
   const auto open = [](std::vector<std::byte>& bytes) {
     return types::Image::open(bytes.data(), bytes.size());
   };
-  std::vector<std::byte> whole_bytes = build_image({.object = subject.object(), .output = {}}, diag);
+  std::vector<std::byte> whole_bytes =
+      build_image({.object = subject.object(), .output = {}}, diag);
   std::vector<std::byte> types_bytes =
       build_image({.object = subject.object(), .output = {}, .types_only = true}, diag);
   const auto whole = open(whole_bytes), alone = open(types_bytes);

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/fuzz_mutate.h"
 #include "elf/file_parts.h"
 #include "meta/build_metadata.h"
-#include "mutate.h"
 #include "types/image.h"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "mutate.h"
+#include "base/fuzz_mutate.h"
 #include "runtime/query/frame_layout.h"
 #include "types/covering.h"
 #include "types/describe.h"
