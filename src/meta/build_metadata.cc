@@ -124,7 +124,7 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
                  model);
 
   const VirtualTables virtual_tables{files, linkage, model.types, model.strings};
-  model.virtual_tables = virtual_tables.records(model.types);
+  model.virtual_tables = virtual_tables.records(model.types, model.strings);
 
   const CodeScan scan = scanning.get();
   auto tables = beside([&] { return find_jump_tables(*files.object, linkage, scan, starts); });

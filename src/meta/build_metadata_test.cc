@@ -291,6 +291,27 @@ TEST(BuildImage, ConstructorsTakeWhatIsPassedToThem) {
   }
 }
 
+TEST(BuildImage, VirtualBasesAreTheSameForEveryCompiler) {
+  int count = 0;
+  for (const Compilation& compilation : with_every_dwarf(true)) {
+    SCOPED_TRACE(compilation.command);
+    CompiledSubject subject(compilation, kVariants, true);
+    ASSERT_TRUE(subject.is_compiled());
+    const auto image = subject.image();
+    ASSERT_TRUE(image.has_value());
+    const types::TypeRecord* derived = Reader(*image).type("derived");
+    ASSERT_NE(derived, nullptr);
+    const auto members = image->members_of(*derived);
+    ASSERT_FALSE(members.empty());
+    const types::MemberRecord& base = members.back();
+    EXPECT_EQ(base.flags, types::kMemberBaseClass | types::kMemberVirtualBase);
+    EXPECT_EQ(base.offset, 24u);
+    EXPECT_FALSE(types::has_place(base));
+    ++count;
+  }
+  EXPECT_GT(count, 0);
+}
+
 constexpr std::string_view kNumbers = R"(
 long double extended; __float128 quad; _Complex long double complex_extended;
 #if !defined __clang__ || __clang_major__ > 14

@@ -35,11 +35,10 @@ std::optional<Found> find_named(const types::ObjectModel& model, TypeIndex type,
   };
   const auto members = model.types.members_of(type);
   for (const MemberRecord& member : members) {
-    if (member.offset != types::kUnknownSize && is_meant(member))
-      return Found{member.offset, member.type};
+    if (types::has_place(member) && is_meant(member)) return Found{member.offset, member.type};
   }
   for (const MemberRecord& member : members) {
-    if (!is_transparent(member) || member.offset == types::kUnknownSize) continue;
+    if (!is_transparent(member) || !types::has_place(member)) continue;
     if (const auto inner = find_named(model, member.type, name, depth + 1))
       return Found{member.offset + inner->offset, inner->type};
   }

@@ -62,7 +62,7 @@ std::optional<OpenEnd> open_end(const TypeGraph& graph, TypeIndex type, int dept
   if (record.kind != Kind::composite || record.count == 0 || depth > kDeepest) return std::nullopt;
   std::optional<OpenEnd> found;
   for (const MemberRecord& member : graph.members_of(type)) {
-    if (member.type == kNoType || member.offset == types::kUnknownSize) continue;
+    if (member.type == kNoType || !types::has_place(member)) continue;
     const TypeRecord& inner = graph[member.type];
     if (inner.kind == Kind::array) {
       const bool certain = inner.count == types::kUnbounded || inner.count == 0 ||
@@ -267,7 +267,7 @@ Containers::Containers(const TypeGraph& graph) : graph_(graph) {
     if (graph[outer].kind != Kind::composite) continue;
     if (graph[outer].detail == static_cast<std::uint8_t>(types::CompositeKind::union_)) continue;
     for (const MemberRecord& member : graph.members_of(outer)) {
-      if (member.offset != 0 || member.type == kNoType) continue;
+      if (member.offset != 0 || member.type == kNoType || !types::has_place(member)) continue;
       if (graph[member.type].kind == Kind::composite && graph[member.type].size != 0) {
         outer_of_.emplace(member.type, outer);
       }
@@ -298,7 +298,7 @@ bool Containers::starts_with(TypeIndex outer, TypeIndex inner, int depth) const 
   if (graph_[outer].size < graph_[inner].size) return false;
   const auto members = graph_.members_of(outer);
   return std::any_of(members.begin(), members.end(), [&](const MemberRecord& member) {
-    return member.offset == 0 && member.type != kNoType &&
+    return member.offset == 0 && member.type != kNoType && types::has_place(member) &&
            starts_with(member.type, inner, depth + 1);
   });
 }

@@ -60,6 +60,34 @@ std::optional<std::uint64_t> member_offset(const Die& die) {
   return reader.ok() && reader.at_end() ? std::optional{offset} : std::nullopt;
 }
 
+// Of a virtual base whose place is object + *(*object - n): n. Anything else is kUnknownSize.
+std::uint64_t virtual_base_distance(const Die& die) {
+  if (!die.has(At::data_member_location)) return kUnknownSize;
+  const AttributeValue& value = die[At::data_member_location];
+  if (value.kind != ValueClass::block) return kUnknownSize;
+  ByteReader reader{value.bytes, value.number};
+  const auto is_next = [&](std::uint8_t operation) {
+    return reader.read<std::uint8_t>() == operation && reader.ok();
+  };
+  if (!is_next(DW_OP_dup) || !is_next(DW_OP_deref)) return kUnknownSize;
+  const auto operation = reader.read<std::uint8_t>();
+  std::uint64_t distance = 0;
+  if (operation >= DW_OP_lit0 && operation <= DW_OP_lit31) {
+    distance = static_cast<std::uint64_t>(operation - DW_OP_lit0);
+  } else if (operation == DW_OP_const1u) {
+    distance = reader.read<std::uint8_t>();
+  } else if (operation == DW_OP_const2u) {
+    distance = reader.read<std::uint16_t>();
+  } else if (operation == DW_OP_constu) {
+    distance = reader.read_uleb();
+  } else {
+    return kUnknownSize;
+  }
+  const bool is_so = is_next(DW_OP_minus) && is_next(DW_OP_deref) && is_next(DW_OP_plus) &&
+                     reader.at_end() && distance < std::uint64_t{1} << 32;
+  return is_so ? distance : kUnknownSize;
+}
+
 constexpr std::uint64_t kStrideAtRunTime = ~std::uint64_t{0};
 
 // What an array or one of its dimensions says of the distance of two elements, in bits; 0 if nothing.
@@ -319,7 +347,7 @@ void TypeEntries::add_base_class(const Die& die) {
   member.flags = types::kMemberBaseClass;
   if (die.constant(At::virtuality).value_or(0) == DW_VIRTUALITY_virtual) {
     member.flags |= types::kMemberVirtualBase;
-    member.offset = kUnknownSize;
+    member.offset = virtual_base_distance(die);
   } else {
     member.offset = member_offset(die).value_or(kUnknownSize);
   }

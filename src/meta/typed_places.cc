@@ -47,7 +47,7 @@ void add_scalars(const TypeGraph& graph, const TypedPlace& place, std::uint64_t 
     }
     case Kind::composite:
       for (const MemberRecord& member : graph.members_of(place.type)) {
-        if (member.offset > offset || member.type == kNoType) continue;
+        if (member.offset > offset || member.type == kNoType || !types::has_place(member)) continue;
         const std::uint64_t rest = offset - member.offset;
         const TypeRecord& inner = graph[member.type];
         const bool open_ended = inner.kind == Kind::array && inner.count == types::kUnbounded;

@@ -96,6 +96,8 @@ void VirtualTables::find_address_point(const ElfFile& object, const Symbol& symb
         !offset_to_top.empty() && std::all_of(offset_to_top.begin(), offset_to_top.end(),
                                               [](std::byte each) { return each == std::byte{0}; });
     if (!is_own) return;
+    const bool has_virtual_bases = point > symbol.value + kHead;
+    if (has_virtual_bases && symbol.bind != STB_LOCAL) for_others_.insert(symbol.name);
     const auto [known, is_new] = address_points_.try_emplace(point, symbol.name);
     if (!is_new && known->second != symbol.name) known->second = {};
     return;
@@ -119,10 +121,16 @@ bool VirtualTables::holds_pointer(const ElfFile& object, std::uint64_t at,
   return true;
 }
 
-std::vector<types::VirtualTableRecord> VirtualTables::records(const types::TypeGraph& graph) const {
+std::vector<types::VirtualTableRecord> VirtualTables::records(const types::TypeGraph& graph,
+                                                              types::StringPool& strings) const {
   std::vector<types::VirtualTableRecord> found;
   for (const auto& [point, symbol] : address_points_) {
     const TypeIndex type = class_named(symbol);
+    if (type == kNoType && for_others_.contains(symbol)) {
+      const std::string name = name_for_others(symbol);
+      if (!name.empty()) found.push_back({.address = point, .name = strings.add(name)});
+      continue;
+    }
     if (type == kNoType || graph[type].size == 0 || graph[type].size == types::kUnknownSize)
       continue;
     found.push_back({.address = point, .type = type});
@@ -132,12 +140,19 @@ std::vector<types::VirtualTableRecord> VirtualTables::records(const types::TypeG
   return found;
 }
 
+// Classes of one name, local to several units: perhaps only one of them is described.
+bool VirtualTables::has_several_places(std::string_view symbol) const {
+  const auto place = places_.find(symbol);
+  return place != places_.end() && place->second == kSeveralPlaces;
+}
+
+std::string VirtualTables::name_for_others(std::string_view symbol) const {
+  if (has_several_places(symbol)) return {};
+  return demangled_type(symbol.substr(kTablePrefix.size()));
+}
+
 TypeIndex VirtualTables::class_named(std::string_view symbol) const {
-  if (!symbol.starts_with(kTablePrefix)) return kNoType;
-  // Classes of one name, local to several units: perhaps only one of them is described.
-  if (const auto place = places_.find(symbol);
-      place != places_.end() && place->second == kSeveralPlaces)
-    return kNoType;
+  if (!symbol.starts_with(kTablePrefix) || has_several_places(symbol)) return kNoType;
   const std::string name = comparable_spelling(demangled_type(symbol.substr(kTablePrefix.size())));
   const auto found = classes_.find(name);
   return found == classes_.end() ? kNoType : found->second;

@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    27;  // bump when anything below changes, or what the writer puts in it
+    28;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -146,20 +146,25 @@ static_assert(sizeof(TypeRecord) == 64);
 
 enum MemberFlag : std::uint32_t {
   kMemberBaseClass = 1,
-  kMemberVirtualBase = 2,  // the offset is not constant; it is kUnknownSize
+  kMemberVirtualBase = 2,  // has no place of its own: see has_place()
   kMemberArtificial = 4,   // vtable pointer and the like
   kMemberFlexible = 8,     // C flexible array member
 };
 
 struct MemberRecord {
   std::uint64_t offset =
-      0;  // bytes from the start of the composite (for a bit-field: of its storage unit)
+      0;  // bytes from the start of the composite (for a bit-field: of its storage unit). Of a virtual base n: so many
+  // bytes below where an object's first word points lies the distance of the base from the object
   StringRef name = 0;
   TypeIndex type = kNoType;
   StringRef alias = 0;      // the type as the source spelt it, where that is not its own name
   std::uint32_t flags = 0;  // MemberFlag
 };
 static_assert(sizeof(MemberRecord) == 24);
+// Is the offset that of the member?
+constexpr bool has_place(const MemberRecord& member) {
+  return member.offset != kUnknownSize && (member.flags & kMemberVirtualBase) == 0;
+}
 
 struct EnumeratorRecord {
   std::int64_t value = 0;
@@ -357,8 +362,9 @@ static_assert(sizeof(ContainerRecord) == 40 + 16 * (1 + kContainerPlaces));
 // has for itself, not for a base class or while one is made (Itanium C++ ABI 2.5).
 struct VirtualTableRecord {
   std::uint64_t address = 0;  // link address
-  TypeIndex type = kNoType;   // the class; its size is known
-  std::uint32_t reserved = 0;
+  TypeIndex type =
+      kNoType;  // the class; its size is known. kNoType: not for certain one that the object describes
+  StringRef name = 0;  // of that class as its symbol has it; classes with virtual bases only
 };
 static_assert(sizeof(VirtualTableRecord) == 16);
 

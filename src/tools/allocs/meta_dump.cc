@@ -139,8 +139,7 @@ void dump_types(const Image& image, std::FILE* out) {
     fmt::print(out, "\n");
     for (const types::MemberRecord& member : image.members_of(type)) {
       if (type.kind != Kind::composite) break;
-      const std::string offset =
-          member.offset == types::kUnknownSize ? "?" : std::to_string(member.offset);
+      const std::string offset = types::has_place(member) ? std::to_string(member.offset) : "?";
       fmt::print(out, "         @{} {} {}", offset, image.text(member.name),
                  type_name(image, member.type));
       if (member.alias != 0) fmt::print(out, " \"{}\"", image.text(member.alias));
@@ -221,13 +220,18 @@ void dump_sites(const Image& image, std::FILE* out) {
 void dump_virtual_tables(const Image& image, std::FILE* out) {
   fmt::print(out, "\nvirtual tables\n");
   for (const auto& each : image.table<types::VirtualTableRecord>(Table::virtual_tables))
-    fmt::print(out, "  0x{:x} {}\n", each.address, type_name(image, each.type));
+    fmt::print(out, "  0x{:x} {}\n", each.address,
+               each.name != 0 ? image.text(each.name) : type_name(image, each.type));
 }
 
 Json json_of_virtual_tables(const Image& image) {
   Json all = Json::array();
-  for (const auto& each : image.table<types::VirtualTableRecord>(Table::virtual_tables))
-    all.push_back({{"address", each.address}, {"type", each.type}});
+  for (const auto& each : image.table<types::VirtualTableRecord>(Table::virtual_tables)) {
+    Json one{{"address", each.address}};
+    if (each.type != types::kNoType) one["type"] = each.type;
+    if (each.name != 0) one["name"] = image.text(each.name);
+    all.push_back(std::move(one));
+  }
   return all;
 }
 
@@ -259,7 +263,7 @@ Json json_of_types(const Image& image) {
       Json field{{"type", member.type}};
       if (type.kind == Kind::composite) field["name"] = image.text(member.name);
       if (type.kind == Kind::composite && member.offset != types::kUnknownSize)
-        field["offset"] = member.offset;
+        field[types::has_place(member) ? "offset" : "distance_below_table"] = member.offset;
       if (type.kind == Kind::subrange) field["lower"] = static_cast<std::int64_t>(member.offset);
       if (member.alias != 0) field["alias"] = image.text(member.alias);
       if ((member.flags & types::kMemberBaseClass) != 0) field["base_class"] = true;

@@ -170,7 +170,7 @@ std::vector<std::byte> encode_image(ObjectModel& model) {
   image.add(Table::sites,
             placed(model.sites, &SiteRecord::callee, &SiteRecord::function, &SiteRecord::file));
   image.add(Table::containers, model.containers);
-  image.add(Table::virtual_tables, model.virtual_tables);
+  image.add(Table::virtual_tables, placed(model.virtual_tables, &VirtualTableRecord::name));
   strings.place(object_path);
   strings.place(debug_path);
   image.add(Table::strings, strings.bytes());

@@ -2,6 +2,7 @@
 #include "types/write/source_types.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace allocs::types {
 
@@ -93,11 +94,13 @@ std::vector<TypeIndex> see_through_aliases(const SourceTypes& source) {
 
 namespace {
 
-// By place; virtual bases, whose place is not known, come last. Of several at one offset (unions) the source's order
+// By place; virtual bases, which have none, come last. Of several at one offset (unions) the source's order
 // stays.
 void sort_members(std::span<MemberRecord> members, const SourceTypes& source) {
   const auto place = [&](const MemberRecord& m) {
-    return std::pair{m.offset, m.type < source.types.size() ? source.types[m.type].bit_offset : 0};
+    const bool is_virtual = (m.flags & kMemberVirtualBase) != 0;
+    return std::tuple{is_virtual, is_virtual ? 0 : m.offset,
+                      m.type < source.types.size() ? source.types[m.type].bit_offset : 0};
   };
   const auto before = [&](const MemberRecord& a, const MemberRecord& b) {
     return place(a) < place(b);
