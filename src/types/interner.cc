@@ -164,6 +164,7 @@ uniqtype_record* Interner::make(const TypeDraft& draft, MemberSource members, co
         (sizeof(uniqtype) + slots * sizeof(uniqtype_rel_info)) / sizeof(std::uint64_t)));
     const char** names = named == 0 ? nullptr : layout.place<const char*>(named + 1);
     const char** aliases = composite && named != 0 ? layout.place<const char*>(named) : nullptr;
+    std::uint8_t base_flags = 0;
     std::uint8_t* flags = composite && named != 0 ? layout.place<std::uint8_t>(named) : nullptr;
     char* name = layout.place_text(draft.name);
     char* human = draft.human_name.empty() ? name : layout.place_text(draft.human_name);
@@ -177,6 +178,7 @@ uniqtype_record* Interner::make(const TypeDraft& draft, MemberSource members, co
       if (composite) {
         aliases[i] = alias;
         flags[i] = member.flags;
+        if ((member.flags & kMemberBaseClass) != 0) base_flags |= member.flags;
         type->related[i].un.memb.off = member.offset & ((std::uint64_t{1} << 56) - 1);
         type->related[i].un.memb.may_be_invalid = (member.flags & kMemberVirtualBase) != 0;
       } else {
@@ -194,6 +196,7 @@ uniqtype_record* Interner::make(const TypeDraft& draft, MemberSource members, co
     record->detail = draft.detail;
     record->flags = draft.flags;
     record->align_log2 = draft.align_log2;
+    record->base_flags = base_flags;
     record->bit_size = draft.bit_size;
     record->bit_offset = draft.bit_offset;
     record->line = draft.line;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "types/subobject.h"
 
+#include "types/covering.h"
+
 namespace allocs::types {
 
 namespace {
@@ -31,9 +33,35 @@ bool bits_cover(const uniqtype_record& field, std::uint64_t byte) {
   return field.bit_offset < bit + 8 && field.bit_offset + field.bit_size > bit;
 }
 
+// Of a class with base classes. Those of virtual bases that cover the byte lie in what else does, and the least in the others.
+[[gnu::noinline]] bool part_at(const uniqtype& u, std::uint64_t extent, std::uint64_t offset,
+                               const ObjectAt& object, Subobject& found) {
+  bool any = false;
+  for_each_direct_subobject(
+      u, extent, 0,
+      [&](const Subobject& sub) {
+        if (!covers(sub, offset, -1)) return true;
+        const bool is_better =
+            sub.is_virtual_base && (!found.is_virtual_base || sub.size < found.size);
+        if (!any || is_better) {
+          found = sub;
+        } else if (!sub.is_virtual_base) {
+          found.ambiguous = true;
+        }
+        any = true;
+        return true;
+      },
+      object);
+  return any;
+}
+
 bool member_at(const uniqtype& composite, std::uint64_t extent, std::uint64_t offset,
-               Subobject& found) {
+               const ObjectAt& object, Subobject& found) {
   const uniqtype_record& record = record_of(composite);
+  if (record.base_flags != 0) [[unlikely]] {
+    found = {};
+    return part_at(composite, extent, offset, object, found);
+  }
   const std::uint64_t count = record.count;
   bool any = false;
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -46,6 +74,11 @@ bool member_at(const uniqtype& composite, std::uint64_t extent, std::uint64_t of
     const std::uint64_t within = offset - slot.off;
     if (within >= size || (member.bit_size != 0 && !bits_cover(member, within))) continue;
     if (any) {
+      // One of the two may only seem to reach there.
+      if (may_be_cut(composite, found.index, found.size) || may_be_cut(composite, i, size)) {
+        found = {};
+        return part_at(composite, extent, offset, object, found);
+      }
       found.ambiguous = true;
       return true;
     }
@@ -62,12 +95,12 @@ bool member_at(const uniqtype& composite, std::uint64_t extent, std::uint64_t of
 }  // namespace
 
 bool subobject_at(const uniqtype& u, std::uint64_t extent, std::uint64_t offset, Subobject& found,
-                  std::uint64_t row) {
+                  std::uint64_t row, const ObjectAt& object) {
   switch (record_of(u).kind) {
     case Kind::array:
       return element_at(u, extent, offset, row, found);
     case Kind::composite:
-      return member_at(u, extent, offset, found);
+      return member_at(u, extent, offset, object, found);
     default:
       return false;
   }

@@ -24,6 +24,7 @@ struct uniqtype_record {
   std::uint8_t detail;
   std::uint8_t flags;
   std::uint8_t align_log2;
+  std::uint8_t base_flags;  // MemberFlag of those of its members that are base classes, together
   std::uint16_t bit_size;
   std::uint16_t bit_offset;
   std::uint32_t line;

@@ -39,13 +39,15 @@ struct WordContent {
     return pointer == nullptr && !has_other && !has_bytes && !has_late_pointer && !is_unclear;
   }
 
-  // Adds what an object of type `u` has there, that lies in `range`. `row_at(depth)`: as subobject_at's `row`. Context: signal.
+  // Adds what an object of type `u` has there, that lies in `range`. `row_at(depth)`: as subobject_at's `row`; `reader` looks at objects with virtual bases.
+  // Context: signal.
   template <typename Rows>
-  void add(const uniqtype& u, AddressRange range, Address word, Rows&& row_at) {
+  void add(const uniqtype& u, AddressRange range, Address word, Rows&& row_at,
+           const ObjectReader* reader = nullptr) {
     // Behind an object that is less than what it lies in, nothing is said.
     const std::uint64_t size = size_of(u);
     if (!has_parts(u) && size != 0 && size != kUnknownSize && word >= range.begin + size) return;
-    add_parts(u, range, word, row_at, false, 0);
+    add_parts(u, range, word, row_at, {.reader = reader, .at = range.begin}, false, 0);
   }
 
  private:
@@ -63,7 +65,7 @@ struct WordContent {
 
   template <typename Rows>
   void add_parts(const uniqtype& u, AddressRange range, Address word, Rows&& row_at,
-                 bool is_element, unsigned depth) {
+                 const ObjectAt& object, bool is_element, unsigned depth) {
     if (!has_parts(u)) {
       add_scalar(u, range.begin, word, is_element);
       return;
@@ -80,7 +82,7 @@ struct WordContent {
       const AddressRange part{begin, std::min(begin + sub.size, range.end)};
       if (part.begin >= word + kWord || part.end <= word || sub.type == nullptr) return true;
       is_covered = true;
-      add_parts(*sub.type, part, word, row_at, sub.member == nullptr, depth + 1);
+      add_parts(*sub.type, part, word, row_at, object.part(sub), sub.member == nullptr, depth + 1);
       return true;
     };
     const Address from = std::max(range.begin, word), to = std::min(range.end, word + kWord);
@@ -95,7 +97,7 @@ struct WordContent {
         at = range.begin + element.offset + element.size;
       }
     } else {
-      for_each_direct_subobject(u, range.size(), row_at(depth), enter);
+      for_each_direct_subobject(u, range.size(), row_at(depth), enter, object);
     }
     const bool are_known = record.kind == Kind::composite && record.size != kUnknownSize;
     if (!is_covered && !are_known && from < to) is_unclear = true;
