@@ -151,7 +151,7 @@ struct alloc_path_entry {
   size_t size;
   struct uniqtype *type;
   const char *name; /* of the allocation or of the member; NULL for an array element */
-  uint64_t index;   /* of an array element or a member; UINT64_MAX otherwise */
+  uint64_t index;   /* of an array element or a member (a virtual base: see alloc_subobject in allocs/walk.h); UINT64_MAX otherwise */
 };
 
 /* Writes at most `capacity` entries, outermost first, and returns how many there are, or a negative enum alloc_error. */

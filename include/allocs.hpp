@@ -287,6 +287,10 @@ int for_each_in_tree(const alloc_info* from, unsigned flags, F f) {
   return alloc_walk_tree(from, flags, visiting::call<alloc_step, F>, &f);
 }
 template <std::invocable<const alloc_subobject&> F>
+int for_each_part(const void* obj, Type type, std::size_t size, F f) {
+  return alloc_walk_parts(obj, type.get(), size, 0, visiting::call<alloc_subobject, F>, &f);
+}
+template <std::invocable<const alloc_subobject&> F>
 int for_each_covering(const void* obj, int bit, F f) {
   return alloc_walk_covering(obj, bit, 0, visiting::call<alloc_subobject, F>, &f);
 }

@@ -35,14 +35,15 @@ class Shower {
  public:
   Shower(Writer& out, const ShowOptions& options) : out_(out), options_(options) {}
 
-  void object(Type type, const char* at, std::size_t size) {
+  // `is_base`: a base class, whose virtual bases are shown with the whole object.
+  void object(Type type, const char* at, std::size_t size, bool is_base = false) {
     if (!type) return unknown(at, size);
     if (nesting_ == kDeepest || is_full()) return out_.put("...");
     ++nesting_;
     if (type.is_array()) {
       array(type, at, size);
     } else if (type.is_composite()) {
-      if (!container(type, at)) composite(type, at, size);
+      if (!container(type, at)) composite(type, at, size, is_base);
     } else if (type.is_pointer()) {
       if (size >= sizeof(void*)) scalar(type, at, sizeof(void*));
     } else if (type.kind() == UNIQTYPE_KIND_ENUMERATION || type.kind() == UNIQTYPE_KIND_BASE) {
@@ -180,41 +181,70 @@ class Shower {
     return there && static_cast<std::size_t>(static_cast<const char*>(there.end()) - at) >= size;
   }
 
-  void composite(Type type, const char* at, std::size_t size) {
+  void composite(Type type, const char* at, std::size_t size, bool is_base) {
     out_.put('{');
     bool is_first = true;
     for (const Member& member : type.members()) {
-      if (member.is_placed && member.offset > size) continue;
+      if (!member.is_placed || member.offset > size) continue;
+      const bool is_part = member.name.empty() && member.type.is_composite();
       // An empty base class.
-      if (member.name.empty() && member.type.is_composite() && member.type.members().size() == 0) continue;
-      if (!is_first) out_.put(", ");
-      is_first = false;
-      if (is_full()) {
-        out_.put("...");
-        break;
-      }
+      if (is_part && member.type.members().size() == 0) continue;
+      if (!goes_on(is_first)) break;
       if (!member.name.empty()) {
         out_.put(member.name);
         out_.put(" = ");
       }
-      if (!member.is_placed) {
-        virtual_base(member.type);
-        continue;
-      }
       const std::size_t left = size - member.offset;
       const bool fits = member.type.has_size() && member.type.size() <= left;
-      object(member.type, at + member.offset, fits ? member.type.size() : left);
+      object(member.type, at + member.offset, fits ? member.type.size() : left, is_part);
     }
+    if (!is_base && has_virtual_bases(type)) virtual_bases(type, at, size, is_first);
     out_.put('}');
   }
+  // Between two members. False: there is no room for more.
+  bool goes_on(bool& is_first) {
+    if (!is_first) out_.put(", ");
+    is_first = false;
+    if (is_full()) out_.put("...");
+    return !is_full();
+  }
 
-  // The object itself tells where it is, in a way that its type does not have.
-  void virtual_base(Type type) {
-    char name[256];
-    out_.put("(virtual base ");
-    type.describe(name, sizeof name);
-    out_.put(name);
-    out_.put(')');
+  static bool has_virtual_bases(Type type, unsigned depth = 0) {
+    for (const Member& member : type.members()) {
+      if (!member.is_placed) return true;
+      if (member.name.empty() && member.type.is_composite() && depth < kDeepest && has_virtual_bases(member.type, depth + 1))
+        return true;
+    }
+    return false;
+  }
+  // The object itself tells where they are, or it cannot be told.
+  void virtual_bases(Type type, const char* at, std::size_t size, bool& is_first) {
+    const unsigned count = type.members().size();
+    const auto is_virtual = [&](std::uint64_t index) {
+      return index >= count || !(*Members::Iterator(type.get(), static_cast<unsigned>(index))).is_placed;
+    };
+    bool are_any = false;
+    for_each_part(at, type, size, [&](const alloc_subobject& part) {
+      if (part.name == nullptr || !is_virtual(part.index)) return 0;
+      are_any = true;
+      if (part.size == 0) return 0;
+      if (!goes_on(is_first)) return 1;
+      object(part.type, static_cast<const char*>(part.base), part.size, true);
+      return 0;
+    });
+    if (are_any) return;
+    bool has_own = false;
+    for (const Member& member : type.members()) {
+      if (member.is_placed) continue;
+      has_own = true;
+      if (!goes_on(is_first)) return;
+      char name[256];
+      out_.put("(virtual base ");
+      member.type.describe(name, sizeof name);
+      out_.put(name);
+      out_.put(')');
+    }
+    if (!has_own && goes_on(is_first)) out_.put("(virtual bases)");
   }
 
   void pointer(Type type, const char* bytes) {
@@ -309,7 +339,8 @@ inline Type type_at(const void* at, std::size_t size) {
     return whole.type();
   Type found;
   for_each_covering(at, -1, [&](const alloc_subobject& sub) {
-    if (sub.base != at || sub.size != size || sub.bit_size != 0) return 0;
+    // A base class is shown like an object of its own.
+    if (sub.base != at || sub.bit_size != 0 || (sub.size != size && uniqtype_size(sub.type) != size)) return 0;
     found = sub.type;
     return 1;
   });

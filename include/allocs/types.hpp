@@ -57,7 +57,7 @@ struct Member {
   Type type;
   std::size_t offset = 0;
   unsigned index = 0;
-  bool is_placed = true;  // false: a virtual base, whose place the object itself tells
+  bool is_placed = true;  // false: a virtual base, whose place the object itself tells (for_each_part); `offset` is none
 };
 
 // The members of a type, by offset: a forward range.

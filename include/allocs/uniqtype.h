@@ -37,7 +37,7 @@ struct uniqtype_rel_info {
     } t;
     struct { /* member of a composite, in order of offset */
       struct uniqtype *ptr;
-      unsigned long off : 56;
+      unsigned long off : 56; /* of a virtual base: so many bytes below where its object's first word points lies the distance to it from the object; all ones: not known */
       unsigned long is_absolute_address : 1;
       unsigned long may_be_invalid : 1; /* no constant offset: a virtual base */
     } memb;

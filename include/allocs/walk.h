@@ -24,13 +24,17 @@ enum alloc_walk_flag {
 
 /* ---- the tree ---- */
 
-/* A member or an element, or the object itself that they are in. */
+/* A member or an element, or the object itself that they are in.
+ *
+ * A base class of a C++ object ends where the next part begins, in its padding at the end if it is so, and an empty one has no bytes. Its virtual bases are not in
+ * it but in the whole object, each once, where the tables tell that the object points to. They are told if these are the ones of just that class: not while the object is
+ * being made, nor when it is gone, nor where the program's memory must not be read (ALLOC_NOWAIT, a seccomp sandbox). */
 struct alloc_subobject {
   const void *base;
-  size_t size; /* bytes; of a bit-field: of its storage unit */
+  size_t size; /* bytes; of a bit-field: of its storage unit; of a base class: see above */
   struct uniqtype *type;
   const char *name;  /* of a member; NULL for an element */
-  uint64_t index;    /* of the member or element */
+  uint64_t index;    /* of the member or element; of a virtual base that only base classes have: as many as there are members, or more */
   unsigned depth;    /* 1: directly in the allocation */
   unsigned bit_size; /* of a bit-field; 0 otherwise */
   unsigned bit_offset; /* its lowest bit, counted from the lowest of the storage unit */
@@ -56,6 +60,12 @@ typedef int alloc_visit_subobject(const struct alloc_subobject *subobject, void 
  * Returns 0, what ended the walk, or why the allocation or its type is not known. With ALLOC_NOWAIT: async-signal-safe. */
 int alloc_walk_covering(const void *obj, int bit, unsigned flags, alloc_visit_subobject *visit, void *context);
 
+/* What lies directly in an object of that type and of `size` bytes at `obj`, by index: members, elements, base classes, and the virtual bases of these, each
+ * once (see alloc_subobject). The object is whole: no base class of something. It need not lie in an allocation of that type.
+ * Returns 0, what ended the walk, or ALLOC_E_INVALID for a NULL. With ALLOC_NOWAIT: async-signal-safe. */
+int alloc_walk_parts(const void *obj, const struct uniqtype *type, size_t size, unsigned flags, alloc_visit_subobject *visit,
+                     void *context);
+
 /* Every block of malloc that is a `type`, or an array of it. As alloc_walk_blocks, with its flags and errors. */
 int alloc_walk_blocks_of_type(const struct uniqtype *type, unsigned flags, alloc_visit_block *visit, void *context);
 
@@ -63,10 +73,10 @@ int alloc_walk_blocks_of_type(const struct uniqtype *type, unsigned flags, alloc
  *
  * A reference is a pointer that holds an address in an allocation (not that of its end), or what may be one:
  * - eight bytes at a multiple of eight that hold such an address, unless a type of grade strong or better tells that something else begins there. So these count too: what lies in memory without a
- *   type, in arrays of bytes, and where a type has no member (virtual bases, what follows a header, padding), and any number in something whose type is a guess or comes from the object itself
+ *   type, in arrays of bytes, and where a type has no member (what follows a header, padding, virtual bases of an object that is being made), and any number in something whose type is a guess or comes from the object itself
  *   (ALLOC_EV_VIRTUAL_TABLE). Some are numbers that look like an address, or what a call has left on a stack;
  * - eight bytes anywhere else, as in packed structures, if a type, of whatever grade, tells that a pointer begins there. Nothing else at such addresses counts: not what has no type, nor what lies in
- *   arrays of bytes or in virtual bases.
+ *   arrays of bytes.
  * Return addresses do not count, nor do saved registers that are known to hold something else. Not seen: addresses that are not stored as they are (compressed, xor-ed, in the upper bits of something
  * else), and memory that cannot be read. */
 

@@ -57,6 +57,7 @@
 #define ALLOCS_TREE_WALK_FUNCTIONS(X) \
   X(alloc_walk_tree)                  \
   X(alloc_walk_covering)              \
+  X(alloc_walk_parts)                 \
   X(alloc_walk_blocks_of_type)
 
 #define ALLOCS_INTERPRETER_FUNCTIONS(X) \

@@ -197,7 +197,7 @@ allocs meta build ./c > made
 preload timeout 60 ./c > out || fail "exit status $?"
 expect out <<'EOF'
 {largest = 1.79e+308, least = 5e-324, small = 1e-05, nothing = -0, third = 0.3333333333333333, tenth = 0.1, large = 1e+4000, tiny = 1e-4000}
-{_vptr.Middle = 0x* -> 0x*, y = 2, (virtual base Base)}
+{_vptr.Middle = 0x* -> 0x*, y = 2, {_vptr.Base = 0x* -> 0x*, x = 1}}
 0x* -> {n = 3, a = \[0, 1, 2\]}
 "é€😀 \\xe2\\x82 \\xc0\\xaf \\xed\\xa0\\x80 \\xc2\\x85\\x1b \\xff"
 "1234567890123456789012345678901234567890123456789012345678901é"...

@@ -138,7 +138,7 @@ build a.cc -Wall -Werror -fno-omit-frame-pointer
 allocs meta build ./a > made
 preload ./a > out || fail "exit status $?"
 expect out <<'EOF'
-a virtual base: 2 from its root to its place -
+a virtual base: 2 from its root to its place typed
 Table of 88 bytes
 behind a header: 2 from its root to its place -
 in a mapping: 2 from its root to its place typed
@@ -150,7 +150,7 @@ anywhere in bytes: -1 - - -
 a number: -1 - - -
 the mapping itself: 1 from its root to its beginning
 the mapping is reached at distance 1, by its root
-virtual base: 1 -
+virtual base: 1 typed
 behind a header: 1 -
 in a mapping: 1 typed
 packed, in a mapping: 1 typed

@@ -11,6 +11,7 @@
 #include "runtime/preload/referrers.h"
 #include "runtime/query/describe.h"
 #include "runtime/query/frame_scan.h"
+#include "runtime/query/object_reader.h"
 #include "runtime/query/path.h"
 #include "runtime/query/query.h"
 #include "runtime/self/ask.h"
@@ -71,10 +72,22 @@ using allocs::self::SelfProcess;
   const SelfProcess process(mode, here);
   const auto slot = allocs::query::slot_at(process, leaf, address_of(obj));
   TextWriter out(buf, len);
+  const auto reader = allocs::query::object_reader(process);
   allocs::query::put_path_to_slot(out, leaf, address_of(obj),
-                                  slot ? allocs::query::slot_name(*slot) : nullptr);
+                                  slot ? allocs::query::slot_name(*slot) : nullptr, &reader);
   return static_cast<int>(out.length());
 }
+
+// Looks at objects for a caller who has asked nobody yet.
+[[gnu::noinline]] bool tell_in_self(const void*, const uniqtype& type, Address object, Address part,
+                                    std::uint64_t distance, std::int64_t& offset) {
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(SelfProcess::Mode::wait, here);
+  const auto reader = allocs::query::object_reader(process);
+  return reader.tell != nullptr &&
+         reader.tell(reader.context, type, object, part, distance, offset);
+}
+constexpr allocs::types::ObjectReader kReader{.tell = tell_in_self};
 
 // A getter: the short roads, then the long one. `block` and `object` make the result of a KnownBlock (and its type, if that is asked for) and a KnownStatic, or nothing;
 // `answer` makes it of an Answer.
@@ -116,7 +129,8 @@ int describe(const void* obj, char* buf, size_t len, SelfProcess::Mode mode,
   g_statistics.count(Question::description, answer);
   const auto slot = allocs::query::slot_at(process, answer, address_of(obj));
   TextWriter out(buf, len);
-  allocs::query::put_description(out, answer, address_of(obj), slot ? &*slot : nullptr);
+  const auto reader = allocs::query::object_reader(process);
+  allocs::query::put_description(out, answer, address_of(obj), slot ? &*slot : nullptr, &reader);
   allocs::preload::put_holders(out, answer);
   return static_cast<int>(out.length());
 }
@@ -222,7 +236,8 @@ ALLOCS_EXPORT int alloc_format_path(const void* obj, unsigned flags, char* buf, 
   using allocs::query::PathLeaf;
   const auto put = [&](const PathLeaf& leaf) {
     TextWriter out(buf, len);
-    allocs::query::put_path(out, leaf, address_of(obj));
+    const bool may_wait = mode_of(flags) == SelfProcess::Mode::wait;
+    allocs::query::put_path(out, leaf, address_of(obj), may_wait ? &kReader : nullptr);
     return static_cast<int>(out.length());
   };
   return get<Question::path>(
@@ -275,15 +290,18 @@ ALLOCS_EXPORT int alloc_get_path(const void* obj, unsigned flags, struct alloc_p
          .name = name,
          .index = UINT64_MAX});
   });
-  allocs::query::for_each_subobject(leaf, at,
-                                    [&](const allocs::types::Subobject& step, Address base) {
-                                      add({.allocator = nullptr,
-                                           .base = pointer(base),
-                                           .size = step.size,
-                                           .type = const_cast<uniqtype*>(step.type),
-                                           .name = step.member,
-                                           .index = step.index});
-                                    });
+  const auto reader = allocs::query::object_reader(process);
+  allocs::query::for_each_subobject(
+      leaf, at,
+      [&](const allocs::types::Subobject& step, Address base) {
+        add({.allocator = nullptr,
+             .base = pointer(base),
+             .size = step.size,
+             .type = const_cast<uniqtype*>(step.type),
+             .name = step.member,
+             .index = step.index});
+      },
+      &reader);
   if (const auto slot = allocs::query::slot_at(process, leaf, at)) {
     add({.allocator = nullptr,
          .base = pointer(slot->range.begin),

@@ -11,6 +11,7 @@
 #include "runtime/preload/referrers.h"
 #include "runtime/preload/roots.h"
 #include "runtime/preload/used_pages.h"
+#include "runtime/query/object_reader.h"
 #include "runtime/query/type_by_referrers.h"
 #include "runtime/self/ask.h"
 #include "runtime/self/kept_walk.h"
@@ -84,11 +85,12 @@ void allocs::preload::set_type_by_referrers(const SelfProcess& asker, Answer& an
   allocs::self::KeptWalk kept;
   const SelfProcess process(asker, kept);
   query::TypeByReferrers types(answer.range.size());
+  const types::ObjectReader reader = query::object_reader(process);
   for_each_address_in(process, answer.range, [&](Address at, std::uint64_t word) {
     const Answer holder = self::ask(process, at);
     const bool is_typed = holder.error == ALLOC_OK && holder.type_grade >= ALLOC_GRADE_PLAUSIBLE;
     if (!is_typed) return true;
-    if (const auto* pointer = query::pointer_type_at(holder.type, holder.range, at))
+    if (const auto* pointer = query::pointer_type_at(holder.type, holder.range, at, reader))
       types.add(*pointer, Address{word} - answer.range.begin);
     if (Address{word} == answer.range.begin) {
       if (auto* const element = preload::element_type_kept_in(process, holder, at, answer.range))

@@ -9,6 +9,7 @@
 #include "runtime/allocators/sandbox.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/subobject_terms.h"
+#include "runtime/query/object_reader.h"
 #include "runtime/self/ask.h"
 #include "types/covering.h"
 
@@ -145,13 +146,15 @@ ALLOCS_EXPORT int alloc_interpret(const void* at, const struct alloc_interpreter
   if (leaf.error != ALLOC_OK) return referent->error = leaf.error;
   Descent descent(*interpreter, leaf);
   if (leaf.type != nullptr) {
+    const allocs::types::ObjectReader reader = allocs::query::object_reader(process);
     allocs::types::for_each_covering(
         *leaf.type, leaf.range.size(), address_of(at) - leaf.range.begin, -1,
         [&](unsigned depth) { return leaf.rows.at(depth); },
         [&](const Subobject& sub, std::uint64_t offset, unsigned depth) {
           return descent.enter(
               allocs::preload::in_terms_of_c(sub, leaf.range.begin + offset, depth), depth);
-        });
+        },
+        {.reader = &reader, .at = leaf.range.begin});
   }
   if (descent.how() > 0) return follow(*interpreter, descent.place(), descent.how(), *referent);
   const int no_reference = leaf.type == nullptr ? leaf.type_error : ALLOC_E_NO_SUCH_OPERATION;

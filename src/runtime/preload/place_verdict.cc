@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/preload/place_verdict.h"
 
+#include "runtime/query/object_reader.h"
 #include "runtime/self/ask.h"
 #include "types/word_content.h"
 
@@ -18,10 +19,12 @@ using query::Answer;
 
 Verdict obstacle(int kind) { return {.is_reference = false, .obstacle = kind}; }
 
-Verdict judge_by_type(const Answer& holder, Address at) {
+Verdict judge_by_type(const self::SelfProcess& process, const Answer& holder, Address at) {
   types::WordContent content;
-  content.add(*holder.type, holder.range, at,
-              [&](unsigned depth) { return holder.rows.at(depth); });
+  const types::ObjectReader reader = query::object_reader(process);
+  content.add(
+      *holder.type, holder.range, at, [&](unsigned depth) { return holder.rows.at(depth); },
+      &reader);
   if (content.is_saved_register) return obstacle(ALLOC_OBSTACLE_REGISTER);
   if (content.is_pointer()) return {.is_reference = true};
   if (content.is_unclear) return obstacle(ALLOC_OBSTACLE_UNTYPED);
@@ -42,7 +45,7 @@ Verdict judge_place(const self::SelfProcess& process, const MallocMemory& malloc
   if (!is_beside_pools && self::is_in_managed_pool(at, holder.range.size())) return {};
   if (holder.error != ALLOC_OK || holder.type == nullptr || holder.is_function)
     return obstacle(ALLOC_OBSTACLE_UNTYPED);
-  const Verdict verdict = judge_by_type(holder, at);
+  const Verdict verdict = judge_by_type(process, holder, at);
   if (verdict.is_reference && malloc.may_be_its_own(at)) return obstacle(ALLOC_OBSTACLE_UNTYPED);
   // The object may be gone, and its first word be left of it.
   if ((holder.evidence & ALLOC_EV_VIRTUAL_TABLE) != 0) return obstacle(ALLOC_OBSTACLE_GUESS);

@@ -2,6 +2,7 @@
 #include "runtime/preload/reference_place.h"
 
 #include "runtime/query/frame_scan.h"
+#include "runtime/query/object_reader.h"
 #include "runtime/self/ask.h"
 #include "types/word_content.h"
 
@@ -18,10 +19,12 @@ ReferencePlace look_at_reference(const self::SelfProcess& process, Address at) {
   }
   if (holder.type == nullptr) return {};
   types::WordContent content;
-  content.add(*holder.type, holder.range, at,
-              [&](unsigned depth) { return holder.rows.at(depth); });
+  const types::ObjectReader reader = query::object_reader(process);
+  content.add(
+      *holder.type, holder.range, at, [&](unsigned depth) { return holder.rows.at(depth); },
+      &reader);
   if (content.pointer != nullptr) return {.type = const_cast<uniqtype*>(content.pointer)};
-  // Arrays of bytes may hold anything, and where the type has no member something else may lie: a virtual base, what follows a header.
+  // Arrays of bytes may hold anything, and where the type has no member something else may lie: a virtual base of which the place cannot be told, what follows a header.
   const bool is_sure =
       holder.type_grade >= ALLOC_GRADE_STRONG && (holder.evidence & ALLOC_EV_VIRTUAL_TABLE) == 0;
   const bool is_number = content.begins_with_other && !content.begins_with_bytes &&

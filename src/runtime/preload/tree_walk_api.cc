@@ -5,6 +5,7 @@
 #include "runtime/index/walk_blocks.h"
 #include "runtime/preload/info.h"
 #include "runtime/preload/subobject_terms.h"
+#include "runtime/query/object_reader.h"
 #include "runtime/query/tree_children.h"
 #include "runtime/self/ask.h"
 #include "runtime/self/kept_walk.h"
@@ -20,6 +21,8 @@ using allocs::preload::in_terms_of_c;
 using allocs::query::Answer;
 using allocs::query::ChildCursor;
 using allocs::self::SelfProcess;
+using allocs::types::ObjectAt;
+using allocs::types::ObjectReader;
 using allocs::types::Subobject;
 
 struct TreeWalk {
@@ -39,7 +42,9 @@ struct TreeWalk {
     bool has_children = false;
     const int below = children(node, &step, depth + 1, tree_depth + 1, has_children);
     if (below != 0 || has_children || !wants_subobjects || node.type == nullptr) return below;
-    return subobjects(*node.type, node, node.range.begin, node.range.size(), step, 1);
+    const ObjectReader reader = allocs::query::object_reader(process);
+    const ObjectAt object{.reader = &reader, .at = node.range.begin};
+    return subobjects(*node.type, node, object, node.range.size(), step, 1);
   }
 
   int children(const Answer& parent, const alloc_step* above, unsigned depth, unsigned tree_depth,
@@ -54,23 +59,25 @@ struct TreeWalk {
     }
   }
 
-  int subobjects(const uniqtype& type, const Answer& leaf, Address base, std::uint64_t extent,
-                 const alloc_step& above, unsigned depth) {
+  int subobjects(const uniqtype& type, const Answer& leaf, const ObjectAt& object,
+                 std::uint64_t extent, const alloc_step& above, unsigned depth) {
     if (depth > allocs::types::kDeepestCovering) return 0;
     int result = 0;
     allocs::types::for_each_direct_subobject(
-        type, extent, leaf.rows.at(depth - 1), [&](const Subobject& sub) {
-          const alloc_subobject told = in_terms_of_c(sub, base + sub.offset, depth);
+        type, extent, leaf.rows.at(depth - 1),
+        [&](const Subobject& sub) {
+          const alloc_subobject told = in_terms_of_c(sub, object.at + sub.offset, depth);
           alloc_step step{.above = &above,
                           .allocation = above.allocation,
                           .subobject = &told,
                           .depth = above.depth + 1};
           result = visit(&step, context);
           if (result == ALLOC_WALK_ON)
-            result = subobjects(*sub.type, leaf, base + sub.offset, sub.size, step, depth + 1);
+            result = subobjects(*sub.type, leaf, object.part(sub), sub.size, step, depth + 1);
           if (result == ALLOC_WALK_PRUNE) result = 0;
           return result == 0;
-        });
+        },
+        object);
     return result;
   }
 };
@@ -113,6 +120,7 @@ ALLOCS_EXPORT int alloc_walk_covering(const void* obj, int bit, unsigned flags,
   if (leaf.error != ALLOC_OK) return leaf.error;
   if (leaf.type == nullptr) return leaf.type_error;
   int result = 0;
+  const ObjectReader reader = allocs::query::object_reader(process);
   allocs::types::for_each_covering(
       *leaf.type, leaf.range.size(), address_of(obj) - leaf.range.begin, bit,
       [&](unsigned depth) { return leaf.rows.at(depth); },
@@ -120,7 +128,29 @@ ALLOCS_EXPORT int alloc_walk_covering(const void* obj, int bit, unsigned flags,
         const alloc_subobject told = in_terms_of_c(sub, leaf.range.begin + offset, depth);
         result = visit(&told, context);
         return result == 0;
-      });
+      },
+      {.reader = &reader, .at = leaf.range.begin});
+  return result;
+}
+
+ALLOCS_EXPORT int alloc_walk_parts(const void* obj, const struct uniqtype* type, size_t size,
+                                   unsigned flags, alloc_visit_subobject* visit, void* context) {
+  const bool are_flags_known = (flags & ~unsigned{ALLOC_NOWAIT}) == 0;
+  if (obj == nullptr || type == nullptr || visit == nullptr || !are_flags_known)
+    return ALLOC_E_INVALID;
+  const auto here = allocs::runt::current_registers();
+  const SelfProcess process(allocs::preload::mode_of(flags), here);
+  const ObjectReader reader = allocs::query::object_reader(process);
+  const ObjectAt object{.reader = &reader, .at = address_of(obj)};
+  int result = 0;
+  allocs::types::for_each_direct_subobject(
+      *type, size, 0,
+      [&](const Subobject& sub) {
+        const alloc_subobject told = in_terms_of_c(sub, object.at + sub.offset, 1);
+        result = visit(&told, context);
+        return result == 0;
+      },
+      object);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include "runtime/preload/memory_words.h"
 #include "runtime/preload/used_pages.h"
 #include "runtime/query/heap_query.h"
+#include "runtime/query/object_reader.h"
 #include "runtime/self/ask.h"
 #include "types/pointer_fields.h"
 
@@ -49,10 +50,12 @@ ALLOCS_EXPORT int alloc_walk_references(const void* obj, unsigned flags,
   if (answer.error != ALLOC_OK) return answer.error;
   if (answer.type == nullptr) return answer.type_error;
   if (!process.knows_mappings()) return ALLOC_E_NOT_YET;
+  const allocs::types::ObjectReader reader = allocs::query::object_reader(process);
   WordWindow words(answer.range.end);
   int result = 0;
   allocs::types::for_each_pointer_field(
-      answer.type, answer.range.begin, answer.range.size(), [&](Address at, const uniqtype& type) {
+      answer.type, answer.range.begin, answer.range.size(),
+      [&](Address at, const uniqtype& type) {
         std::uint64_t word = 0;
         if (!words.read(at, word)) return false;
         const alloc_reference reference{.at = allocs::preload::pointer(at),
@@ -61,7 +64,8 @@ ALLOCS_EXPORT int alloc_walk_references(const void* obj, unsigned flags,
                                         .reserved = {}};
         result = visit(&reference, context);
         return result == 0;
-      });
+      },
+      &reader);
   return result;
 }
 

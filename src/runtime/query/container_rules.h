@@ -48,11 +48,12 @@ uniqtype* element_type_by_rules(const TypeMaker& types, const M& memory, const O
 
 // The same of any container that is, or is in, what `holder` tells of.
 // for_each_description(type, visit): visit(const Object&, ContainerRules) for each object that has rules for the type, until it returns false.
-// May make a type. Context: as for_each_description and memory.
+// `looking`: who can look at objects (object_reader.h). May make a type. Context: as for_each_description and memory.
 template <Memory M, typename ForEachDescription>
 uniqtype* element_type_kept_in(const TypeMaker& types, const M& memory,
                                ForEachDescription&& for_each_description, const Answer& holder,
-                               Address at, AddressRange block) {
+                               Address at, AddressRange block, const types::ObjectReader& looking) {
+  types::ObjectAt seen{.reader = &looking, .at = holder.range.begin};
   const uniqtype* type = holder.type;
   Address base = holder.range.begin;
   std::uint64_t extent = holder.range.size();
@@ -66,7 +67,9 @@ uniqtype* element_type_kept_in(const TypeMaker& types, const M& memory,
     }
     if (element != nullptr) return element;
     types::Subobject step;
-    if (!types::subobject_at(*type, extent, at - base, step) || step.ambiguous) return nullptr;
+    if (!types::subobject_at(*type, extent, at - base, step, 0, seen) || step.ambiguous)
+      return nullptr;
+    seen = seen.part(step);
     base = base + step.offset;
     type = step.type;
     extent = step.size;

@@ -163,7 +163,8 @@ void put_end_of_walk(TextWriter& out, const Answer& answer) {
   if (answer.site_object != nullptr) out.put(" of ").put(answer.site_object);
 }
 
-void put_description(TextWriter& out, const Answer& answer, Address at, const FramePlace* slot) {
+void put_description(TextWriter& out, const Answer& answer, Address at, const FramePlace* slot,
+                     const types::ObjectReader* reader) {
   out.hexadecimal(raw(at)).put(": ");
   if (answer.error != ALLOC_OK) {
     out.put(answer.error == ALLOC_E_NOTHING_THERE ? "" : "cannot tell: ")
@@ -179,7 +180,7 @@ void put_description(TextWriter& out, const Answer& answer, Address at, const Fr
   put_type(out, answer);
   if (answer.type != nullptr || slot != nullptr) {
     out.put("; path ");
-    put_path_to_slot(out, answer, at, slot == nullptr ? nullptr : slot_name(*slot));
+    put_path_to_slot(out, answer, at, slot == nullptr ? nullptr : slot_name(*slot), reader);
   }
   if (slot != nullptr && (slot->is_frame_pointer || slot->variable != nullptr)) {
     out.put(", which holds ");

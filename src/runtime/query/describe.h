@@ -10,9 +10,9 @@ namespace allocs::query {
 const char* error_message(int error);
 
 // A sentence or two for a human: what, where in it, of which type, allocated where, on what evidence. Context: signal.
-// `slot`: what is at `at` if no variable is (slot_at), or nullptr.
+// `slot`: what is at `at` if no variable is (slot_at), or nullptr. `reader`: as put_path's.
 void put_description(TextWriter& out, const Answer& answer, Address at,
-                     const FramePlace* slot = nullptr);
+                     const FramePlace* slot = nullptr, const types::ObjectReader* reader = nullptr);
 
 // "debug information, ELF symbol": the words for a set of evidence. Context: signal.
 void put_evidence(TextWriter& out, std::uint32_t evidence);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "runtime/query/frame_search.h"
+#include "runtime/query/object_reader.h"
 #include "runtime/query/register_occupant.h"
 #include "runtime/query/stack_query.h"
 #include "types/word_content.h"
@@ -143,8 +144,10 @@ class FrameScan {
       if (answer.lies_in_frame()) content.is_unclear = true;
       return;
     }
-    content.add(*answer.type, answer.range, word,
-                [&](unsigned depth) { return answer.rows.at(depth); });
+    const types::ObjectReader reader = object_reader(process_);
+    content.add(
+        *answer.type, answer.range, word, [&](unsigned depth) { return answer.rows.at(depth); },
+        &reader);
   }
 
   FramePlace place_at(Address word) const {

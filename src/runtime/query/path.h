@@ -12,24 +12,27 @@ namespace allocs::query {
 
 inline constexpr unsigned kDeepestNesting = 128;  // of subobjects; more is a damaged type
 
-// Calls visit(Subobject, its address) for each member or element that contains `at`, outermost first, in an object of the type in that range.
+// Calls visit(Subobject, its address) for each member or element that contains `at`, outermost first, in an object of the type in that range. Those of virtual bases are told if
+// `reader` may look at objects (object_reader.h).
 template <typename Visit>
 void for_each_subobject(const uniqtype* type, AddressRange range, const RowSizes& rows, Address at,
-                        Visit&& visit) {
-  Address base = range.begin;
+                        Visit&& visit, const types::ObjectReader* reader = nullptr) {
+  types::ObjectAt object{.reader = reader, .at = range.begin};
   std::uint64_t extent = range.size();
   types::Subobject found;
   for (unsigned depth = 0; type != nullptr && depth < kDeepestNesting; ++depth) {
-    if (!types::subobject_at(*type, extent, at - base, found, rows.at(depth))) return;
-    base = base + found.offset;
-    visit(static_cast<const types::Subobject&>(found), base);
+    if (!types::subobject_at(*type, extent, at - object.at, found, rows.at(depth), object)) return;
+    object.at = object.at + found.offset;
+    object.is_base = found.is_base;
+    visit(static_cast<const types::Subobject&>(found), object.at);
     type = found.type;
     extent = found.size;
   }
 }
 template <typename Visit>
-void for_each_subobject(const Answer& leaf, Address at, Visit&& visit) {
-  for_each_subobject(leaf.type, leaf.range, leaf.rows, at, visit);
+void for_each_subobject(const Answer& leaf, Address at, Visit&& visit,
+                        const types::ObjectReader* reader = nullptr) {
+  for_each_subobject(leaf.type, leaf.range, leaf.rows, at, visit, reader);
 }
 
 // Of a leaf, what its path needs.
@@ -81,27 +84,33 @@ inline void put_root_of_path(TextWriter& out, const PathLeaf& leaf) {
 }
 
 // The expression for the innermost field at `at`, as C writes it. Context: signal.
-inline void put_path(TextWriter& out, const PathLeaf& leaf, Address at) {
+inline void put_path(TextWriter& out, const PathLeaf& leaf, Address at,
+                     const types::ObjectReader* reader = nullptr) {
   put_root_of_path(out, leaf);
   const char* before_member = leaf.told == PathLeaf::Told::as_frame     ? "::"
                               : leaf.told == PathLeaf::Told::by_address ? "->"
                                                                         : ".";
-  for_each_subobject(leaf.type, leaf.range, leaf.rows, at,
-                     [&](const types::Subobject& step, Address) {
-                       if (step.member == nullptr) {
-                         out.put('[').decimal(step.index).put(']');
-                       } else if (*step.member != '\0') {
-                         out.put(before_member).put(step.member);
-                       }
-                       before_member = ".";
-                     });
+  for_each_subobject(
+      leaf.type, leaf.range, leaf.rows, at,
+      [&](const types::Subobject& step, Address) {
+        if (step.member == nullptr) {
+          out.put('[').decimal(step.index).put(']');
+          before_member = ".";
+        } else if (*step.member != '\0') {
+          out.put(before_member).put(step.member);
+          before_member = ".";
+        }
+      },
+      reader);
 }
-inline void put_path(TextWriter& out, const Answer& leaf, Address at) {
-  put_path(out, PathLeaf::of(leaf), at);
+inline void put_path(TextWriter& out, const Answer& leaf, Address at,
+                     const types::ObjectReader* reader = nullptr) {
+  put_path(out, PathLeaf::of(leaf), at, reader);
 }
 // With a slot of a frame, in which no variable is, by its name; nullptr: there is none.
-inline void put_path_to_slot(TextWriter& out, const Answer& leaf, Address at, const char* slot) {
-  put_path(out, leaf, at);
+inline void put_path_to_slot(TextWriter& out, const Answer& leaf, Address at, const char* slot,
+                             const types::ObjectReader* reader = nullptr) {
+  put_path(out, leaf, at, reader);
   if (slot == nullptr) return;
   if (leaf.name != nullptr) out.put(std::string_view("::"));
   out.put(std::string_view(slot));

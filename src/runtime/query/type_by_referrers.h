@@ -9,6 +9,7 @@
 #include "types/derive.h"
 #include "types/pointer_fields.h"
 #include "types/subobject.h"
+#include "types/virtual_bases.h"
 
 // The type of a block by the pointers that lead to it.
 //
@@ -104,12 +105,14 @@ class TypeByReferrers {
     }
   }
 
-  // Is there an `inner` at that byte of as many `outer` as fill the block?
+  // Is there an `inner` at that byte of as many `outer` as fill the block? Or a virtual base, of which only the object tells where it is, perhaps.
   bool has_at(const uniqtype& outer, std::uint64_t offset, const uniqtype& inner) const {
     const std::uint64_t unit = types::size_of(outer);
     if (offset >= size_) return false;
     offset %= unit;
     if (offset == 0 && &outer == &inner) return true;
+    if (types::has_virtual_bases(outer) && offset >= types::end_of_content(outer, true))
+      return true;
     const uniqtype* type = &outer;
     std::uint64_t extent = unit;
     types::Subobject step;
@@ -133,8 +136,10 @@ class TypeByReferrers {
 };
 
 // The type of the pointer at `at` of what lies in `range`; nullptr if there is none, or in a union several.
-inline const uniqtype* pointer_type_at(const uniqtype* holder, AddressRange range, Address at) {
-  const auto field = types::pointer_field_at(holder, range.size(), at - range.begin);
+inline const uniqtype* pointer_type_at(const uniqtype* holder, AddressRange range, Address at,
+                                       const types::ObjectReader& reader) {
+  const auto field = types::pointer_field_at(holder, range.size(), at - range.begin,
+                                             {.reader = &reader, .at = range.begin});
   return field.is_shared ? nullptr : field.type;
 }
 

@@ -125,6 +125,10 @@ int ALLOCS_ALONE(alloc_walk_tree)(const struct alloc_info*, unsigned, alloc_visi
 int ALLOCS_ALONE(alloc_walk_covering)(const void*, int, unsigned, alloc_visit_subobject*, void*) {
   return ALLOC_E_NO_RUNTIME;
 }
+int ALLOCS_ALONE(alloc_walk_parts)(const void*, const struct uniqtype*, size_t, unsigned,
+                                   alloc_visit_subobject*, void*) {
+  return ALLOC_E_NO_RUNTIME;
+}
 int ALLOCS_ALONE(alloc_walk_blocks_of_type)(const struct uniqtype*, unsigned, alloc_visit_block*,
                                             void*) {
   return ALLOC_E_NO_RUNTIME;

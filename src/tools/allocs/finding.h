@@ -6,6 +6,7 @@
 
 #include "runtime/query/describe.h"
 #include "runtime/query/frame_scan.h"
+#include "runtime/query/object_reader.h"
 
 namespace allocs::tool {
 
@@ -92,8 +93,9 @@ Finding find_out(const P& process, Address at) {
   finding.human_type = text_of([&](TextWriter& out) { types::put_human_name(out, answer.type); });
   if (answer.type == nullptr) finding.type_problem = query::error_message(answer.type_error);
   const auto slot = query::slot_at(process, answer, at);
+  const types::ObjectReader reader = query::object_reader(process);
   finding.path = text_of([&](TextWriter& out) {
-    query::put_path_to_slot(out, answer, at, slot ? query::slot_name(*slot) : nullptr);
+    query::put_path_to_slot(out, answer, at, slot ? query::slot_name(*slot) : nullptr, &reader);
   });
   if (slot) put_slot(*slot, finding);
   finding.site = raw(answer.site);

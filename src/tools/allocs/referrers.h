@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/query/object_reader.h"
 #include "runtime/query/path.h"
 #include "runtime/query/type_by_referrers.h"
 #include "tools/allocs/finding.h"
@@ -55,8 +56,9 @@ Referrer referrer_at(const P& process, Address at, std::uint64_t value, AddressR
   found.is_block =
       answer.allocator == Allocator::lib_malloc || answer.allocator == Allocator::program_malloc;
   const auto slot = query::slot_at(process, answer, at);
+  const types::ObjectReader reader = query::object_reader(process);
   found.path = text_of([&](TextWriter& out) {
-    query::put_path_to_slot(out, answer, at, slot ? query::slot_name(*slot) : nullptr);
+    query::put_path_to_slot(out, answer, at, slot ? query::slot_name(*slot) : nullptr, &reader);
   });
   found.kind = Referrer::Kind::untyped;
   if (answer.type == nullptr) {
@@ -83,10 +85,13 @@ Referrer referrer_at(const P& process, Address at, std::uint64_t value, AddressR
   }
   const uniqtype* field = answer.type;
   Address begin = answer.range.begin;
-  query::for_each_subobject(answer, at, [&](const types::Subobject& step, Address base) {
-    field = step.type;
-    begin = base;
-  });
+  query::for_each_subobject(
+      answer, at,
+      [&](const types::Subobject& step, Address base) {
+        field = step.type;
+        begin = base;
+      },
+      &reader);
   if (field == nullptr) return found;
   found.field_type = spelled(field);
   if (found.field_type == "struct malloc_chunk *") {
@@ -105,6 +110,7 @@ template <Memory M>
 void set_type_by_list(const RemoteProcess<M>& process, std::span<const Referrer> referrers,
                       query::Answer& block) {
   query::TypeByReferrers types(block.range.size());
+  const types::ObjectReader reader = query::object_reader(process);
   const auto descriptions = [&](const uniqtype& type, const auto& visit) {
     process.for_each_description(type, visit);
   };
@@ -114,11 +120,11 @@ void set_type_by_list(const RemoteProcess<M>& process, std::span<const Referrer>
     const query::Answer holder = query::query(process, at);
     if (holder.error != ALLOC_OK || holder.type_grade < ALLOC_GRADE_PLAUSIBLE) continue;
     const std::uint64_t offset = referrer.value - raw(block.range.begin);
-    if (const auto* pointer = query::pointer_type_at(holder.type, holder.range, at))
+    if (const auto* pointer = query::pointer_type_at(holder.type, holder.range, at, reader))
       types.add(*pointer, offset);
     if (offset != 0) continue;
-    if (auto* const element = query::element_type_kept_in(process.types(), process.host(),
-                                                          descriptions, holder, at, block.range))
+    if (auto* const element = query::element_type_kept_in(
+            process.types(), process.host(), descriptions, holder, at, block.range, reader))
       types.add_elements(element);
   }
   query::set_agreed_type(process.types(), types.decide(), block);
