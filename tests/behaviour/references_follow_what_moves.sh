@@ -6,6 +6,7 @@
 cat > a.c <<'EOF'
 #define _GNU_SOURCE
 #include <allocs/move.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -161,11 +162,11 @@ __attribute__((noinline)) static int keep_local(int i) {
 }
 /* Memory full of a node's address is free again; malloc gives some of it to what moves, a little more than is asked for. */
 __attribute__((noinline)) static void leave_addresses(void) {
-  enum { BLOCKS = 200, WORDS = 11 };
+  enum { BLOCKS = 200 };
   static uintptr_t *made[BLOCKS];
   for (int i = 0; i < BLOCKS; ++i) {
     made[i] = malloc(sizeof(struct node));
-    for (int k = 0; k < WORDS; ++k) made[i][k] = ~secret[7];
+    for (size_t k = 0; k < malloc_usable_size(made[i]) / sizeof *made[i]; ++k) made[i][k] = ~secret[7];
   }
   for (int i = 0; i < BLOCKS; ++i) free(made[i]), made[i] = NULL;
 }
