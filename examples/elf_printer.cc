@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints an ELF file from the tree of its allocations: `elf_printer FILE...` its headers, sections, symbols, relocations and notes; `--parts` what lies
 // where; `--references` every reference in it, and to what it leads. No offset in the file is computed here: tables are found by their types, and
-// everything that refers to something is asked where that is.
+// everything that refers to something is asked where that is. Which class and which order of bytes
+// a file is of, the types tell.
 //
 //   c++ -std=c++20 -g -o elf_printer elf_printer.cc $(pkg-config --cflags --libs allocs)
 //   LD_PRELOAD=liballocs_preload.so ./elf_printer /bin/true
@@ -16,22 +17,22 @@
 #include <cstdio>
 #include <cstring>
 
+#include "elf_names.h"
 #include "elf_relocations.h"
+#include "elf_table.h"
 
 namespace {
 
 constexpr const char* kCannotTell = "(cannot tell)";
 
-// What the field refers to; nullptr if that cannot be told.
-template <typename T, typename Field>
-const T* follow(const Field& field) {
+// What the field there refers to; nullptr if that cannot be told.
+const char* follow(const char* field) {
   alloc_referent referent;
-  if (alloc_interpret(&field, alloc_elf_interpreter(), 0, &referent) != ALLOC_OK) return nullptr;
-  return static_cast<const T*>(referent.at);
+  if (alloc_interpret(field, alloc_elf_interpreter(), 0, &referent) != ALLOC_OK) return nullptr;
+  return static_cast<const char*>(referent.at);
 }
-template <typename Field>
-const char* text_of(const Field& field) {
-  const char* const text = follow<char>(field);
+const char* text_of(const char* field) {
+  const char* const text = follow(field);
   return text == nullptr ? kCannotTell : text;
 }
 
@@ -44,131 +45,41 @@ void for_each_child(const alloc_info& parent, Visit visit) {
   while (alloc_next_child(&cursor, &child) == 1) visit(child);
 }
 
-// The entries, if the allocation is an array of those.
-template <typename T>
-struct Entries {
-  Entries(const alloc_info& table, const char* type) {
-    const uniqtype* const element =
-        table.type == nullptr ? nullptr : UNIQTYPE_ARRAY_ELEMENT_TYPE(table.type);
-    if (element == nullptr || std::strcmp(uniqtype_name(element), type) != 0) return;
-    first = static_cast<const T*>(table.base);
-    count = table.size / sizeof(T);
-  }
-  const T* begin() const { return first; }
-  const T* end() const { return first + count; }
-  const T* first = nullptr;
-  std::size_t count = 0;
-};
-
-// ---- names of numbers ----
-
-struct Name {
-  std::uint64_t number;
-  const char* name;
-};
-template <std::size_t kCount>
-const char* name_in(const Name (&names)[kCount], std::uint64_t number) {
-  for (const Name& each : names) {
-    if (each.number == number) return each.name;
-  }
-  return nullptr;
-}
-// The name, or the number from the start of the range that it is in: text that is there until the next call.
-template <std::size_t kCount>
-const char* name_of(const Name (&names)[kCount], std::uint64_t number) {
-  const char* const name = name_in(names, number);
-  if (name != nullptr) return name;
-  const char* const range = number >= 0x80000000   ? "LOUSER+"
-                            : number >= 0x70000000 ? "LOPROC+"
-                            : number >= 0x60000000 ? "LOOS+"
-                                                   : "";
-  static char text[64];
-  std::snprintf(text, sizeof text, "%s%#" PRIx64, range,
-                *range == '\0' ? number : number & 0xfffffff);
-  return text;
-}
-
-constexpr Name kSectionTypes[] = {{SHT_NULL, "NULL"},
-                                  {SHT_PROGBITS, "PROGBITS"},
-                                  {SHT_SYMTAB, "SYMTAB"},
-                                  {SHT_STRTAB, "STRTAB"},
-                                  {SHT_RELA, "RELA"},
-                                  {SHT_HASH, "HASH"},
-                                  {SHT_DYNAMIC, "DYNAMIC"},
-                                  {SHT_NOTE, "NOTE"},
-                                  {SHT_NOBITS, "NOBITS"},
-                                  {SHT_REL, "REL"},
-                                  {SHT_DYNSYM, "DYNSYM"},
-                                  {SHT_INIT_ARRAY, "INIT_ARRAY"},
-                                  {SHT_FINI_ARRAY, "FINI_ARRAY"},
-                                  {SHT_PREINIT_ARRAY, "PREINIT_ARRAY"},
-                                  {SHT_GROUP, "GROUP"},
-                                  {SHT_SYMTAB_SHNDX, "SYMTAB SECTION INDICES"},
-                                  {19, "RELR"},
-                                  {SHT_GNU_HASH, "GNU_HASH"},
-                                  {SHT_GNU_verdef, "VERDEF"},
-                                  {SHT_GNU_verneed, "VERNEED"},
-                                  {SHT_GNU_versym, "VERSYM"}};
-// What follows the start of the range that is for the machine's own.
-constexpr Name kSectionTypesOfX86[] = {{1, "X86_64_UNWIND"}};
-constexpr Name kSectionTypesOfMips[] = {
-    {6, "MIPS_REGINFO"}, {0xd, "MIPS_OPTIONS"}, {0x1e, "MIPS_DWARF"}, {0x2a, "MIPS_ABIFLAGS"}};
-constexpr Name kSectionTypesOfRiscv[] = {{3, "RISCV_ATTRIBUTES"}};
-constexpr Name kSegmentTypes[] = {{PT_NULL, "NULL"},
-                                  {PT_LOAD, "LOAD"},
-                                  {PT_DYNAMIC, "DYNAMIC"},
-                                  {PT_INTERP, "INTERP"},
-                                  {PT_NOTE, "NOTE"},
-                                  {PT_PHDR, "PHDR"},
-                                  {PT_TLS, "TLS"},
-                                  {PT_GNU_EH_FRAME, "GNU_EH_FRAME"},
-                                  {PT_GNU_STACK, "GNU_STACK"},
-                                  {PT_GNU_RELRO, "GNU_RELRO"},
-                                  {PT_GNU_PROPERTY, "GNU_PROPERTY"}};
-constexpr Name kSymbolTypes[] = {
-    {STT_NOTYPE, "NOTYPE"}, {STT_OBJECT, "OBJECT"}, {STT_FUNC, "FUNC"}, {STT_SECTION, "SECTION"},
-    {STT_FILE, "FILE"},     {STT_COMMON, "COMMON"}, {STT_TLS, "TLS"},   {STT_GNU_IFUNC, "IFUNC"}};
-constexpr Name kBindings[] = {
-    {STB_LOCAL, "LOCAL"}, {STB_GLOBAL, "GLOBAL"}, {STB_WEAK, "WEAK"}, {STB_GNU_UNIQUE, "UNIQUE"}};
-constexpr Name kVisibilities[] = {{STV_DEFAULT, "DEFAULT"},
-                                  {STV_INTERNAL, "INTERNAL"},
-                                  {STV_HIDDEN, "HIDDEN"},
-                                  {STV_PROTECTED, "PROTECTED"}};
-
 // ---- one kind of thing after the other ----
 
 // What the file's headers say, for what is printed after them.
 struct {
   bool is_of_gnu = false;  // the system that it is for: some flags are GNU's
+  bool is_32 = false;
+  bool is_big_endian = false;
   unsigned machine = 0;
-  const Elf64_Shdr* sections = nullptr;
+  int digits = 16;  // of an address
+  SectionFields section;
+  SymbolFields symbol;
+  const Table* sections = nullptr;
 } file_;
 
-void print_header(const Elf64_Ehdr& header) {
-  file_ = {header.e_ident[EI_OSABI] == ELFOSABI_GNU, header.e_machine, nullptr};
-  std::printf("header: type %u, machine %u, entry %#" PRIx64 "\n", header.e_type, header.e_machine,
-              header.e_entry);
+void print_header(const alloc_info& part) {
+  const char* const header = static_cast<const char*>(part.base);
+  const Field entry(part.type, "e_entry");
+  const auto number = [&](const char* name) {
+    return static_cast<unsigned>(Field(part.type, name).of(header));
+  };
+  file_.is_of_gnu = header[EI_OSABI] == ELFOSABI_GNU;
+  file_.is_32 = entry.size == 4;
+  file_.is_big_endian = entry.is_big_endian;
+  file_.digits = file_.is_32 ? 8 : 16;
+  file_.machine = number("e_machine");
+  std::printf("header: type %u, machine %u, entry %#" PRIx64 "\n", number("e_type"), file_.machine,
+              entry.of(header));
 }
 
-struct Flag {
-  std::uint64_t bit;
-  char letter;
-};
-constexpr Flag kSectionFlags[] = {
-    {SHF_WRITE, 'W'},   {SHF_ALLOC, 'A'},     {SHF_EXECINSTR, 'X'},  {SHF_MERGE, 'M'},
-    {SHF_STRINGS, 'S'}, {SHF_INFO_LINK, 'I'}, {SHF_LINK_ORDER, 'L'}, {SHF_OS_NONCONFORMING, 'O'},
-    {SHF_GROUP, 'G'},   {SHF_TLS, 'T'},       {SHF_COMPRESSED, 'C'}, {SHF_MASKOS, 'o'},
-    {1u << 28, 'l'},    {1u << 31, 'E'}};
-
-// What is behind `o` in GNU's files.
-constexpr Flag kGnuFlags[] = {{1u << 21, 'R'}, {1u << 24, 'D'}};
-
-constexpr Name kSegmentTypesOfMips[] = {
-    {0, "REGINFO"}, {1, "RTPROC"}, {2, "OPTIONS"}, {3, "ABIFLAGS"}};
-
 const char* name_of_segment_type(std::uint32_t type) {
-  const char* const name =
-      file_.machine == EM_MIPS ? name_in(kSegmentTypesOfMips, type - PT_LOPROC) : nullptr;
+  const std::uint32_t own = type - PT_LOPROC;
+  const char* const name = file_.machine == EM_MIPS    ? name_in(kSegmentTypesOfMips, own)
+                           : file_.machine == EM_ARM   ? name_in(kSegmentTypesOfArm, own)
+                           : file_.machine == EM_RISCV ? name_in(kSegmentTypesOfRiscv, own)
+                                                       : nullptr;
   return name != nullptr ? name : name_of(kSegmentTypes, type);
 }
 
@@ -177,101 +88,121 @@ const char* name_of_section_type(std::uint32_t type) {
   const char* const name = file_.machine == EM_X86_64  ? name_in(kSectionTypesOfX86, own)
                            : file_.machine == EM_MIPS  ? name_in(kSectionTypesOfMips, own)
                            : file_.machine == EM_RISCV ? name_in(kSectionTypesOfRiscv, own)
+                           : file_.machine == EM_ARM   ? name_in(kSectionTypesOfArm, own)
                                                        : nullptr;
   return name != nullptr ? name : name_of(kSectionTypes, type);
 }
 
-void print_sections(const Entries<Elf64_Shdr>& sections) {
-  file_.sections = sections.first;
-  std::printf("sections: %zu\n", sections.count);
-  for (const Elf64_Shdr& section : sections) {
+void print_sections(const Table& sections) {
+  std::printf("sections: %zu\n", sections.count());
+  const SectionFields& of = file_.section;
+  for (std::size_t i = 0; i < sections.count(); ++i) {
+    const char* const section = sections[i];
+    const std::uint64_t bits = of.flags.of(section);
     char flags[32] = "";
     std::size_t length = 0;
     for (const Flag& each : kSectionFlags) {
-      if ((section.sh_flags & each.bit) == 0) continue;
+      if ((bits & each.bit) == 0) continue;
       const bool is_of_other = each.letter == 'l' && file_.machine != EM_X86_64;
       if (each.letter != 'o' || !file_.is_of_gnu) flags[length++] = is_of_other ? 'p' : each.letter;
       for (const Flag& gnu : kGnuFlags) {
-        if (each.letter == 'o' && file_.is_of_gnu && (section.sh_flags & gnu.bit) != 0)
+        if (each.letter == 'o' && file_.is_of_gnu && (bits & gnu.bit) != 0)
           flags[length++] = gnu.letter;
       }
     }
-    std::printf("  [%2td] %s %016" PRIx64 " %06" PRIx64 " %06" PRIx64 " %02" PRIx64
-                " %s %u %u %" PRIu64 " %s\n",
-                &section - sections.first, name_of_section_type(section.sh_type), section.sh_addr,
-                section.sh_offset, section.sh_size, section.sh_entsize, length == 0 ? "-" : flags,
-                section.sh_link, section.sh_info, section.sh_addralign,
-                section.sh_type == SHT_NULL ? "" : text_of(section.sh_name));
+    const auto type = static_cast<std::uint32_t>(of.type.of(section));
+    std::printf("  [%2zu] %s %0*" PRIx64 " %06" PRIx64 " %06" PRIx64 " %02" PRIx64 " %s %" PRIu64
+                " %" PRIu64 " %" PRIu64 " %s\n",
+                i, name_of_section_type(type), file_.digits, of.address.of(section),
+                of.offset.of(section), of.size.of(section), of.entry.of(section),
+                length == 0 ? "-" : flags, of.link.of(section), of.info.of(section),
+                of.alignment.of(section), type == SHT_NULL ? "" : text_of(of.name.at(section)));
   }
 }
 
 // (In a file of debug information beside its program it is not there.)
-void print_interpreter(const Elf64_Phdr& segment) {
-  const char* const path = follow<char>(segment.p_offset);
+void print_interpreter(const char* path, std::uint64_t size) {
   std::printf("    interpreter %.*s\n",
-              path == nullptr ? -1 : static_cast<int>(strnlen(path, segment.p_filesz)),
+              path == nullptr ? -1 : static_cast<int>(strnlen(path, size)),
               path == nullptr ? kCannotTell : path);
 }
 
-void print_segments(const Entries<Elf64_Phdr>& segments) {
-  std::printf("segments: %zu\n", segments.count);
-  for (const Elf64_Phdr& segment : segments) {
-    std::printf("  %s 0x%06" PRIx64 " 0x%016" PRIx64 " 0x%016" PRIx64 " 0x%06" PRIx64
-                " 0x%06" PRIx64 " %c%c%c %#" PRIx64 "\n",
-                name_of_segment_type(segment.p_type), segment.p_offset, segment.p_vaddr,
-                segment.p_paddr, segment.p_filesz, segment.p_memsz,
-                (segment.p_flags & PF_R) != 0 ? 'R' : '-',
-                (segment.p_flags & PF_W) != 0 ? 'W' : '-',
-                (segment.p_flags & PF_X) != 0 ? 'E' : '-', segment.p_align);
-    if (segment.p_type == PT_INTERP && segment.p_filesz != 0) print_interpreter(segment);
+void print_segments(const Table& segments) {
+  std::printf("segments: %zu\n", segments.count());
+  const SegmentFields of(segments.type());
+  const int digits = file_.digits, digits_of_size = file_.is_32 ? 5 : 6;
+  for (std::size_t i = 0; i < segments.count(); ++i) {
+    const char* const segment = segments[i];
+    const auto type = static_cast<std::uint32_t>(of.type.of(segment));
+    const std::uint64_t flags = of.flags.of(segment);
+    std::printf("  %s 0x%06" PRIx64 " 0x%0*" PRIx64 " 0x%0*" PRIx64 " 0x%0*" PRIx64 " 0x%0*" PRIx64
+                " %c%c%c %#" PRIx64 "\n",
+                name_of_segment_type(type), of.offset.of(segment), digits, of.address.of(segment),
+                digits, of.physical.of(segment), digits_of_size, of.in_file.of(segment),
+                digits_of_size, of.in_memory.of(segment), (flags & PF_R) != 0 ? 'R' : '-',
+                (flags & PF_W) != 0 ? 'W' : '-', (flags & PF_X) != 0 ? 'E' : '-',
+                of.alignment.of(segment));
+    if (type == PT_INTERP && of.in_file.of(segment) != 0)
+      print_interpreter(follow(of.offset.at(segment)), of.in_file.of(segment));
   }
 }
 
-const char* name_of_symbol(const Elf64_Sym& symbol) {
-  if (symbol.st_name != 0) return text_of(symbol.st_name);
-  if (ELF64_ST_TYPE(symbol.st_info) != STT_SECTION) return "";
-  const auto* const section = follow<Elf64_Shdr>(symbol.st_shndx);
-  return section == nullptr ? kCannotTell : text_of(section->sh_name);
+// ---- symbols ----
+
+const char* name_of_symbol(const char* symbol) {
+  const SymbolFields& of = file_.symbol;
+  if (of.name.of(symbol) != 0) return text_of(of.name.at(symbol));
+  if (ELF64_ST_TYPE(of.info.of(symbol)) != STT_SECTION) return "";
+  const char* const section = follow(of.section.at(symbol));
+  return section == nullptr ? kCannotTell : text_of(file_.section.name.at(section));
 }
 
 // The text of one that has no name goes into `number`. What is too large for the field is told by where it leads.
-const char* name_of_section_index(const Elf64_Sym& symbol, char (&number)[24]) {
+const char* name_of_section_index(const char* symbol, char (&number)[24]) {
   constexpr unsigned kLargeCommon = 0xff02;  // SHN_X86_64_LCOMMON
-  const unsigned index = symbol.st_shndx;
+  const auto index = static_cast<unsigned>(file_.symbol.section.of(symbol));
   if (index == SHN_UNDEF) return "UND";
   if (index == SHN_ABS) return "ABS";
   if (index == SHN_COMMON) return "COM";
   if (index == kLargeCommon && file_.machine == EM_X86_64) return "LARGE_COM";
-  const auto* const section = index == SHN_XINDEX ? follow<Elf64_Shdr>(symbol.st_shndx) : nullptr;
+  const char* const section =
+      index == SHN_XINDEX ? follow(file_.symbol.section.at(symbol)) : nullptr;
   if (index == SHN_XINDEX && (section == nullptr || file_.sections == nullptr)) return kCannotTell;
-  std::snprintf(number, sizeof number, "%td",
-                section != nullptr ? section - file_.sections : std::ptrdiff_t{index});
+  std::snprintf(number, sizeof number, "%zu",
+                section != nullptr ? file_.sections->index_of(section) : std::size_t{index});
   return number;
 }
 
-void print_symbols(const alloc_info& table, const Entries<Elf64_Sym>& symbols) {
-  std::printf("symbols in %s: %zu\n", table.name, symbols.count);
-  for (const Elf64_Sym& symbol : symbols) {
+void print_symbols(const alloc_info& part, const Table& symbols) {
+  std::printf("symbols in %s: %zu\n", part.name, symbols.count());
+  const SymbolFields& of = file_.symbol;
+  for (std::size_t i = 0; i < symbols.count(); ++i) {
+    const char* const symbol = symbols[i];
+    const std::uint64_t info = of.info.of(symbol);
     char index[24];
     const char* const where = name_of_section_index(symbol, index);
-    std::printf("  %td: %016" PRIx64 " %" PRIu64 " %s ", &symbol - symbols.first, symbol.st_value,
-                symbol.st_size, name_of(kSymbolTypes, ELF64_ST_TYPE(symbol.st_info)));
-    std::printf("%s ", name_of(kBindings, ELF64_ST_BIND(symbol.st_info)));
-    std::printf("%s %s %s\n", name_of(kVisibilities, ELF64_ST_VISIBILITY(symbol.st_other)), where,
-                name_of_symbol(symbol));
+    std::printf("  %zu: %0*" PRIx64 " %" PRIu64 " %s ", i, file_.digits, of.value.of(symbol),
+                of.size.of(symbol), name_of(kSymbolTypes, ELF64_ST_TYPE(info)));
+    std::printf("%s ", name_of(kBindings, ELF64_ST_BIND(info)));
+    std::printf("%s %s %s\n", name_of(kVisibilities, ELF64_ST_VISIBILITY(of.other.of(symbol))),
+                where, name_of_symbol(symbol));
   }
 }
 
-// As other machines have it: the symbol above the type. MIPS has it below, and then one byte after the other of types.
+// ---- relocations ----
+
+bool is_mips64() { return file_.machine == EM_MIPS && !file_.is_32; }
+
+// r_info as the 64-bit class of most machines has it: the symbol above the type. MIPS has, where numbers are little-endian, the symbol below, and then one byte after the other of types.
 std::uint64_t usual_info(std::uint64_t info) {
-  return file_.machine == EM_MIPS
-             ? info << 32 | __builtin_bswap32(static_cast<unsigned>(info >> 32))
-             : info;
+  if (file_.is_32) return info >> 8 << 32 | (info & 0xff);
+  if (!is_mips64() || file_.is_big_endian) return info;
+  return info << 32 | __builtin_bswap32(static_cast<unsigned>(info >> 32));
 }
 
 void print_type(std::uint64_t info) {
   const auto type = static_cast<unsigned>(ELF64_R_TYPE(info));
-  if (file_.machine != EM_MIPS) {
+  if (!is_mips64()) {
     std::printf("%s", name_of_relocation(file_.machine, type));
     return;
   }
@@ -280,57 +211,72 @@ void print_type(std::uint64_t info) {
     std::printf("%s%s", i == 0 ? "" : "/", name_of_relocation(EM_MIPS, type >> (8 * i) & 0xff));
 }
 
-void print_relocation(const Elf64_Rel& relocation, const std::int64_t* addend) {
-  const std::uint64_t info = usual_info(relocation.r_info);
-  std::printf("  %016" PRIx64 " %016" PRIx64 " ", relocation.r_offset, info);
-  print_type(info);
-  if (ELF64_R_SYM(info) != 0) {
-    const auto* const symbol = follow<Elf64_Sym>(relocation.r_info);
-    if (symbol == nullptr) {
-      std::printf(" %s", kCannotTell);
-    } else {
-      // Of a function that chooses another at run time the value says little.
-      const char* const name = name_of_symbol(*symbol);
-      if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC) {
-        std::printf(" %s() %s", name, name);
-      } else {
-        std::printf(" %016" PRIx64 " %s", symbol->st_value, name);
-      }
-    }
-    if (addend != nullptr) std::printf(" %c", *addend < 0 ? '-' : '+');
+void print_symbol_of_relocation(const char* symbol) {
+  if (symbol == nullptr) {
+    std::printf(" %s", kCannotTell);
+    return;
   }
-  const bool is_negative = addend != nullptr && *addend < 0 && ELF64_R_SYM(info) != 0;
-  if (addend != nullptr)
-    std::printf(" %" PRIx64, is_negative ? 0 - static_cast<std::uint64_t>(*addend)
-                                         : static_cast<std::uint64_t>(*addend));
-  std::putchar('\n');
+  // Of a function that chooses another at run time the value says little.
+  const char* const name = name_of_symbol(symbol);
+  if (ELF64_ST_TYPE(file_.symbol.info.of(symbol)) == STT_GNU_IFUNC) {
+    std::printf(" %s() %s", name, name);
+  } else {
+    std::printf(" %0*" PRIx64 " %s", file_.digits, file_.symbol.value.of(symbol), name);
+  }
 }
 
-void print_relocations(const alloc_info& table, const Entries<Elf64_Rela>& relocations) {
-  std::printf("relocations in %s: %zu\n", table.name, relocations.count);
-  for (const Elf64_Rela& each : relocations)
-    print_relocation(reinterpret_cast<const Elf64_Rel&>(each), &each.r_addend);
+void print_relocations(const alloc_info& part, const Table& relocations) {
+  std::printf("relocations in %s: %zu\n", part.name, relocations.count());
+  const RelocationFields of(relocations.type());
+  const bool has_addend = of.addend.size != 0;
+  for (std::size_t i = 0; i < relocations.count(); ++i) {
+    const char* const relocation = relocations[i];
+    const std::uint64_t written = of.info.of(relocation), info = usual_info(written);
+    std::printf("  %0*" PRIx64 " %0*" PRIx64 " ", file_.digits, of.offset.of(relocation),
+                file_.digits, file_.is_32 ? written : info);
+    print_type(info);
+    const bool has_symbol = ELF64_R_SYM(info) != 0;
+    if (has_symbol) print_symbol_of_relocation(follow(of.info.at(relocation)));
+    const auto addend = static_cast<std::int64_t>(of.addend.of(relocation));
+    const bool is_negative = addend < 0 && has_symbol;
+    if (has_addend && has_symbol) std::printf(" %c", is_negative ? '-' : '+');
+    const std::uint64_t distance =
+        is_negative ? 0 - static_cast<std::uint64_t>(addend) : static_cast<std::uint64_t>(addend);
+    if (has_addend) std::printf(" %" PRIx64, file_.is_32 ? distance & 0xffffffff : distance);
+    // This type has a second addend, above it.
+    const auto type = static_cast<unsigned>(ELF64_R_TYPE(info));
+    if (file_.machine == EM_SPARCV9 && (type & 0xff) == R_SPARC_OLO10)
+      std::printf(" + %x", type >> 8);
+    std::putchar('\n');
+  }
 }
 
-void print_needed(const Entries<Elf64_Dyn>& entries) {
-  for (const Elf64_Dyn& entry : entries) {
-    if (entry.d_tag == DT_NEEDED) std::printf("needed: %s\n", text_of(entry.d_un));
-    if (entry.d_tag == DT_SONAME) std::printf("soname: %s\n", text_of(entry.d_un));
-    if (entry.d_tag == DT_NULL) break;
+// ---- the rest ----
+
+void print_needed(const Table& entries) {
+  const Field tag(entries.type(), "d_tag"), value(entries.type(), "d_un");
+  for (std::size_t i = 0; i < entries.count() && tag.of(entries[i]) != DT_NULL; ++i) {
+    if (tag.of(entries[i]) == DT_NEEDED) std::printf("needed: %s\n", text_of(value.at(entries[i])));
+    if (tag.of(entries[i]) == DT_SONAME) std::printf("soname: %s\n", text_of(value.at(entries[i])));
   }
 }
 
 // The contents are the name, padded, and then the description.
 void print_note(const alloc_info& note) {
-  const auto* const header = static_cast<const Elf64_Nhdr*>(note.base);
-  const auto* const contents = reinterpret_cast<const unsigned char*>(header + 1);
-  std::printf("  %.*s 0x%08x %#x", static_cast<int>(header->n_namesz),
-              reinterpret_cast<const char*>(contents), header->n_descsz, header->n_type);
+  const char* const header = static_cast<const char*>(note.base);
+  const auto number = [&](const char* name) {
+    return static_cast<unsigned>(Field(note.type, name).of(header));
+  };
+  const unsigned name_size = number("n_namesz"), size = number("n_descsz"), type = number("n_type");
+  const auto* const contents =
+      reinterpret_cast<const unsigned char*>(Field(note.type, "n_contents").at(header));
+  std::printf("  %.*s 0x%08x %#x", static_cast<int>(name_size),
+              reinterpret_cast<const char*>(contents), size, type);
   constexpr unsigned kBuildIdName = 4;
-  if (header->n_type == NT_GNU_BUILD_ID && header->n_namesz == kBuildIdName &&
+  if (type == NT_GNU_BUILD_ID && name_size == kBuildIdName &&
       std::memcmp(contents, "GNU", kBuildIdName) == 0) {
     std::printf(" build id ");
-    for (unsigned i = 0; i < header->n_descsz; ++i) std::printf("%02x", contents[kBuildIdName + i]);
+    for (unsigned i = 0; i < size; ++i) std::printf("%02x", contents[kBuildIdName + i]);
   }
   std::putchar('\n');
 }
@@ -347,27 +293,36 @@ void print_notes(const alloc_info& section) {
 
 // ---- the whole file ----
 
-void print_contents(const alloc_info& file) {
+// How its structures are laid out, and where its sections are told.
+void look_over(const alloc_info& file, alloc_info& sections) {
   for_each_child(file, [&](const alloc_info& part) {
-    if (part.type == nullptr) return;
-    if (std::strcmp(uniqtype_name(part.type), "Elf64_Ehdr") == 0)
-      print_header(*static_cast<const Elf64_Ehdr*>(part.base));
-    if (const Entries<Elf64_Phdr> segments(part, "Elf64_Phdr"); segments.count != 0)
-      print_segments(segments);
-    if (const Entries<Elf64_Shdr> sections(part, "Elf64_Shdr"); sections.count != 0)
-      print_sections(sections);
+    if (const Table table(part, "Shdr"); table.count() != 0) {
+      file_.section = SectionFields(table.type());
+      sections = part;
+    }
+    if (const Table table(part, "Sym"); table.count() != 0)
+      file_.symbol = SymbolFields(table.type());
+  });
+}
+
+void print_contents(const alloc_info& file) {
+  alloc_info part_of_sections{};
+  file_ = {};
+  look_over(file, part_of_sections);
+  const Table sections(part_of_sections, "Shdr");
+  if (sections.count() != 0) file_.sections = &sections;
+  for_each_child(file, [&](const alloc_info& part) {
+    if (is_structure(part.type, "Ehdr")) print_header(part);
+    if (const Table segments(part, "Phdr"); segments.count() != 0) print_segments(segments);
+    if (const Table table(part, "Shdr"); table.count() != 0) print_sections(table);
   });
   for_each_child(file, [&](const alloc_info& part) {
-    if (const Entries<Elf64_Sym> symbols(part, "Elf64_Sym"); symbols.count != 0)
-      print_symbols(part, symbols);
-    if (const Entries<Elf64_Rela> relocations(part, "Elf64_Rela"); relocations.count != 0)
-      print_relocations(part, relocations);
-    if (const Entries<Elf64_Rel> relocations(part, "Elf64_Rel"); relocations.count != 0) {
-      std::printf("relocations in %s: %zu\n", part.name, relocations.count);
-      for (const Elf64_Rel& each : relocations) print_relocation(each, nullptr);
+    if (const Table symbols(part, "Sym"); symbols.count() != 0) print_symbols(part, symbols);
+    for (const char* const kind : {"Rela", "Rel"}) {
+      if (const Table relocations(part, kind); relocations.count() != 0)
+        print_relocations(part, relocations);
     }
-    if (const Entries<Elf64_Dyn> entries(part, "Elf64_Dyn"); entries.count != 0)
-      print_needed(entries);
+    if (const Table entries(part, "Dyn"); entries.count() != 0) print_needed(entries);
     // Only notes are small enough to be looked through for what they are.
     alloc_cursor cursor;
     alloc_info first;

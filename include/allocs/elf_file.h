@@ -18,6 +18,10 @@
  *     ...
  *     section headers      Elf64_Shdr[]
  *
+ * Of 32-bit files the structures are Elf32_Ehdr and so on, with their own layouts. Of files whose numbers have the most significant byte first they are types of their own, called
+ * big_endian_Elf64_Ehdr or big_endian_Elf32_Ehdr and so on, and struct big_endian_elf_note: laid out the same, with members of which uniqtype_is_big_endian() is true. Who reads a member as its type says
+ * reads all four forms (examples/elf_table.h).
+ *
  * Where a file has no section headers (stripped of them, dumped from memory, a core), the program headers and the dynamic section tell what there is, and the
  * allocations are named after these: "PT_INTERP", "PT_DYNAMIC", "PT_NOTE", "PT_TLS", "PT_GNU_EH_FRAME"; "DT_STRTAB", "DT_SYMTAB", "DT_HASH", "DT_GNU_HASH", "DT_RELA", "DT_REL", "DT_RELR",
  * "DT_JMPREL", "DT_INIT_ARRAY", "DT_FINI_ARRAY", "DT_PREINIT_ARRAY", "DT_VERSYM", "DT_VERNEED", "DT_VERDEF"; and "PT_LOAD" for a segment in which nothing of that lies. They are of the types that
@@ -28,7 +32,7 @@
  * claims belong to the mapping.
  *
  * Nothing in the file is believed: a table or a section that does not fit into it is not in the tree, nor is one that claims bytes of another, and
- * a reference that leads elsewhere leads nowhere. Files of ELF32 or of the other byte order are not read. */
+ * a reference that leads elsewhere leads nowhere. */
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,7 +40,7 @@ extern "C" {
 
 /* Declares `size` bytes at `file` an ELF file, until alloc_demote of the allocation that they lie in. Which parts it has is read now; what is in them
  * when it is asked about. If sections are moved, or code is changed, demote and declare it again.
- * Returns ALLOC_OK; ALLOC_E_MALFORMED: no header of such a file is there; ALLOC_E_NOTHING_THERE: not all of the bytes can be read
+ * Returns ALLOC_OK; ALLOC_E_MALFORMED: no header of an ELF file is there; ALLOC_E_NOTHING_THERE: not all of the bytes can be read
  * (the file has become shorter than its mapping), or they are in no allocation; ALLOC_E_REFUSED: that cannot be looked at (a seccomp sandbox); ALLOC_E_INVALID: they are not in one;
  * ALLOC_E_HAS_CHILDREN: they are declared already; or another error of alloc_promote. With ALLOC_NOWAIT the kernel is not asked, and nothing is told of a file that is a mapping. */
 int alloc_make_elf_file(const void *file, size_t size);

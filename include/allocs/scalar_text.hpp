@@ -20,6 +20,21 @@ inline bool is_char(Type type) {
   return encoding == kSignedChar || encoding == kUnsignedChar || encoding == kUtf;
 }
 
+// At most 16 bytes of a number, as this machine has it.
+inline void put_in_order(Type type, char* bytes, std::size_t size) {
+  if (!type.is_big_endian()) return;
+  // Of complex numbers each part.
+  const bool has_parts = type.kind() == UNIQTYPE_KIND_BASE && type.get()->un.base.enc == kComplexFloat;
+  const std::size_t part = has_parts ? size / 2 : size;
+  for (std::size_t at = 0; part != 0 && at + part <= size; at += part) {
+    for (std::size_t i = 0; i < part / 2; ++i) {
+      const char first = bytes[at + i];
+      bytes[at + i] = bytes[at + part - 1 - i];
+      bytes[at + part - 1 - i] = first;
+    }
+  }
+}
+
 inline std::uint64_t bits_of(const char* bytes, std::size_t size) {
   std::uint64_t bits = 0;
   std::memcpy(&bits, bytes, size < sizeof bits ? size : sizeof bits);

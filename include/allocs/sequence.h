@@ -12,6 +12,10 @@
 extern "C" {
 #endif
 
+enum alloc_notes_order {
+  ALLOC_NOTES_BIG_ENDIAN = 0x100 /* with an alignment: notes of a file whose numbers have the most significant byte first */
+};
+
 enum alloc_sequence_flag {
   /* The bytes stay as they are until alloc_demote: where elements begin is remembered once it was found (a byte for every 128), and not looked for
    * again. For families without `sync`, over memory that is not written to. */
@@ -43,7 +47,7 @@ const struct alloc_sequence_family *alloc_string_family(void);
 const struct alloc_sequence_family *alloc_utf8_family(void);
 /* Notes of ELF (a header, a name, a description, each padded to `alignment`, which is 4 or 8: that of the section or segment). Elements are of type
  * `struct elf_note { Elf64_Word n_namesz, n_descsz, n_type; unsigned char n_contents[]; }`. The sequence ends at a note that
- * is not whole. NULL for another alignment. */
+ * is not whole. NULL for another alignment. With ALLOC_NOTES_BIG_ENDIAN added, the numbers are big-endian, and so is the type: `struct big_endian_elf_note`. */
 const struct alloc_sequence_family *alloc_note_family(size_t alignment);
 /* Instructions of x86-64, each of type unsigned char[]. A byte that begins none is an element by itself, without a type: data between functions makes
  * such, and instructions that nobody wrote, until a few bytes later. What processors leave undefined may be told as an instruction.

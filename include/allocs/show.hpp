@@ -68,6 +68,7 @@ class Shower {
     if (size > sizeof bytes) return unknown(at, size);
     if (!memory_.read(at, bytes, size)) return out_.put(kUnreadable);
     if (type.is_pointer()) return pointer(type, bytes);
+    put_in_order(type, bytes, size);
     if (type.kind() == UNIQTYPE_KIND_ENUMERATION) return put_enumerator(out_, type, bytes, size);
     if (!put_base(out_, type, bytes, size)) unknown(at, size);
   }

@@ -30,6 +30,8 @@ class Type {
   int describe(char* buf, std::size_t len) const { return uniqtype_describe(u_, buf, len); }
 
   uniqtype_kind kind() const { return u_ == nullptr ? UNIQTYPE_KIND_VOID : UNIQTYPE_KIND(u_); }
+  // Of numbers: is the most significant byte the first one?
+  bool is_big_endian() const { return uniqtype_is_big_endian(u_) != 0; }
   bool is_array() const { return u_ != nullptr && UNIQTYPE_IS_ARRAY_TYPE(u_) != 0; }
   bool is_pointer() const { return kind() == UNIQTYPE_KIND_ADDRESS && !is_array(); }
   bool is_composite() const { return !is_array() && kind() == UNIQTYPE_KIND_COMPOSITE; }

@@ -119,6 +119,11 @@ struct uniqtype {
 #pragma clang diagnostic pop
 #endif
 
+/* Do numbers of that base type, or of that enumeration, have the most significant byte first? They may even on a machine that has it last: the debug information can say so of members
+ * (gcc's scalar_storage_order), and files of other machines have such numbers (allocs/elf_file.h). 0 or 1; 0 of other types, and of one byte. Bit-fields: the bits
+ * of UNIQTYPE_BASE_TYPE_BIT_OFFSET count from the lowest of the number that the whole unit is in that order. */
+int uniqtype_is_big_endian(const struct uniqtype *u);
+
 /* The canonical name, the same for equal types: "int$32", "__PTR_signed_char$8", "foo". For NULL it is "(no type)".
  * The text lives as long as the process. */
 const char *uniqtype_name(const struct uniqtype *u);

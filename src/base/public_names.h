@@ -112,6 +112,7 @@
   X(uniqtype_symbol_name)            \
   X(uniqtype_member_name)            \
   X(uniqtype_member_alias)           \
+  X(uniqtype_is_big_endian)          \
   X(uniqtype_enumerator_name)        \
   X(uniqtype_declaration)            \
   X(uniqtype_by_name)                \

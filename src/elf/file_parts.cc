@@ -7,9 +7,14 @@ namespace allocs::elf {
 
 namespace {
 
-bool is_readable(const FileHeader& header) {
-  return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
-         header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB;
+// What the first bytes say.
+std::optional<FileForm> form_of(const std::byte* bytes, std::uint64_t size) {
+  if (size < EI_NIDENT || std::memcmp(bytes, ELFMAG, SELFMAG) != 0) return std::nullopt;
+  const auto kind = std::to_integer<unsigned char>(bytes[EI_CLASS]);
+  const auto order = std::to_integer<unsigned char>(bytes[EI_DATA]);
+  if ((kind != ELFCLASS32 && kind != ELFCLASS64) || (order != ELFDATA2LSB && order != ELFDATA2MSB))
+    return std::nullopt;
+  return FileForm{.is_32 = kind == ELFCLASS32, .is_big_endian = order == ELFDATA2MSB};
 }
 
 // As many entries of a table as it says it has, or none if they do not all fit.
@@ -25,35 +30,38 @@ std::optional<FileView> FileView::open(const std::byte* bytes, std::uint64_t siz
   FileView file;
   file.bytes_ = bytes;
   file.size_ = size;
+  const auto form = form_of(bytes, size);
+  if (!form) return std::nullopt;
+  file.form_ = *form;
   const auto header = file.read<FileHeader>(0);
-  if (!header || !is_readable(*header)) return std::nullopt;
+  if (!header) return std::nullopt;
   file.header_ = *header;
   // Numbers that are too large for their fields are in the first section header.
   std::uint64_t sections = header->e_shnum, segments = header->e_phnum;
   std::uint32_t names = header->e_shstrndx;
-  if (header->e_shentsize == sizeof(SectionHeader) && header->e_shoff != 0) {
+  if (header->e_shentsize == file.size_of<SectionHeader>() && header->e_shoff != 0) {
     if (const auto first = file.read<SectionHeader>(header->e_shoff)) {
       if (sections == 0) sections = first->sh_size;
       if (segments == PN_XNUM) segments = first->sh_info;
       if (names == SHN_XINDEX) names = first->sh_link;
     }
-    file.section_headers_ = entries(file, header->e_shoff, sections, sizeof(SectionHeader));
+    file.section_headers_ = entries(file, header->e_shoff, sections, file.size_of<SectionHeader>());
   }
-  if (header->e_phentsize == sizeof(ProgramHeader))
-    file.program_headers_ = entries(file, header->e_phoff, segments, sizeof(ProgramHeader));
+  if (header->e_phentsize == file.size_of<ProgramHeader>())
+    file.program_headers_ = entries(file, header->e_phoff, segments, file.size_of<ProgramHeader>());
   file.section_names_ = names < file.section_headers_ ? names : 0;
   return file;
 }
 
 std::optional<ProgramHeader> FileView::program_header(std::uint32_t index) const {
   if (index >= program_headers_) return std::nullopt;
-  return read<ProgramHeader>(header_.e_phoff + index * sizeof(ProgramHeader));
+  return read<ProgramHeader>(header_.e_phoff + index * size_of<ProgramHeader>());
 }
 
 std::optional<SectionHeader> FileView::section_header(std::uint32_t index) const {
   if (const ImpliedSection* const implied = implied_section(index)) return implied->header;
   if (index >= section_headers_) return std::nullopt;
-  return read<SectionHeader>(header_.e_shoff + index * sizeof(SectionHeader));
+  return read<SectionHeader>(header_.e_shoff + index * size_of<SectionHeader>());
 }
 
 std::optional<std::string_view> FileView::text(FileBytes at, FileBytes end) const {
@@ -121,15 +129,15 @@ std::size_t keep_disjoint(FilePart* parts, std::size_t count) {
 
 std::size_t list_parts(const FileView& file, FilePart* parts) {
   std::size_t count = 0;
-  parts[count++] = {0, sizeof(FileHeader), 0, PartKind::file_header};
+  parts[count++] = {0, file.size_of<FileHeader>(), 0, PartKind::file_header};
   const FileHeader& header = file.header();
   if (file.program_headers() != 0)
     parts[count++] = {header.e_phoff,
-                      header.e_phoff + file.program_headers() * sizeof(ProgramHeader), 0,
+                      header.e_phoff + file.program_headers() * file.size_of<ProgramHeader>(), 0,
                       PartKind::program_headers};
   if (file.section_headers() != 0)
     parts[count++] = {header.e_shoff,
-                      header.e_shoff + file.section_headers() * sizeof(SectionHeader), 0,
+                      header.e_shoff + file.section_headers() * file.size_of<SectionHeader>(), 0,
                       PartKind::section_headers};
   for_each_section(file, false, [&](const FilePart& part) { parts[count++] = part; });
   std::sort(parts, parts + count, goes_before);

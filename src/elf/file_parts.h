@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "elf/elf.h"
+#include "elf/file_form.h"
 
 // An ELF file as it lies in memory, byte for byte as in the file system: its parts, and what its fields refer to. Nothing of it is believed: every
 // place is compared with the size of the file, each time, so that a file that is cut, flipped or changed meanwhile leads to no other memory.
@@ -22,13 +23,14 @@ struct ImpliedSection {
   bool is_segment = false;  // all of a segment of the program: parts that lie in it go before
 };
 
-// Headers of ELF64, little-endian, of any machine. The bytes stay where they are.
+// Of any machine, in any form. What is read is told as of the 64-bit class, in this machine's order of bytes. The bytes stay where they are.
 class FileView {
  public:
   // Absent if it does not begin with a file header that we read. Tables that do not fit into the file have no entries.
   static std::optional<FileView> open(const std::byte* bytes, std::uint64_t size);
 
   std::uint64_t size() const { return size_; }
+  FileForm form() const { return form_; }
   const FileHeader& header() const { return header_; }  // as it was when it was opened
   std::uint32_t program_headers() const { return program_headers_; }
   std::uint32_t section_headers() const { return section_headers_; }  // that are in the file
@@ -41,13 +43,26 @@ class FileView {
   }  // the section of the names; 0: none
 
   bool has(FileBytes at, std::uint64_t size) const { return at <= size_ && size <= size_ - at; }
-  template <typename T>
+  template <Structured T>
+  std::optional<T> read(FileBytes at) const {
+    if (!has(at, size_of<T>())) return std::nullopt;
+    return structure_in<T>(form_, bytes_ + at);
+  }
+  template <std::unsigned_integral T>
   std::optional<T> read(FileBytes at) const {
     if (!has(at, sizeof(T))) return std::nullopt;
-    T value;
-    std::memcpy(&value, bytes_ + at, sizeof(T));
-    return value;
+    return static_cast<T>(number_in(form_, bytes_ + at, sizeof(T)));
   }
+  std::optional<std::uint64_t> read_address(FileBytes at) const {
+    if (!has(at, address_size())) return std::nullopt;
+    return number_in(form_, bytes_ + at, address_size());
+  }
+  // As they are in the file.
+  template <Structured T>
+  std::size_t size_of() const {
+    return size_in<T>(form_);
+  }
+  std::size_t address_size() const { return address_size_in(form_); }
   // From `at` up to its NUL, which is before `end`.
   std::optional<std::string_view> text(FileBytes at, FileBytes end) const;
   std::optional<std::string_view> section_name(const SectionHeader& section) const;
@@ -66,6 +81,7 @@ class FileView {
  private:
   const std::byte* bytes_ = nullptr;
   std::uint64_t size_ = 0;
+  FileForm form_{};
   FileHeader header_{};
   std::uint32_t program_headers_ = 0;
   std::uint32_t section_headers_ = 0;
@@ -75,9 +91,11 @@ class FileView {
   bool lacks_contents_ = false;
 };
 
-// The index of the symbol in r_info. MIPS has it in front of the types, whichever the order of bytes.
+// The index of the symbol in r_info. 64-bit MIPS has it in front of the types, whichever the order of bytes.
 inline std::uint32_t symbol_of_relocation(const FileView& file, std::uint64_t info) {
-  return static_cast<std::uint32_t>(file.header().e_machine == EM_MIPS ? info : ELF64_R_SYM(info));
+  if (file.form().is_32) return static_cast<std::uint32_t>(info >> 8);
+  const bool is_in_front = file.header().e_machine == EM_MIPS && !file.form().is_big_endian;
+  return static_cast<std::uint32_t>(is_in_front ? info : ELF64_R_SYM(info));
 }
 
 // Does it have bytes in the file?

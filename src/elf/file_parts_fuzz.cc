@@ -32,16 +32,16 @@ void follow_section(const FileView& file, std::uint32_t index, const FilePart& p
   const auto section = file.section_header(index);
   if (!section) return;
   (void)file.section_name(*section);
-  constexpr struct {
+  const struct {
     std::uint32_t type;
     Structure structure;
     std::size_t size;
-  } kTables[] = {{SHT_SYMTAB, Structure::symbol, sizeof(Symbol)},
-                 {SHT_DYNSYM, Structure::symbol, sizeof(Symbol)},
-                 {SHT_RELA, Structure::relocation, sizeof(Elf64_Rela)},
-                 {SHT_REL, Structure::relocation, sizeof(Elf64_Rel)},
-                 {SHT_DYNAMIC, Structure::dynamic_entry, sizeof(DynamicEntry)},
-                 {SHT_INIT_ARRAY, Structure::address, sizeof(std::uint64_t)}};
+  } kTables[] = {{SHT_SYMTAB, Structure::symbol, file.size_of<Symbol>()},
+                 {SHT_DYNSYM, Structure::symbol, file.size_of<Symbol>()},
+                 {SHT_RELA, Structure::relocation, file.size_of<Elf64_Rela>()},
+                 {SHT_REL, Structure::relocation, file.size_of<Elf64_Rel>()},
+                 {SHT_DYNAMIC, Structure::dynamic_entry, file.size_of<DynamicEntry>()},
+                 {SHT_INIT_ARRAY, Structure::address, file.address_size()}};
   for (const auto& table : kTables) {
     if (section->sh_type != table.type) continue;
     for (FileBytes at = part.begin; at + table.size <= part.end; at += table.size)
@@ -79,12 +79,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     end = part.end;
     if (part.kind >= PartKind::section) follow_section(*file, part.section, part);
   }
-  follow(*file, Structure::file_header, 0, sizeof(FileHeader), 0);
+  follow(*file, Structure::file_header, 0, file->size_of<FileHeader>(), 0);
   for (std::uint32_t i = 0; i < file->program_headers(); ++i)
-    follow(*file, Structure::program_header, file->header().e_phoff + i * sizeof(ProgramHeader),
-           sizeof(ProgramHeader), 0);
+    follow(*file, Structure::program_header,
+           file->header().e_phoff + i * file->size_of<ProgramHeader>(),
+           file->size_of<ProgramHeader>(), 0);
   for (std::uint32_t i = 0; i < file->section_headers(); ++i)
-    follow(*file, Structure::section_header, file->header().e_shoff + i * sizeof(SectionHeader),
-           sizeof(SectionHeader), 0);
+    follow(*file, Structure::section_header,
+           file->header().e_shoff + i * file->size_of<SectionHeader>(),
+           file->size_of<SectionHeader>(), 0);
   return 0;
 }

@@ -45,6 +45,7 @@ class FileBuilder {
     for (std::size_t i = 0; i < headers.size(); ++i) put(at + i * sizeof headers[i], headers[i]);
     return *this;
   }
+  void copy_to(std::vector<std::byte>& bytes) const { bytes = bytes_; }
   std::optional<FileView> open() const { return FileView::open(bytes_.data(), bytes_.size()); }
   std::optional<FileView> open(std::size_t size) const {
     return FileView::open(bytes_.data(), size);
@@ -273,6 +274,128 @@ TEST(FileReferences, DynamicEntriesNameOrPointByTheirTag) {
   EXPECT_EQ(
       target(file.put(800, entry), Structure::dynamic_entry, offsetof(DynamicEntry, d_un), 800, 3),
       "none");
+}
+
+// ---- other forms ----
+
+// The bytes of a structure as a file of that form has it.
+template <typename T>
+void put_in(FileForm form, std::vector<std::byte>& bytes, std::size_t at, const T& value) {
+  for (const FieldPlaces& field : Layout<T>::kFields) {
+    const std::size_t size = form.is_32 ? field.size_32 : field.size_64;
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::size_t place = form.is_big_endian ? size - 1 - i : i;
+      bytes[at + (form.is_32 ? field.at_32 : field.at_64) + place] =
+          reinterpret_cast<const std::byte*>(&value)[field.at_64 + i];
+    }
+  }
+}
+
+// The library of above, in another form, with everything at the same places.
+struct LibraryOf {
+  explicit LibraryOf(FileForm its) : form(its), bytes(2000) {
+    library().copy_to(bytes);
+    const std::vector<std::byte> from = bytes;
+    const auto take = [&]<typename T>(T value, std::size_t at, std::size_t to) {
+      std::memcpy(&value, from.data() + at, sizeof value);
+      put_in(form, bytes, to, value);
+      return value;
+    };
+    const auto size_of = [&]<typename T>(T) { return size_in<T>(form); };
+    std::fill(bytes.begin() + EI_NIDENT, bytes.end(), std::byte{0});
+    bytes[EI_CLASS] = std::byte(form.is_32 ? ELFCLASS32 : ELFCLASS64);
+    bytes[EI_DATA] = std::byte(form.is_big_endian ? ELFDATA2MSB : ELFDATA2LSB);
+    std::copy(from.begin() + 500, from.begin() + 510, bytes.begin() + 500);
+    FileHeader header = take(FileHeader{}, 0, 0);
+    header.e_phentsize = static_cast<Elf64_Half>(size_of(ProgramHeader{}));
+    header.e_shentsize = static_cast<Elf64_Half>(size_of(SectionHeader{}));
+    put_in(form, bytes, 0, header);
+    take(ProgramHeader{}, 64, 64);
+    for (std::size_t i = 0; i < 4; ++i) {
+      SectionHeader section{};
+      std::memcpy(&section, from.data() + 1000 + i * sizeof section, sizeof section);
+      if (i == 2) section.sh_size = 3 * size_of(Symbol{}), section.sh_entsize = size_of(Symbol{});
+      if (i == 3) section.sh_size = size_of(Elf64_Rela{});
+      put_in(form, bytes, 1000 + i * size_of(section), section);
+      if (i != 0 && i != 3) take(Symbol{}, 600 + i * sizeof(Symbol), 600 + i * size_of(Symbol{}));
+    }
+    Elf64_Rela relocation{};
+    std::memcpy(&relocation, from.data() + 800, sizeof relocation);
+    relocation.r_addend = -3;
+    if (form.is_32) relocation.r_info = 2 << 8 | R_386_32;
+    put_in(form, bytes, 800, relocation);
+  }
+  // What the field is in the 64-bit class.
+  template <typename T>
+  std::string of(Structure structure, std::size_t field, FileBytes at, std::uint32_t in) const {
+    const auto file = FileView::open(bytes.data(), bytes.size());
+    std::size_t offset = field;
+    for (const FieldPlaces& each : Layout<T>::kFields)
+      if (form.is_32 && each.at_64 == field) offset = each.at_32;
+    const Field place{structure, static_cast<std::uint32_t>(offset), at, in};
+    const auto found = target_of(*file, place);
+    return !found ? "nowhere" : std::to_string(found->at) + "+" + std::to_string(found->size);
+  }
+  FileForm form;
+  std::vector<std::byte> bytes;
+};
+
+TEST(FileForms, AllFourAreReadAsOne) {
+  for (const FileForm form :
+       {FileForm{}, FileForm{true, false}, FileForm{false, true}, FileForm{true, true}}) {
+    const LibraryOf library(form);
+    const auto file = FileView::open(library.bytes.data(), library.bytes.size());
+    ASSERT_TRUE(file);
+    EXPECT_EQ(file->form(), form);
+    EXPECT_EQ(file->header().e_type, ET_DYN);
+    EXPECT_EQ(file->section_headers(), 4u);
+    EXPECT_EQ(parts_of(*file), form.is_32 ? "0-52 header; 64-96 segments; 500-510 #1; 600-648 #2; "
+                                            "800-812 #3; 1000-1160 sections; "
+                                          : "0-64 header; 64-120 segments; 500-510 #1; 600-672 #2; "
+                                            "800-824 #3; 1000-1256 sections; ");
+    EXPECT_EQ(file->read<Elf64_Rela>(800)->r_addend, -3);
+    const std::size_t symbol = file->size_of<Symbol>();
+    EXPECT_EQ(library.of<Symbol>(Structure::symbol, offsetof(Symbol, st_name), 600 + symbol, 2),
+              "505+4");
+    EXPECT_EQ(library.of<Symbol>(Structure::symbol, offsetof(Symbol, st_value), 600 + symbol, 2),
+              "416+8");
+    EXPECT_EQ(library.of<Symbol>(Structure::symbol, offsetof(Symbol, st_size), 600 + symbol, 2),
+              "nowhere");
+    EXPECT_EQ(library.of<Elf64_Rela>(Structure::relocation, offsetof(Elf64_Rela, r_info), 800, 3),
+              std::to_string(600 + 2 * symbol) + "+" + std::to_string(symbol));
+    EXPECT_EQ(library.of<Elf64_Rela>(Structure::relocation, offsetof(Elf64_Rela, r_offset), 800, 3),
+              "432+0");
+    EXPECT_EQ(library.of<ProgramHeader>(Structure::program_header, offsetof(ProgramHeader, p_vaddr),
+                                        64, 0),
+              "400+100");
+    EXPECT_EQ(library.of<FileHeader>(Structure::file_header, offsetof(FileHeader, e_shoff), 0, 0),
+              form.is_32 ? "1000+160" : "1000+256");
+  }
+}
+
+TEST(FileForms, OthersThanThoseFourAreNone) {
+  LibraryOf library({});
+  for (const std::size_t place : {EI_CLASS, EI_DATA}) {
+    const std::byte before = library.bytes[place];
+    for (const int wrong : {0, 3, 255}) {
+      library.bytes[place] = std::byte(wrong);
+      EXPECT_FALSE(FileView::open(library.bytes.data(), library.bytes.size()));
+    }
+    library.bytes[place] = before;
+  }
+  EXPECT_FALSE(FileView::open(LibraryOf({.is_32 = true}).bytes.data(), 51));
+  EXPECT_TRUE(FileView::open(LibraryOf({.is_32 = true}).bytes.data(), 52));
+}
+
+TEST(FileForms, MipsHasTheSymbolInFrontOnlyWhereNumbersAreLittleEndian) {
+  for (const FileForm form : {FileForm{false, true}, FileForm{true, false}, FileForm{true, true}}) {
+    LibraryOf library(form);
+    FileHeader header = FileView::open(library.bytes.data(), library.bytes.size())->header();
+    header.e_machine = EM_MIPS;
+    put_in(form, library.bytes, 0, header);
+    const auto file = FileView::open(library.bytes.data(), library.bytes.size());
+    EXPECT_EQ(symbol_of_relocation(*file, file->read<Elf64_Rela>(800)->r_info), 2u);
+  }
 }
 
 }  // namespace

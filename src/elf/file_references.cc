@@ -59,15 +59,17 @@ std::optional<Target> string_at(const FileView& file, std::uint32_t table, std::
 
 std::optional<Target> header_of_section(const FileView& file, std::uint32_t index) {
   if (index >= file.section_headers()) return std::nullopt;
-  return Target{file.header().e_shoff + index * sizeof(SectionHeader), sizeof(SectionHeader)};
+  return Target{file.header().e_shoff + index * file.size_of<SectionHeader>(),
+                file.size_of<SectionHeader>()};
 }
 
 std::optional<Target> symbol_at(const FileView& file, std::uint32_t table, std::uint64_t index) {
   const auto symbols = file.section_header(table);
   if (!symbols || (symbols->sh_type != SHT_SYMTAB && symbols->sh_type != SHT_DYNSYM) ||
-      symbols->sh_entsize != sizeof(Symbol) || index >= symbols->sh_size / sizeof(Symbol))
+      symbols->sh_entsize != file.size_of<Symbol>() ||
+      index >= symbols->sh_size / file.size_of<Symbol>())
     return std::nullopt;
-  return in_section(file, table, index * sizeof(Symbol), sizeof(Symbol));
+  return in_section(file, table, index * file.size_of<Symbol>(), file.size_of<Symbol>());
 }
 
 std::uint32_t link_of(const FileView& file, std::uint32_t section) {
@@ -148,7 +150,7 @@ std::optional<std::uint32_t> section_of(const FileView& file, const Symbol& symb
   if (!symbols || !indices || indices->sh_type != SHT_SYMTAB_SHNDX ||
       field.at < symbols->sh_offset || !file.has(indices->sh_offset, indices->sh_size))
     return std::nullopt;
-  const std::uint64_t number = (field.at - symbols->sh_offset) / sizeof(Symbol);
+  const std::uint64_t number = (field.at - symbols->sh_offset) / file.size_of<Symbol>();
   if (number >= indices->sh_size / sizeof(std::uint32_t)) return std::nullopt;
   return file.read<std::uint32_t>(indices->sh_offset + number * sizeof(std::uint32_t));
 }
@@ -226,10 +228,12 @@ std::optional<Target> of_header(const FileView& file, const Field& field) {
       return at_address(file, header->e_entry, 0);
     case ALLOCS_FIELD(FileHeader, e_phoff):
       if (file.program_headers() == 0) return std::nullopt;
-      return bytes_at(file, header->e_phoff, file.program_headers() * sizeof(ProgramHeader));
+      return bytes_at(file, header->e_phoff,
+                      file.program_headers() * file.size_of<ProgramHeader>());
     case ALLOCS_FIELD(FileHeader, e_shoff):
       if (file.section_headers() == 0) return std::nullopt;
-      return bytes_at(file, header->e_shoff, file.section_headers() * sizeof(SectionHeader));
+      return bytes_at(file, header->e_shoff,
+                      file.section_headers() * file.size_of<SectionHeader>());
     default:
       if (file.section_names() == 0) return std::nullopt;
       return header_of_section(file, file.section_names());
@@ -300,15 +304,40 @@ std::optional<Target> of_dynamic_field(const FileView& file, const Field& field)
 }
 
 std::optional<Target> of_word(const FileView& file, const Field& field) {
-  const auto word = file.read<std::uint64_t>(field.at);
+  const auto word = file.read_address(field.at);
   return word ? at_address(file, *word, 0) : std::nullopt;
 }
 
 #undef ALLOCS_FIELD
 
-}  // namespace
+// The field as of the structure of the 64-bit class. kNoField for its offset if none begins there.
+Field in_own_class(const FileView& file, const Field& field) {
+  const auto with = [&](std::uint32_t offset) {
+    Field own = field;
+    own.offset = offset;
+    return own;
+  };
+  const FileForm form = file.form();
+  switch (field.structure) {
+    case Structure::file_header:
+      return with(field_in<FileHeader>(form, field.offset));
+    case Structure::program_header:
+      return with(field_in<ProgramHeader>(form, field.offset));
+    case Structure::section_header:
+      return with(field_in<SectionHeader>(form, field.offset));
+    case Structure::symbol:
+      return with(field_in<Symbol>(form, field.offset));
+    case Structure::relocation:
+      return with(field_in<Elf64_Rel>(form, field.offset));
+    case Structure::dynamic_entry:
+      return with(field_in<DynamicEntry>(form, field.offset));
+    case Structure::address:
+      return field;
+  }
+  return field;
+}
 
-Language language_of(const FileView& file, const Field& field) {
+Language language_of_own(const FileView& file, const Field& field) {
   switch (field.structure) {
     case Structure::file_header:
       return language_in<FileHeader>(
@@ -331,15 +360,22 @@ Language language_of(const FileView& file, const Field& field) {
           file, field, [&](const auto& value) { return of_dynamic_entry(value, field.offset); });
     case Structure::address:
       // What the dynamic linker fills in is not in the file.
-      return language_in<std::uint64_t>(file, field, [&](std::uint64_t word) {
-        return word != 0 && !is_relocatable(file) ? Language::address : Language::none;
-      });
+      return file.read_address(field.at).value_or(0) != 0 && !is_relocatable(file)
+                 ? Language::address
+                 : Language::none;
   }
   return Language::none;
 }
 
-std::optional<Target> target_of(const FileView& file, const Field& field) {
-  if (language_of(file, field) == Language::none) return std::nullopt;
+}  // namespace
+
+Language language_of(const FileView& file, const Field& field) {
+  return language_of_own(file, in_own_class(file, field));
+}
+
+std::optional<Target> target_of(const FileView& file, const Field& place) {
+  const Field field = in_own_class(file, place);
+  if (language_of_own(file, field) == Language::none) return std::nullopt;
   switch (field.structure) {
     case Structure::file_header:
       return of_header(file, field);

@@ -23,7 +23,7 @@ enum class Structure : std::uint8_t {
 // A field of the structure that begins at `at`; `section` is that in which the structure lies, 0 for headers.
 struct Field {
   Structure structure;
-  std::uint32_t offset;  // in the structure
+  std::uint32_t offset;  // in the structure, as it is in the file
   FileBytes at;
   std::uint32_t section;
   std::uint32_t indices =

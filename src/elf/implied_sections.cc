@@ -103,7 +103,8 @@ class Lister {
           break;
         }
         case PT_DYNAMIC: {
-          const std::uint64_t whole = segment->p_filesz - segment->p_filesz % sizeof(DynamicEntry);
+          const std::uint64_t whole =
+              segment->p_filesz - segment->p_filesz % file_.size_of<DynamicEntry>();
           const std::uint32_t index = add("PT_DYNAMIC", SHT_DYNAMIC, segment->p_offset, whole);
           if (dynamic_index_ == 0) dynamic_index_ = index;
           break;
@@ -138,7 +139,7 @@ class Lister {
   Dynamic read_dynamic() const {
     Dynamic dynamic;
     const SectionHeader& section = sections_[dynamic_index_].header;
-    for (std::uint64_t into = 0; into < section.sh_size; into += sizeof(DynamicEntry)) {
+    for (std::uint64_t into = 0; into < section.sh_size; into += file_.size_of<DynamicEntry>()) {
       const auto entry = file_.read<DynamicEntry>(section.sh_offset + into);
       if (!entry || entry->d_tag == DT_NULL) break;
       for (const Tag& each : kTags)
@@ -174,56 +175,64 @@ class Lister {
   std::uint32_t list_symbols(const Dynamic& of, std::uint64_t count, std::uint32_t strings) {
     if (count > file_.size()) return 0;
     const std::uint32_t index =
-        add_table("DT_SYMTAB", SHT_DYNSYM, of.symbols, count * sizeof(Symbol), strings);
-    if (index != 0) sections_[index].header.sh_entsize = sizeof(Symbol);
+        add_table("DT_SYMTAB", SHT_DYNSYM, of.symbols, count * file_.size_of<Symbol>(), strings);
+    if (index != 0) sections_[index].header.sh_entsize = file_.size_of<Symbol>();
     return index;
   }
 
   // ---- how many there are ----
 
-  // DT_HASH: how many buckets and chains there are, and these, of 4 bytes each (of 8 for two machines that are not told here).
-  std::optional<std::uint64_t> words_of_hash(const Dynamic& of, std::uint32_t& chains) const {
+  // DT_HASH: how many buckets and chains there are, and these, of 4 bytes each; of 8 in 64-bit files for two machines.
+  std::uint64_t size_of_hash_word() const {
+    const auto machine = file_.header().e_machine;
+    return !file_.form().is_32 && (machine == EM_ALPHA || machine == EM_S390) ? 8 : 4;
+  }
+  std::optional<std::uint64_t> hash_word(FileBytes at) const {
+    if (size_of_hash_word() == sizeof(std::uint64_t)) return file_.read<std::uint64_t>(at);
+    return file_.read<std::uint32_t>(at);
+  }
+  std::optional<std::uint64_t> words_of_hash(const Dynamic& of, std::uint64_t& chains) const {
     const auto extent = of.hash == 0 ? std::nullopt : extent_at(of.hash);
-    if (!extent || file_.header().e_machine == EM_ALPHA || file_.header().e_machine == EM_S390)
+    if (!extent) return std::nullopt;
+    const auto buckets = hash_word(extent->at);
+    const auto count = hash_word(extent->at + size_of_hash_word());
+    const std::uint64_t most = extent->size / size_of_hash_word();
+    if (!buckets || !count || *buckets > most || *count > most || 2 + *buckets + *count > most)
       return std::nullopt;
-    const auto buckets = file_.read<std::uint32_t>(extent->at);
-    const auto count = file_.read<std::uint32_t>(extent->at + sizeof(std::uint32_t));
-    if (!buckets || !count) return std::nullopt;
-    const std::uint64_t words = 2 + std::uint64_t{*buckets} + *count;
-    if (words * sizeof(std::uint32_t) > extent->size) return std::nullopt;
     chains = *count;
-    return words;
+    return 2 + *buckets + *count;
   }
   void list_hash(const Dynamic& of, std::uint32_t symbols) {
-    std::uint32_t chains = 0;
-    if (const auto words = words_of_hash(of, chains))
-      add_table("DT_HASH", SHT_HASH, of.hash, *words * sizeof(std::uint32_t), symbols);
+    std::uint64_t chains = 0;
+    const auto words = words_of_hash(of, chains);
+    const std::uint64_t size = words.value_or(0) * size_of_hash_word();
+    const std::uint32_t index = add_table("DT_HASH", SHT_HASH, of.hash, size, symbols);
+    if (index != 0) sections_[index].header.sh_entsize = size_of_hash_word();
   }
 
   struct GnuHash {
     std::uint64_t size = 0;     // bytes; 0: there is none that holds together
     std::uint64_t symbols = 0;  // as far as it knows of them
   };
-  // Four numbers, a filter of words, the buckets, and for each symbol from `first` on a word, whose lowest bit says that it is the last one of its bucket.
+  // Four numbers, a filter of words as large as addresses, the buckets, and for each symbol from `first` on a word, whose lowest bit says that it is the last one of its bucket.
   GnuHash gnu_hash_at(std::uint64_t address) const {
     const auto extent = address == 0 ? std::nullopt : extent_at(address);
-    struct Head {
-      std::uint32_t buckets, first, filter_words, filter_shift;
-    };
-    const auto head = extent ? file_.read<Head>(extent->at) : std::nullopt;
-    if (!head) return {};
-    const std::uint64_t before = sizeof(Head) +
-                                 std::uint64_t{head->filter_words} * sizeof(std::uint64_t) +
-                                 std::uint64_t{head->buckets} * sizeof(std::uint32_t);
+    constexpr std::uint64_t kWord = sizeof(std::uint32_t), kHead = 4 * kWord;
+    if (!extent || extent->size < kHead) return {};
+    const auto buckets = file_.read<std::uint32_t>(extent->at).value_or(0);
+    const auto first = file_.read<std::uint32_t>(extent->at + kWord).value_or(0);
+    const auto filter_words = file_.read<std::uint32_t>(extent->at + 2 * kWord).value_or(0);
+    const std::uint64_t before =
+        kHead + std::uint64_t{filter_words} * file_.address_size() + buckets * kWord;
     if (before > extent->size) return {};
     std::uint32_t last = 0;
-    for (std::uint64_t i = 1; i <= head->buckets; ++i)
+    for (std::uint64_t i = 1; i <= buckets; ++i)
       last = std::max(last,
                       file_.read<std::uint32_t>(extent->at + before - i * sizeof last).value_or(0));
-    if (last == 0) return {before, head->first};
-    if (last < head->first) return {};
+    if (last == 0) return {before, first};
+    if (last < first) return {};
     for (std::uint64_t symbol = last;; ++symbol) {
-      const std::uint64_t end = before + (symbol - head->first + 1) * sizeof(std::uint32_t);
+      const std::uint64_t end = before + (symbol - first + 1) * sizeof(std::uint32_t);
       if (end > extent->size) return {};
       const auto chain = file_.read<std::uint32_t>(extent->at + end - sizeof(std::uint32_t));
       if (!chain) return {};
@@ -236,7 +245,8 @@ class Lister {
     const auto extent = address == 0 ? std::nullopt : extent_at(address);
     std::uint64_t most = 0;
     if (!extent || size > extent->size) return most;
-    for (std::uint64_t into = 0; into + sizeof(Relocation) <= size; into += sizeof(Relocation)) {
+    const std::uint64_t step = file_.size_of<Relocation>();
+    for (std::uint64_t into = 0; into + step <= size; into += step) {
       const auto relocation = file_.read<Relocation>(extent->at + into);
       if (relocation)
         most = std::max<std::uint64_t>(most, symbol_of_relocation(file_, relocation->r_info));
@@ -245,7 +255,7 @@ class Lister {
   }
 
   std::uint64_t count_symbols(const Dynamic& of, const GnuHash& gnu_hash) const {
-    std::uint32_t chains = 0;
+    std::uint64_t chains = 0;
     if (words_of_hash(of, chains)) return chains;
     const std::uint64_t referred =
         std::max({most_referred<Elf64_Rela>(of.rela, of.rela_size),

@@ -247,9 +247,16 @@ class Containers {
     const bool is_pointer = pointer != kNoType && model_.types[pointer].kind == Kind::address;
     return is_pointer ? model_.types[pointer].target : kNoType;
   }
+  bool is_big_endian(TypeIndex type) const {
+    const TypeRecord& record = model_.types[type];
+    return record.kind == Kind::base && (record.flags & types::kTypeBigEndian) != 0;
+  }
+  // That whoever reads the container takes for one: of this machine's order.
   bool is_number(TypeIndex type) const {
-    const Kind kind = model_.types[type].kind;
-    return kind == Kind::base || kind == Kind::address || kind == Kind::enumeration;
+    const TypeRecord& record = model_.types[type];
+    if (record.kind == Kind::enumeration)
+      return record.target == kNoType || !is_big_endian(record.target);
+    return (record.kind == Kind::base && !is_big_endian(type)) || record.kind == Kind::address;
   }
   bool put_element(TypeIndex element, ContainerRecord& record) const {
     record.element = element;

@@ -38,6 +38,7 @@ enum class At : std::uint8_t {
   data_location,
   string_length,
   encoding,
+  endianity,
   const_value,
   upper_bound,
   lower_bound,

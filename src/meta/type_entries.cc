@@ -193,6 +193,11 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
       record.detail = static_cast<std::uint8_t>(die.constant(At::encoding).value_or(0));
       record.size = die.constant(At::byte_size).value_or(0);
       set_float_format(die, context, record);
+      if (die.constant(At::endianity) == std::uint64_t{DW_END_big}) {
+        record.flags |= types::kTypeBigEndian;
+        if (record.size > 1)
+          record.name = strings_.add(types::kBigEndianWord + std::string(strings_[name]));
+      }
       if (const auto bits = die.constant(At::bit_size);
           bits && *bits < record.size * 8 && *bits <= kMostBits) {
         record.bit_size = static_cast<std::uint16_t>(*bits);

@@ -31,6 +31,8 @@ At at_of(std::uint64_t name) {
       return At::data_location;
     case DW_AT_encoding:
       return At::encoding;
+    case DW_AT_endianity:
+      return At::endianity;
     case DW_AT_const_value:
       return At::const_value;
     case DW_AT_upper_bound:

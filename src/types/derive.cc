@@ -142,13 +142,16 @@ uniqtype* array_of(Interner& interner, uniqtype* element, std::uint64_t count) {
 }
 
 uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size,
-                    std::string_view name, std::string_view human_name) {
-  uniqtype_record* record = interner.find_or_make({.hash = hash_of_base(encoding, size, 0, 0),
-                                                   .kind = Kind::base,
-                                                   .detail = encoding,
-                                                   .size = size,
-                                                   .name = name,
-                                                   .human_name = human_name});
+                    std::string_view name, std::string_view human_name, std::uint8_t flags) {
+  const bool is_big_endian = (flags & kTypeBigEndian) != 0;
+  uniqtype_record* record = interner.find_or_make(
+      {.hash = hash_of_base(encoding, size, 0, 0, FloatFormat::by_size, is_big_endian),
+       .kind = Kind::base,
+       .detail = encoding,
+       .flags = flags,
+       .size = size,
+       .name = name,
+       .human_name = human_name});
   return record == nullptr ? nullptr : complete(record);
 }
 

@@ -18,9 +18,9 @@ uniqtype* array_of(Interner& interner, uniqtype* element,
 // The human name of a pointer to that type: "int *", "char **", "int (*)[3]". Context: signal.
 void put_pointer_name(TextWriter& out, const uniqtype_record& pointee);
 
-// A base type of whole bytes: `encoding` is a DW_ATE_* value.
+// A base type of whole bytes: `encoding` is a DW_ATE_* value; `flags` may have kTypeBigEndian.
 uniqtype* base_type(Interner& interner, std::uint8_t encoding, std::uint64_t size,
-                    std::string_view name, std::string_view human_name);
+                    std::string_view name, std::string_view human_name, std::uint8_t flags = 0);
 
 struct CompositeSlot {
   std::string_view name{};

@@ -104,6 +104,7 @@ enum TypeFlag : std::uint8_t {
   kTypeAnonymous = 4,   // the name is made up
   kTypePrototyped = 8,  // a subprogram whose arguments are known (C: declared with a prototype)
   kTypeFloatFormat = 16 | 32,  // a base type of floating-point or complex numbers: its FloatFormat
+  kTypeBigEndian = 64,  // a base type of several bytes: the first one is the most significant
 };
 
 // What a floating-point number's bits mean, where its size does not say. Types that differ in it are two.

@@ -25,13 +25,15 @@ constexpr Hash128 hash_of_void() { return type_hasher(Kind::void_).finish(); }
 
 // `encoding` is a DW_ATE_* value, `size` in bytes; `bit_size` 0 means all of them. Source spellings do not count.
 constexpr Hash128 hash_of_base(std::uint8_t encoding, std::uint64_t size, std::uint16_t bit_size,
-                               std::uint16_t bit_offset,
-                               FloatFormat format = FloatFormat::by_size) {
+                               std::uint16_t bit_offset, FloatFormat format = FloatFormat::by_size,
+                               bool is_big_endian = false) {
   Hasher hasher = type_hasher(Kind::base);
   hasher.add(encoding);
   hasher.add(size);
   hasher.add(std::uint64_t{bit_size} << 16 | bit_offset);
   if (format != FloatFormat::by_size) hasher.add(static_cast<std::uint64_t>(format));
+  constexpr std::uint64_t kBigEndian = 0x100;  // no format's number
+  if (is_big_endian) hasher.add(kBigEndian);
   return hasher.finish();
 }
 

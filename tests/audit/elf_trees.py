@@ -45,10 +45,18 @@ BUILDS = [
     ("common.o", ["-c", "-fcommon", "-mcmodel=medium", "-DCOMMON"]),
     ("kept", ["-DMAIN", "-Wl,--emit-relocs"]), ("relr", ["-DMAIN", "-Wl,-z,pack-relative-relocs"]), ("library.so", ["-shared", "-fPIC", "-g"]),
 ]
-# Of other machines clang makes object files, and lld libraries.
-MACHINES = ["aarch64", "riscv64", "powerpc64le", "mips64el"]
-# Their numbers, and how many types of relocations are asked for.
-RELOCATIONS = {"x86-64": (62, 50), "aarch64": (183, 1100), "riscv": (243, 70), "ppc64": (21, 256), "mips": (8, 256), "loongarch": (258, 110), "none that is told": (0x9026, 20)}
+# Of other machines clang makes object files, and lld libraries: of both classes, and of both orders of bytes.
+MACHINES = ["aarch64", "riscv64", "powerpc64le", "mips64el", "aarch64_be", "powerpc64", "mips64", "s390x", "sparc64",
+            "i386", "armv7", "mipsel", "riscv32", "armeb", "powerpc", "mips", "sparc", "m68k"]
+# Of which older clangs do not know all, and lld fewer.
+LEAST_OF_OTHERS = 30
+CLANG = shutil.which("clang-19") or shutil.which("clang")
+# Their numbers, how many types of relocations are asked for, and the form of the file.
+RELOCATIONS = {"x86-64": (62, 50, 64, "<"), "aarch64": (183, 1100, 64, "<"), "riscv": (243, 70, 64, "<"), "ppc64": (21, 256, 64, "<"), "mips": (8, 256, 64, "<"),
+               "loongarch": (258, 110, 64, "<"), "none that is told": (0x9026, 20, 64, "<"),
+               "big-endian ppc64": (21, 256, 64, ">"), "big-endian mips64": (8, 256, 64, ">"), "s390": (22, 256, 64, ">"), "sparc64": (43, 256, 64, ">"),
+               "i386": (3, 256, 32, "<"), "arm": (40, 256, 32, "<"), "ppc": (20, 256, 32, ">"), "sparc": (2, 256, 32, ">"), "68k": (4, 64, 32, ">"),
+               "mips32": (8, 256, 32, ">"), "riscv32": (243, 70, 32, "<"), "big-endian aarch64": (183, 1100, 64, ">")}
 
 
 # ---- what readelf says, line by line as the printer writes it ----
@@ -58,7 +66,7 @@ def readelf(option, path):
     return subprocess.run(["readelf", "-W", option, path], capture_output=True, env=environment).stdout.decode(errors="replace").splitlines()
 
 
-SECTION = re.compile(r"  \[ *(\d+)\] (.*?) *(\S+(?: SECTION INDICES)?) +([0-9a-f]{16}) ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+) +([A-Za-z]*) +(\d+) +(\d+) +(\d+)$")
+SECTION = re.compile(r"  \[ *(\d+)\] (.*?) *(\S+(?: SECTION INDICES)?) +([0-9a-f]{8}|[0-9a-f]{16}) ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+) +([A-Za-z]*) +(\d+) +(\d+) +(\d+)$")
 
 
 def sections(path):
@@ -95,7 +103,7 @@ def symbols(path):
         if found := re.match(r"Symbol table '(.*)' contains (\d+) ent", line):
             table = found[1]
             lines.append(f"symbols in {table}: {found[2]}")
-        elif found := re.match(r" *(\d+): ([0-9a-f]{16}) +(\w+) (\S+) +(\S+) +(\S+) +(?:\[.*\] +)?(\w+) ?(.*)$", line):
+        elif found := re.match(r" *(\d+): ([0-9a-f]{8}|[0-9a-f]{16}) +(\w+) (\S+) +(\S+) +(\S+) +(?:\[.*\] +)?(\w+) ?(.*)$", line):
             number, value, size, kind, binding, visibility, where, name = found.groups()
             name = without_version(name) if table == ".dynsym" else name
             lines.append(f"  {number}: {value} {int(size, 0)} {kind} {binding} {visibility} {where} {name}".rstrip())
@@ -106,7 +114,7 @@ def tables_with_versions(path):
     """The relocation sections whose symbols are dynamic: of those readelf tells the version behind the name."""
     headers = [SECTION.match(line) for line in readelf("-S", path)]
     kinds = {found[1]: found[3] for found in headers if found}
-    return {found[2] for found in headers if found and found[3] == "RELA" and kinds.get(found[9]) == "DYNSYM"}
+    return {found[2] for found in headers if found and found[3] in ("RELA", "REL") and kinds.get(found[9]) == "DYNSYM"}
 
 
 def relocations(path):
@@ -118,16 +126,20 @@ def relocations(path):
                 lines.append(f"relocations in {found[1]}: {found[2]}")
         elif found := re.match(r" +Type\d: (\w+)", line):  # what MIPS does after the first
             lines[-1] = re.sub(r"(R_\w+(?:/R_\w+)*)", rf"\1/{found[1]}", lines[-1], count=1)
-        elif found := re.match(r"([0-9a-f]{16})  ([0-9a-f]{16}) (R_\w+|unrecognized: \w+) *(.*)$", line):
+        elif found := re.match(r"([0-9a-f]{8,16})  ([0-9a-f]{8,16}) (R_\w+|unrecognized: \w+) *(.*)$", line):
             offset, what, kind, rest = found.groups()
             kind = re.sub(r"unrecognized: 0*(\w)", r"0x\1", kind)
             # "value name + addend", "addend", or for a function that chooses another "name() name + addend"
-            if symbol := re.match(r"([0-9a-f]{16}|\S+\(\)) +(.*) ([+-]) (\w+)$", rest):
+            if symbol := re.match(r"([0-9a-f]{8,16}|\S+\(\)) +(.*) ([+-]) (\w+)$", rest):
                 value, name, sign, addend = symbol.groups()
                 name = without_version(name) if table in dynamic else name
-                value = f"{name.strip()}()" if value.endswith("()") else value
+                name = name.lstrip()
+                value = f"{name}()" if value.endswith("()") else value
                 name = "" if name == "<null>" else name
-                rest = f"{value} {name.strip()} {sign} {addend}"
+                rest = f"{value} {name} {sign} {addend}"
+            elif symbol := re.match(r"([0-9a-f]{8}|[0-9a-f]{16}) +(\S.*)$", rest):  # without an addend
+                value, name = symbol.groups()
+                rest = f"{value} {without_version(name) if table in dynamic else name}"
             lines.append(f"  {offset} {what} {kind} {rest.strip()}".rstrip())
     return lines
 
@@ -211,10 +223,27 @@ def check(printer, path):
     return lines, differences
 
 
+# ---- the forms of files ----
+
+class Form:
+    def __init__(self, data):
+        self.is_32, self.order = data[4] == 1, "big" if data[5] == 2 else "little"
+        self.header, self.section, self.segment = (52, 40, 32) if self.is_32 else (64, 64, 56)
+        self.address = 4 if self.is_32 else 8
+        self.sections_at, self.section_count = (32, 48) if self.is_32 else (40, 60)
+
+    def number(self, data, at, size):
+        return int.from_bytes(data[at:at + size], self.order)
+
+    def take_sections_away(self, data):
+        data[self.sections_at:self.sections_at + self.address] = bytes(self.address)
+        data[self.section_count:self.section_count + 4] = bytes(4)
+
+
 # ---- files without section headers ----
 
 # What the sections with headers are called that the dynamic section leads to.
-TAGS = {".dynsym": "DT_SYMTAB", ".rela.dyn": "DT_RELA", ".rela.plt": "DT_JMPREL"}
+TAGS = {".dynsym": "DT_SYMTAB", ".rela.dyn": "DT_RELA", ".rel.dyn": "DT_REL", ".rela.plt": "DT_JMPREL", ".rel.plt": "DT_JMPREL"}
 
 
 def tables(lines, names):
@@ -231,9 +260,10 @@ def tables(lines, names):
 def check_without_sections(printer, path, folder):
     """A copy of which the headers say that it has no sections, against what readelf says of the file itself; of notes, which need not be in a segment, of the copy."""
     data = bytearray(path.read_bytes())
-    if data[16:18] not in (b"\2\0", b"\3\0") or int.from_bytes(data[60:62], "little") == 0:
+    form = Form(data)
+    if form.number(data, 16, 2) not in (2, 3) or form.number(data, form.section_count, 2) == 0:
         return 0, 0
-    data[40:48], data[60:64] = bytes(8), bytes(4)
+    form.take_sections_away(data)
     stripped = folder / "without_sections"
     stripped.write_bytes(data)
     told = printer.of(stripped)
@@ -273,28 +303,31 @@ def dumps(folder):
 
 # ---- files that nobody has at hand ----
 
-def section_header(name, kind, at, size, link=0, info=0, entry=0):
-    return struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, at, size, link, info, 8, entry)
-
-
-def with_every_relocation(path, machine, count):
+def with_every_relocation(path, machine, count, bits, order):
     """An object file with a relocation of each of the first types."""
+    word, (size, section_size, symbol, relocation) = ("Q", (64, 64, 24, 24)) if bits == 64 else ("I", (52, 40, 16, 12))
+
+    def section_header(name, kind, at, size, link=0, info=0, entry=0):
+        return struct.pack(f"{order}II4{word}II2{word}", name, kind, 0, 0, at, size, link, info, 8, entry)
+
     names = b"\0.rela\0.symtab\0.strtab\0"
-    relocations = b"".join(struct.pack("<QQq", 0, kind << 56 if machine == 8 else kind, 0) for kind in range(count))
-    symbols_at = 64 + len(relocations)
-    sections_at = symbols_at + 24 + 32
-    sections = [bytes(64), section_header(1, 4, 64, len(relocations), 2, 0, 24), section_header(7, 2, symbols_at, 24, 3, 1, 24),
-                section_header(15, 3, symbols_at + 24, len(names))]
-    header = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 1, machine, 1, 0, 0, sections_at, 0, 64, 0, 0, 64, len(sections), 3)
-    path.write_bytes(header + relocations + bytes(24) + names.ljust(32, b"\0") + b"".join(sections))
+    is_in_front = machine == 8 and bits == 64 and order == "<"
+    relocations = b"".join(struct.pack(f"{order}2{word}{word.lower()}", 0, kind << 56 if is_in_front else kind, 0) for kind in range(count))
+    symbols_at = size + len(relocations)
+    sections_at = symbols_at + symbol + 32
+    sections = [bytes(section_size), section_header(1, 4, size, len(relocations), 2, 0, relocation), section_header(7, 2, symbols_at, symbol, 3, 1, symbol),
+                section_header(15, 3, symbols_at + symbol, len(names))]
+    header = b"\x7fELF" + bytes([bits // 32, 1 if order == "<" else 2, 1]) + bytes(9)
+    header += struct.pack(f"{order}HHI3{word}IHHHHHH", 1, machine, 1, 0, 0, sections_at, 0, size, 0, 0, section_size, len(sections), 3)
+    path.write_bytes(header + relocations + bytes(symbol) + names.ljust(32, b"\0") + b"".join(sections))
 
 
 def check_relocations(printer, folder):
     """Each type is called as readelf calls it; of those that it knows and the printer does not, the number is told."""
     lines = differences = 0
-    for name, (machine, count) in RELOCATIONS.items():
+    for name, (machine, count, bits, order) in RELOCATIONS.items():
         path = folder / "every_relocation"
-        with_every_relocation(path, machine, count)
+        with_every_relocation(path, machine, count, bits, order)
         wanted, told = relocations(path), printer.of(path)["relocations"]
         named = 0
         for number, (a, b) in enumerate(zip(wanted[1:], told[1:])):
@@ -326,13 +359,16 @@ def others(folder):
     (folder / "many.s").write_text(many + '.section .references,"a"\n' + "".join(f".quad .s{i}, g{i}\n" for i in range(0, 70000, 7)))
     run("many.o", "as", folder / "many.s")
     run("kept.debug", "objcopy", "--only-keep-debug", folder / "program")
-    if shutil.which("clang"):
+    if CLANG:
+        (folder / "freestanding.c").write_text(re.sub(r"#include.*", "", SOURCE))
         for machine in MACHINES:
-            target = ["clang", f"--target={machine}-linux-gnu", "-w", "-ffreestanding", "-g", "-x", "c", folder / "freestanding.c"]
-            (folder / "freestanding.c").write_text(re.sub(r"#include.*", "", SOURCE))
+            target = [CLANG, f"--target={machine}-linux-gnu", "-w", "-ffreestanding", "-g", "-x", "c", folder / "freestanding.c"]
             run(f"{machine}.o", *target, "-c", "-O1")
             if shutil.which("ld.lld"):
-                run(f"{machine}.so", *target, "-fPIC", "-shared", "-nostdlib", "-fuse-ld=lld")
+                # MIPS has no table of GNU's. Of two tables the one of the ABI is the first that is taken where sections are not told.
+                run(f"{machine}.so", *target, "-fPIC", "-shared", "-nostdlib", "-fuse-ld=lld", f"-Wl,--build-id,--hash-style={'sysv' if 'mips' in machine else 'gnu'}")
+                run(f"{machine}.pie", *target, "-fPIE", "-pie", "-nostdlib", "-fuse-ld=lld", "-Wl,-e,call,--unresolved-symbols=ignore-all,--hash-style=sysv")
+    run("compiled32.o", "gcc", "-m32", "-w", "-ffreestanding", "-g", "-c", "-x", "c", folder / "freestanding.c")
     return made
 
 
@@ -344,7 +380,8 @@ def without_places(lines):
 
 def damaged(data, random_bits):
     """Some ways to break a file: cut, bytes changed in its headers, tables and anywhere."""
-    header_end, section_table = 64 + 56 * 16, int.from_bytes(data[40:48], "little")
+    form = Form(data)
+    header_end, section_table = form.header + form.segment * 16, form.number(data, form.sections_at, form.address)
     yield data[:random_bits.randrange(len(data))]
     yield data[:random_bits.randrange(min(2000, len(data)))]
     for first, end, count in ((0, 64, 1), (0, header_end, 6), (section_table, len(data), 8), (section_table, len(data), 80), (0, len(data), 200)):
@@ -356,15 +393,16 @@ def damaged(data, random_bits):
     # Numbers that are nearly right: another section's, one more, the largest.
     broken = bytearray(data)
     for _ in range(10):
-        at = section_table + 64 * random_bits.randrange(max(1, (len(data) - section_table) // 64)) + random_bits.choice((24, 32, 40, 44, 56))
-        broken[at:at + 4] = random_bits.choice((0, 1, 0xFFFFFFFF, len(data), len(data) - 1, section_table)).to_bytes(4, "little")
+        at = section_table + form.section * random_bits.randrange(max(1, (len(data) - section_table) // form.section))
+        at += random_bits.choice((16, 20, 24, 28, 36) if form.is_32 else (24, 32, 40, 44, 56))
+        broken[at:at + 4] = random_bits.choice((0, 1, 0xFFFFFFFF, len(data), len(data) - 1, section_table)).to_bytes(4, form.order)
     yield bytes(broken[:len(data)])
     # Without section headers, and what is left changed.
-    for first, end, count in ((0, 0, 0), (64, header_end, 3), (0, 8000, 30), (0, len(data), 200)):
+    for first, end, count in ((0, 0, 0), (form.header, header_end, 3), (0, 8000, 30), (0, len(data), 200)):
         broken = bytearray(data)
         for _ in range(count):
             broken[random_bits.randrange(first, max(end, first + 1)) % len(data)] = random_bits.choice((0, 0xFF, 0x80, random_bits.randrange(256)))
-        broken[40:48], broken[60:64] = bytes(8), bytes(4)
+        form.take_sections_away(broken)
         yield bytes(broken[:random_bits.choice((len(data), random_bits.randrange(len(data))))])
 
 
@@ -448,6 +486,9 @@ def main():
             print("no file could be written from memory")
             differences += 1
         made = others(folder)
+        if CLANG and shutil.which("ld.lld") and len(made) < LEAST_OF_OTHERS:
+            print(f"only {len(made)} files of other kinds could be made")
+            differences += 1
         if not any(path.name == "many.o" for path in made):
             print("no file with many sections could be made")
             differences += 1
@@ -457,7 +498,8 @@ def main():
             for told, wrong in (check(printer, path), check_without_sections(printer, path, folder)):
                 lines += told
                 differences += wrong
-        broken, failures = survive(printer, built + [each for each in written if each.stat().st_size < 1 << 20], folder, 40 if is_whole else 2)
+        small = [each for each in made if each.stat().st_size < 1 << 16]
+        broken, failures = survive(printer, built + small + [each for each in written if each.stat().st_size < 1 << 20], folder, 40 if is_whole else 2)
     print(f"{len(built) + len(made) + len(written) + len(paths)} files, {lines} lines of readelf's, {differences} differ; {broken} damaged files, {failures} not survived")
     return 1 if differences or failures or lines == 0 else 0
 

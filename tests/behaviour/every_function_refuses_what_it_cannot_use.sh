@@ -130,6 +130,7 @@ int main(void) {
   INVALID(alloc_make_sequence(block, &undecoded));
   IS(alloc_make_sequence(NULL, &family), ALLOC_E_NOTHING_THERE);
   IS(alloc_note_family(0) == NULL && alloc_note_family(16) == NULL && alloc_note_family(4) != NULL, 1);
+  IS(alloc_note_family(ALLOC_NOTES_BIG_ENDIAN) == NULL && alloc_note_family(16 | ALLOC_NOTES_BIG_ENDIAN) == NULL && alloc_note_family(8 | ALLOC_NOTES_BIG_ENDIAN) != NULL, 1);
   INVALID(alloc_insert_element(block, "x", 2, 0, NULL));
   INVALID(alloc_insert_element(block, NULL, 2, 0, &base));
   INVALID(alloc_insert_element(block, "x", 0, 0, &base));
@@ -235,6 +236,8 @@ int main(void) {
   IS(uniqtype_array_of(type, SIZE_MAX / 2) == NULL, 1);
   IS(strcmp(uniqtype_member_name(type, 1), "value") == 0 && uniqtype_member_name(type, 2) == NULL && uniqtype_member_name(color, 0) == NULL, 1);
   IS(uniqtype_member_alias(type, 0) == NULL && uniqtype_member_alias(type, 9) == NULL, 1);
+  IS(uniqtype_is_big_endian(NULL), 0);
+  IS(uniqtype_is_big_endian(color), 0);
   IS(strcmp(uniqtype_enumerator_name(color, 1), "green") == 0 && uniqtype_enumerator_name(color, 2) == NULL && uniqtype_enumerator_name(type, 0) == NULL, 1);
   IS(uniqtype_describe(type, NULL, 0) > 0 && uniqtype_symbol_name(type, NULL, 0) > 0, 1);
   IS(uniqtype_name(NULL) != NULL && uniqtype_size(type) == 16, 1);

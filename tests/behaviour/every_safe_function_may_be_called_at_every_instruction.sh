@@ -86,6 +86,7 @@ static void ask_about(unsigned turn) {
       break;
     case 5:
       is(strcmp(uniqtype_name(type), "node") == 0 && uniqtype_size(type) == sizeof(node) && uniqtype_describe(type, text, sizeof text) > 0 && uniqtype_symbol_name(type, text, sizeof text) > 0, "uniqtype names");
+      is(uniqtype_is_big_endian(type) == 0, "uniqtype_is_big_endian");
       is(strcmp(uniqtype_member_name(type, 1), "value") == 0 && uniqtype_member_alias(type, 1) == nullptr && uniqtype_enumerator_name(type, 0) == nullptr, "members");
       unsigned line;
       uniqtype_declaration(type, &line);

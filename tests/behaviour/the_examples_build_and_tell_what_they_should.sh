@@ -5,7 +5,7 @@
 
 try() {
   for example in graph_dump who_points_here edit_records elf_printer compact_heap shared_lives; do
-    cp "$ALLOCS_SOURCE/examples/$example.cc" "$ALLOCS_SOURCE/examples/elf_relocations.h" .
+    cp "$ALLOCS_SOURCE/examples/$example.cc" "$ALLOCS_SOURCE"/examples/elf_*.h .
     build $example.cc -std=c++20 -fno-exceptions -fno-rtti -Wall -Wextra -Werror "$@"
   done
   preload ./graph_dump > graph || fail "exit status $?"

@@ -18,28 +18,34 @@ using elf::SectionHeader;
 // ---- what is in a section ----
 
 // The structure that a section of that type is an array of, if its entries have the size of those.
-ElfType element_by_type(const SectionHeader& section, std::size_t& size) {
+ElfType element_by_type(const FileView& file, const SectionHeader& section, std::size_t& size) {
   switch (section.sh_type) {
     case SHT_SYMTAB:
     case SHT_DYNSYM:
-      size = sizeof(Elf64_Sym);
+      size = file.size_of<Elf64_Sym>();
       return ElfType::symbol;
     case SHT_RELA:
-      size = sizeof(Elf64_Rela);
+      size = file.size_of<Elf64_Rela>();
       return ElfType::relocation_with_addend;
     case SHT_REL:
-      size = sizeof(Elf64_Rel);
+      size = file.size_of<Elf64_Rel>();
       return ElfType::relocation;
     case SHT_DYNAMIC:
-      size = sizeof(Elf64_Dyn);
+      size = file.size_of<Elf64_Dyn>();
       return ElfType::dynamic_entry;
     case SHT_INIT_ARRAY:
     case SHT_FINI_ARRAY:
     case SHT_PREINIT_ARRAY:
     case SHT_RELR:
-      size = sizeof(Elf64_Xword);
-      return ElfType::xword;
+      size = file.address_size();
+      return ElfType::address;
     case SHT_HASH:
+      // Two machines have larger ones.
+      if (section.sh_entsize == sizeof(Elf64_Xword)) {
+        size = sizeof(Elf64_Xword);
+        return ElfType::xword;
+      }
+      [[fallthrough]];
     case SHT_GROUP:
     case SHT_SYMTAB_SHNDX:
       size = sizeof(Elf64_Word);
@@ -58,7 +64,8 @@ const alloc_sequence_family* family_by_type(const FileView& file, const SectionH
   constexpr std::size_t kWide = 8, kUsual = 4;
   if (section.sh_type == SHT_STRTAB) return alloc_string_family();
   if (section.sh_type == SHT_NOTE)
-    return alloc_note_family(section.sh_addralign == kWide ? kWide : kUsual);
+    return alloc_note_family((section.sh_addralign == kWide ? kWide : kUsual) |
+                             (file.form().is_big_endian ? std::size_t{ALLOC_NOTES_BIG_ENDIAN} : 0));
   if (section.sh_type != SHT_PROGBITS) return nullptr;
   if ((section.sh_flags & SHF_STRINGS) != 0 && section.sh_entsize == 1)
     return alloc_string_family();
@@ -71,7 +78,7 @@ bool describe_section(const FileView& file, const FilePart& part, PartContents& 
   const auto section = file.section_header(part.section);
   if (!section) return true;
   std::size_t size = 0;
-  const ElfType element = element_by_type(*section, size);
+  const ElfType element = element_by_type(file, *section, size);
   // Compilers leave the size of entries out where the type says all.
   if (size != 0 && (section->sh_entsize == size || section->sh_entsize == 0))
     contents.element = element;
@@ -133,7 +140,8 @@ int put_part(ElfFileTable& table, const FilePart& part, alloc_info* child) {
   child->size = part.end - part.begin;
   child->name = name_of(table, part);
   if (contents.element != ElfType::count_)
-    child->type = contents.is_one ? elf_type(contents.element) : elf_array_type(contents.element);
+    child->type = contents.is_one ? elf_type(contents.element, table.form)
+                                  : elf_array_type(contents.element, table.form);
   return ALLOC_OK;
 }
 
@@ -256,6 +264,7 @@ ElfFileTable* table_from(const FileView& file, const std::byte* begin, const Dra
   if (table == nullptr) return nullptr;
   table->begin = begin;
   table->size = file.size();
+  table->form = file.form();
   table->count = draft.count;
   table->implied_count = draft.implied_count;
   table->lacks_contents = elf::find_lack_of_contents(file);

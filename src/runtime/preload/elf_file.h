@@ -28,6 +28,7 @@ struct ElfFileTable {
   std::uint64_t count;          // of parts
   std::uint64_t implied_count;  // of sections of a file without section headers; else 0
   bool lacks_contents;
+  elf::FileForm form;  // as it was when it was declared
   // Behind it: FilePart[count], PartContents[count], ImpliedSection[implied_count], FoundStart[].
   const elf::FilePart* parts() const { return reinterpret_cast<const elf::FilePart*>(this + 1); }
   elf::FilePart* parts() { return reinterpret_cast<elf::FilePart*>(this + 1); }
@@ -43,6 +44,8 @@ struct ElfFileTable {
   // The file as it is now, with the sections that it was found to have.
   std::optional<elf::FileView> open() const {
     auto file = elf::FileView::open(begin, size);
+    // Who has changed its form must declare it again.
+    if (file && file->form() != form) return std::nullopt;
     if (file && implied_count != 0) file->use_implied(implied(), implied_count);
     if (file) file->set_lacks_contents(lacks_contents);
     return file;

@@ -17,6 +17,7 @@ namespace {
 using allocs::Address;
 using allocs::address_of;
 using allocs::elf::Field;
+using allocs::elf::FileForm;
 using allocs::elf::FilePart;
 using allocs::elf::FileView;
 using allocs::elf::Language;
@@ -34,6 +35,7 @@ bool is_readable(const void* begin, std::size_t size) {
          allocs::runt::self::read_memory(at + (size - 1), &byte, 1);
 }
 
+// Texts and code are of the types of this machine's form in all.
 int register_allocators() {
   if (!allocs::preload::make_elf_types()) return ALLOC_E_NO_MEMORY;
   if (allocs::self::registered_protocol(&allocs::preload::g_elf_allocator) != nullptr)
@@ -59,11 +61,27 @@ constexpr StructureRow kStructures[] = {
     {ElfType::relocation_with_addend, Structure::relocation},
     {ElfType::dynamic_entry, Structure::dynamic_entry},
 };
-const StructureRow* row_of(const uniqtype* type) {
-  for (const StructureRow& row : kStructures) {
-    if (type != nullptr && type == elf_type(row.type)) return &row;
+constexpr FileForm kForms[] = {{}, {true, false}, {false, true}, {true, true}};
+struct RowOfForm {
+  const StructureRow* row = nullptr;  // nullptr: none is of that type
+  FileForm form{};
+};
+RowOfForm row_of(const uniqtype* type) {
+  if (type == nullptr || UNIQTYPE_KIND(type) != UNIQTYPE_KIND_COMPOSITE) return {};
+  for (const FileForm form : kForms) {
+    for (const StructureRow& row : kStructures) {
+      if (type == elf_type(row.type, form)) return {&row, form};
+    }
   }
-  return nullptr;
+  return {};
+}
+
+bool is_array_of_words(const uniqtype* type) {
+  if (type == nullptr || !UNIQTYPE_IS_ARRAY_TYPE(type)) return false;
+  for (const FileForm form : kForms) {
+    if (type == elf_array_type(ElfType::address, form)) return true;
+  }
+  return false;
 }
 
 bool is_array_of_addresses(const FileView& file, std::uint32_t section) {
@@ -81,9 +99,8 @@ struct Found {
 bool find_field(const alloc_step& place, Found& found) {
   if (place.subobject == nullptr || place.above == nullptr) return false;
   const uniqtype* const outer = alloc_place_type(place.above);
-  const StructureRow* const row = row_of(outer);
-  const bool is_word = row == nullptr && alloc_place_type(&place) == elf_type(ElfType::xword) &&
-                       outer == elf_array_type(ElfType::xword);
+  const auto [row, form] = row_of(outer);
+  const bool is_word = row == nullptr && is_array_of_words(outer);
   if (row == nullptr && !is_word) return false;
   const void* const base = row != nullptr ? alloc_place_base(place.above) : place.subobject->base;
   found.table = allocs::preload::table_around(base);
@@ -92,6 +109,8 @@ bool find_field(const alloc_step& place, Found& found) {
   const FilePart* const part = part_at(*found.table, at);
   found.file = found.table->open();
   if (part == nullptr || !found.file) return false;
+  const FileForm own = found.table->form;
+  if (row != nullptr ? form != own : outer != elf_array_type(ElfType::address, own)) return false;
   if (is_word && !is_array_of_addresses(*found.file, part->section)) return false;
   const auto offset = static_cast<std::uint32_t>(static_cast<const char*>(place.subobject->base) -
                                                  static_cast<const char*>(base));
@@ -129,10 +148,9 @@ int interpret(void*, const alloc_step* place, int, alloc_referent* referent) {
 // Structures, and arrays of them; and whatever a declared file may be in.
 int may_contain(void*, const alloc_step* place) {
   const uniqtype* const type = alloc_place_type(place);
-  if (row_of(type) != nullptr || (type != nullptr && type == elf_array_type(ElfType::xword)))
-    return 1;
+  if (row_of(type).row != nullptr || is_array_of_words(type)) return 1;
   if (type != nullptr && UNIQTYPE_IS_ARRAY_TYPE(type))
-    return row_of(UNIQTYPE_ARRAY_ELEMENT_TYPE(type)) != nullptr;
+    return row_of(UNIQTYPE_ARRAY_ELEMENT_TYPE(type)).row != nullptr;
   const allocator* const which = place->allocation.allocator;
   return place->subobject == nullptr && which != &allocs::preload::g_elf_allocator &&
          allocs::preload::family_of(which) == nullptr;
@@ -163,6 +181,10 @@ ALLOCS_EXPORT int alloc_make_elf_file(const void* file, size_t size) {
     if (!is_readable(file, size)) return ALLOC_E_NOTHING_THERE;
     const auto view = FileView::open(begin, size);
     if (!view) return ALLOC_E_MALFORMED;
+    // Notes are the same in both classes.
+    const bool is_big_endian = view->form().is_big_endian;
+    if (!make_elf_types(view->form()) || !make_elf_types({.is_big_endian = is_big_endian}))
+      return ALLOC_E_NO_MEMORY;
     *memory = make_table(*view, begin);
     return *memory == nullptr ? ALLOC_E_NO_MEMORY : ALLOC_OK;
   });

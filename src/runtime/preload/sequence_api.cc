@@ -88,34 +88,42 @@ constexpr alloc_sequence_family kCharacters{.size = sizeof(alloc_sequence_family
 
 // ---- notes ----
 
-constexpr std::size_t kAlignments[] = {4, 8};
+struct NotesForm {
+  std::size_t alignment;
+  allocs::elf::FileForm form;
+};
+constexpr NotesForm kNotesForms[] = {
+    {4, {}}, {8, {}}, {4, {.is_big_endian = true}}, {8, {.is_big_endian = true}}};
 
 // The last note of a section may lack its padding.
 int decode_note(void* context, const void* at, std::size_t left, std::size_t* size,
                 uniqtype** type) {
-  const std::size_t padding = *static_cast<const std::size_t*>(context) - 1;
-  allocs::elf::NoteHeader header;
-  if (left < sizeof header) return ALLOC_E_NOTHING_THERE;
-  std::memcpy(&header, at, sizeof header);
-  const std::uint64_t content = (sizeof header + header.n_namesz + padding) & ~padding;
-  const std::uint64_t end = content + header.n_descsz;
+  const NotesForm& notes = *static_cast<const NotesForm*>(context);
+  const std::size_t padding = notes.alignment - 1;
+  constexpr std::size_t kHeader = sizeof(allocs::elf::NoteHeader), kWord = sizeof(Elf64_Word);
+  if (left < kHeader) return ALLOC_E_NOTHING_THERE;
+  const auto* const words = static_cast<const std::byte*>(at);
+  const std::uint64_t name_size = number_in(notes.form, words, kWord);
+  const std::uint64_t content = (kHeader + name_size + padding) & ~padding;
+  const std::uint64_t end = content + number_in(notes.form, words + kWord, kWord);
   if (end > left) return ALLOC_E_NOTHING_THERE;
   const std::uint64_t whole = (end + padding) & ~padding;
   *size = whole < left ? whole : left;
-  *type = elf_type(ElfType::note);
+  *type = elf_type(ElfType::note, notes.form);
   return 0;
 }
 
-constexpr alloc_sequence_family note_family(const std::size_t& alignment) {
+constexpr alloc_sequence_family note_family(const NotesForm& form) {
   return {.size = sizeof(alloc_sequence_family),
           .name = "ELF notes",
-          .context = const_cast<std::size_t*>(&alignment),
+          .context = const_cast<NotesForm*>(&form),
           .decode = decode_note,
           .sync = nullptr,
           .flags = 0};
 }
-constexpr alloc_sequence_family kNotes[] = {note_family(kAlignments[0]),
-                                            note_family(kAlignments[1])};
+constexpr alloc_sequence_family kNotes[] = {
+    note_family(kNotesForms[0]), note_family(kNotesForms[1]), note_family(kNotesForms[2]),
+    note_family(kNotesForms[3])};
 
 // ---- instructions ----
 
@@ -143,7 +151,9 @@ ALLOCS_EXPORT int alloc_make_sequence(const void* obj, const struct alloc_sequen
   using namespace allocs::preload;
   if (!is_usable(family)) return ALLOC_E_INVALID;
   if (allocs::allocators::is_sandboxed()) return ALLOC_E_REFUSED;
-  if (!make_elf_types()) return ALLOC_E_NO_MEMORY;
+  const bool is_big_endian = family == &kNotes[2] || family == &kNotes[3];
+  if (!make_elf_types() || (is_big_endian && !make_elf_types({.is_big_endian = true})))
+    return ALLOC_E_NO_MEMORY;
   allocator* const which = allocator_of_family(family);
   if (which == nullptr) return ALLOC_E_NO_MEMORY;
   return promote(obj, which, [&](const alloc_info& host, void** memory) {
@@ -157,7 +167,10 @@ ALLOCS_EXPORT int alloc_make_sequence(const void* obj, const struct alloc_sequen
 ALLOCS_EXPORT const struct alloc_sequence_family* alloc_string_family(void) { return &kStrings; }
 ALLOCS_EXPORT const struct alloc_sequence_family* alloc_utf8_family(void) { return &kCharacters; }
 ALLOCS_EXPORT const struct alloc_sequence_family* alloc_note_family(size_t alignment) {
-  return alignment == 4 ? &kNotes[0] : alignment == 8 ? &kNotes[1] : nullptr;
+  const bool is_big_endian = (alignment & ALLOC_NOTES_BIG_ENDIAN) != 0;
+  if (is_big_endian) alignment -= ALLOC_NOTES_BIG_ENDIAN;
+  const alloc_sequence_family* const families = is_big_endian ? kNotes + 2 : kNotes;
+  return alignment == 4 ? families : alignment == 8 ? families + 1 : nullptr;
 }
 ALLOCS_EXPORT const struct alloc_sequence_family* alloc_x86_family(void) { return &kInstructions; }
 

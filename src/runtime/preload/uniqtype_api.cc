@@ -18,6 +18,13 @@ using allocs::types::record_of;
 
 extern "C" {
 
+ALLOCS_EXPORT int uniqtype_is_big_endian(const struct uniqtype* u) {
+  if (u == nullptr) return 0;
+  if (record_of(*u).kind == Kind::enumeration) u = u->related[0].un.t.ptr;
+  return u != nullptr && record_of(*u).kind == Kind::base &&
+         (record_of(*u).flags & allocs::types::kTypeBigEndian) != 0;
+}
+
 ALLOCS_EXPORT const char* uniqtype_name(const struct uniqtype* u) {
   return allocs::types::name_of(u);
 }

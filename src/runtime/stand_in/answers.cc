@@ -224,6 +224,7 @@ int ALLOCS_ALONE(uniqtype_symbol_name)(const struct uniqtype*, char* buf, size_t
   return put_text("", buf, len);
 }
 const char* ALLOCS_ALONE(uniqtype_member_name)(const struct uniqtype*, unsigned) { return nullptr; }
+int ALLOCS_ALONE(uniqtype_is_big_endian)(const struct uniqtype*) { return 0; }
 const char* ALLOCS_ALONE(uniqtype_member_alias)(const struct uniqtype*, unsigned) {
   return nullptr;
 }

@@ -155,7 +155,10 @@ void settle_bit_fields(SourceTypes& source, const std::vector<TypeIndex>& stands
     member.offset = unit_at;
     member.type = pending.bit_field;
     const std::uint8_t encoding = host.kind == Kind::base ? host.detail : kUnsigned;
-    const std::uint64_t bit_offset = first_bit - unit_at * 8;
+    // Big-endian units count bits from the highest one.
+    const bool is_big_endian = host.kind == Kind::base && (host.flags & kTypeBigEndian) != 0;
+    const std::uint64_t from_start = first_bit - unit_at * 8;
+    const std::uint64_t bit_offset = is_big_endian ? size * 8 - from_start - bits : from_start;
     if (bits == size * 8 && bit_offset == 0) {  // the whole unit: an ordinary member
       if (base.size == size && (base.kind == Kind::base || base.kind == Kind::enumeration)) {
         member.type = field.target;
@@ -167,6 +170,12 @@ void settle_bit_fields(SourceTypes& source, const std::vector<TypeIndex>& stands
     field.detail = encoding;
     field.size = size;
     field.bit_offset = static_cast<std::uint16_t>(bit_offset);
+    if (is_big_endian) field.flags |= kTypeBigEndian;
+  }
+  for (TypeRecord& type : source.types) {
+    // Of one byte the order says nothing.
+    if (type.kind == Kind::base && type.size <= 1)
+      type.flags &= static_cast<std::uint8_t>(~kTypeBigEndian);
   }
   for (TypeRecord& type : source.types) {
     if (type.kind == kKindBitField) type = TypeRecord{};  // no member took it: the input is damaged

@@ -20,6 +20,9 @@ enum class Qualifier : std::uint8_t { none, const_, volatile_, restrict_, atomic
 // A flag of TypeRecord::flags that no image holds: the language writes "foo", not "struct foo".
 inline constexpr std::uint8_t kTypeWithoutTagKeyword = 0x80;
 
+// What stands before the names of big-endian base types: no language has a word for them, and the same name says the other order.
+inline constexpr const char* kBigEndianWord = "big_endian ";
+
 // Types as debug information tells them: one node an entry, typedefs and qualifiers among them, equal ones many times.
 // Node 0 is void. Names are qualified by their scopes; an anonymous tagged type has the name 0. A declaration has
 // kTypeIncomplete. Base types carry the spelling as name.

@@ -77,7 +77,7 @@ Hash128 hash_of(const TypeRecord& type, const TypeTables& tables, const StringPo
       return hash_of_void();
     case Kind::base:
       return hash_of_base(type.detail, type.size, type.bit_size, type.bit_offset,
-                          float_format(type.flags));
+                          float_format(type.flags), (type.flags & kTypeBigEndian) != 0);
     case Kind::address: {
       const auto kind = static_cast<AddressKind>(type.detail);
       if (kind != AddressKind::member_pointer) return hash_of_address(kind, part(0));

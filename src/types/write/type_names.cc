@@ -49,8 +49,8 @@ std::string float_stem(const TypeRecord& type) {
 std::string base_type_name(const TypeRecord& type) {
   const std::uint64_t bits = type.bit_size != 0 ? type.bit_size : type.size * 8;
   const bool is_plain = float_format(type.flags) == FloatFormat::by_size;
-  std::string name =
-      fmt::format("{}${}", is_plain ? base_stem(type.detail) : float_stem(type), bits);
+  std::string name = fmt::format("{}{}${}", (type.flags & kTypeBigEndian) != 0 ? "big_endian_" : "",
+                                 is_plain ? base_stem(type.detail) : float_stem(type), bits);
   if (type.bit_size != 0) name += fmt::format("${}", type.bit_offset);
   return name;
 }
@@ -182,10 +182,12 @@ void name_types(TypeTables& tables, StringPool& strings, std::span<const StringR
     if (type.kind != Kind::base && type.kind != Kind::subrange) continue;
     const StringRef word = index < spelling.size() ? spelling[index] : 0;
     type.human_name = word != 0 ? word : type.name;
+    const char* const order = (type.flags & kTypeBigEndian) != 0 ? kBigEndianWord : "";
     if (type.detail == kComplexFloat && complex_word(type)[0] != '\0')
-      type.human_name = strings.add(complex_word(type));
+      type.human_name = strings.add(fmt::format("{}{}", order, complex_word(type)));
     if (type.bit_size == 0) continue;
-    type.human_name = strings.add(fmt::format("{}:{}", bit_field_word(type), type.bit_size));
+    type.human_name =
+        strings.add(fmt::format("{}{}:{}", order, bit_field_word(type), type.bit_size));
   }
   const Speller speller{tables, strings};
   const auto is_tagged = [](const TypeRecord& type) {

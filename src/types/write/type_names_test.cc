@@ -95,6 +95,19 @@ TEST_F(TypeNames, FormatsOfFloatingPointNumbersThatTheSizeDoesNotSayAreNamed) {
   expect(number("long double", 4, 16, unclear), "unclear_float$128", "long double");
 }
 
+TEST_F(TypeNames, BigEndianNumbersAreCalledSoAndAreTypesOfTheirOwn) {
+  const auto number = [&](const char* spelling, std::uint8_t encoding, std::uint64_t size) {
+    const TypeIndex made = base(spelling, encoding, size);
+    source_.types[made].flags |= kTypeBigEndian;
+    return made;
+  };
+  expect(number("big_endian unsigned int", 7, 4), "big_endian_uint$32", "big_endian unsigned int");
+  expect(number("big_endian double", 4, 8), "big_endian_float$64", "big_endian double");
+  expect(number("complex double", 3, 16), "big_endian_complex_float$128",
+         "big_endian _Complex double");
+  expect(base("unsigned int", 7, 4), "uint$32", "unsigned int");
+}
+
 TEST_F(TypeNames, SpellingsOfOneTypeShareItAndTheShortestIsShown) {
   expect(base("long long int", 5, 8), "int$64", "long int");
   expect(base("long int", 5, 8), "int$64", "long int");
