@@ -68,8 +68,10 @@ inline float of_binary16(std::uint64_t bits) {
   return of_binary32(sign | (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13);
 }
 
-// Formats of one size are told apart by the canonical name. False: not one of those.
+// Formats of one size are told apart by the canonical name. False: not one of those. The bytes are in this machine's order.
 inline bool put_real(Writer& out, std::string_view name, const char* bytes, std::size_t size) {
+  constexpr std::string_view kOrder = "big_endian_";
+  if (name.substr(0, kOrder.size()) == kOrder) name.remove_prefix(kOrder.size());
   const std::string_view format = name.substr(0, name.find('$'));
   const bool is_usual = format == "float";
   if (is_usual && size == sizeof(float)) return out.real(real_of<float>(bytes)), true;

@@ -149,6 +149,10 @@ int main(void) {
   INVALID(alloc_walk_covering(&a_node, -1, ODD, subobject_visitor, text));
   INVALID(alloc_walk_covering(&a_node, 8, 0, subobject_visitor, text));
   INVALID(alloc_walk_covering(&a_node, -2, 0, subobject_visitor, text));
+  INVALID(alloc_walk_parts(NULL, info.type, 8, 0, subobject_visitor, text));
+  INVALID(alloc_walk_parts(&a_node, NULL, 8, 0, subobject_visitor, text));
+  INVALID(alloc_walk_parts(&a_node, info.type, 8, 0, NULL, NULL));
+  INVALID(alloc_walk_parts(&a_node, info.type, 8, ODD, subobject_visitor, text));
   INVALID(alloc_walk_blocks_of_type(NULL, 0, block_visitor, text));
   INVALID(alloc_walk_blocks_of_type(type, 0, NULL, text));
   INVALID(alloc_walk_blocks_of_type(type, ODD, block_visitor, text));

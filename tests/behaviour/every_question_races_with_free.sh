@@ -129,7 +129,9 @@ static int ask(int which, const char *at, unsigned flags) {
       return error > 0 ? 0 : error;
     case 4: return alloc_get_traits(&info, &traits);
     case 5: error = alloc_walk_tree(&info, ALLOC_WALK_SUBOBJECTS, count_step, &count); return error > 0 ? 0 : error;
-    case 6: return alloc_walk_covering(at, 3, flags, count_subobject, &count);
+    case 6:
+      if (info.type != NULL) (void)alloc_walk_parts(info.base, info.type, info.size, flags, count_subobject, &count);
+      return alloc_walk_covering(at, 3, flags, count_subobject, &count);
     case 7: error = alloc_walk_references(at, 0, count_reference, &count); return error > 0 ? 0 : error;
     case 8: return alloc_interpret(at, alloc_pointer_interpreter(), flags, &referent);
     case 9: error = alloc_walk_interpreted(&info, alloc_pointer_interpreter(), 0, count_interpreted, &count); return error > 0 ? 0 : error;

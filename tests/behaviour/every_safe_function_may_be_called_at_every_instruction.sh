@@ -60,6 +60,8 @@ static void ask_about(unsigned turn) {
       is(alloc_format_path(&block->value, ALLOC_NOWAIT, text, sizeof text) > 0 && strstr(text, "value") != nullptr, "alloc_format_path");
       is(alloc_describe(&block->value, text, sizeof text) > 0, "alloc_describe");
       is(alloc_walk_covering(&block->value, -1, ALLOC_NOWAIT, count_subobject, &count) == 0 && count >= 1, "alloc_walk_covering");
+      count = 0;
+      is(alloc_walk_parts(block, type, sizeof *block, ALLOC_NOWAIT, count_subobject, &count) == 0 && count == 2, "alloc_walk_parts");
       break;
     case 2:
       is(alloc_interpret(&block->next, alloc_pointer_interpreter(), ALLOC_NOWAIT, &referent) == 0 && referent.at == &variable, "alloc_interpret");

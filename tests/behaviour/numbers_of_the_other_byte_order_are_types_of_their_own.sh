@@ -44,15 +44,15 @@ grep -q DW_AT_endianity debug_information || skip "this gcc's debug information 
 build a.cc -std=c++20 parts.o
 preload ./a > out || fail "exit status $?"
 expect out <<'END'
-{number = 16909060, negative = -2, letter = 'x', low = 5, high = 17, first = 100, middle = 777777, last = -3, real = 1.5, numbers = \[-1, 0, 1\], wide = -99999999999}
+{number = 16909060, negative = -2, letter = 'x', high = '\\x11', low = '\\x05', last = -3, middle = 777777, first = 100, real = 1.5, numbers = \[-1, 0, 1\], wide = -99999999999}
 number big_endian_uint$32 1 big_endian unsigned int
 negative big_endian_int$16 1 big_endian short int
 letter signed_char$8 0 char
-low uint$3$5 0 unsigned char:3
-high uint$5$0 0 unsigned char:5
-first big_endian_uint$7$25 1 big_endian unsigned int:7
-middle big_endian_uint$20$5 1 big_endian unsigned int:20
+high unsigned_char$5$0 0 unsigned char:5
+low unsigned_char$3$5 0 unsigned char:3
 last big_endian_int$5$0 1 big_endian int:5
+middle big_endian_uint$20$5 1 big_endian unsigned int:20
+first big_endian_uint$7$25 1 big_endian unsigned int:7
 real big_endian_float$64 1 big_endian double
 numbers __ARR3_big_endian_int$32 0 big_endian int\[3\]
 wide big_endian_int$40$24 1 big_endian long:40
