@@ -53,7 +53,8 @@ static const void *in_mmap(void) {
 }
 static const void *in_block(void) {
   void *base = NULL;
-  return alloc_new(is_libc ? &__default_lib_malloc_allocator : &__program_malloc_allocator, alloc_get_type(&a_node), 10, &base) == 0 ? base : NULL;
+  if (alloc_new(is_libc ? &__default_lib_malloc_allocator : &__program_malloc_allocator, alloc_get_type(&a_node), 10, &base) != 0) return NULL;
+  return memset(base, 0, 10 * sizeof a_node); /* what other mallocs have left in it may be pointers */
 }
 static const void *first_child(const struct alloc_info *parent, const struct allocator *of) {
   struct alloc_cursor cursor;
@@ -354,8 +355,10 @@ static const struct row { const char *name; int (*call)(const void *at, const st
 
 static void make_samples(void) {
   pool = malloc(640);
+  memset(pool, 0, 640);
   alloc_register_allocator(&slots, &protocol), alloc_promote(pool, &slots);
   hoard = rest_of_hoard = malloc(4096);
+  memset(hoard, 0, 4096);
   a_piece = piece_new(sizeof *a_piece);
   texts = malloc(12);
   memcpy(texts, "one\0two\0six", 12);
