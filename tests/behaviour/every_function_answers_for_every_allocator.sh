@@ -215,6 +215,13 @@ static int q_walk_covering(const void *at, const struct alloc_info *info) {
   const int result = alloc_walk_covering(at, -1, 0, count_subobject, &count);
   return result;
 }
+static int q_walk_parts(const void *at, const struct alloc_info *info) {
+  int count = 0;
+  (void)at;
+  const int result = alloc_walk_parts(info->base, info->type, info->size, 0, count_subobject, &count);
+  const int has_parts = result == 0 && UNIQTYPE_IS_COMPOSITE_TYPE(info->type) && UNIQTYPE_COMPOSITE_MEMBER_COUNT(info->type) != 0;
+  return has_parts && count == 0 ? WRONG : result;
+}
 static int count_reference(const struct alloc_reference *reference, void *context) { (void)reference, ++*(int *)context; return 0; }
 static int q_walk_references(const void *at, const struct alloc_info *info) {
   int count = 0;
@@ -348,7 +355,7 @@ static int c_free_by_holder(const void *at, const struct alloc_info *info) { ret
 
 #define ROW(function) {#function, function}
 static const struct row { const char *name; int (*call)(const void *at, const struct alloc_info *info); } rows[] = {
-  ROW(q_getters), ROW(q_nowait), ROW(q_parent), ROW(q_children), ROW(q_protocol), ROW(q_traits), ROW(q_path), ROW(q_text), ROW(q_walk_tree), ROW(q_walk_covering), ROW(q_walk_references), ROW(q_walk_referrers),
+  ROW(q_getters), ROW(q_nowait), ROW(q_parent), ROW(q_children), ROW(q_protocol), ROW(q_traits), ROW(q_path), ROW(q_text), ROW(q_walk_tree), ROW(q_walk_covering), ROW(q_walk_parts), ROW(q_walk_references), ROW(q_walk_referrers),
   ROW(q_find_route), ROW(q_interpret), ROW(q_walk_interpreted), ROW(q_walk_frame), ROW(q_get_holders), ROW(q_elements), ROW(c_new), ROW(c_resize), ROW(c_resize_moving), ROW(c_free), ROW(c_set_type), ROW(c_insert),
   ROW(c_remove), ROW(c_promote), ROW(c_make_sequence), ROW(c_make_elf_file), ROW(c_insert_element), ROW(c_remove_element), ROW(c_replace_element), ROW(c_migrate), ROW(c_migrate_all), ROW(c_hold), ROW(c_let_go),
   ROW(c_free_by_holder)};
@@ -411,6 +418,7 @@ q_path                 0   0   0   0   0   0   0   0   0   0   0   0   0   0   0
 q_text                 0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
 q_walk_tree            0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
 q_walk_covering        0  -4  -4  -4  -4   0  -4   0   0  -4   0   0   0  -4  -4  -4   0   0   0  -1
+q_walk_parts           0 -12 -12 -12 -12   0 -12   0   0 -12   0   0   0 -12 -12 -12   0   0   0 -12
 q_walk_references      0  -4  -4  -4  -4   0  -4   0   0  -4   0   0   0  -4  -4  -4   0   0   0  -1
 q_walk_referrers       0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0  -1
 q_find_route           0 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14 -14   0 -14 -14   0   0   0 -14 -14
