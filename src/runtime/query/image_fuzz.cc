@@ -161,7 +161,7 @@ bool may_seal(const types::ImageHeader& header, std::size_t size) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   std::vector<std::uint64_t> words((size + 7) / 8);
   if (size != 0) std::memcpy(words.data(), bytes, size);
-  // Of its size exactly, so that who reads behind it is found.
+  // Of no more than that, so that who reads behind it is found.
   auto* const image = reinterpret_cast<unsigned char*>(words.data());
   ask(reinterpret_cast<const std::byte*>(image), size);
   types::ImageHeader header;
