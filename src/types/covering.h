@@ -7,29 +7,11 @@ namespace allocs::types {
 
 inline constexpr unsigned kDeepestCovering = 64;  // of nested types; more is a damaged type
 
-// The members or elements directly in an object of type `u` and `extent` bytes: visit(const Subobject&) by index, until it returns false.
-// An array whose length nothing tells has as many elements as fit. Of a class with virtual bases `object` tells where they are; those of its base classes come last, with further
-// indices. Returns false if the visitor did. Context: signal.
+// The members of a composite of `extent` bytes, and the virtual bases `bases` of it: as for_each_direct_subobject.
 template <typename Visit>
-bool for_each_direct_subobject(const uniqtype& u, std::uint64_t extent, std::uint64_t row,
-                               Visit&& visit, const ObjectAt& object = {}) {
+bool for_each_part(const uniqtype& u, std::uint64_t extent, const PlacedBases& bases,
+                   Visit&& visit) {
   const uniqtype_record& record = record_of(u);
-  if (record.kind == Kind::array) {
-    const uniqtype* element = u.related[0].un.t.ptr;
-    std::uint64_t size = element == nullptr ? 0 : size_of(*element);
-    if (size == kUnknownSize) size = row;
-    if (size == 0) return true;
-    const std::uint64_t fitting = extent / size;
-    const std::uint64_t count =
-        record.count == kUnbounded || record.count > fitting ? fitting : record.count;
-    for (std::uint64_t i = 0; i < count; ++i) {
-      if (!visit(Subobject{.type = element, .offset = i * size, .size = size, .index = i}))
-        return false;
-    }
-    return true;
-  }
-  if (record.kind != Kind::composite) return true;
-  const PlacedBases bases(u, extent, object);
   for (std::uint64_t i = 0; i < record.count; ++i) {
     const auto& slot = u.related[i].un.memb;
     if (slot.ptr == nullptr || slot.may_be_invalid || slot.off >= extent) continue;
@@ -57,6 +39,39 @@ bool for_each_direct_subobject(const uniqtype& u, std::uint64_t extent, std::uin
       return false;
   }
   return true;
+}
+
+// Apart, so that what has no base classes needs no room for them on the stack, which may be a signal handler's.
+template <typename Visit>
+[[gnu::noinline]] bool for_each_part_of_class(const uniqtype& u, std::uint64_t extent,
+                                              Visit&& visit, const ObjectAt& object) {
+  return for_each_part(u, extent, PlacedBases(u, extent, object), visit);
+}
+
+// The members or elements directly in an object of type `u` and `extent` bytes: visit(const Subobject&) by index, until it returns false.
+// An array whose length nothing tells has as many elements as fit. Of a class with virtual bases `object` tells where they are; those of its base classes come last, with further
+// indices. Returns false if the visitor did. Context: signal.
+template <typename Visit>
+bool for_each_direct_subobject(const uniqtype& u, std::uint64_t extent, std::uint64_t row,
+                               Visit&& visit, const ObjectAt& object = {}) {
+  const uniqtype_record& record = record_of(u);
+  if (record.kind == Kind::array) {
+    const uniqtype* element = u.related[0].un.t.ptr;
+    std::uint64_t size = element == nullptr ? 0 : size_of(*element);
+    if (size == kUnknownSize) size = row;
+    if (size == 0) return true;
+    const std::uint64_t fitting = extent / size;
+    const std::uint64_t count =
+        record.count == kUnbounded || record.count > fitting ? fitting : record.count;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (!visit(Subobject{.type = element, .offset = i * size, .size = size, .index = i}))
+        return false;
+    }
+    return true;
+  }
+  if (record.kind != Kind::composite) return true;
+  if (record.base_flags != 0) return for_each_part_of_class(u, extent, visit, object);
+  return for_each_part(u, extent, kNoBases, visit);
 }
 
 // Does the subobject have a bit of the byte at `offset` of what it is in; of its bit `bit`, if that is not negative?

@@ -38,10 +38,7 @@ class PointerFields {
     if (type == nullptr || depth > kDeepestPointerField) return true;
     if (record_of(*type).kind != Kind::composite || record_of(*type).base_flags == 0)
       return run_part(type, base, extent, nullptr, depth);
-    const PlacedBases bases(*type, extent, {.reader = reader_, .at = base});
-    Pending pending(*type, bases, base, extent);
-    return run_part(type, base, extent, &pending, depth) &&
-           run_pending(pending, kEndOfUserAddresses, depth);
+    return run_class(*type, base, extent, depth);
   }
 
  private:
@@ -65,6 +62,13 @@ class PointerFields {
     unsigned count = 0, next = 0;
     Base bases[PlacedBases::kMost];
   };
+
+  [[gnu::noinline]] bool run_class(const uniqtype& type, Address base, std::uint64_t extent,
+                                   unsigned depth) {
+    Pending pending(type, PlacedBases(type, extent, {.reader = reader_, .at = base}), base, extent);
+    return run_part(&type, base, extent, &pending, depth) &&
+           run_pending(pending, kEndOfUserAddresses, depth);
+  }
 
   // Those that begin below `at`.
   bool run_pending(Pending& pending, Address at, unsigned depth) {

@@ -87,6 +87,7 @@ class PlacedBases {
     std::uint64_t index;  // of the member, or of a further one: that of a base class
   };
 
+  constexpr PlacedBases() : bases_{} {}
   PlacedBases(const uniqtype& u, std::uint64_t extent, const ObjectAt& object) {
     if (record_of(u).base_flags == 0) return;
     extent_ = extent;
@@ -158,6 +159,8 @@ class PlacedBases {
   bool are_all_ = true;
   Base bases_[kMost];
 };
+
+inline constexpr PlacedBases kNoBases;
 
 // How many bytes a part of a class takes: its member `index`, or the virtual base `placed` of those of the object. `size`: what is there for one of its type.
 inline std::uint64_t extent_of_part(const uniqtype& u, const PlacedBases& bases,

@@ -53,24 +53,22 @@ template <Memory M, typename ForEachDescription>
 uniqtype* element_type_kept_in(const TypeMaker& types, const M& memory,
                                ForEachDescription&& for_each_description, const Answer& holder,
                                Address at, AddressRange block, const types::ObjectReader& looking) {
-  types::ObjectAt seen{.reader = &looking, .at = holder.range.begin};
+  types::ObjectAt outer{.reader = &looking, .at = holder.range.begin};
   const uniqtype* type = holder.type;
-  Address base = holder.range.begin;
   std::uint64_t extent = holder.range.size();
   for (unsigned depth = 0; type != nullptr && depth < types::kDeepestPointerField; ++depth) {
     uniqtype* element = nullptr;
     if (types::record_of(*type).kind == types::Kind::composite) {
       for_each_description(*type, [&](const Object& object, ContainerRules rules) {
-        element = element_type_by_rules(types, memory, object, rules, base, at, block);
+        element = element_type_by_rules(types, memory, object, rules, outer.at, at, block);
         return element == nullptr;
       });
     }
     if (element != nullptr) return element;
     types::Subobject step;
-    if (!types::subobject_at(*type, extent, at - base, step, 0, seen) || step.ambiguous)
+    if (!types::subobject_at(*type, extent, at - outer.at, step, 0, outer) || step.ambiguous)
       return nullptr;
-    seen = seen.part(step);
-    base = base + step.offset;
+    outer = outer.part(step);
     type = step.type;
     extent = step.size;
   }
