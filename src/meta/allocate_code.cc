@@ -34,7 +34,8 @@ bool is_standard_allocate(std::string_view name) {
 }
 
 void AllocateCodeReader::begin_unit(std::string_view producer) {
-  unit_ = static_cast<std::uint32_t>(facts_.entities.size());
+  first_entity_ = static_cast<EntityIndex>(facts_.entities.size());
+  ++unit_;
   shared_in_ = makes_equal_functions_one(producer) ? unit_ : types::kNoRecord;
 }
 
@@ -66,7 +67,7 @@ void AllocateCodeReader::keep_code() {
 
 void AllocateCodeReader::end_unit() {
   keep_code();
-  for (EntityIndex i = unit_; i < facts_.entities.size(); ++i) {
+  for (EntityIndex i = first_entity_; i < facts_.entities.size(); ++i) {
     if (is_standard_allocate(strings_[facts_.entities[i].name]))
       facts_.allocate_functions.push_back({i, unit_});
   }

@@ -38,7 +38,8 @@ class AllocateCodeReader {
   const types::StringPool& strings_;
   const OffsetTable& entities_;
   std::vector<AllocateCode> noted_, of_other_units_;
-  std::uint32_t unit_ = 0;                      // its first entity
+  std::uint32_t unit_ = 0;                      // which it is
+  EntityIndex first_entity_ = 0;                // of it
   std::uint32_t shared_in_ = types::kNoRecord;  // AllocateCode::unit
 };
 

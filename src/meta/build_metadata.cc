@@ -86,28 +86,27 @@ const declarations::Declarations& declarations_of(const Options& options) {
 // Every type has exactly one node then, hashed and named; further ones are only derived from them. Returns which node each type that was read has become.
 std::vector<types::TypeIndex> take_types(DwarfFacts& facts, types::ObjectModel& model) {
   types::MergedTypes merged = types::merge_equal_types(facts.types, model.strings);
+  facts.types = {};
   model.types =
       types::TypeGraph{model.strings, std::move(merged.tables), std::move(merged.aliases)};
   return std::move(merged.index_of);
 }
 
-}  // namespace
-
-std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
+// False if there is no such object.
+bool fill(types::ObjectModel& model, const Options& options, Diagnostics& diag) {
   const ObjectFiles files = open_object_files(options.object, diag, options.debuginfod);
-  if (files.object == nullptr) return {};
-  types::ObjectModel model;
+  if (files.object == nullptr) return false;
   identify(files, options, model);
   lay_out(*files.object, model);
 
   CallFrames frames{files};
-  DwarfFacts facts = read_debug_information(files, frames, model.strings, diag);
-  if (!facts.entities.empty() || facts.types.types.size() > 1)
+  DwarfFacts facts = read_debug_information(files, options.types_only, frames, model.strings, diag);
+  if (facts.tells_something || facts.types.types.size() > 1)
     model.flags |= types::kImageHasDebugInformation;
   // The entries of the debug information are not read below this line.
   if (options.types_only) {
     take_types(facts, model);
-    return types::encode_image(model);
+    return true;
   }
 
   // What is done beside this thread reads the code alone and shares nothing with it but `files`, `linkage`, `starts` and
@@ -133,7 +132,15 @@ std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
   add_jump_tables(tables.get(), model);
   add_constants(*files.object, scan, model);
   read_string_literals(files, linkage, scan, model);
+  return true;
+}
 
+}  // namespace
+
+std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
+  types::ObjectModel model;
+  if (!fill(model, options, diag)) return {};
+  // Nothing of the object is in memory any more but what the model has.
   return types::encode_image(model);
 }
 

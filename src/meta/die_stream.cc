@@ -104,10 +104,16 @@ bool DieStream::next(Die& die) {
   die.has_children = abbreviation->has_children;
   AttributeValue ignored;
   const Abbreviation::Attribute* attribute = table.attributes.data() + abbreviation->first;
+  const std::int64_t* implicit = table.implicits.data() + abbreviation->first_implicit;
   for (std::uint32_t left = abbreviation->count; left > 0; --left, ++attribute) {
     const bool wanted = attribute->at != At::none;
     AttributeValue& value = wanted ? die.values[static_cast<std::size_t>(attribute->at)] : ignored;
-    if (!read_value(attribute->form, attribute->implicit, value)) return fail();
+    if (attribute->form == DW_FORM_implicit_const) {
+      value.kind = ValueClass::signed_constant;
+      value.number = static_cast<std::uint64_t>(*implicit++);
+    } else if (!read_value(attribute->form, value)) {
+      return fail();
+    }
     if (wanted) die.present |= std::uint64_t{1} << static_cast<int>(attribute->at);
   }
   return !damaged_;
@@ -183,7 +189,7 @@ void DieStream::text_at(std::span<const std::byte> section, std::uint64_t offset
   value.number = strnlen(reinterpret_cast<const char*>(value.bytes), section.size() - offset);
 }
 
-bool DieStream::read_value(std::uint16_t form, std::int64_t implicit, AttributeValue& value) {
+bool DieStream::read_value(std::uint16_t form, AttributeValue& value) {
   const auto set = [&](ValueClass kind, std::uint64_t number) {
     value.kind = kind;
     value.number = number;
@@ -216,8 +222,6 @@ bool DieStream::read_value(std::uint16_t form, std::int64_t implicit, AttributeV
       return set(ValueClass::constant, uleb());
     case DW_FORM_sdata:
       return set(ValueClass::signed_constant, static_cast<std::uint64_t>(sleb()));
-    case DW_FORM_implicit_const:
-      return set(ValueClass::signed_constant, static_cast<std::uint64_t>(implicit));
     case DW_FORM_flag:
       return set(ValueClass::flag, fixed(1));
     case DW_FORM_flag_present:
@@ -303,7 +307,7 @@ bool DieStream::read_value(std::uint16_t form, std::int64_t implicit, AttributeV
     case DW_FORM_indirect: {
       const std::uint64_t real = uleb();
       if (real == DW_FORM_indirect || real == DW_FORM_implicit_const || real > 0xFFFF) return false;
-      return read_value(static_cast<std::uint16_t>(real), 0, value);
+      return read_value(static_cast<std::uint16_t>(real), value);
     }
     default:
       return false;

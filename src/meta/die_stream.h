@@ -135,19 +135,21 @@ struct DebugSections {
 
 struct Abbreviation {
   struct Attribute {
-    At at;
     std::uint16_t form;
-    std::int64_t implicit;
+    At at;
   };
   std::uint64_t code = 0;
   std::uint16_t tag = 0;
   bool has_children = false;
   std::uint32_t first = 0;
   std::uint32_t count = 0;
+  std::uint32_t first_implicit = 0;
 };
 struct AbbreviationTable {
   std::vector<Abbreviation> entries;  // by code
   std::vector<Abbreviation::Attribute> attributes;
+  std::vector<std::int64_t> implicits;  // the constants of those of DW_FORM_implicit_const
+  bool refers_beyond_units = false;     // some entry may, to entries of others
   const Abbreviation* find(std::uint64_t code) const;
 };
 
@@ -208,7 +210,7 @@ class DieStream {
   std::uint64_t position() const { return static_cast<std::uint64_t>(at_ - unit_->section.data()); }
 
  private:
-  bool read_value(std::uint16_t form, std::int64_t implicit, AttributeValue& value);
+  bool read_value(std::uint16_t form, AttributeValue& value);
   std::uint64_t fixed(std::size_t size);
   std::uint64_t uleb();
   std::int64_t sleb();

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "meta/dwarf_facts.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "meta/unit_reader.h"
 
 namespace allocs::meta {
 
-DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames,
+DwarfFacts read_debug_information(const ObjectFiles& files, bool types_only, CallFrames& frames,
                                   types::StringPool& strings, Diagnostics& diag) {
   DwarfFacts facts;
   const ElfFile& file = files.with_debug_information();
@@ -18,11 +19,10 @@ DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames,
   std::vector<Unit> units = read_units(sections, alternate ? &*alternate : nullptr, diag);
   facts.split = read_split_units(files, units, diag);
   const SignatureTable signatures = read_signatures(units);
-  // What C and C++ come to, per byte; growing step by step would touch twice the memory.
-  facts.types.types.reserve(sections.info.size() / 20);
-  facts.types.members.reserve(sections.info.size() / 30);
-  facts.entities.reserve(sections.info.size() / 60);
-  UnitReader reader{files, facts, strings, frames};
+  const bool refer_to_others = std::any_of(units.begin(), units.end(), [](const Unit& unit) {
+    return unit.abbreviations->refers_beyond_units;
+  });
+  UnitReader reader{{refer_to_others, types_only}, files, facts, strings, frames};
   for (Unit& unit : units) {
     if (!reader.read(unit, signatures)) {
       diag.warning(unit.sections->file->path(),

@@ -140,6 +140,7 @@ struct DwarfFacts {
   std::vector<CallType> call_types;
   std::vector<AllocateCode> allocate_code;
   std::vector<AllocateFunction> allocate_functions;
+  bool tells_something = false;
   bool has_partial_units = false;  // units may share what they declare
   // Parents before what is inlined in them. Kept only if the object has a site list or site marks, which is what they are for.
   std::vector<CodeScope> scopes;
@@ -148,7 +149,7 @@ struct DwarfFacts {
 };
 
 // Reads all of it in one pass, then gives each entity what its origin says. Entities have no `origin` after that.
-DwarfFacts read_debug_information(const ObjectFiles& files, CallFrames& frames,
+DwarfFacts read_debug_information(const ObjectFiles& files, bool types_only, CallFrames& frames,
                                   types::StringPool& strings, Diagnostics& diag);
 
 }  // namespace allocs::meta

@@ -180,8 +180,10 @@ void TypeEntries::set_float_format(const Die& die, const UnitContext& context, T
   const auto format = float_format_of(name, record.detail, record.size, context.floats);
   record.flags |= types::type_flags_of(format);
   if (format == types::FloatFormat::binary128) has_binary128_ = true;
-  if (is_nameless_complex(name, record.detail, record.size, context.floats))
+  if (is_nameless_complex(name, record.detail, record.size, context.floats)) {
     nameless_complex_.push_back(node_of(die.key));
+    types_.singular.push_back(nameless_complex_.back());
+  }
 }
 
 bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types::StringRef name) {
@@ -301,6 +303,7 @@ TypeEntries::Open TypeEntries::open_composite(const Die& die, const UnitContext&
 void TypeEntries::settle_later(const Die& die, const UnitContext& context, TypeIndex node) {
   if (const DieKey declaration = die.reference(At::specification); declaration != kNoDie) {
     continued_.push_back({node, node_of(declaration)});
+    types_.singular.push_back(node);
     return;
   }
   const TypeRecord& type = types_.types[node];
@@ -312,6 +315,7 @@ void TypeEntries::settle_later(const Die& die, const UnitContext& context, TypeI
                                ? fmt::format("{:016x}_{:x}", unit.signature, offset)
                                : fmt::format("{}_{:x}_{:x}", unit.name, unit.offset, offset);
   types_.nameless_declarations.push_back({node, strings_.add(mark)});
+  types_.singular.push_back(node);
 }
 
 void TypeEntries::add_member(const Die& die, const Open& in, const UnitContext& context) {
@@ -463,8 +467,7 @@ void TypeEntries::close_array(const Open& open) {
     inner.target = element;
     element = types_.add(inner);
     note_spacing(element, dimensions_.back().stride, 0);
-    if (dimensions_.back().run_time)
-      run_time_counts_.emplace(element, *dimensions_.back().run_time);
+    if (dimensions_.back().run_time) note_run_time_count(element, *dimensions_.back().run_time);
     dimensions_.pop_back();
   }
   TypeRecord& type = types_.types[open.node];
@@ -473,8 +476,7 @@ void TypeEntries::close_array(const Open& open) {
   if (dimensions_.size() > open.first) {
     type.count = dimensions_.back().count;
     note_spacing(open.node, dimensions_.back().stride, 0);
-    if (dimensions_.back().run_time)
-      run_time_counts_.emplace(open.node, *dimensions_.back().run_time);
+    if (dimensions_.back().run_time) note_run_time_count(open.node, *dimensions_.back().run_time);
   }
   dimensions_.resize(open.first);
 }
@@ -532,8 +534,34 @@ void TypeEntries::settle_names() {
   while (!nested_.empty()) qualify(nested_.begin()->first, kDeepest);
 }
 
+void TypeEntries::note_run_time_count(TypeIndex array, const RunTimeCount& count) {
+  run_time_counts_.emplace(array, count);
+  types_.singular.push_back(array);
+}
+
 void TypeEntries::note_spacing(TypeIndex array, std::uint64_t stride, std::uint64_t size) {
-  if (stride != 0 || size != 0) spaced_.push_back({array, stride, size});
+  if (stride == 0 && size == 0) return;
+  spaced_.push_back({array, stride, size});
+  types_.singular.push_back(array);
+}
+
+void TypeEntries::renumber(const types::Renumbering& moved) {
+  nodes_.change_values(moved);
+  for (Continued& each : continued_) each = {moved(each.node), moved(each.declaration)};
+  for (TypeIndex& node : nameless_complex_) node = moved(node);
+  for (Spaced& each : spaced_) each.array = moved(each.array);
+  std::map<TypeIndex, TypeIndex> nested;
+  for (const auto& [node, scope] : nested_)
+    nested.emplace_hint(nested.end(), moved(node), moved(scope));
+  nested_.swap(nested);
+  // Singular nodes keep their order, so what is in front of the first that has moved stays in place.
+  for (auto at = run_time_counts_.lower_bound(moved.first); at != run_time_counts_.end();) {
+    const auto next = std::next(at);
+    auto entry = run_time_counts_.extract(at);
+    entry.key() = moved(entry.key());
+    run_time_counts_.insert(std::move(entry));
+    at = next;
+  }
 }
 
 // Of what is complete and has a size that the entries tell.

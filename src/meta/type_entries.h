@@ -8,6 +8,7 @@
 #include "meta/float_names.h"
 #include "meta/line_header.h"
 #include "meta/offset_table.h"
+#include "types/write/fold_types.h"
 
 namespace allocs::meta {
 
@@ -80,7 +81,13 @@ class TypeEntries {
   // `node` is declared inside the type `scope`, whose name may not have been read yet.
   void qualify_later(types::TypeIndex node, types::TypeIndex scope) {
     nested_.emplace(node, scope);
+    types_.singular.push_back(node);
   }
+  // After folding.
+  void renumber(const types::Renumbering& moved);
+  // No unit that is still to be read refers to an entry that has been.
+  void forget_entries() { nodes_.clear(); }
+  std::size_t entry_count() const { return nodes_.size(); }
   // Names the types that continue a declaration elsewhere (DW_AT_specification) after it, and completes nested names.
   void settle_names();
   // Once all base types are known: what clang calls "complex" is unclear where the object has numbers of another format, too.
@@ -119,6 +126,7 @@ class TypeEntries {
     std::uint64_t stride = 0;  // bits; 0: does not say; all ones: found at run time
     std::uint64_t size = 0;    // bytes; 0: does not say
   };
+  void note_run_time_count(types::TypeIndex array, const RunTimeCount& count);
   void note_spacing(types::TypeIndex array, std::uint64_t stride, std::uint64_t size);
   std::optional<std::uint64_t> size_of(types::TypeIndex type) const;
   void pad_array(const Spaced& spaced, std::uint64_t unpadded);

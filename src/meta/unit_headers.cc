@@ -133,6 +133,12 @@ At at_of(std::uint64_t name) {
   }
 }
 
+// Where the form is told by the entry, it may be any.
+bool may_lead_beyond_the_unit(std::uint16_t form) {
+  return form == DW_FORM_ref_addr || form == DW_FORM_ref_sig8 || form == DW_FORM_ref_sup4 ||
+         form == DW_FORM_ref_sup8 || form == DW_FORM_GNU_ref_alt || form == DW_FORM_indirect;
+}
+
 std::shared_ptr<const AbbreviationTable> read_abbreviations(std::span<const std::byte> section,
                                                             std::uint64_t offset) {
   auto table = std::make_shared<AbbreviationTable>();
@@ -145,17 +151,23 @@ std::shared_ptr<const AbbreviationTable> read_abbreviations(std::span<const std:
     entry.tag = static_cast<std::uint16_t>(reader.read_uleb());
     entry.has_children = reader.read<std::uint8_t>() != 0;
     entry.first = static_cast<std::uint32_t>(table->attributes.size());
+    entry.first_implicit = static_cast<std::uint32_t>(table->implicits.size());
     for (;;) {
       const std::uint64_t name = reader.read_uleb();
-      const std::uint64_t form = reader.read_uleb();
-      if (!reader.ok() || (name == 0 && form == 0)) break;
-      const std::int64_t implicit = form == DW_FORM_implicit_const ? reader.read_sleb() : 0;
-      table->attributes.push_back({at_of(name), static_cast<std::uint16_t>(form), implicit});
+      const std::uint64_t told = reader.read_uleb();
+      if (!reader.ok() || (name == 0 && told == 0)) break;
+      const auto form =
+          static_cast<std::uint16_t>(told <= 0xFFFF ? told : 0);  // 0: none that is known
+      if (form == DW_FORM_implicit_const) table->implicits.push_back(reader.read_sleb());
+      table->refers_beyond_units = table->refers_beyond_units || may_lead_beyond_the_unit(form);
+      table->attributes.push_back({form, at_of(name)});
     }
     if (!reader.ok()) break;
     entry.count = static_cast<std::uint32_t>(table->attributes.size()) - entry.first;
     table->entries.push_back(entry);
   }
+  table->attributes.shrink_to_fit();
+  table->entries.shrink_to_fit();
   const auto by_code = [](const Abbreviation& a, const Abbreviation& b) { return a.code < b.code; };
   if (!std::is_sorted(table->entries.begin(), table->entries.end(), by_code)) {
     std::stable_sort(table->entries.begin(), table->entries.end(), by_code);

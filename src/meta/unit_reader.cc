@@ -33,13 +33,15 @@ bool has_site_marks(const ObjectFiles& files) { return has_text(files, types::kS
 
 }  // namespace
 
-UnitReader::UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings,
-                       CallFrames& frames)
-    : files_(files),
+UnitReader::UnitReader(Options options, const ObjectFiles& files, DwarfFacts& facts,
+                       types::StringPool& strings, CallFrames& frames)
+    : options_(options),
+      files_(files),
       facts_(facts),
       strings_(strings),
       frames_(frames),
       types_(facts.types, strings),
+      entities_of_unit_(facts),
       allocate_code_(facts, strings, entities_),
       keeps_code_scopes_(site_list_section(files) != nullptr || has_site_marks(files)),
       has_long_binary128_(has_text(files, kLongDoubleIsBinary128)) {}
@@ -56,6 +58,7 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
       first_index_of(language),
       is_fortran(language),
       {is_fortran(language), format_of_long_double(unit.producer, has_long_binary128_)}};
+  entities_of_unit_.begin();
   unit_name_ = strings_.add(unit.name);
   unit_directory_ = strings_.add(unit.directory);
   scopes_.assign(1, Scope{});
@@ -95,7 +98,27 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   if (!whole) abandon();
   while (scopes_.size() > 1) leave();
   allocate_code_.end_unit();
+  facts_.tells_something = facts_.tells_something || !facts_.entities.empty();
+  if (!options_.units_refer_to_others) end_unit();
+  fold_types_if_due();
   return whole;
+}
+
+// Its entries are not needed any more.
+void UnitReader::end_unit() {
+  settle_origins(facts_, entities_, entities_of_unit_.first());
+  entities_of_unit_.drop_the_rest();
+  for (WithTable& each : std::span{with_table_}.subspan(settled_with_table_))
+    each.function = entities_of_unit_.now_at(each.function);
+  settled_with_table_ = with_table_.size();
+  for (const DieKey key : artificial_of_unit_) {
+    EntityIndex& entity = artificial_[key].entity;
+    entity = entities_of_unit_.now_at(entity);
+  }
+  artificial_of_unit_.clear();
+  table_arguments_.clear();
+  entities_.clear();
+  types_.forget_entries();
 }
 
 // What `die` opens; entries without children are closed at once.
@@ -276,9 +299,11 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
     scope.has_type = true;
     scope.type = types_.open_signature(die, context, node);
     facts_.entities[entity].type = node;
+    if (options_.units_refer_to_others && !die.has(At::type)) await_return_type(die, node);
   }
   scope.first_range = static_cast<std::uint32_t>(scope_ranges_.size());
   scope.range_count = 0;
+  if (options_.types_only) return;
   OpenFunction function;
   function.draft.first_range = static_cast<std::uint32_t>(facts_.ranges.size());
   read_pc_ranges(context.unit, die, scope_ranges_);
@@ -311,6 +336,18 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
   keep_code_scope(die, context, scope);
 }
 
+// A definition outside its class leaves the return type to the declaration inside, which may come later, or leave it to another.
+void UnitReader::await_return_type(const Die& die, types::TypeIndex signature) {
+  const DieKey specification = die.reference(At::specification);
+  if (specification == kNoDie) return;
+  const EntityIndex index = entities_.find(specification);
+  if (index == OffsetTable::kAbsent || facts_.entities[index].origin != kNoDie) {
+    facts_.types.singular.push_back(signature);
+  } else if (facts_.entities[index].return_type != kNoType) {
+    facts_.types.types[signature].target = facts_.entities[index].return_type;
+  }
+}
+
 // DWARF 2 has no word for the canonical frame address: gcc lists what register it is how far from, and if that is what the call frame
 // information says, the frame base is that address. Other lists are not followed.
 Place UnitReader::frame_base_of(const AttributeValue& base, const Unit& unit) {
@@ -341,6 +378,7 @@ void UnitReader::close_function() {
 
 void UnitReader::open_inlined(const Die& die, const UnitContext& context, Scope& scope) {
   scope.kind = Scope::Kind::block;
+  if (options_.types_only) return;
   scope.function = scope.inlined = add_entity(die, context, 0, false);
   if (!functions_.empty()) functions_.back().draft.is_optimised = true;
   read_scope_ranges(die, context, scope);
@@ -397,6 +435,7 @@ void UnitReader::read_flexible_member(const Die& die, types::TypeIndex record) {
     facts_.types.types[record] = head;  // not `node`: what it is in may have moved
   } else {
     flexible_tails_[record] = types_.type_of(die);
+    facts_.types.singular.push_back(record);
   }
 }
 
@@ -413,8 +452,10 @@ bool UnitReader::is_of_other_variants(const Die& die, const UnitContext& context
 void UnitReader::note_table_argument(const Die& die) {
   const DieKey origin = die.reference(At::abstract_origin);
   if (origin == kNoDie || scopes_.back().function == kNoEntity) return;
-  if (const auto found = table_arguments_.find(origin); found != table_arguments_.end())
-    with_table_.push_back({scopes_.back().function, found->second});
+  const auto found = table_arguments_.find(origin);
+  if (found == table_arguments_.end()) return;
+  with_table_.push_back({scopes_.back().function, found->second});
+  entities_of_unit_.keep(scopes_.back().function);
 }
 
 // Its signature is that of the others, with the table behind `this`.
@@ -447,6 +488,7 @@ void UnitReader::read_scope_ranges(const Die& die, const UnitContext& context, S
 }
 
 void UnitReader::read_variable(const Die& die, const UnitContext& context) {
+  if (options_.types_only) return;
   const Scope& around = scopes_.back();
   const bool in_function = around.function != kNoEntity;
   const bool is_abstract = in_function && (functions_.empty() || around.range_count == 0);
@@ -492,7 +534,9 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
   draft.is_formal = die.tag == DW_TAG_formal_parameter;
   draft.piece_count = keep_pieces(draft.first_piece);
   if (is_artificial) {
-    artificial_[die.key] = {draft.first_piece, draft.piece_count, facts_.entities[entity].type};
+    artificial_[die.key] = {draft.first_piece, draft.piece_count, entity};
+    artificial_of_unit_.push_back(die.key);
+    entities_of_unit_.keep(entity);
     if (!die.has(At::name)) return;
   }
   const bool has_slot = facts_.pieces[draft.first_piece].kind != types::LocationKind::computed;
@@ -608,12 +652,37 @@ StringRef UnitReader::tag_name(const Die& die, const UnitContext& context) {
   return declaration == kNoDie ? qualified(die, context) : types_.name_at(declaration);
 }
 
+void UnitReader::fold_types_if_due() {
+  const std::size_t due_at =
+      folder_.due_at() + types_.entry_count() / 4;  // which are renumbered, too
+  if (facts_.types.types.size() < due_at) return;
+  const std::size_t folded = folder_.size();
+  const types::Renumbering moved =
+      folder_.fold(facts_.types, strings_, options_.units_refer_to_others);
+  types_.renumber(moved);
+  // Entities that came before the last fold have types that are older, too.
+  const std::size_t first = moved.first < folded ? 0 : folded_entities_;
+  for (Entity& entity : std::span{facts_.entities}.subspan(first)) {
+    entity.type = moved(entity.type);
+    entity.return_type = moved(entity.return_type);
+  }
+  folded_entities_ = facts_.entities.size();
+  for (SiteMark& mark : facts_.site_marks) mark.type = moved(mark.type);
+  for (AllocaType& each : facts_.alloca_types) each.type = moved(each.type);
+  for (CallType& call : facts_.call_types) call.type = moved(call.type);
+  for (auto& [entry, type] : table_arguments_) type = moved(type);
+  for (WithTable& each : with_table_) each.table = moved(each.table);
+  std::unordered_map<types::TypeIndex, types::TypeIndex> tails;
+  for (const auto& [record, tail] : flexible_tails_) tails.emplace(moved(record), moved(tail));
+  flexible_tails_.swap(tails);
+}
+
 void UnitReader::settle() {
   types_.settle_names();
   types_.settle_complex_numbers();
   types_.settle_strides();
   allocate_code_.end();
-  settle_origins();
+  if (options_.units_refer_to_others) settle_origins(facts_, entities_, 0);
   add_table_arguments();
   settle_counts();
   settle_tails();
@@ -637,37 +706,6 @@ void UnitReader::settle_tails() {
     each.type = pointee_of(each.type);
     each.tail = tail_of(each.type);
   }
-}
-
-void UnitReader::settle_origins() {
-  constexpr int kMostHops = 8;
-  const std::vector<Entity>& all = facts_.entities;
-  for (Entity& entity : facts_.entities) {
-    DieKey origin = entity.origin;
-    for (int hop = 0; hop < kMostHops && origin != kNoDie; ++hop) {
-      const EntityIndex index = entities_.find(origin);
-      if (index == OffsetTable::kAbsent) break;
-      const Entity& from = all[index];
-      if (entity.name == 0) entity.name = from.name;
-      if (entity.linkage_name == 0) entity.linkage_name = from.linkage_name;
-      if (entity.type == kNoType) entity.type = from.type;
-      if (entity.return_type == kNoType) entity.return_type = from.return_type;
-      if (entity.file == 0) entity.file = from.file;
-      if (entity.line == 0) entity.line = from.line;
-      if (entity.owner == kNoEntity) entity.owner = from.owner;
-      entity.is_external = entity.is_external || from.is_external;
-      origin = from.origin;
-    }
-  }
-  // A definition outside its class leaves the return type to the declaration inside.
-  for (Entity& entity : facts_.entities) {
-    if (entity.origin == kNoDie || entity.return_type == kNoType || entity.type == kNoType)
-      continue;
-    types::TypeRecord& signature = facts_.types.types[entity.type];
-    if (signature.kind == types::Kind::subprogram && signature.target == 0)
-      signature.target = entity.return_type;
-  }
-  for (Entity& entity : facts_.entities) entity.origin = kNoDie;
 }
 
 // Types come behind the variables that have them, and what counts their elements behind them: only now can it be told.
@@ -727,8 +765,10 @@ void UnitReader::put_count(const FunctionDraft& function, const TypeEntries::Run
 void UnitReader::put_count_from_variable(const TypeEntries::RunTimeCount& count) {
   using types::LocationKind;
   const auto found = artificial_.find(count.variable);
-  if (found == artificial_.end() || found->second.type == kNoType) return;
-  const std::uint64_t size = facts_.types.types[found->second.type].size;
+  if (found == artificial_.end()) return;
+  const types::TypeIndex type = facts_.entities[found->second.entity].type;
+  if (type == kNoType) return;
+  const std::uint64_t size = facts_.types.types[type].size;
   for (std::uint32_t i = 0; i < found->second.piece_count; ++i) {
     types::LocationPiece piece = facts_.pieces[found->second.first_piece + i];
     ExpressionBytes expression;

@@ -9,6 +9,7 @@
 #include "meta/dwarf_facts.h"
 #include "meta/locations.h"
 #include "meta/type_entries.h"
+#include "meta/unit_entities.h"
 
 namespace allocs::meta {
 
@@ -16,8 +17,12 @@ namespace allocs::meta {
 // object.
 class UnitReader {
  public:
-  UnitReader(const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings,
-             CallFrames& frames);
+  struct Options {
+    bool units_refer_to_others = false;  // some entry may, to one of another unit
+    bool types_only = false;
+  };
+  UnitReader(Options options, const ObjectFiles& files, DwarfFacts& facts,
+             types::StringPool& strings, CallFrames& frames);
 
   // False if the unit ended before its time.
   bool read(Unit& unit, const SignatureTable& signatures);
@@ -57,6 +62,8 @@ class UnitReader {
     std::size_t depth = 0;  // of its scope
   };
 
+  void end_unit();
+  void fold_types_if_due();
   void enter(const Die& die, const UnitContext& context, Scope& scope);
   void leave();
   void abandon();
@@ -68,6 +75,7 @@ class UnitReader {
   bool is_of_other_variants(const Die& die, const UnitContext& context);
   void note_table_argument(const Die& die);
   void add_table_arguments();
+  void await_return_type(const Die& die, types::TypeIndex signature);
   void open_block(const Die& die, const UnitContext& context, Scope& scope);
   void read_scope_ranges(const Die& die, const UnitContext& context, Scope& scope);
   std::span<const PcRange> ranges_of(const Scope& scope) const {
@@ -88,7 +96,6 @@ class UnitReader {
   void convert_for_function(const Place& place);
   std::uint32_t keep_pieces(std::uint32_t& first);  // moves pieces_ to the facts; returns how many
 
-  void settle_origins();
   void settle_counts();
   void find_counts(const FunctionDraft& function, VariableDraft& variable);
   void put_count(const FunctionDraft& function, const TypeEntries::RunTimeCount& count);
@@ -100,12 +107,16 @@ class UnitReader {
   types::StringRef qualified(const Die& die, const UnitContext& context);
   types::StringRef tag_name(const Die& die, const UnitContext& context);
 
+  Options options_;
   const ObjectFiles& files_;
   DwarfFacts& facts_;
   types::StringPool& strings_;
   CallFrames& frames_;
   TypeEntries types_;
+  types::TypeFolder folder_;
+  std::size_t folded_entities_ = 0;  // whose types are of folded nodes
   OffsetTable entities_;
+  UnitEntities entities_of_unit_;
   std::vector<Scope> scopes_;
   std::vector<OpenFunction> functions_;
   std::vector<PcRange> scope_ranges_;
@@ -116,15 +127,17 @@ class UnitReader {
   struct Artificial {
     std::uint32_t first_piece = 0;
     std::uint32_t piece_count = 0;
-    types::TypeIndex type = types::kNoType;
+    EntityIndex entity = kNoEntity;
   };
   std::unordered_map<DieKey, Artificial> artificial_;
+  std::vector<DieKey> artificial_of_unit_;
   std::unordered_map<DieKey, types::TypeIndex> table_arguments_;  // "__vtt_parm", by its type
   struct WithTable {
     EntityIndex function;
     types::TypeIndex table;
   };
   std::vector<WithTable> with_table_;
+  std::size_t settled_with_table_ = 0;
   types::StringRef unit_name_ = 0;
   types::StringRef unit_directory_ = 0;
   bool keeps_code_scopes_ = false;

@@ -20,54 +20,60 @@ namespace {
 // Gives each pool index that is used its place among the image's strings, in the order of first use.
 class StringTable {
  public:
-  explicit StringTable(const StringPool& pool) : pool_(pool), offset_of_(pool.size(), 0) {
-    bytes_.push_back('\0');
-  }
+  explicit StringTable(const StringPool& pool) : pool_(pool), offset_of_(pool.size(), 0) {}
 
-  void place(StringRef& text) {
-    if (text == 0) return;
-    std::uint32_t& offset = offset_of_[text];
-    if (offset == 0) {
-      offset = static_cast<std::uint32_t>(bytes_.size());
-      const std::string_view view = pool_[text];
-      bytes_.insert(bytes_.end(), view.begin(), view.end());
-      bytes_.push_back('\0');
-    }
-    text = offset;
+  void place(StringRef text) {
+    if (text == 0 || offset_of_[text] != 0) return;
+    offset_of_[text] = static_cast<std::uint32_t>(size_);
+    size_ += pool_[text].size() + 1;
+    texts_.push_back(text);
   }
-  const std::vector<char>& bytes() const { return bytes_; }
+  StringRef place_of(StringRef text) const { return offset_of_[text]; }
+  std::size_t size() const { return size_; }
+
+  void append_to(std::vector<std::byte>& bytes) const {
+    bytes.push_back(std::byte{0});
+    for (const StringRef text : texts_) {
+      const auto view = std::as_bytes(std::span{pool_[text]});
+      bytes.insert(bytes.end(), view.begin(), view.end());
+      bytes.push_back(std::byte{0});
+    }
+  }
 
  private:
   const StringPool& pool_;
-  std::vector<std::uint32_t> offset_of_;
-  std::vector<char> bytes_;
+  std::vector<StringRef> offset_of_;
+  std::vector<StringRef> texts_;  // in order
+  std::size_t size_ = 1;          // the empty text is at 0
 };
 
+// Tables by and by, behind the header and the sums of the pages. How large all will be is known from the beginning: large images are not moved about.
 class ImageBytes {
  public:
-  ImageBytes() : bytes_(sizeof(ImageHeader)) {}
-
-  template <typename Record>
-  void add(Table table, const std::vector<Record>& records) {
-    bytes_.resize((bytes_.size() + 7) & ~std::size_t{7});
-    TableEntry& entry = header.tables[static_cast<std::size_t>(table)];
-    entry.offset = bytes_.size();
-    entry.count = records.size();
-    const auto* first = reinterpret_cast<const std::byte*>(records.data());
-    bytes_.insert(bytes_.end(), first, first + records.size() * sizeof(Record));
+  explicit ImageBytes(std::size_t size_of_tables) {
+    const std::size_t size = sizeof(ImageHeader) + aligned(size_of_tables);
+    const std::uint64_t count = sums_for(size);
+    header.tables[static_cast<std::size_t>(Table::page_sums)] = {sizeof header, count};
+    header.size = size + count * sizeof(std::uint64_t);
+    bytes_.reserve(header.size);
+    bytes_.resize(sizeof header + count * sizeof(std::uint64_t));
   }
 
-  // The sums of the pages go between the header and the tables, which move up.
+  static std::size_t aligned(std::size_t size) { return (size + 7) & ~std::size_t{7}; }
+
+  void begin(Table table, std::size_t count) {
+    bytes_.resize(aligned(bytes_.size()));
+    header.tables[static_cast<std::size_t>(table)] = {bytes_.size(), count};
+  }
+  template <typename Record>
+  void append(std::span<const Record> records) {
+    const auto bytes = std::as_bytes(records);
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
+  void append(const StringTable& strings) { strings.append_to(bytes_); }
+
   std::vector<std::byte> finish() {
-    bytes_.resize((bytes_.size() + 7) & ~std::size_t{7});
-    const std::uint64_t count = sums_for(bytes_.size());
-    const std::uint64_t size = count * sizeof(std::uint64_t);
-    bytes_.insert(bytes_.begin() + sizeof header, size, std::byte{0});
-    for (TableEntry& table : header.tables) {
-      if (table.offset != 0) table.offset += size;
-    }
-    header.tables[static_cast<std::size_t>(Table::page_sums)] = {sizeof header, count};
-    header.size = bytes_.size();
+    bytes_.resize(header.size);
     std::memcpy(bytes_.data(), &header, sizeof header);
     seal_image(reinterpret_cast<unsigned char*>(bytes_.data()));
     return std::move(bytes_);
@@ -139,50 +145,65 @@ std::vector<std::byte> encode_image(ObjectModel& model) {
   });
   // Records are in their final order; what follows only copies them.
 
-  ImageBytes image;
-  ImageHeader& header = image.header;
-  StringRef object_path = model.strings.add(model.object_path);
-  StringRef debug_path = model.strings.add(model.debug_path);
+  const StringRef object_path = model.strings.add(model.object_path);
+  const StringRef debug_path = model.strings.add(model.debug_path);
+  const std::vector<NameRecord> names = name_index(model.types, model.strings);
+  // All tables but the strings, and which of their fields are texts.
+  const auto for_each_table = [&](auto visit) {
+    const TypeTables& types = model.types.tables();
+    visit(Table::types, types.types, &TypeRecord::name, &TypeRecord::human_name, &TypeRecord::file);
+    visit(Table::members, types.members, &MemberRecord::name, &MemberRecord::alias);
+    visit(Table::enumerators, types.enumerators, &EnumeratorRecord::name);
+    visit(Table::aliases, model.types.aliases(), &AliasRecord::name);
+    visit(Table::names, names);
+    visit(Table::segments, model.segments, &RegionRecord::name);
+    visit(Table::sections, model.sections, &RegionRecord::name);
+    for (const auto& [table, statics] :
+         {std::pair{Table::statics, &model.statics}, {Table::tls, &model.tls}}) {
+      visit(table, *statics, &StaticRecord::name, &StaticRecord::linkage_name, &StaticRecord::file);
+    }
+    visit(Table::functions, model.functions, &FunctionRecord::name, &FunctionRecord::unit);
+    visit(Table::variables, model.variables, &VariableRecord::name);
+    visit(Table::locations, model.locations);
+    visit(Table::sites, model.sites, &SiteRecord::callee, &SiteRecord::function, &SiteRecord::file);
+    visit(Table::containers, model.containers);
+    visit(Table::virtual_tables, model.virtual_tables, &VirtualTableRecord::name);
+  };
+
   StringTable strings{model.strings};
-  const auto placed = [&](auto records, auto... fields) {
-    for (auto& record : records) (strings.place(record.*fields), ...);
-    return records;
-  };
-  const TypeTables& types = model.types.tables();
-  image.add(Table::types,
-            placed(types.types, &TypeRecord::name, &TypeRecord::human_name, &TypeRecord::file));
-  image.add(Table::members, placed(types.members, &MemberRecord::name, &MemberRecord::alias));
-  image.add(Table::enumerators, placed(types.enumerators, &EnumeratorRecord::name));
-  image.add(Table::aliases, placed(model.types.aliases(), &AliasRecord::name));
-  image.add(Table::names, name_index(model.types, model.strings));
-  image.add(Table::segments, placed(model.segments, &RegionRecord::name));
-  image.add(Table::sections, placed(model.sections, &RegionRecord::name));
-  const auto put_statics = [&](Table table, const std::vector<StaticRecord>& statics) {
-    image.add(table, placed(statics, &StaticRecord::name, &StaticRecord::linkage_name,
-                            &StaticRecord::file));
-  };
-  put_statics(Table::statics, model.statics);
-  put_statics(Table::tls, model.tls);
-  image.add(Table::functions,
-            placed(model.functions, &FunctionRecord::name, &FunctionRecord::unit));
-  image.add(Table::variables, placed(model.variables, &VariableRecord::name));
-  image.add(Table::locations, model.locations);
-  image.add(Table::sites,
-            placed(model.sites, &SiteRecord::callee, &SiteRecord::function, &SiteRecord::file));
-  image.add(Table::containers, model.containers);
-  image.add(Table::virtual_tables, placed(model.virtual_tables, &VirtualTableRecord::name));
+  std::size_t size = 0;
+  for_each_table([&](Table, const auto& records, auto... fields) {
+    size += ImageBytes::aligned(std::as_bytes(std::span{records}).size());
+    for (const auto& record : records) (strings.place(record.*fields), ...);
+  });
   strings.place(object_path);
   strings.place(debug_path);
-  image.add(Table::strings, strings.bytes());
 
+  ImageBytes image{size + strings.size()};
+  for_each_table(
+      [&]<typename Record>(Table table, const std::vector<Record>& records, auto... fields) {
+        image.begin(table, records.size());
+        if constexpr (sizeof...(fields) == 0) {
+          image.append(std::span{records});
+        } else {
+          for (Record record : records) {
+            ((record.*fields = strings.place_of(record.*fields)), ...);
+            image.append(std::span<const Record>{&record, 1});
+          }
+        }
+      });
+  image.begin(Table::strings, strings.size());
+  image.append(strings);
+
+  ImageHeader& header = image.header;
   header.flags = model.flags;
   header.build_id_size =
       static_cast<std::uint32_t>(std::min(model.build_id.size(), header.build_id.size()));
   std::copy_n(model.build_id.begin(), header.build_id_size, header.build_id.begin());
   header.file_size = model.file_size;
   header.file_mtime_ns = model.file_mtime_ns;
-  header.object_path = object_path;
-  header.debug_path = debug_path;
+  header.object_path = strings.place_of(object_path);
+  header.debug_path = strings.place_of(debug_path);
   return image.finish();
 }
 

@@ -12,10 +12,6 @@ bool is_alias(const TypeRecord& type) {
   return type.kind == kKindTypedef || type.kind == kKindQualifier;
 }
 
-bool is_anonymous_tag(const TypeRecord& type) {
-  return (type.kind == Kind::composite || type.kind == Kind::enumeration) && type.name == 0;
-}
-
 std::string_view tag_keyword(const TypeRecord& type) {
   if (type.kind == Kind::enumeration) return "enum";
   switch (static_cast<CompositeKind>(type.detail)) {
@@ -33,16 +29,21 @@ std::string_view last_part(std::string_view path) {
   return slash == path.npos ? path : path.substr(slash + 1);
 }
 
-// Whether the typedef may be a part of the declaration of what it stands for: a lambda, too, has typedefs, far away in templates.
-bool may_name(const TypeRecord& alias, const TypeRecord& type, const StringPool& strings) {
+}  // namespace
+
+SourceTypes::SourceTypes() { types.push_back({}); }
+
+bool is_anonymous_tag(const TypeRecord& type) {
+  return (type.kind == Kind::composite || type.kind == Kind::enumeration) && type.name == 0;
+}
+
+// It does if it may be a part of the declaration of the type: a lambda, too, has typedefs, far away in templates.
+bool may_be_named_by(const TypeRecord& type, const TypeRecord& alias, const StringPool& strings) {
+  if (!is_anonymous_tag(type)) return false;
   if (alias.file == 0 || type.file == 0) return true;
   return alias.line >= type.line && (alias.file == type.file || last_part(strings[alias.file]) ==
                                                                     last_part(strings[type.file]));
 }
-
-}  // namespace
-
-SourceTypes::SourceTypes() { types.push_back({}); }
 
 void name_anonymous_types(SourceTypes& source, StringPool& strings) {
   std::vector<StringRef> naming(source.types.size(), 0);
@@ -50,7 +51,7 @@ void name_anonymous_types(SourceTypes& source, StringPool& strings) {
   for (const TypeRecord& type : source.types) {
     if (type.kind != kKindTypedef || type.target >= naming.size()) continue;
     const TypeRecord& target = source.types[type.target];
-    if (!is_anonymous_tag(target) || !may_name(type, target, strings)) continue;
+    if (!may_be_named_by(target, type, strings)) continue;
     StringRef& name = naming[type.target];
     name = name == 0 || name == type.name ? type.name : kSeveral;
   }

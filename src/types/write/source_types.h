@@ -49,12 +49,20 @@ struct SourceTypes : TypeTables {
   };
   std::vector<PendingBitField> bit_fields;
 
+  // Nodes by whose number something else is known that tells them from others. Folding (fold_types.h) uses it up.
+  std::vector<TypeIndex> singular;
+
   SourceTypes();
   TypeIndex add(const TypeRecord& type) {
     types.push_back(type);
     return static_cast<TypeIndex>(types.size() - 1);
   }
 };
+
+bool is_anonymous_tag(const TypeRecord& type);
+
+// Whether an anonymous tagged type may have its name from the typedef.
+bool may_be_named_by(const TypeRecord& type, const TypeRecord& alias, const StringPool& strings);
 
 // Names anonymous tagged types: after the typedef if exactly one gives a name to it, else from file and line.
 void name_anonymous_types(SourceTypes& source, StringPool& strings);
