@@ -10,7 +10,6 @@
 #include "runtime/allocators/operators.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/state.h"
-#include "runtime/index/find_block.h"
 #include "runtime/index/word.h"
 
 namespace allocs::allocators {
@@ -21,7 +20,19 @@ namespace {
 
 constinit bool g_records_rare_functions = true;
 
-// ---- what the pointers are until the family is found: find it, and call on ----
+// What stands in for a function that nobody defines.
+template <typename Result, typename... Arguments>
+Result absent(Arguments...) {
+  return Result();
+}
+int absent_posix_memalign(void**, std::size_t, std::size_t) { return ENOMEM; }
+
+template <typename Function>
+void set_next(Function& slot, void* address, Function absent) {
+  store_release(slot, address == nullptr ? absent : reinterpret_cast<Function>(address));
+}
+
+// ---- what the pointers are until the function is found: find it, and call on ----
 
 void* first_malloc(std::size_t size) {
   find_malloc_family();
@@ -39,76 +50,46 @@ void* first_realloc(void* block, std::size_t size) {
   find_malloc_family();
   return g_next.realloc(block, size);
 }
-void* first_memalign(std::size_t alignment, std::size_t size) {
-  find_malloc_family();
-  return g_next.memalign(alignment, size);
-}
-void* first_aligned_alloc(std::size_t alignment, std::size_t size) {
-  find_malloc_family();
-  return g_next.aligned_alloc(alignment, size);
+// The others are found one by one, by whoever calls them.
+template <auto kSlot, SymbolName kName, typename Result, typename... Arguments>
+Result first_rare(Arguments... arguments) {
+  set_next(g_next.*kSlot, next_definition_of(kName), absent<Result, Arguments...>);
+  return (g_next.*kSlot)(arguments...);
 }
 int first_posix_memalign(void** block, std::size_t alignment, std::size_t size) {
-  find_malloc_family();
+  set_next(g_next.posix_memalign, next_definition_of("posix_memalign"), absent_posix_memalign);
   return g_next.posix_memalign(block, alignment, size);
-}
-void* first_valloc(std::size_t size) {
-  find_malloc_family();
-  return g_next.valloc(size);
-}
-void* first_pvalloc(std::size_t size) {
-  find_malloc_family();
-  return g_next.pvalloc(size);
-}
-std::size_t first_malloc_usable_size(void* block) {
-  find_malloc_family();
-  return g_next.malloc_usable_size(block);
-}
-
-// ---- what stands in for a function that the allocator does not have ----
-
-constexpr std::size_t kPageSize = 4096;
-
-void* no_memalign(std::size_t, std::size_t) { return nullptr; }
-void* memalign_by_posix(std::size_t alignment, std::size_t size) {
-  void* block = nullptr;
-  const std::size_t least = alignment < sizeof(void*) ? sizeof(void*) : alignment;
-  return g_next.posix_memalign(&block, least, size) == 0 ? block : nullptr;
-}
-int posix_by_memalign(void** block, std::size_t alignment, std::size_t size) {
-  if (alignment < sizeof(void*) || (alignment & (alignment - 1)) != 0) return EINVAL;
-  void* const made = g_next.memalign(alignment, size);
-  if (made == nullptr) return ENOMEM;
-  *block = made;
-  return 0;
-}
-void* valloc_by_memalign(std::size_t size) { return g_next.memalign(kPageSize, size); }
-void* pvalloc_by_memalign(std::size_t size) {
-  return g_next.memalign(kPageSize, (size + kPageSize - 1) & ~(kPageSize - 1));
-}
-std::size_t usable_size_by_index(void* block) {
-  const auto known = find_block(TrustedMemory{}, g_root, address_of(block));
-  return known && known->base == address_of(block) ? known->size : 0;
 }
 
 // ---- looking through the link map ----
 
-// The objects in which a function is looked for: the definer of malloc, then those between it and `stop`.
-struct Scope {
-  const link_map* definer;
-  const link_map* stop;
-  DynamicSymbols symbols{*definer};
+// The functions that every program calls, each where the loader would find it.
+struct CommonFunctions {
+  enum : std::size_t { malloc, free, calloc, realloc, kCount };
+  static constexpr SymbolName kNames[kCount] = {"malloc", "free", "calloc", "realloc"};
+  void* found[kCount] = {};
+  const link_map* definer_of_malloc = nullptr;
 
-  void* find(const SymbolName& name) const {
-    void* const found = symbols.address_of(name);
-    return found != nullptr ? found : definition_of(name, definer->l_next, stop);
+  bool are_complete() const {
+    for (void* const each : found) {
+      if (each == nullptr) return false;
+    }
+    return true;
+  }
+
+  // Those that are missing, in one walk through the objects from `object` on.
+  void find_from(const link_map* object) {
+    for (; object != nullptr && !are_complete(); object = object->l_next) {
+      if (object->l_ld == _DYNAMIC) continue;
+      const DynamicSymbols symbols(*object);
+      for (std::size_t i = 0; i < kCount; ++i) {
+        if (found[i] != nullptr) continue;
+        found[i] = symbols.address_of(kNames[i]);
+        if (i == malloc && found[i] != nullptr) definer_of_malloc = object;
+      }
+    }
   }
 };
-
-template <typename Function>
-void find_next(Function& slot, const SymbolName& name, const Scope& scope, Function fallback) {
-  void* const address = scope.find(name);
-  store_release(slot, address == nullptr ? fallback : reinterpret_cast<Function>(address));
-}
 
 bool is_c_library(const link_map& object) {
   return DynamicSymbols(object).find("gnu_get_libc_version") != nullptr;
@@ -120,27 +101,21 @@ void open_fine_directory() {
   store_release(g_root.fine_directory, address_of(directory));
 }
 
-void find_functions(const Scope& scope) {
-  const bool has_posix = scope.find("posix_memalign") != nullptr;
-  find_next(g_next.posix_memalign, "posix_memalign", scope, posix_by_memalign);
-  find_next(g_next.memalign, "memalign", scope, has_posix ? memalign_by_posix : no_memalign);
-  find_next(g_next.aligned_alloc, "aligned_alloc", scope, g_next.memalign);
-  find_next(g_next.valloc, "valloc", scope, valloc_by_memalign);
-  find_next(g_next.pvalloc, "pvalloc", scope, pvalloc_by_memalign);
-  find_next(g_next.malloc_usable_size, "malloc_usable_size", scope, usable_size_by_index);
-  find_next(g_next.calloc, "calloc", scope, g_next.calloc);
-  find_next(g_next.realloc, "realloc", scope, g_next.realloc);
-  find_next(g_next.free, "free", scope, g_next.free);
-  find_next(g_next.malloc, "malloc", scope, g_next.malloc);
-}
-
 }  // namespace
 
-constinit MallocFamily g_next{first_malloc,         first_free,
-                              first_calloc,         first_realloc,
-                              first_memalign,       first_aligned_alloc,
-                              first_posix_memalign, first_valloc,
-                              first_pvalloc,        first_malloc_usable_size};
+constinit MallocFamily g_next{
+    first_malloc,
+    first_free,
+    first_calloc,
+    first_realloc,
+    first_rare<&MallocFamily::memalign, "memalign">,
+    first_rare<&MallocFamily::aligned_alloc, "aligned_alloc">,
+    first_posix_memalign,
+    first_rare<&MallocFamily::valloc, "valloc">,
+    first_rare<&MallocFamily::pvalloc, "pvalloc">,
+    first_rare<&MallocFamily::malloc_usable_size, "malloc_usable_size">,
+    first_rare<&MallocFamily::reallocarray, "reallocarray">,
+};
 
 void find_malloc_family() {
   if (g_root.size == 0) refuse_huge_pages(&g_hot, sizeof(g_hot));
@@ -148,19 +123,22 @@ void find_malloc_family() {
   const link_map* const self = our_object();
   // In the objects after us, or in all when we were not preloaded but come last.
   const link_map* from = self == nullptr ? _r_debug.r_map : self->l_next;
-  const link_map* definer = definer_of("malloc", from);
-  if (definer == nullptr) {
-    from = _r_debug.r_map;
-    definer = definer_of("malloc", from);
-  }
+  CommonFunctions next;
+  next.find_from(from);
+  if (next.definer_of_malloc == nullptr) from = _r_debug.r_map;
+  next.find_from(_r_debug.r_map);
+  set_next(g_next.free, next.found[CommonFunctions::free], absent<void, void*>);
+  set_next(g_next.calloc, next.found[CommonFunctions::calloc],
+           absent<void*, std::size_t, std::size_t>);
+  set_next(g_next.realloc, next.found[CommonFunctions::realloc], absent<void*, void*, std::size_t>);
+  set_next(g_next.malloc, next.found[CommonFunctions::malloc], absent<void*, std::size_t>);
+  const link_map* const definer = next.definer_of_malloc;
   if (definer == nullptr) return;
 
   MallocKind kind = is_c_library(*definer) ? MallocKind::libc : MallocKind::foreign;
   const link_map* const first = definer_of("malloc", _r_debug.r_map, self);
   const link_map* const bypassing = self == nullptr ? definer : first;
   if (kind == MallocKind::foreign) open_fine_directory();
-  find_functions(kind == MallocKind::foreign ? Scope{definer, definer->l_next}
-                                             : Scope{definer, nullptr});
   find_operators(from, kind == MallocKind::foreign ? definer : nullptr);
   if (bypassing != nullptr) {
     kind = MallocKind::bypassed;
@@ -175,6 +153,19 @@ void find_malloc_family() {
     set_loader_lookup(lookup, DynamicSymbols(*libc).address_of("dl_iterate_phdr"));
     runt::self::set_loader_lookup(lookup);
   }
+}
+
+bool realloc_is_anothers() {
+  enum : std::uint32_t { unknown = 0, ours, anothers };
+  static constinit std::uint32_t whose = unknown;
+  std::uint32_t known = load_relaxed(whose);
+  if (known == unknown) {
+    const link_map* const self = our_object();
+    known =
+        self != nullptr && definer_of("realloc", _r_debug.r_map, self) != nullptr ? anothers : ours;
+    store_relaxed(whose, known);
+  }
+  return known == anothers;
 }
 
 bool records_rare_functions() { return load_relaxed(g_records_rare_functions); }

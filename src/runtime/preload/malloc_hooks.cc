@@ -101,6 +101,8 @@ ALLOCS_EXPORT void* realloc(void* block, std::size_t size) {
 }
 
 ALLOCS_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t size) {
+  if (realloc_is_anothers()) [[unlikely]]
+    return g_next.reallocarray(block, count, size);
   std::size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes)) {
     errno = ENOMEM;
