@@ -5,11 +5,25 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct item {
   int key;
   double weight[4];
 } g_table[16];
+
+typedef void* (*allocator)(size_t);
+
+// A function that calls malloc, `distance` bytes into a mapping; two that lie a multiple of 128 KiB apart share a slot of the site cache.
+static allocator made_allocator(char* code, size_t distance) {
+  // sub $8, %rsp; movabs $malloc, %rax; call *%rax; add $8, %rsp; ret
+  char* const at = code + distance;
+  void* (*const called)(size_t) = malloc;
+  memcpy(at, "\x48\x83\xec\x08\x48\xb8", 6);
+  memcpy(at + 6, &called, 8);
+  memcpy(at + 14, "\xff\xd0\x48\x83\xc4\x08\xc3", 7);
+  return (allocator)(void*)at;
+}
 
 #define KEEP(value) __asm__ volatile("" : : "r"(value) : "memory")
 
@@ -50,6 +64,17 @@ int main(int argc, char** argv) {
   } else if (strcmp(kind, "calloc24") == 0) {
     REPEAT({
       void* block = calloc(1, 24);
+      KEEP(block);
+      free(block);
+    });
+  } else if (strcmp(kind, "second24") == 0) {
+    char* const code =
+        mmap(NULL, 1 << 18, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const allocator first = made_allocator(code, 0);
+    const allocator second = made_allocator(code, 1 << 17);
+    free(first(24));
+    REPEAT({
+      void* block = second(24);
       KEEP(block);
       free(block);
     });

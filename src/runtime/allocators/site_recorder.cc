@@ -8,6 +8,8 @@
 #include "runtime/allocators/operators.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/pieces.h"
+#include "runtime/allocators/recent_sites.h"
+#include "runtime/allocators/site_buckets.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/wrappers.h"
 #include "runtime/index/cell.h"
@@ -20,19 +22,8 @@ using namespace index;
 
 namespace {
 
-constexpr unsigned kBucketBits = 14;
-ALLOCS_LARGE constinit std::array<std::uint32_t, std::size_t{1} << kBucketBits> g_buckets{};
+ALLOCS_LARGE constinit SiteBuckets g_buckets{};
 constinit std::uint32_t g_moduleless_sites = 0;  // head of their chain through next_in_module
-
-std::uint32_t& bucket_of(std::uint64_t return_address) {
-  return g_buckets[return_address * 0x9E3779B97F4A7C15u >> (64 - kBucketBits)];
-}
-
-SiteRecord* existing_record(std::uint32_t id) {
-  const Place place = place_of<kSiteFirstShift>(id);
-  const Address segment = load_acquire(g_root.site_segments[place.chunk]);
-  return reinterpret_cast<SiteRecord*>(raw(segment)) + place.index;
-}
 
 SiteRecord* new_record(std::uint32_t id) {
   const Place place = place_of<kSiteFirstShift>(id);
@@ -49,16 +40,6 @@ SiteRecord* new_record(std::uint32_t id) {
   return existing_record(id);
 }
 
-bool is_live(const SiteRecord& record) {
-  return (load_acquire(record.flags) & (kSiteRetired | kSiteDuplicate)) == 0;
-}
-
-// The rule of a site in a wrapper is kept above the flags.
-constexpr unsigned kRuleShift = 8;
-static_assert(runt::PackedRule::kSize + kRuleShift <= 32);
-runt::PackedRule way_out_of(const SiteRecord& record) {
-  return {load_acquire(record.flags) >> kRuleShift};
-}
 std::uint32_t flags_for(Address return_address, ModuleRecord* module) {
   const auto rule = module == nullptr ? std::nullopt : wrapper_rule_at(return_address, *module);
   return rule ? kSiteWrapper | static_cast<std::uint32_t>(rule->bits) << kRuleShift : 0;
@@ -69,6 +50,17 @@ std::uint32_t find_in_chain(std::uint32_t id, std::uint32_t stop, std::uint64_t 
   for (; id != 0 && id != stop; id = load_acquire(existing_record(id)->next_in_bucket)) {
     const SiteRecord& record = *existing_record(id);
     if (raw(record.return_address) == return_address && is_live(record)) return id;
+  }
+  return 0;
+}
+
+// In all chains.
+std::uint32_t find_known(std::uint64_t return_address) {
+  for (unsigned table = SiteBuckets::table_of(load_acquire(g_root.site_count)) + 1; table-- != 0;) {
+    const std::uint32_t* const head = g_buckets.head(table, return_address);
+    if (head == nullptr) continue;
+    const std::uint32_t id = find_in_chain(load_acquire(*head), 0, return_address);
+    if (id != 0) return id;
   }
   return 0;
 }
@@ -100,7 +92,7 @@ std::uint32_t add_site(std::uint64_t return_address, const ModuleOfCode& module)
   record->flags = flags_for(Address{return_address}, module.record);
   store_release(record->return_address, Address{return_address});
 
-  std::uint32_t& bucket = bucket_of(return_address);
+  std::uint32_t& bucket = g_buckets.head_for(id, return_address);
   std::uint32_t first = load_acquire(bucket);
   std::uint32_t seen = 0;
   do {
@@ -116,20 +108,27 @@ std::uint32_t add_site(std::uint64_t return_address, const ModuleOfCode& module)
   return id;
 }
 
+// In the slot of the cache, if that is nobody's; else in the second table.
 void remember(std::uint64_t return_address, std::uint32_t id) {
   SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
-  std::uint64_t unclaimed = 0;
-  if (load_relaxed(slot.cells) != 0) return;
   const runt::PackedRule way_out = way_out_of(*existing_record(id));
   const bool is_wrapper = way_out.bits != 0;
-  if (!compare_exchange(slot.cells, unclaimed,
-                        is_wrapper ? way_out.bits : cells_of_site(id << kSiteShift)))
+  std::uint64_t unclaimed = 0;
+  if (load_relaxed(slot.cells) != 0 ||
+      !compare_exchange(slot.cells, unclaimed,
+                        is_wrapper ? way_out.bits : cells_of_site(id << kSiteShift))) {
+    store_release(g_recent_sites[recent_site_of(return_address)], id);
     return;
+  }
   store_release(slot.return_address, is_wrapper ? return_address | kInWrapper : return_address);
 }
 
 void forget(std::uint64_t return_address) {
   forget_piece_sites(return_address);
+  std::uint32_t& recent = g_recent_sites[recent_site_of(return_address)];
+  std::uint32_t id = load_acquire(recent);
+  if (id != 0 && raw(existing_record(id)->return_address) == return_address)
+    compare_exchange(recent, id, std::uint32_t{0});
   SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
   if ((load_acquire(slot.return_address) & ~kInWrapper) != return_address) return;
   store_release(slot.return_address, std::uint64_t{0});
@@ -165,7 +164,7 @@ Site site_of_record(std::uint32_t id) {
 }
 
 void take_out_of_bucket(std::uint64_t return_address, SiteRecord& record, std::uint32_t id) {
-  std::uint32_t& bucket = bucket_of(return_address);
+  std::uint32_t& bucket = g_buckets.head_for(id, return_address);
   const std::uint32_t next = load_acquire(record.next_in_bucket);
   std::uint32_t first = id;
   if (compare_exchange(bucket, first, next)) return;
@@ -177,7 +176,7 @@ void take_out_of_bucket(std::uint64_t return_address, SiteRecord& record, std::u
 }
 
 void put_in_bucket(std::uint64_t return_address, SiteRecord& record, std::uint32_t id) {
-  std::uint32_t& bucket = bucket_of(return_address);
+  std::uint32_t& bucket = g_buckets.head_for(id, return_address);
   std::uint32_t first = load_acquire(bucket);
   do {
     store_relaxed(record.next_in_bucket, first);
@@ -196,6 +195,8 @@ std::uint32_t& sites_of(std::uint32_t instance) {
 }
 
 }  // namespace
+
+ALLOCS_LARGE constinit std::array<std::uint32_t, std::size_t{1} << kRecentBits> g_recent_sites{};
 
 namespace {
 
@@ -224,8 +225,7 @@ std::uint32_t add_piece_site(std::uint32_t original, std::uint32_t family) {
 
 Site site_for(std::uint64_t return_address) {
   if (is_in_loader(return_address)) withdraw_unused_operators();
-  const std::uint32_t known =
-      find_in_chain(load_acquire(bucket_of(return_address)), 0, return_address);
+  const std::uint32_t known = find_known(return_address);
   if (known != 0) {
     const std::uint32_t instance = existing_record(known)->instance;
     if (instance == 0 || is_loaded(instance)) {
@@ -239,7 +239,7 @@ Site site_for(std::uint64_t return_address) {
     return {kSiteUnattributed << kSiteShift, {}};
   }
   // The look-up may have retired what was found first.
-  std::uint32_t id = find_in_chain(load_acquire(bucket_of(return_address)), 0, return_address);
+  std::uint32_t id = find_known(return_address);
   if (id == 0) id = add_site(return_address, module);
   if (id < kFirstSite) return {id << kSiteShift, {}};
   if (!module.is_closing) remember(return_address, id);

@@ -10,9 +10,8 @@
 // The writing half of the site table: from a return address to a dense id, once for each place that allocates.
 //
 // Records are only ever added. An id is taken by an atomic increment, its record is filled, and then it is pushed on
-// the chain of its bucket by compare-and-swap; whoever loses to an equal record uses the winner's. Buckets are fixed (2^14):
-// programs have hundreds of sites, and a chain of a hundred is still fast enough for a path that each site takes once.
-// In front of it stands the cache of state.h, which the hooks read.
+// the chain of its bucket by compare-and-swap; whoever loses to an equal record uses the winner's. There are more buckets the more sites
+// there are (site_buckets.h). In front of it stand the cache of state.h, which the hooks read, and the second table of recent_sites.h.
 namespace allocs::allocators {
 
 struct Site {
@@ -32,7 +31,7 @@ void revive_sites(index::ModuleRecord& module);
 
 // Metadata of the module has arrived: is any of its sites in a wrapper, without our having known? From now on blocks get the site of the
 // caller; those that were allocated before keep theirs. The slots of such sites in the cache are given up rather than changed,
-// because a hook may be reading them: each later allocation through such a site takes the slow road.
+// because a hook may be reading them: each later allocation through such a site finds it in the second table.
 // Context: query. Once at a time for a module.
 void reconsider_sites(index::ModuleRecord& module);
 

@@ -6,6 +6,7 @@
 #include "base/export.h"
 #include "runtime/allocators/heap_events.h"
 #include "runtime/allocators/malloc_family.h"
+#include "runtime/allocators/recent_sites.h"
 
 // malloc and its family: call the allocator underneath, tell the heap shadow. A block enters the index after the allocator
 // returned it and leaves it before the allocator gets it back, so its cell is its owner's alone.
@@ -28,12 +29,13 @@ void* allocated_rarely(void* block, std::size_t size, Call call) {
   return allocated(g_next.calloc(count, size), count * size, this_call(caller));
 }
 
-// For wrappers in wrappers, and those with a frame pointer.
+// For wrappers in wrappers, those with a frame pointer, and callers whose slot in the cache is another's.
 [[gnu::noinline]] void* malloc_for_wrappers(std::size_t size, const void* caller) {
   Call call = this_call(caller);
-  const SiteSlot& slot = slot_outside_wrappers(call);
-  if (!holds(slot, call.return_address) || size >= kBigBlock) [[unlikely]]
+  const std::uint32_t site_bits = cached_site_bits(call);
+  if (site_bits == 0 || size >= kBigBlock) [[unlikely]]
     return malloc_slowly(size, caller);
+  const SiteSlot slot{0, cells_of_site(site_bits)};
   if (size <= kMaximumShortSize)
     return allocate_short(size, slot, [=] { return g_next.malloc(size); });
   return allocate_longer(size, slot, [=] { return g_next.malloc(size); });
@@ -54,10 +56,11 @@ void* allocated_rarely(void* block, std::size_t size, Call call) {
 [[gnu::noinline]] void* calloc_for_wrapper(std::size_t count, std::size_t size,
                                            const void* caller) {
   Call call = this_call(caller);
-  const SiteSlot& slot = slot_outside_wrappers(call);
+  const std::uint32_t site_bits = cached_site_bits(call);
   const std::size_t bytes = count * size;
-  if (!holds(slot, call.return_address) || bytes >= kBigBlock) [[unlikely]]
+  if (site_bits == 0 || bytes >= kBigBlock) [[unlikely]]
     return calloc_slowly(count, size, caller);
+  const SiteSlot slot{0, cells_of_site(site_bits)};
   if (bytes <= kMaximumShortSize)
     return allocate_short(bytes, slot, [=] { return g_next.calloc(count, size); });
   return allocate_longer(bytes, slot, [=] { return g_next.calloc(count, size); });
