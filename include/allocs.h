@@ -13,7 +13,9 @@
  *
  * The plain getters may wait, once per loaded object, until the object's metadata has been made; they are not for signal
  * handlers. alloc_query with ALLOC_NOWAIT never waits, spawns or allocates and is async-signal-safe. What is answered was
- * true at some moment during the call. */
+ * true at some moment during the call.
+ *
+ * Stack: at most 12 KiB for what is async-signal-safe, so an alternate signal stack should have 16 KiB; 32 KiB for what may wait. */
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,7 +41,7 @@ enum alloc_error {
   ALLOC_OK = 0,
   ALLOC_E_NOTHING_THERE = -1,   /* no allocation contains the address */
   ALLOC_E_NO_METADATA = -2,     /* the object has no metadata, and none could be made */
-  ALLOC_E_NOT_YET = -3,         /* metadata has not been read, or the object itself not looked at, and ALLOC_NOWAIT forbids to */
+  ALLOC_E_NOT_YET = -3,         /* metadata has not been read, or the object itself not looked at: ALLOC_NOWAIT forbids to, or no descriptor is free, or there is no /proc */
   ALLOC_E_NO_TYPE = -4,         /* metadata is there, but does not tell the type */
   ALLOC_E_UNINDEXED = -5,       /* allocated before, or beside, what the index sees */
   ALLOC_E_BEING_RESIZED = -6,   /* another thread is in realloc with this block, or edits this sequence */

@@ -122,6 +122,14 @@ template <Granularity kG>
   return word == 0 ? old_fine_block(start) : old_block<kCoarse>(word, start);
 }
 
+// Many threads may do so at once: one of them is heard.
+void make_more_flux() {
+  void* const pages = map_own_pages(sizeof(index::MoreFlux));
+  Address none{};
+  if (pages != nullptr && !compare_exchange(g_root.more_flux, none, address_of(pages)))
+    unmap_own_pages(pages, sizeof(index::MoreFlux));
+}
+
 // `resize()` is the allocator's own reallocation.
 template <typename Resize>
 [[gnu::always_inline]] inline void* reallocate_with(void* block, std::size_t size,
@@ -134,7 +142,7 @@ template <typename Resize>
     return made;
   }
   const Cell old_cell = *old.cell;
-  const FluxClaim claim(g_root, thread_pointer(), start, start + old.size);
+  const FluxClaim claim(g_root, thread_pointer(), start, start + old.size, &make_more_flux);
   store_release(*old.cell, Cell{0});
   void* const moved = resize();
   if (moved != nullptr) [[likely]] {
@@ -224,7 +232,7 @@ bool resize_record(void* block, std::size_t size) {
   const OldBlock old = old_block(start);
   if (old.cell == nullptr) return false;
   Cell cell = load_acquire(*old.cell);
-  const FluxClaim claim(g_root, thread_pointer(), start, start + old.size);
+  const FluxClaim claim(g_root, thread_pointer(), start, start + old.size, &make_more_flux);
   if (!is_start(cell) || !compare_exchange(*old.cell, cell, Cell{0})) return false;
   insert(block, size, site_of(cell) << kSiteShift, old.size);
   refresh_held_record(block);

@@ -14,6 +14,7 @@
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/table_lock.h"
 #include "runtime/index/doubling.h"
+#include "runtime/index/find_block.h"
 #include "runtime/index/word.h"
 
 namespace allocs::allocators {
@@ -55,11 +56,26 @@ ThreadRecord* new_record(std::uint32_t number) {
   return record_at(number);
 }
 
+// Records of threads that have ended, so that nobody looks for one among thousands that run; and where to look next.
+constinit std::uint32_t g_ended = 0;
+constinit std::uint32_t g_next_to_take = 0;
+
 bool take(ThreadRecord& record) {
   ThreadState state = load_relaxed(record.state);
-  return (state == ThreadState::empty || state == ThreadState::exited) &&
-         compare_exchange(record.state, state, ThreadState::claimed);
+  const bool is_taken = (state == ThreadState::empty || state == ThreadState::exited) &&
+                        compare_exchange(record.state, state, ThreadState::claimed);
+  if (is_taken && state == ThreadState::exited) fetch_add(g_ended, ~std::uint32_t{0});
+  return is_taken;
 }
+
+// False if it is in another state already.
+bool end_from(ThreadRecord& record, ThreadState state) {
+  const bool has_ended = state != ThreadState::exited && state != ThreadState::empty &&
+                         compare_exchange(record.state, state, ThreadState::exited);
+  if (has_ended) fetch_add(g_ended, std::uint32_t{1});
+  return has_ended;
+}
+void end(ThreadRecord& record) { end_from(record, load_acquire(record.state)); }
 
 template <typename Act>
 void for_each_record(Act act) {
@@ -78,7 +94,7 @@ void sweep() {
     ThreadState state = load_acquire(record.state);
     if (state == ThreadState::running &&
         raw_syscall(SYS_tgkill, process, record.tid, 0).error() == ESRCH) {
-      compare_exchange(record.state, state, ThreadState::exited);
+      end_from(record, state);
     } else if (state != ThreadState::exited) {
       ++live;
     }
@@ -87,21 +103,26 @@ void sweep() {
   store_relaxed(g_next_sweep, std::max(64u, live * 2));
 }
 
-ThreadRecord* take_any() {
-  ThreadRecord* taken = nullptr;
-  for_each_record([&](ThreadRecord& record) {
-    if (take(record)) taken = &record;
-    return taken == nullptr;
-  });
-  return taken;
+ThreadRecord* take_ended() {
+  const std::uint32_t count = load_acquire(g_root.thread_count);
+  std::uint32_t number = load_relaxed(g_next_to_take);
+  for (std::uint32_t left = count; left > 0 && load_relaxed(g_ended) != 0; --left, ++number) {
+    if (number >= count) number = 0;
+    ThreadRecord* const record = record_at(number);
+    if (record == nullptr || load_relaxed(record->state) != ThreadState::exited || !take(*record))
+      continue;
+    store_relaxed(g_next_to_take, number + 1);
+    return record;
+  }
+  return nullptr;
 }
 
 // A record in state `claimed`, or nullptr.
 ThreadRecord* claim_record() {
-  if (ThreadRecord* const record = take_any(); record != nullptr) return record;
+  if (ThreadRecord* const record = take_ended(); record != nullptr) return record;
   if (load_acquire(g_root.thread_count) >= load_relaxed(g_next_sweep)) {
     sweep();
-    if (ThreadRecord* const record = take_any(); record != nullptr) return record;
+    if (ThreadRecord* const record = take_ended(); record != nullptr) return record;
   }
   std::uint32_t number = load_acquire(g_root.thread_count);
   for (;;) {
@@ -125,7 +146,7 @@ void supersede(const ThreadRecord& mine) {
     if (&record != &mine && state == ThreadState::running &&
         (record.thread_pointer == mine.thread_pointer ||
          (mine.tid != 0 && record.tid == mine.tid))) {
-      compare_exchange(record.state, state, ThreadState::exited);
+      end_from(record, state);
     }
     return true;
   });
@@ -164,7 +185,7 @@ void thread_ends(void* argument) {
   auto* const record = static_cast<ThreadRecord*>(argument);
   if (t_record != record) return;
   t_record = nullptr;
-  store_release(record->state, ThreadState::exited);
+  end(*record);
 }
 
 // Before the first thread is created. (The C library keeps the values of the first 32 keys where it needs no memory for them.)
@@ -209,7 +230,7 @@ bool is_of_another_process() {
 
 void forget_all_but(const ThreadRecord* kept) {
   for_each_record([&](ThreadRecord& record) {
-    if (&record != kept) store_release(record.state, ThreadState::exited);
+    if (&record != kept) end(record);
     return true;
   });
 }
@@ -237,7 +258,11 @@ PlannedStack planned_stack(const pthread_attr_t* attributes) {
   return {{}, size};
 }
 
+constinit bool g_has_stack_in_block = false;
+
 }  // namespace
+
+bool has_stack_in_block() { return load_relaxed(g_has_stack_in_block); }
 
 int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
                   void* argument) {
@@ -248,6 +273,8 @@ int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*s
   ThreadRecord* const record = claim_record();
   if (record == nullptr) return g_pthread.create(thread, attributes, start, argument);
   const PlannedStack stack = planned_stack(attributes);
+  if (stack.range.size() != 0 && find_block(TrustedMemory{}, g_root, stack.range.begin))
+    store_relaxed(g_has_stack_in_block, true);
   record->tid = 0;
   record->thread_pointer = 0;
   record->first_stack_pointer = Address{stack.size};
@@ -257,7 +284,7 @@ int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*s
   record->argument = address_of(argument);
   store_release(record->state, ThreadState::starting);
   const int error = g_pthread.create(thread, attributes, run_thread, record);
-  if (error != 0) store_release(record->state, ThreadState::exited);
+  if (error != 0) end(*record);
   return error;
 }
 

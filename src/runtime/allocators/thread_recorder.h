@@ -31,6 +31,9 @@ extern ALLOCS_OWN PthreadFunctions g_pthread;
 int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
                   void* argument);
 
+// Has a thread been given a live block of malloc as its stack? Context: signal.
+bool has_stack_in_block();
+
 // Context: init.
 void register_main_thread(const void* initial_stack);
 

@@ -350,10 +350,10 @@ template <Memory M>
   Block block;
   const HeldStartsReader<M> held(memory, root);
   bool was_behind = false;
-  FluxView before = look_at_flux(root, a);
+  FluxView before = look_at_flux(memory, root, a);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     if (find_settled_block(memory, root, a, block)) return block;
-    const FluxView after = look_at_flux(root, a);
+    const FluxView after = look_at_flux(memory, root, a);
     const FluxView& told = after.covers ? after : before;
     if (told.covers) return Block{told.range.begin, told.range.size(), 0, BlockState::in_flux, 8};
     if (after.fingerprint == before.fingerprint) {

@@ -11,19 +11,19 @@
 // Blocks inside realloc. From the moment its old cell is cleared until its new one is written, a block is alive and in no
 // cell; in between it stands here, so that a reader that finds no cell says "being resized", never "nothing there".
 //
-// A slot is claimed by compare-and-swap of its owner; a thread starts at its own slot, so there is seldom a contest. The
+// A slot is claimed by compare-and-swap of its owner; a thread starts at its own slot, so there is seldom a contest. Where all are taken, others are made (MoreFlux). The
 // slot's sequence changes after the range was set (before the cell is cleared) and after the block is back in its cell.
 // A reader that found nothing reads all slots in use, searches the cells once more, and reads the slots again: if no sequence
 // changed, the second search was not disturbed. A fork copies the slots of threads that the child does not
 // have: there, these blocks stay "being resized" for ever, which is the truth.
 namespace allocs::index {
 
-// Context: hook.
+// Context: hook. `make_more` fills in Root::more_flux, if there is memory.
 class FluxClaim {
  public:
   [[gnu::always_inline]] FluxClaim(Root& root, std::uint64_t thread_pointer, std::uint64_t begin,
-                                   std::uint64_t end)
-      : root_(root), slot_(claim(thread_pointer)) {
+                                   std::uint64_t end, void (*make_more)())
+      : root_(root), slot_(claim(thread_pointer, make_more)) {
     if (slot_ == nullptr) {
       fetch_add(root_.flux_homeless, std::uint64_t{1});
       fetch_add(root_.counters.flux_overflowed, std::uint64_t{1});
@@ -46,13 +46,28 @@ class FluxClaim {
   FluxClaim& operator=(const FluxClaim&) = delete;
 
  private:
-  [[gnu::always_inline]] FluxSlot* claim(std::uint64_t thread_pointer) {
+  [[gnu::always_inline]] FluxSlot* claim(std::uint64_t thread_pointer, void (*make_more)()) {
     const auto first = static_cast<unsigned>((thread_pointer >> 12) * 0x9E3779B97F4A7C15u >> 58);
     if (take(first, thread_pointer)) [[likely]]
       return &root_.flux[first];
     for (unsigned i = 1; i < kFluxSlots; ++i) {
       if (take((first + i) % kFluxSlots, thread_pointer))
         return &root_.flux[(first + i) % kFluxSlots];
+    }
+    return claim_of_more(thread_pointer, make_more);
+  }
+  [[gnu::noinline, gnu::cold]] FluxSlot* claim_of_more(std::uint64_t thread_pointer,
+                                                       void (*make_more)()) {
+    if (load_acquire(root_.more_flux) == Address{}) make_more();
+    auto* const more = reinterpret_cast<MoreFlux*>(raw(load_acquire(root_.more_flux)));
+    if (more == nullptr) return nullptr;
+    for (unsigned i = 0; i < kMoreFluxSlots; ++i) {
+      std::uint64_t free = 0;
+      if (load_relaxed(more->slots[i].owner) != 0 ||
+          !compare_exchange(more->slots[i].owner, free, thread_pointer))
+        continue;
+      fetch_or(more->used[i / 64], std::uint64_t{1} << i % 64);
+      return &more->slots[i];
     }
     return nullptr;
   }
@@ -80,22 +95,43 @@ struct FluxView {
   AddressRange range{};  // of the block that covers the address; empty when one has no slot
 };
 
-// Context: signal.
-inline FluxView look_at_flux(const Root& root, Address a) {
+inline void look_at_slot(const FluxSlot& slot, Address a, FluxView& view) {
+  view.fingerprint += load_acquire(slot.sequence);
+  const std::uint64_t begin = load_acquire(slot.begin);
+  const std::uint64_t end = load_acquire(slot.end);
+  if (begin != 0 && raw(a) >= begin && raw(a) < end) {
+    view.covers = true;
+    view.range = {Address{begin}, Address{end}};
+  }
+}
+
+template <Memory M>
+[[gnu::noinline, gnu::cold]] void look_at_more_flux(const M& memory, Address more, Address a,
+                                                    FluxView& view) {
+  for (unsigned word = 0; word < kMoreFluxSlots / 64; ++word) {
+    const Address at = more + offsetof(MoreFlux, used) + word * sizeof(std::uint64_t);
+    std::uint64_t used = load_word<std::uint64_t>(memory, at).value_or(0);
+    view.fingerprint += used * 0x9E3779B97F4A7C15u;
+    for (; used != 0; used &= used - 1) {
+      const unsigned number = word * 64 + static_cast<unsigned>(__builtin_ctzll(used));
+      const std::byte* const slot = memory.view(
+          more + offsetof(MoreFlux, slots) + number * sizeof(FluxSlot), sizeof(FluxSlot));
+      if (slot != nullptr) look_at_slot(*reinterpret_cast<const FluxSlot*>(slot), a, view);
+    }
+  }
+}
+
+// Context: signal. `memory`: that `root` is of.
+template <Memory M>
+FluxView look_at_flux(const M& memory, const Root& root, Address a) {
   FluxView view;
   if (load_acquire(root.flux_homeless) != 0) view.covers = true;
   std::uint64_t used = load_acquire(root.flux_used);
   view.fingerprint = used * 0x9E3779B97F4A7C15u;
-  for (; used != 0; used &= used - 1) {
-    const FluxSlot& slot = root.flux[static_cast<unsigned>(__builtin_ctzll(used))];
-    view.fingerprint += load_acquire(slot.sequence);
-    const std::uint64_t begin = load_acquire(slot.begin);
-    const std::uint64_t end = load_acquire(slot.end);
-    if (begin != 0 && raw(a) >= begin && raw(a) < end) {
-      view.covers = true;
-      view.range = {Address{begin}, Address{end}};
-    }
-  }
+  for (; used != 0; used &= used - 1)
+    look_at_slot(root.flux[static_cast<unsigned>(__builtin_ctzll(used))], a, view);
+  if (const Address more = load_acquire(root.more_flux); more != Address{}) [[unlikely]]
+    look_at_more_flux(memory, more, a, view);
   return view;
 }
 

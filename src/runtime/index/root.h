@@ -18,7 +18,7 @@ namespace allocs::index {
 
 inline constexpr std::array<char, 8> kRootMagic{'A', 'L', 'L', 'O', 'C', 'R', 'T', '\0'};
 inline constexpr std::uint32_t kRootVersion =
-    3;  // bump when anything that a reader follows changes
+    4;  // bump when anything that a reader follows changes
 
 inline constexpr unsigned kRegionShift = 26;  // address space is indexed in regions of 64 MiB
 inline constexpr std::uint64_t kRegionCount = std::uint64_t{1} << (47 - kRegionShift);
@@ -46,6 +46,14 @@ struct alignas(64) FluxSlot {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
   std::uint64_t unused[4] = {};
+};
+
+// Further slots, for when more threads than kFluxSlots are inside realloc.
+inline constexpr unsigned kMoreFluxSlots = 8192;
+struct MoreFlux {
+  std::array<std::uint64_t, kMoreFluxSlots / 64>
+      used{};  // one bit for each slot that was ever claimed
+  std::array<FluxSlot, kMoreFluxSlots> slots{};
 };
 
 // Things that should not happen, and how often they did.
@@ -109,6 +117,8 @@ struct Root {
   // Blocks that have holders: see held_starts.h. 0 until there is one.
   Address held_directory{};      // u64[kRegionCount], of the addresses of leaves
   std::uint64_t held_reach = 0;  // bytes: as long as the longest of them
+
+  Address more_flux{};  // MoreFlux. 0 until it was needed
 };
 static_assert(sizeof(FluxSlot) == 64);
 static_assert(offsetof(Root, self) == 16);

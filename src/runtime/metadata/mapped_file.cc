@@ -6,13 +6,31 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <atomic>
+#include <cerrno>
+
 #include "base/raw_syscall.h"
 
 namespace allocs::metadata {
 
+namespace {
+
+constinit std::atomic<std::uint64_t> g_failures_for_want{0};
+
+void note_failure(const SyscallResult& result) {
+  const int error = result.error();
+  if (error == EMFILE || error == ENFILE || error == ENOMEM)
+    g_failures_for_want.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+std::uint64_t failures_for_want() { return g_failures_for_want.load(std::memory_order_relaxed); }
+
 std::optional<MappedFile> map_file(const char* path) {
   const auto opened =
       raw_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+  note_failure(opened);
   if (!opened.ok()) return std::nullopt;
   std::optional<MappedFile> file;
   struct stat status;
@@ -20,6 +38,7 @@ std::optional<MappedFile> map_file(const char* path) {
       status.st_size > 0) {
     const auto size = static_cast<std::size_t>(status.st_size);
     const auto mapped = raw_syscall(SYS_mmap, 0L, size, PROT_READ, MAP_PRIVATE, opened.value, 0L);
+    note_failure(mapped);
     if (mapped.ok()) {
       file = MappedFile{
           .bytes = reinterpret_cast<const std::byte*>(mapped.value),

@@ -18,6 +18,9 @@ struct MappedFile {
 
 // Only regular, non-empty files. Raw system calls: no errno, no descriptor left open. Context: hook, where the host allows system calls.
 std::optional<MappedFile> map_file(const char* path);
+
+// How often that has failed for want of descriptors or memory. What was not found then may be there.
+std::uint64_t failures_for_want();
 void unmap(const MappedFile& file);
 
 // May its content be believed? Only if nobody but this user and root can have written it. Context: as map_file().

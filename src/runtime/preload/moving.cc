@@ -45,6 +45,12 @@ bool is_any_block_in_flux(const index::Root& root) {
   for (const index::FluxSlot& slot : root.flux) {
     if (index::load_acquire(slot.owner) != 0) return true;
   }
+  const auto* const more =
+      reinterpret_cast<const index::MoreFlux*>(raw(index::load_acquire(root.more_flux)));
+  if (more == nullptr) return false;
+  for (const index::FluxSlot& slot : more->slots) {
+    if (index::load_acquire(slot.owner) != 0) return true;
+  }
   return false;
 }
 

@@ -3,6 +3,7 @@
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/thread_recorder.h"
 #include "runtime/preload/start.h"
+#include "runtime/self/statistics.h"
 
 // What else is interposed: the birth of a thread, and the finalisers of an object that is about to be unloaded.
 
@@ -12,7 +13,10 @@ extern "C" {
 
 ALLOCS_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
                                  void* (*start)(void*), void* argument) {
-  return allocators::create_thread(thread, attributes, start, argument);
+  const int error = allocators::create_thread(thread, attributes, start, argument);
+  if (allocators::has_stack_in_block()) [[unlikely]]
+    self::g_statistics.take_long_road();
+  return error;
 }
 
 ALLOCS_EXPORT void __cxa_finalize(void* handle) {

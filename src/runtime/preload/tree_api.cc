@@ -196,7 +196,8 @@ ALLOCS_EXPORT int alloc_next_child(struct alloc_cursor* cursor, struct alloc_inf
   cursor->next = allocs::preload::pointer(place.next);
   cursor->special = allocs::preload::pointer(place.special);
   put_child(found, depth_below(cursor->parent), *child);
-  if (found.error == ALLOC_E_NOTHING_THERE) return 0;
+  const bool is_unknown = cursor->parent.allocator == nullptr && !process.knows_mappings();
+  if (found.error == ALLOC_E_NOTHING_THERE) return is_unknown ? cursor->error = ALLOC_E_NOT_YET : 0;
   if (found.error != ALLOC_OK) return cursor->error = found.error;
   return 1;
 }

@@ -101,8 +101,10 @@ ALLOCS_EXPORT int alloc_walk_tree(const struct alloc_info* from, unsigned flags,
   if (!process.knows_mappings()) return ALLOC_E_NOT_YET;
   TreeWalk walk{process, (flags & ALLOC_WALK_SUBOBJECTS) != 0, visit, context};
   bool has_children = false;
-  if (from == nullptr || from->allocator == nullptr)
-    return walk.children(allocs::query::root_of_tree(), nullptr, 0, 0, has_children);
+  if (from == nullptr || from->allocator == nullptr) {
+    const int result = walk.children(allocs::query::root_of_tree(), nullptr, 0, 0, has_children);
+    return result == 0 && !process.knows_mappings() ? int{ALLOC_E_NOT_YET} : result;
+  }
   unsigned depth = 0;
   const Answer named = allocs::preload::answer_of(*from);
   const Answer parent = allocs::query::parent_of(process, named, depth);

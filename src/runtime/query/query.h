@@ -87,6 +87,17 @@ template <Process P>
   if (stack.error == ALLOC_OK && is_of_frame(stack.allocator)) answer = stack;
 }
 
+// `answer` is an allocation of the program's in which a thread may have its stack: then what lies in that is told, as of any stack.
+template <Process P>
+[[gnu::noinline]] void prefer_stack(const P& process, Address at, Answer& answer) {
+  const Answer stack = process.query_stacks(at);
+  if (stack.error != ALLOC_OK) return;
+  answer = stack;
+  if (is_of_frame(stack.allocator)) return;
+  if (const Answer tls = query_tls_afresh(process, at, stack.thread); tls.error == ALLOC_OK)
+    answer = tls;
+}
+
 // For an address that is in no block of malloc.
 template <Process P>
 Answer query_beyond_heap(const P& process, Address at) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "runtime/allocators/thread_recorder.h"
 #include "runtime/query/query.h"
 #include "runtime/self/loader.h"
 #include "runtime/self/registered.h"
@@ -21,12 +22,16 @@ query::Answer ask_whole_images(Ask ask) {
   }
 }
 
-// What only a program that registers allocators, or stops threads, has: pieces in what was found, frames of a stopped thread that runs on it.
+// What only a program that registers allocators, stops threads or gives them blocks as stacks has: pieces in what was found, frames of a stopped thread that
+// runs on it, a thread's stack.
 [[gnu::noinline]] inline void prefer_special(const SelfProcess& process, Address at,
                                              query::Answer& answer) {
   if (answer.error == ALLOC_OK && !query::is_of_frame(answer.allocator) &&
       process.stopped_run_on(answer.range))
     query::prefer_frame(process, at, answer);
+  if (answer.error == ALLOC_OK && allocators::has_stack_in_block() &&
+      !query::is_of_frame(answer.allocator))
+    query::prefer_stack(process, at, answer);
   prefer_nested(process, at, answer);
 }
 

@@ -156,9 +156,10 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
   const query::Object* now = objects_.find(instance);
   if (is_done(*now)) return now;
   const auto module = index::module_record_of(TrustedMemory{}, allocators::g_root, instance);
-  void* memory = module ? allocate(sizeof(query::Object)) : nullptr;
-  if (memory == nullptr) return &bare;
-  auto& object = *new (memory) query::Object(*now);
+  if (spare_ == nullptr) spare_ = allocate(sizeof(query::Object));
+  if (!module || spare_ == nullptr) return &bare;
+  const std::uint64_t failures = metadata::failures_for_want();
+  auto& object = *new (spare_) query::Object(*now);
   object.image.reset();
   object.slots = {};
   object.is_settled = true;
@@ -209,6 +210,12 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
     object.is_settled = false;  // it is still being made
     object.image_error = ALLOC_E_NOT_YET;
   }
+  if (!image && !object.was_tried && failures != metadata::failures_for_want()) {
+    // It may be there: the next question looks again.
+    if (file) metadata::unmap(*file);
+    return &bare;
+  }
+  spare_ = nullptr;
   if (image && check_as_used(*image)) {
     attach_slots(object, *image);
     site_image_arrived(instance, *image);

@@ -36,6 +36,7 @@ class Loader {
   std::array<query::Object*, 64> earlier_{};  // of objects that moved
   std::size_t next_earlier_ = 0;
   metadata::Places places_;
+  void* spare_ = nullptr;  // room for an object, from a look that found nothing
 };
 
 extern constinit std::atomic<bool> g_has_virtual_tables ALLOCS_OWN;

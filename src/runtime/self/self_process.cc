@@ -159,14 +159,18 @@ uniqtype* SelfProcess::type_of_mapping(const query::MappingView& mapping) const 
 std::optional<query::MappingView> SelfProcess::mapping_of(Address at) const {
   if (!may_ask_kernel()) return std::nullopt;
   const runt::MappingAnswer answer = runt::self::mapping_of(at);
+  if (answer.certainty == Certainty::cannot_tell) was_refused_ = true;
   if (answer.certainty != Certainty::known) return std::nullopt;
   return view_of(answer.mapping);
 }
 
 std::optional<query::MappingView> SelfProcess::mapping_from(Address at) const {
+  if (!may_ask_kernel()) return std::nullopt;
   runt::MappingTable table;
-  if (!may_ask_kernel() || table.open(0) != 0) return std::nullopt;
-  const runt::MappingAnswer answer = table.mapping_at_or_above(at);
+  table.open(0);
+  const runt::MappingAnswer answer =
+      table.mapping_at_or_above(at);  // "cannot tell" if it is not open
+  if (answer.certainty == Certainty::cannot_tell) was_refused_ = true;
   if (answer.certainty != Certainty::known) return std::nullopt;
   return view_of(answer.mapping);
 }

@@ -93,7 +93,7 @@ class SelfProcess {
   Address stack_pointer() const { return caller_.sp(); }  // of the asker
   int id_of_caller() const;  // from the thread table; 0 if it is not in it
   uniqtype* type_of_mapping(const query::MappingView& mapping) const;
-  bool knows_mappings() const { return may_ask_kernel(); }
+  bool knows_mappings() const { return may_ask_kernel() && !was_refused_; }
   AddressRange ld_so_pool(const query::MappingView& mapping) const;
 
   template <typename Visit>
@@ -129,6 +129,8 @@ class SelfProcess {
   mutable std::optional<query::Object>
       scratch_object_;  // for want of memory that outlives the query
   KeptWalk* kept_ = nullptr;
+  mutable bool was_refused_ =
+      false;  // the kernel did not tell a mapping: no descriptor is left, or there is no /proc
 };
 
 template <typename Visit>
