@@ -60,6 +60,16 @@ class DynamicSymbols {
     return sysv_hash_ != nullptr ? find_sysv(name.text()) : nullptr;
   }
 
+  // Calls act(const ElfW(Sym)&) for each definition of `name`: there is one for each version. Through the GNU table only.
+  template <typename Act>
+  void for_each(const SymbolName& name, Act act) const {
+    if (symbols_ == nullptr || strings_ == nullptr || gnu_hash_ == nullptr) return;
+    find_gnu(name, [&](const ElfW(Sym) & symbol) {
+      act(symbol);
+      return false;
+    });
+  }
+
   // Of the symbol with that number; nullptr if there are none.
   const char* name_of(std::uint32_t number) const {
     return symbols_ == nullptr || strings_ == nullptr ? nullptr
@@ -92,6 +102,11 @@ class DynamicSymbols {
   }
 
   const ElfW(Sym) * find_gnu(const SymbolName& name) const {
+    return find_gnu(name, [](const ElfW(Sym)&) { return true; });
+  }
+  // The first definition that is_wanted(symbol).
+  template <typename Wanted>
+      const ElfW(Sym) * find_gnu(const SymbolName& name, Wanted is_wanted) const {
     const std::uint32_t hash = name.gnu_hash;
     const std::uint32_t bucket_count = gnu_hash_[0];
     const std::uint32_t first_symbol = gnu_hash_[1];
@@ -107,7 +122,8 @@ class DynamicSymbols {
     if (number < first_symbol) return nullptr;
     for (;; ++number) {
       const std::uint32_t chain = chains[number - first_symbol];
-      if ((chain | 1) == (hash | 1) && is_definition_of(symbols_[number], name.text()))
+      if ((chain | 1) == (hash | 1) && is_definition_of(symbols_[number], name.text()) &&
+          is_wanted(symbols_[number]))
         return &symbols_[number];
       if ((chain & 1) != 0) return nullptr;
     }

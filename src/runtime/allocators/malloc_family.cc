@@ -5,6 +5,7 @@
 #include <link.h>
 
 #include "runt/self.h"
+#include "runtime/allocators/deep_binding.h"
 #include "runtime/allocators/link_map_order.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
@@ -172,13 +173,13 @@ bool records_rare_functions() { return load_relaxed(g_records_rare_functions); }
 
 void* c_library_function(const SymbolName& name) {
   const link_map* const libc = definer_of("gnu_get_libc_version", _r_debug.r_map);
-  return libc == nullptr ? nullptr : DynamicSymbols(*libc).address_of(name);
+  return libc == nullptr ? nullptr : undirected(name, DynamicSymbols(*libc).address_of(name));
 }
 
 void* next_definition_of(const SymbolName& name) {
   const link_map* const self = our_object();
   void* const found = self == nullptr ? nullptr : definition_of(name, self->l_next);
-  return found != nullptr ? found : definition_of(name, _r_debug.r_map);
+  return undirected(name, found != nullptr ? found : definition_of(name, _r_debug.r_map));
 }
 
 }  // namespace allocs::allocators
