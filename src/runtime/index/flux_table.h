@@ -54,12 +54,14 @@ class FluxClaim {
       if (take((first + i) % kFluxSlots, thread_pointer))
         return &root_.flux[(first + i) % kFluxSlots];
     }
-    return claim_of_more(thread_pointer, make_more);
+    return claim_of_more(root_, thread_pointer, make_more);
   }
-  [[gnu::noinline, gnu::cold]] FluxSlot* claim_of_more(std::uint64_t thread_pointer,
-                                                       void (*make_more)()) {
-    if (load_acquire(root_.more_flux) == Address{}) make_more();
-    auto* const more = reinterpret_cast<MoreFlux*>(raw(load_acquire(root_.more_flux)));
+  // No member, so that the claim itself stays in registers.
+  [[gnu::noinline, gnu::cold]] static FluxSlot* claim_of_more(Root& root,
+                                                              std::uint64_t thread_pointer,
+                                                              void (*make_more)()) {
+    if (load_acquire(root.more_flux) == Address{}) make_more();
+    auto* const more = reinterpret_cast<MoreFlux*>(raw(load_acquire(root.more_flux)));
     if (more == nullptr) return nullptr;
     for (unsigned i = 0; i < kMoreFluxSlots; ++i) {
       std::uint64_t free = 0;
