@@ -85,8 +85,10 @@ std::uint32_t site_bits_for(Call call) {
                                                 std::uint32_t site_bits) {
   const std::uint64_t start = raw(address_of(block));
   const std::uint64_t leaf = leaf_of(start);
-  if (leaf == 0 || size >= kBigBlock) [[unlikely]]
-    return insert(block, size, site_bits);
+  if (leaf == 0 || size >= kBigBlock) [[unlikely]] {
+    allocated_big(block, size, site_bits);
+    return;
+  }
   std::uint32_t code = static_cast<std::uint32_t>(size);
   if (size > kMaximumShortSize) {
     store_relaxed(cell_in(leaf, start)[1], size_cell(size));
@@ -138,7 +140,7 @@ template <typename Resize>
   const OldBlock old = old_block(start);
   if (old.cell == nullptr) [[unlikely]] {
     void* const made = resize();
-    if (made != nullptr) insert(made, size, site_bits);
+    if (made != nullptr) insert_again(made, size, site_bits);
     return made;
   }
   const Cell old_cell = *old.cell;
@@ -169,6 +171,29 @@ std::uint64_t pages_with_leaves(std::uint64_t group) {
 
 void* allocated(void* block, std::size_t size, Call call) {
   if (block != nullptr) insert(block, size, site_bits_for(call));
+  return block;
+}
+
+// As insert(), which does it where the block is in fine cells, in several regions, or the first of its region.
+void* allocated_big(void* block, std::size_t size, std::uint32_t site_bits) {
+  const std::uint64_t start = raw(address_of(block));
+  const std::uint64_t leaf = leaf_of(start);
+  const std::uint64_t end = start + size - least_tail(kCoarse);
+  if (leaf == 0 || region_of(end) != region_of(start) || has_pieces()) [[unlikely]] {
+    if (block != nullptr) insert(block, size, site_bits);
+    return block;
+  }
+  std::uint64_t last = 0;
+  for (std::uint64_t b = first_boundary(start); b <= end; b = next_boundary(b)) {
+    store_relaxed(*cell_in(leaf, b),
+                  kBoundary | static_cast<Cell>((b - start) >> kCoarse.unit_shift));
+    last = b;
+  }
+  if (last != 0 && level_of(last) > load_relaxed(g_root.highest_level)) [[unlikely]]
+    raise_level(g_root.highest_level, level_of(last));
+  store_relaxed(cell_in(leaf, start)[1], size_cell(size));
+  constexpr int kCode = kSizeInOneCell << kSizeShift;
+  store_release(*cell_in(leaf, start), with_half<kCode>(site_bits, start));
   return block;
 }
 

@@ -95,6 +95,9 @@ template <int kCode>
   return bits;
 }
 
+// A block of kBigBlock or more, or nullptr, of a call site whose cell's bits are known.
+void* allocated_big(void* block, std::size_t size, std::uint32_t site_bits);
+
 // Allocates with `allocate()` for a caller that the slot holds. What is needed after the call is made before it, and waits in one
 // register: the start cell of a short block; of a longer one, both cells.
 template <typename Allocate>

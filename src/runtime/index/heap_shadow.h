@@ -90,6 +90,11 @@ constexpr Cell boundary_record(std::uint64_t start, std::uint64_t b, Granularity
   const std::uint64_t lowest = (start | ((std::uint64_t{1} << kFarUnitShift) - 1)) + 1;
   return kBoundary | kFarBoundary | static_cast<Cell>((b - lowest) >> kFarUnitShift);
 }
+inline void raise_level(std::uint32_t& highest, unsigned level) {
+  std::uint32_t seen = load_relaxed(highest);
+  while (seen < level && !compare_exchange(highest, seen, level)) {
+  }
+}
 constexpr std::uint64_t least_tail(Granularity g) { return g.cell_shift == 5 ? 16 : 1; }
 
 // The writing half. `directory` is u64[kRegionCount]; `LeafMaker` maps the leaf of a region on first use and returns its
@@ -151,7 +156,7 @@ class ShadowWriter {
       if (word != 0) store_.store(existing_cell(word, b), boundary_record(start, b, kG));
       last = b;
     }
-    if (last != 0) raise_highest_level(level_of(last));
+    if (last != 0) raise_level(highest_level_, level_of(last));
   }
 
   void erase(std::uint64_t start) const {
@@ -174,12 +179,6 @@ class ShadowWriter {
     std::uint64_t word = load_acquire(directory_[region]);
     if (word == 0) word = make_leaf_(region);
     return word == 0 ? nullptr : existing_cell(word, address);
-  }
-
-  void raise_highest_level(unsigned level) const {
-    std::uint32_t seen = load_relaxed(highest_level_);
-    while (seen < level && !compare_exchange(highest_level_, seen, level)) {
-    }
   }
 
   std::uint64_t* directory_;

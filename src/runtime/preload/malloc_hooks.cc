@@ -25,6 +25,14 @@ void* allocated_rarely(void* block, std::size_t size, Call call) {
 [[gnu::noinline]] void* malloc_slowly(std::size_t size, const void* caller) {
   return allocated(g_next.malloc(size), size, this_call(caller));
 }
+[[gnu::noinline]] void* malloc_big(std::size_t size, const SiteSlot& slot) {
+  const std::uint32_t site_bits = site_bits_of(slot.cells);
+  return allocated_big(g_next.malloc(size), size, site_bits);
+}
+[[gnu::noinline]] void* calloc_big(std::size_t count, std::size_t size, const SiteSlot& slot) {
+  const std::uint32_t site_bits = site_bits_of(slot.cells);
+  return allocated_big(g_next.calloc(count, size), count * size, site_bits);
+}
 [[gnu::noinline]] void* calloc_slowly(std::size_t count, std::size_t size, const void* caller) {
   return allocated(g_next.calloc(count, size), count * size, this_call(caller));
 }
@@ -47,7 +55,7 @@ void* allocated_rarely(void* block, std::size_t size, Call call) {
   if (slot == nullptr) [[unlikely]]
     return malloc_for_wrappers(size, caller);
   if (size >= kBigBlock) [[unlikely]]
-    return malloc_slowly(size, caller);
+    return malloc_big(size, *slot);
   if (size <= kMaximumShortSize)
     return allocate_short(size, *slot, [=] { return g_next.malloc(size); });
   return allocate_longer(size, *slot, [=] { return g_next.malloc(size); });
@@ -78,7 +86,7 @@ ALLOCS_EXPORT void* malloc(std::size_t size) {
   if (size <= kMaximumShortSize)
     return allocate_short(size, slot, [=] { return g_next.malloc(size); });
   if (size < kBigBlock) return allocate_longer(size, slot, [=] { return g_next.malloc(size); });
-  return malloc_slowly(size, caller);
+  return malloc_big(size, slot);
 }
 
 ALLOCS_EXPORT void free(void* block) {
@@ -96,7 +104,7 @@ ALLOCS_EXPORT void* calloc(std::size_t count, std::size_t size) {
     return allocate_short(bytes, slot, [=] { return g_next.calloc(count, size); });
   if (bytes < kBigBlock)
     return allocate_longer(bytes, slot, [=] { return g_next.calloc(count, size); });
-  return calloc_slowly(count, size, caller);
+  return calloc_big(count, size, slot);
 }
 
 ALLOCS_EXPORT void* realloc(void* block, std::size_t size) {
