@@ -6,6 +6,7 @@
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/pieces.h"
+#include "runtime/allocators/recent_sites.h"
 #include "runtime/allocators/site_recorder.h"
 #include "runtime/allocators/table_lock.h"
 #include "runtime/index/flux_table.h"
@@ -71,9 +72,8 @@ void erase(void* block) {
 // The site of the first caller that is not a wrapper; that of the outermost one that was found, if it cannot be told.
 std::uint32_t site_bits_for(Call call) {
   for (int level = 0;; ++level) {
-    const SiteSlot& slot = slot_outside_wrappers(call);
-    if (holds(slot, call.return_address)) [[likely]]
-      return site_bits_of(load_acquire(slot.cells));
+    if (const std::uint32_t bits = cached_site_bits(call); bits != 0) [[likely]]
+      return bits;
     const Site site = site_for(raw(address_of(call.return_address)));
     if (site.way_out.bits == 0 || level == kMaximumWrappers || !step_out(call, site.way_out))
       return site.bits;

@@ -63,17 +63,6 @@ std::uint64_t pages_with_leaves(std::uint64_t group);
   return holds(outer_slot, outer) ? &outer_slot : nullptr;
 }
 
-// Leaves the wrappers that the cache knows. Returns the slot of the caller outside; it may hold another's.
-[[gnu::always_inline]] inline const SiteSlot& slot_outside_wrappers(Call& call) {
-  for (int level = 0; level < kMaximumWrappers; ++level) {
-    const SiteSlot& slot = slot_of(call.return_address);
-    if (slot.return_address != (reinterpret_cast<std::uint64_t>(call.return_address) | kInWrapper))
-      return slot;
-    if (!step_out(call, runt::PackedRule{slot.cells})) return slot;
-  }
-  return slot_of(call.return_address);
-}
-
 // The directory word of the region of `start`. The compiler shall form the table's address anew: keeping it in a register
 // across the call to the allocator costs a save and a restore.
 [[gnu::always_inline]] inline std::uint64_t leaf_of(std::uint64_t start) {
