@@ -55,10 +55,10 @@ void AllocateCodeReader::keep_code() {
       if (is_absent) break;
       entity = &facts_.entities[origin];
     }
-    if (is_absent) {
+    if (is_absent && units_refer_to_others_) {
       of_other_units_.push_back(code);
       if (code.unit != types::kNoRecord) of_other_units_.back().unit = kAnyUnit;
-    } else if (is_standard_allocate(strings_[entity->name])) {
+    } else if (!is_absent && is_standard_allocate(strings_[entity->name])) {
       facts_.allocate_code.push_back(code);
     }
   }

@@ -20,10 +20,13 @@ bool is_standard_allocate(std::string_view name);
 // when its unit ends; what leads to another unit is looked at in the end.
 class AllocateCodeReader {
  public:
-  // `entities`: the entries that may be origins.
+  // `entities`: the entries that may be origins. Where units do not refer to others, an origin that is not found is none.
   AllocateCodeReader(DwarfFacts& facts, const types::StringPool& strings,
-                     const OffsetTable& entities)
-      : facts_(facts), strings_(strings), entities_(entities) {}
+                     const OffsetTable& entities, bool units_refer_to_others)
+      : facts_(facts),
+        strings_(strings),
+        entities_(entities),
+        units_refer_to_others_(units_refer_to_others) {}
 
   void begin_unit(std::string_view producer);
   void note(EntityIndex function, std::span<const PcRange> code);
@@ -37,6 +40,7 @@ class AllocateCodeReader {
   DwarfFacts& facts_;
   const types::StringPool& strings_;
   const OffsetTable& entities_;
+  bool units_refer_to_others_;
   std::vector<AllocateCode> noted_, of_other_units_;
   std::uint32_t unit_ = 0;                      // which it is
   EntityIndex first_entity_ = 0;                // of it

@@ -100,7 +100,8 @@ bool fill(types::ObjectModel& model, const Options& options, Diagnostics& diag) 
   lay_out(*files.object, model);
 
   CallFrames frames{files};
-  DwarfFacts facts = read_debug_information(files, options.types_only, frames, model.strings, diag);
+  DwarfFacts facts = read_debug_information(files, {options.types_only, options.fold_after}, frames,
+                                            model.strings, diag);
   if (facts.tells_something || facts.types.types.size() > 1)
     model.flags |= types::kImageHasDebugInformation;
   // The entries of the debug information are not read below this line.

@@ -8,6 +8,7 @@
 
 #include "declarations/declarations.h"
 #include "meta/diagnostics.h"
+#include "types/write/fold_types.h"
 
 namespace allocs::meta {
 
@@ -26,6 +27,8 @@ struct Options {
   bool for_embedding =
       false;  // it goes into the object itself, whose size and time it therefore does not know
   bool types_only = false;  // nothing of what lies where, nor of code
+  // After so many new nodes types that repeat others are dropped (types/write/fold_types.h). The image does not depend on it.
+  std::size_t fold_after = types::TypeFolder::kUsualLeast;
   SiteWitnesses witnesses = SiteWitnesses::all;
   const declarations::Declarations* declared =
       nullptr;                       // of functions that allocate; nullptr: what is built in

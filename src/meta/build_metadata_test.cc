@@ -482,6 +482,61 @@ TEST(BuildImage, TheSameInputGivesTheSameBytes) {
   EXPECT_EQ(build_image({subject.object(), {}}, diag), build_image({subject.object(), {}}, diag));
 }
 
+// How often types are folded while they are read is nowhere seen: variables, functions, arrays sized at run time, virtual bases, bit-fields.
+TEST(BuildImage, FoldingChangesNothing) {
+  constexpr const char* kUnits = R"(
+#ifdef SECOND
+#define NAME(x) x##_second
+#else
+#define NAME(x) x##_first
+#endif
+typedef struct { unsigned a : 3, b : 5; int rest; } pair;
+struct node { struct node *next; pair *of; struct opaque *unknown; enum { red, green } color; };
+#ifdef SECOND
+struct opaque { int known; };
+#endif
+static inline int length(const struct node *node) { int n = 0; for (; node; node = node->next) ++n; return n; }
+int NAME(sum)(int n, struct node *node) {
+  int squares[n];
+  for (int i = 0; i < n; ++i) squares[i] = i * (int)node->of->a;
+  static struct node kept;
+  kept = *node;
+  return squares[n - 1] + length(node) + (int)kept.color;
+}
+)";
+  constexpr const char* kClasses = R"(
+namespace n { struct root { virtual ~root(); int r; }; struct left : virtual root { int l; }; struct right : virtual root { int q; };
+struct both : left, right { int b; long twice(int) const; struct inner { both *outer; } in; int (both::*method)(int); int inner::*field; }; }
+#ifdef SECOND
+n::root::~root() {}
+long n::both::twice(int k) const { inner i{nullptr}; return k * 2 + b + (i.outer == this); }
+#else
+long use(n::both &x) { auto f = [&](int k) { return x.twice(k); }; n::both y(x); return f(3) + y.l; }
+#endif
+)";
+  for (const std::string compile :
+       {"gcc -g -O0", "gcc -g -O2", "gcc -gdwarf-2 -O1", "gcc -g -O1 -fdebug-types-section",
+        "gcc -g -O2 -flto", "g++ -g -O0", "g++ -g -O2", "g++ -gdwarf-4 -O1 -fdebug-types-section",
+        "clang-19 -g -O1", "clang++-19 -g -O2"}) {
+    SCOPED_TRACE(compile);
+    const bool is_cxx = compile.find("++") != std::string::npos;
+    const std::string each = compile + " -w -fPIC -c $4 -o $3";
+    const Compilation both{"two() { " + each + ".1.o && " + each + ".2.o -DSECOND && " + compile +
+                           " -shared -o $3 $3.1.o $3.2.o; }; two"};
+    const CompiledSubject subject(both, is_cxx ? kClasses : kUnits, is_cxx);
+    if (compile.starts_with("clang") && !subject.is_compiled()) continue;  // it is not installed
+    ASSERT_TRUE(subject.is_compiled());
+    Diagnostics diag;
+    const auto usual = build_image({.object = subject.object(), .output = {}}, diag);
+    ASSERT_FALSE(usual.empty());
+    for (const std::size_t after : {1, 7, 50}) {
+      EXPECT_EQ(build_image({.object = subject.object(), .output = {}, .fold_after = after}, diag),
+                usual)
+          << after;
+    }
+  }
+}
+
 TEST(BuildImage, TypesAloneAreTheSameTypes) {
   const CompiledSubject subject({"gcc -g -O1"}, kLayouts, false);
   Diagnostics diag;

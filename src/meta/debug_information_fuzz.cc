@@ -57,6 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const Object object(bytes, size);
   if (!object.is_there()) return 0;
   meta::Options options;
+  options.fold_after = 8;  // inputs are small
   options.object = object.path();
   meta::Diagnostics diag;
   const std::vector<std::byte> made = meta::build_image(options, diag);

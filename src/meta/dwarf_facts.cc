@@ -8,8 +8,9 @@
 
 namespace allocs::meta {
 
-DwarfFacts read_debug_information(const ObjectFiles& files, bool types_only, CallFrames& frames,
-                                  types::StringPool& strings, Diagnostics& diag) {
+DwarfFacts read_debug_information(const ObjectFiles& files, const ReadingOptions& options,
+                                  CallFrames& frames, types::StringPool& strings,
+                                  Diagnostics& diag) {
   DwarfFacts facts;
   const ElfFile& file = files.with_debug_information();
   const DebugSections sections{file};
@@ -22,7 +23,8 @@ DwarfFacts read_debug_information(const ObjectFiles& files, bool types_only, Cal
   const bool refer_to_others = std::any_of(units.begin(), units.end(), [](const Unit& unit) {
     return unit.abbreviations->refers_beyond_units;
   });
-  UnitReader reader{{refer_to_others, types_only}, files, facts, strings, frames};
+  UnitReader reader{
+      {refer_to_others, options.types_only, options.fold_after}, files, facts, strings, frames};
   for (Unit& unit : units) {
     if (!reader.read(unit, signatures)) {
       diag.warning(unit.sections->file->path(),

@@ -10,6 +10,7 @@
 #include "meta/range_lists.h"
 #include "meta/split_units.h"
 #include "types/site_id.h"
+#include "types/write/fold_types.h"
 #include "types/write/object_model.h"
 #include "types/write/source_types.h"
 
@@ -140,7 +141,7 @@ struct DwarfFacts {
   std::vector<CallType> call_types;
   std::vector<AllocateCode> allocate_code;
   std::vector<AllocateFunction> allocate_functions;
-  bool tells_something = false;
+  bool tells_something = false;    // of any function or variable
   bool has_partial_units = false;  // units may share what they declare
   // Parents before what is inlined in them. Kept only if the object has a site list or site marks, which is what they are for.
   std::vector<CodeScope> scopes;
@@ -149,7 +150,12 @@ struct DwarfFacts {
 };
 
 // Reads all of it in one pass, then gives each entity what its origin says. Entities have no `origin` after that.
-DwarfFacts read_debug_information(const ObjectFiles& files, bool types_only, CallFrames& frames,
-                                  types::StringPool& strings, Diagnostics& diag);
+struct ReadingOptions {
+  bool types_only = false;
+  std::size_t fold_after = types::TypeFolder::kUsualLeast;  // new nodes of types
+};
+DwarfFacts read_debug_information(const ObjectFiles& files, const ReadingOptions& options,
+                                  CallFrames& frames, types::StringPool& strings,
+                                  Diagnostics& diag);
 
 }  // namespace allocs::meta

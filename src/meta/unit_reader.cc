@@ -42,7 +42,7 @@ UnitReader::UnitReader(Options options, const ObjectFiles& files, DwarfFacts& fa
       frames_(frames),
       types_(facts.types, strings),
       entities_of_unit_(facts),
-      allocate_code_(facts, strings, entities_),
+      allocate_code_(facts, strings, entities_, options.units_refer_to_others),
       keeps_code_scopes_(site_list_section(files) != nullptr || has_site_marks(files)),
       has_long_binary128_(has_text(files, kLongDoubleIsBinary128)) {}
 
@@ -535,7 +535,7 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
   draft.piece_count = keep_pieces(draft.first_piece);
   if (is_artificial) {
     artificial_[die.key] = {draft.first_piece, draft.piece_count, entity};
-    artificial_of_unit_.push_back(die.key);
+    if (!options_.units_refer_to_others) artificial_of_unit_.push_back(die.key);
     entities_of_unit_.keep(entity);
     if (!die.has(At::name)) return;
   }
@@ -654,7 +654,7 @@ StringRef UnitReader::tag_name(const Die& die, const UnitContext& context) {
 
 void UnitReader::fold_types_if_due() {
   const std::size_t due_at =
-      folder_.due_at() + types_.entry_count() / 4;  // which are renumbered, too
+      folder_.due_at(options_.fold_after) + types_.entry_count() / 4;  // which are renumbered, too
   if (facts_.types.types.size() < due_at) return;
   const std::size_t folded = folder_.size();
   const types::Renumbering moved =

@@ -20,6 +20,7 @@ class UnitReader {
   struct Options {
     bool units_refer_to_others = false;  // some entry may, to one of another unit
     bool types_only = false;
+    std::size_t fold_after = 0;  // new nodes, at least
   };
   UnitReader(Options options, const ObjectFiles& files, DwarfFacts& facts,
              types::StringPool& strings, CallFrames& frames);

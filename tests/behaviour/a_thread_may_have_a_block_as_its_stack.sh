@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What lies in a stack that the program took from malloc, or keeps in a variable, is told like what lies in any stack while the thread is there, and as the block when it has gone.
+# What lies in a stack that the program took from malloc, or has in a variable, is told like what lies in any stack while the thread is there, and as the block when it has gone.
 . "$(dirname "$0")/lib.sh"
 
 cat > a.c << 'END'
@@ -27,22 +27,26 @@ static void *run(void *unused) {
   sem_post(&is_there), sem_wait(&may_go);
   return unused;
 }
-int main(void) {
-  char *stack = malloc(size);
+static char variable[size];
+static void on(char *stack) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstack(&attributes, (char *)(((size_t)stack + 4095) & ~(size_t)4095), size - 8192);
-  sem_init(&is_there, 0, 0), sem_init(&may_go, 0, 0);
   pthread_t thread;
-  if (pthread_create(&thread, &attributes, run, NULL) != 0) return 1;
+  if (pthread_create(&thread, &attributes, run, NULL) != 0) exit(1);
   sem_wait(&is_there);
   for (unsigned flags = 0; flags < 2; ++flags) say("its local", local + 8, flags);
   say("its thread-local", own_of_thread, 0);
   printf("base: %d\n", alloc_get_base(local + 8) != (void *)stack);
-  void *other = malloc(100);
-  say("another block", other, 0);
   sem_post(&may_go), pthread_join(thread, NULL);
   say("its local when it has gone", local + 8, 0);
+}
+int main(void) {
+  void *other = malloc(100);
+  sem_init(&is_there, 0, 0), sem_init(&may_go, 0, 0);
+  on(malloc(size));
+  on(variable);
+  say("another block", other, 0);
   return 0;
 }
 END
@@ -54,6 +58,12 @@ its local: 0 stack - of a thread
 its local: 0 stack - of a thread
 its thread-local: 0 tls-symbol own of a thread
 base: 1
-another block: 0 __default_lib_malloc -
 its local when it has gone: 0 __default_lib_malloc -
+its own local: 0 stackframe run of a thread
+its local: 0 stack - of a thread
+its local: 0 stack - of a thread
+its thread-local: 0 tls-symbol own of a thread
+base: 1
+its local when it has gone: 0 static variable
+another block: 0 __default_lib_malloc -
 END

@@ -169,3 +169,32 @@ for others in ./shim.so ./free.so; do
     LD_PRELOAD=$order ./deep > out || fail "exit status $? of deep with $order"
   done
 done
+
+# A constructor that runs before ours may be the first to open such a library, or the C library itself.
+for opens in '"libc.so.6", RTLD_LAZY' '"./lib.so", RTLD_NOW | RTLD_DEEPBIND'; do
+  cat > early.c << END
+#define _GNU_SOURCE
+#include <dlfcn.h>
+__attribute__((constructor)) static void first(void) { dlopen($opens); }
+int early;
+END
+  cat > late.c << 'END'
+#include <allocs.h>
+#include <stdio.h>
+#include <stdlib.h>
+extern int early;
+int main(void) {
+  char *block = malloc(30 + early);
+  block = realloc(block, 300);
+  const size_t size = alloc_get_size(block + 10);
+  free(block);
+  return printf("%zu %zu\n", size, alloc_get_size(block + 10) == 300 ? size : 0), 0;
+}
+END
+  $CC -shared -fPIC -o early.so early.c -ldl
+  build late.c -O1 -fno-builtin ./early.so
+  preload ./late > out || fail "exit status $? when a constructor opens $opens"
+  expect out << 'END'
+300 0
+END
+done

@@ -40,6 +40,7 @@ constexpr Redirected kNames[] = {
     {"munmap", false},         {"mremap", false},
 };
 constexpr std::size_t kCount = std::size(kNames);
+constexpr std::uint64_t kPage = 4096;
 
 // One of our names in the object that defines it after us.
 struct Target {
@@ -56,7 +57,6 @@ bool are_plain_data(const ModuleRecord& module, AddressRange pages) {
   const auto* const headers = reinterpret_cast<const ElfW(Phdr)*>(raw(module.phdrs));
   for (std::uint32_t i = 0; i < module.phdr_count; ++i) {
     if (headers[i].p_type != PT_LOAD) continue;
-    constexpr std::uint64_t kPage = 4096;
     const std::uint64_t begin = module.bias + headers[i].p_vaddr;
     const AddressRange segment{Address{begin & ~(kPage - 1)},
                                Address{(begin + headers[i].p_memsz + kPage - 1) & ~(kPage - 1)}};
@@ -71,13 +71,14 @@ void for_each_symbol_in(const link_map& definer, Act act) {
   const DynamicSymbols symbols(definer);
   for (std::size_t i = 0; i < kCount; ++i) {
     if (g_targets[i].definer == &definer)
-      symbols.for_each(kNames[i].name,
-                       [&](const ElfW(Sym) & symbol) { act(symbol, g_targets[i]); });
+      symbols.for_each(kNames[i].name, [&](const ElfW(Sym) & symbol) {
+        // (What an indirect one has is the address of a resolver.)
+        if (ELF64_ST_TYPE(symbol.st_info) != STT_GNU_IFUNC) act(symbol, g_targets[i]);
+      });
   }
 }
 
 void redirect(const link_map& definer) {
-  constexpr std::uint64_t kPage = 4096;
   std::uint64_t low = ~std::uint64_t{0};
   std::uint64_t high = 0;
   for_each_symbol_in(definer, [&](const ElfW(Sym) & symbol, const Target&) {
@@ -117,8 +118,14 @@ void redirect_deep_bindings() {
   store_release(g_are_saved, 1u);
   // Whoever looks for a next definition finds the original from here on.
 
-  for (const link_map* object = self->l_next; object != nullptr; object = object->l_next)
-    redirect(*object);
+  // Each of the definers once. They were there at the start, and stay: other objects may go while we look.
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const auto is_definer = [i](const Target& other) {
+      return other.definer == g_targets[i].definer;
+    };
+    if (g_targets[i].definer != nullptr && std::none_of(g_targets, g_targets + i, is_definer))
+      redirect(*g_targets[i].definer);
+  }
 }
 
 void* undirected(const SymbolName& name, void* found) {

@@ -85,10 +85,12 @@ std::uint32_t site_bits_for(Call call) {
                                                 std::uint32_t site_bits) {
   const std::uint64_t start = raw(address_of(block));
   const std::uint64_t leaf = leaf_of(start);
-  if (leaf == 0 || size >= kBigBlock) [[unlikely]] {
+  if (size >= kBigBlock) [[unlikely]] {
     allocated_big(block, size, site_bits);
     return;
   }
+  if (leaf == 0) [[unlikely]]
+    return insert(block, size, site_bits);
   std::uint32_t code = static_cast<std::uint32_t>(size);
   if (size > kMaximumShortSize) {
     store_relaxed(cell_in(leaf, start)[1], size_cell(size));

@@ -85,7 +85,7 @@ struct CommonFunctions {
       const DynamicSymbols symbols(*object);
       for (std::size_t i = 0; i < kCount; ++i) {
         if (found[i] != nullptr) continue;
-        found[i] = symbols.address_of(kNames[i]);
+        found[i] = undirected(kNames[i], symbols.address_of(kNames[i]));
         if (i == malloc && found[i] != nullptr) definer_of_malloc = object;
       }
     }
@@ -128,13 +128,17 @@ void find_malloc_family() {
   next.find_from(from);
   if (next.definer_of_malloc == nullptr) from = _r_debug.r_map;
   next.find_from(_r_debug.r_map);
-  set_next(g_next.free, next.found[CommonFunctions::free], absent<void, void*>);
-  set_next(g_next.calloc, next.found[CommonFunctions::calloc],
-           absent<void*, std::size_t, std::size_t>);
-  set_next(g_next.realloc, next.found[CommonFunctions::realloc], absent<void*, void*, std::size_t>);
-  set_next(g_next.malloc, next.found[CommonFunctions::malloc], absent<void*, std::size_t>);
+  // Last: who finds them set calls them.
+  const auto publish = [&] {
+    set_next(g_next.free, next.found[CommonFunctions::free], absent<void, void*>);
+    set_next(g_next.calloc, next.found[CommonFunctions::calloc],
+             absent<void*, std::size_t, std::size_t>);
+    set_next(g_next.realloc, next.found[CommonFunctions::realloc],
+             absent<void*, void*, std::size_t>);
+    set_next(g_next.malloc, next.found[CommonFunctions::malloc], absent<void*, std::size_t>);
+  };
   const link_map* const definer = next.definer_of_malloc;
-  if (definer == nullptr) return;
+  if (definer == nullptr) return publish();
 
   MallocKind kind = is_c_library(*definer) ? MallocKind::libc : MallocKind::foreign;
   const link_map* const first = definer_of("malloc", _r_debug.r_map, self);
@@ -145,6 +149,7 @@ void find_malloc_family() {
     kind = MallocKind::bypassed;
     store_release(g_records_rare_functions, false);
   }
+  publish();
   g_root.malloc_owner_path = address_of((bypassing != nullptr ? bypassing : definer)->l_name);
   store_release(g_root.malloc_kind, kind);
   const link_map* const libc =

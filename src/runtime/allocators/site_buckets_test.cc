@@ -45,11 +45,15 @@ class Chains {
       if (head == nullptr) continue;
       for (std::uint32_t id = *head; id != 0; id = next_[id]) {
         ++looked_at;
-        if (addresses_[id] == return_address) return id;
+        if (addresses_[id] != return_address) continue;
+        found_in = table;
+        return id;
       }
     }
     return 0;
   }
+
+  unsigned found_in = 0;  // the table
 
  private:
   std::unique_ptr<SiteBuckets> buckets_ = std::make_unique<SiteBuckets>();
@@ -77,8 +81,11 @@ TEST(SiteBuckets, WithoutMemoryAllAreInTheFirstTable) {
   for (std::uint32_t id = 3; id < kSites; ++id) chains.add(id, place_of_site(id));
   g_has_memory = true;
   chains.add(kSites, place_of_site(kSites));
-  for (std::uint32_t id = 3; id <= kSites; id += 97)
+  for (std::uint32_t id = 3; id < kSites; id += 97) {
     ASSERT_EQ(chains.find(place_of_site(id), looked_at), id);
+    ASSERT_EQ(chains.found_in, 0);
+  }
+  ASSERT_EQ(chains.find(place_of_site(kSites), looked_at), kSites);
 }
 
 TEST(SiteBuckets, AProgramOfHundredsOfSitesUsesOneTable) {

@@ -15,6 +15,7 @@
 #include "runtime/allocators/table_lock.h"
 #include "runtime/index/doubling.h"
 #include "runtime/index/find_block.h"
+#include "runtime/index/tables.h"
 #include "runtime/index/word.h"
 
 namespace allocs::allocators {
@@ -228,11 +229,16 @@ bool is_of_another_process() {
          first->tid != static_cast<std::uint32_t>(raw_syscall(SYS_getpid).value);
 }
 
+// (What the count of ended ones was in the middle of is not known in a child.)
 void forget_all_but(const ThreadRecord* kept) {
+  std::uint32_t ended = 0;
   for_each_record([&](ThreadRecord& record) {
-    if (&record != kept) end(record);
+    if (&record == kept) return true;
+    store_release(record.state, ThreadState::exited);
+    ++ended;
     return true;
   });
+  store_release(g_ended, ended);
 }
 
 struct PlannedStack {
@@ -258,14 +264,14 @@ PlannedStack planned_stack(const pthread_attr_t* attributes) {
   return {{}, size};
 }
 
-constinit bool g_has_stack_in_block = false;
+constinit bool g_are_stacks_lent = false;
 
 }  // namespace
 
-bool has_stack_in_block() { return load_relaxed(g_has_stack_in_block); }
+bool are_stacks_lent() { return load_relaxed(g_are_stacks_lent); }
 
 int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
-                  void* argument) {
+                  void* argument, void (*lends_stack)()) {
   if (g_pthread.create == nullptr) find_pthread_function(g_pthread.create, "pthread_create");
   if (g_pthread.create == nullptr) return EAGAIN;
   if (load_relaxed(g_key_state) == KeyState::unknown) make_key();
@@ -273,8 +279,13 @@ int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*s
   ThreadRecord* const record = claim_record();
   if (record == nullptr) return g_pthread.create(thread, attributes, start, argument);
   const PlannedStack stack = planned_stack(attributes);
-  if (stack.range.size() != 0 && find_block(TrustedMemory{}, g_root, stack.range.begin))
-    store_relaxed(g_has_stack_in_block, true);
+  const bool is_lent =
+      stack.range.size() != 0 && (find_block(TrustedMemory{}, g_root, stack.range.begin) ||
+                                  module_at(TrustedMemory{}, g_root, stack.range.begin));
+  if (is_lent) {
+    store_relaxed(g_are_stacks_lent, true);
+    lends_stack();
+  }
   record->tid = 0;
   record->thread_pointer = 0;
   record->first_stack_pointer = Address{stack.size};

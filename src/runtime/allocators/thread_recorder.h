@@ -27,12 +27,13 @@ struct PthreadFunctions {
 };
 extern ALLOCS_OWN PthreadFunctions g_pthread;
 
-// The whole of pthread_create. Context: hook (as far as pthread_create is).
+// The whole of pthread_create. `lends_stack` is called before there is a thread that the program has given a block of malloc, or a variable, as its stack. Context:
+// hook (as far as pthread_create is).
 int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
-                  void* argument);
+                  void* argument, void (*lends_stack)());
 
-// Has a thread been given a live block of malloc as its stack? Context: signal.
-bool has_stack_in_block();
+// Has it been called? Context: signal.
+bool are_stacks_lent();
 
 // Context: init.
 void register_main_thread(const void* initial_stack);

@@ -19,7 +19,7 @@ struct MappedFile {
 // Only regular, non-empty files. Raw system calls: no errno, no descriptor left open. Context: hook, where the host allows system calls.
 std::optional<MappedFile> map_file(const char* path);
 
-// How often that has failed for want of descriptors or memory. What was not found then may be there.
+// How often that has failed, in the whole process, for want of descriptors or memory. What was not found then may be there. Context: signal.
 std::uint64_t failures_for_want();
 void unmap(const MappedFile& file);
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "runtime/allocators/deep_binding.h"
 #include "runtime/allocators/malloc_family.h"
+#include "runtime/index/word.h"
 
 // dlopen is jumped to, so that the loader sees who called: it looks for a library where the caller says. On the way its arguments are looked at:
 // does a library come that passes our hooks by, or does the program want the C library itself, to ask it for its functions?
@@ -18,9 +19,10 @@ namespace {
 using DlopenFunction = void* (*)(const char*, int);
 constinit DlopenFunction g_next_dlopen = nullptr;
 
-bool is_c_library(const char* file) {
+bool names_c_library(const char* file) {
   const std::string_view path(file == nullptr ? "" : file);
-  return begins_with(part_of(path, path.rfind('/') + 1), "libc.so.");
+  const std::string_view name = part_of(path, path.rfind('/') + 1);
+  return begins_with(name, "libc.so.") || begins_with(name, "libc-2.");
 }
 
 }  // namespace
@@ -30,12 +32,15 @@ extern "C" {
 // Where to jump to.
 __attribute__((visibility("hidden"))) DlopenFunction allocs_before_dlopen(const char* file,
                                                                           int mode) {
-  if (g_next_dlopen == nullptr)
-    g_next_dlopen = reinterpret_cast<DlopenFunction>(next_definition_of("dlopen"));
-  if ((mode & RTLD_DEEPBIND) != 0 || is_c_library(file)) redirect_deep_bindings();
+  DlopenFunction next = index::load_acquire(g_next_dlopen);
+  if (next == nullptr) {
+    next = reinterpret_cast<DlopenFunction>(next_definition_of("dlopen"));
+    index::store_release(g_next_dlopen, next);
+  }
+  if ((mode & RTLD_DEEPBIND) != 0 || names_c_library(file)) redirect_deep_bindings();
   // Without the library that has it (glibc before 2.34) only a weak reference leads here.
-  if (g_next_dlopen == nullptr) return [](const char*, int) -> void* { return nullptr; };
-  return g_next_dlopen;
+  if (next == nullptr) return [](const char*, int) -> void* { return nullptr; };
+  return next;
 }
 
 }  // extern "C"

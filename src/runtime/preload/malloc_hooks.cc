@@ -29,12 +29,16 @@ void* allocated_rarely(void* block, std::size_t size, Call call) {
   const std::uint32_t site_bits = site_bits_of(slot.cells);
   return allocated_big(g_next.malloc(size), size, site_bits);
 }
-[[gnu::noinline]] void* calloc_big(std::size_t count, std::size_t size, const SiteSlot& slot) {
-  const std::uint32_t site_bits = site_bits_of(slot.cells);
-  return allocated_big(g_next.calloc(count, size), count * size, site_bits);
-}
 [[gnu::noinline]] void* calloc_slowly(std::size_t count, std::size_t size, const void* caller) {
   return allocated(g_next.calloc(count, size), count * size, this_call(caller));
+}
+// (Looks for the slot again, so that calloc's usual road has it in no register.)
+[[gnu::noinline]] void* calloc_big(std::size_t count, std::size_t size, const void* caller) {
+  const SiteSlot& slot = slot_of(caller);
+  if (!holds(slot, caller)) [[unlikely]]
+    return calloc_slowly(count, size, caller);
+  const std::uint32_t site_bits = site_bits_of(slot.cells);
+  return allocated_big(g_next.calloc(count, size), count * size, site_bits);
 }
 
 // For wrappers in wrappers, those with a frame pointer, and callers whose slot in the cache is another's.
@@ -104,7 +108,7 @@ ALLOCS_EXPORT void* calloc(std::size_t count, std::size_t size) {
     return allocate_short(bytes, slot, [=] { return g_next.calloc(count, size); });
   if (bytes < kBigBlock)
     return allocate_longer(bytes, slot, [=] { return g_next.calloc(count, size); });
-  return calloc_big(count, size, slot);
+  return calloc_big(count, size, caller);
 }
 
 ALLOCS_EXPORT void* realloc(void* block, std::size_t size) {

@@ -13,10 +13,8 @@ extern "C" {
 
 ALLOCS_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
                                  void* (*start)(void*), void* argument) {
-  const int error = allocators::create_thread(thread, attributes, start, argument);
-  if (allocators::has_stack_in_block()) [[unlikely]]
-    self::g_statistics.take_long_road();
-  return error;
+  return allocators::create_thread(thread, attributes, start, argument,
+                                   [] { self::g_statistics.take_long_road(); });
 }
 
 ALLOCS_EXPORT void __cxa_finalize(void* handle) {

@@ -29,7 +29,7 @@ query::Answer ask_whole_images(Ask ask) {
   if (answer.error == ALLOC_OK && !query::is_of_frame(answer.allocator) &&
       process.stopped_run_on(answer.range))
     query::prefer_frame(process, at, answer);
-  if (answer.error == ALLOC_OK && allocators::has_stack_in_block() &&
+  if (answer.error == ALLOC_OK && allocators::are_stacks_lent() &&
       !query::is_of_frame(answer.allocator))
     query::prefer_stack(process, at, answer);
   prefer_nested(process, at, answer);

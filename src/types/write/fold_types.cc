@@ -217,9 +217,8 @@ Renumbering TypeFolder::fold(SourceTypes& source, const StringPool& strings,
   return moved;
 }
 
-std::size_t TypeFolder::due_at() const {
-  constexpr std::size_t kAtLeast = 16384;
-  return old_.types + std::max(kAtLeast, first_waiting_ < old_.types ? old_.types / 2 : 0);
+std::size_t TypeFolder::due_at(std::size_t least) const {
+  return old_.types + std::max(least, first_waiting_ < old_.types ? old_.types / 2 : 0);
 }
 
 // Moves those that are kept to the front, and fills in `to_`.

@@ -33,8 +33,9 @@ class TypeFolder {
 
   // How many nodes the last fold has left.
   std::size_t size() const { return old_.types; }
-  // With how many nodes it pays to fold again: each is looked at a few times in all then.
-  std::size_t due_at() const;
+  // With how many nodes it pays to fold again: `least` new ones, and so many that each is looked at a few times in all.
+  static constexpr std::size_t kUsualLeast = 16384;
+  std::size_t due_at(std::size_t least) const;
 
  private:
   class Graph;
