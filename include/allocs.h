@@ -15,7 +15,8 @@
  * handlers. alloc_query with ALLOC_NOWAIT never waits, spawns or allocates and is async-signal-safe. What is answered was
  * true at some moment during the call.
  *
- * Stack: at most 12 KiB for what is async-signal-safe, so an alternate signal stack should have 16 KiB; 32 KiB for what may wait. */
+ * Stack: alloc_query with ALLOC_NOWAIT, alloc_describe and alloc_format_path take at most 12 KiB, so an alternate signal stack should have 16 KiB;
+ * alloc_query that may wait takes at most 32 KiB. */
 
 #ifdef __cplusplus
 extern "C" {

@@ -23,8 +23,7 @@ DwarfFacts read_debug_information(const ObjectFiles& files, const ReadingOptions
   const bool refer_to_others = std::any_of(units.begin(), units.end(), [](const Unit& unit) {
     return unit.abbreviations->refers_beyond_units;
   });
-  UnitReader reader{
-      {refer_to_others, options.types_only, options.fold_after}, files, facts, strings, frames};
+  UnitReader reader{options, refer_to_others, files, facts, strings, frames};
   for (Unit& unit : units) {
     if (!reader.read(unit, signatures)) {
       diag.warning(unit.sections->file->path(),

@@ -149,11 +149,12 @@ struct DwarfFacts {
   SplitFiles split;  // expressions may lie in them
 };
 
-// Reads all of it in one pass, then gives each entity what its origin says. Entities have no `origin` after that.
 struct ReadingOptions {
   bool types_only = false;
   std::size_t fold_after = types::TypeFolder::kUsualLeast;  // new nodes of types
 };
+
+// Reads all of it in one pass, and gives each entity what its origin says. Entities have no `origin` after that.
 DwarfFacts read_debug_information(const ObjectFiles& files, const ReadingOptions& options,
                                   CallFrames& frames, types::StringPool& strings,
                                   Diagnostics& diag);

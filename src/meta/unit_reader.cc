@@ -33,16 +33,18 @@ bool has_site_marks(const ObjectFiles& files) { return has_text(files, types::kS
 
 }  // namespace
 
-UnitReader::UnitReader(Options options, const ObjectFiles& files, DwarfFacts& facts,
-                       types::StringPool& strings, CallFrames& frames)
+UnitReader::UnitReader(const ReadingOptions& options, bool units_refer_to_others,
+                       const ObjectFiles& files, DwarfFacts& facts, types::StringPool& strings,
+                       CallFrames& frames)
     : options_(options),
+      units_refer_to_others_(units_refer_to_others),
       files_(files),
       facts_(facts),
       strings_(strings),
       frames_(frames),
       types_(facts.types, strings),
       entities_of_unit_(facts),
-      allocate_code_(facts, strings, entities_, options.units_refer_to_others),
+      allocate_code_(facts, strings, entities_, units_refer_to_others),
       keeps_code_scopes_(site_list_section(files) != nullptr || has_site_marks(files)),
       has_long_binary128_(has_text(files, kLongDoubleIsBinary128)) {}
 
@@ -99,7 +101,7 @@ bool UnitReader::read(Unit& unit, const SignatureTable& signatures) {
   while (scopes_.size() > 1) leave();
   allocate_code_.end_unit();
   facts_.tells_something = facts_.tells_something || !facts_.entities.empty();
-  if (!options_.units_refer_to_others) end_unit();
+  if (!units_refer_to_others_) end_unit();
   fold_types_if_due();
   return whole;
 }
@@ -299,7 +301,7 @@ void UnitReader::open_function(const Die& die, const UnitContext& context, Scope
     scope.has_type = true;
     scope.type = types_.open_signature(die, context, node);
     facts_.entities[entity].type = node;
-    if (options_.units_refer_to_others && !die.has(At::type)) await_return_type(die, node);
+    if (units_refer_to_others_ && !die.has(At::type)) await_return_type(die, node);
   }
   scope.first_range = static_cast<std::uint32_t>(scope_ranges_.size());
   scope.range_count = 0;
@@ -535,7 +537,7 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
   draft.piece_count = keep_pieces(draft.first_piece);
   if (is_artificial) {
     artificial_[die.key] = {draft.first_piece, draft.piece_count, entity};
-    if (!options_.units_refer_to_others) artificial_of_unit_.push_back(die.key);
+    if (!units_refer_to_others_) artificial_of_unit_.push_back(die.key);
     entities_of_unit_.keep(entity);
     if (!die.has(At::name)) return;
   }
@@ -657,8 +659,7 @@ void UnitReader::fold_types_if_due() {
       folder_.due_at(options_.fold_after) + types_.entry_count() / 4;  // which are renumbered, too
   if (facts_.types.types.size() < due_at) return;
   const std::size_t folded = folder_.size();
-  const types::Renumbering moved =
-      folder_.fold(facts_.types, strings_, options_.units_refer_to_others);
+  const types::Renumbering moved = folder_.fold(facts_.types, strings_, units_refer_to_others_);
   types_.renumber(moved);
   // Entities that came before the last fold have types that are older, too.
   const std::size_t first = moved.first < folded ? 0 : folded_entities_;
@@ -682,7 +683,7 @@ void UnitReader::settle() {
   types_.settle_complex_numbers();
   types_.settle_strides();
   allocate_code_.end();
-  if (options_.units_refer_to_others) settle_origins(facts_, entities_, 0);
+  if (units_refer_to_others_) settle_origins(facts_, entities_, 0);
   add_table_arguments();
   settle_counts();
   settle_tails();
@@ -705,106 +706,6 @@ void UnitReader::settle_tails() {
   for (AllocaType& each : facts_.alloca_types) {
     each.type = pointee_of(each.type);
     each.tail = tail_of(each.type);
-  }
-}
-
-// Types come behind the variables that have them, and what counts their elements behind them: only now can it be told.
-void UnitReader::settle_counts() {
-  if (types_.run_time_counts().empty()) return;
-  for (const FunctionDraft& function : facts_.functions) {
-    for (VariableDraft& variable :
-         std::span{facts_.variables}.subspan(function.first_variable, function.variable_count)) {
-      find_counts(function, variable);
-    }
-  }
-}
-
-// All of the counts of the variable's type, outermost first, or none.
-void UnitReader::find_counts(const FunctionDraft& function, VariableDraft& variable) {
-  constexpr int kDeepest = 64;
-  variable.first_count = static_cast<std::uint32_t>(facts_.counts.size());
-  types::TypeIndex node = facts_.entities[variable.entity].type;
-  for (int level = 0; level < kDeepest && node != kNoType; ++level) {
-    const types::TypeRecord& type = facts_.types.types[node];
-    const bool is_spelling = type.kind == types::kKindTypedef || type.kind == types::kKindQualifier;
-    if (!is_spelling && type.kind != types::Kind::array) break;
-    if (const auto count = types_.run_time_counts().find(node);
-        count != types_.run_time_counts().end()) {
-      pieces_.clear();
-      put_count(function, count->second);
-      CountDraft draft;
-      draft.piece_count = keep_pieces(draft.first_piece);
-      facts_.counts.push_back(draft);
-      if (draft.piece_count == 0) return facts_.counts.resize(variable.first_count);
-    }
-    node = type.target;
-  }
-  variable.count_count = static_cast<std::uint32_t>(facts_.counts.size()) - variable.first_count;
-}
-
-// Appends where and how the count is found in the function.
-void UnitReader::put_count(const FunctionDraft& function, const TypeEntries::RunTimeCount& count) {
-  if (count.variable != kNoDie) return put_count_from_variable(count);
-  if (result_of(count.expression) == ExpressionResult::unusable) return;
-  Place place;
-  place.kind = Place::Kind::value;
-  place.expression = count.expression;
-  for (const PcRange& range :
-       std::span{facts_.ranges}.subspan(function.first_range, function.range_count)) {
-    FrameConverter{frames_, facts_.expressions, function.frame_base, range}.convert(place, range,
-                                                                                    pieces_);
-  }
-  for (types::LocationPiece& piece : pieces_) {
-    ExpressionBytes expression = facts_.expressions.at(static_cast<std::uint32_t>(piece.value));
-    append_plus(expression, count.more);
-    piece.value = facts_.expressions.add(expression);
-  }
-}
-
-// The value of a variable, wherever it is.
-void UnitReader::put_count_from_variable(const TypeEntries::RunTimeCount& count) {
-  using types::LocationKind;
-  const auto found = artificial_.find(count.variable);
-  if (found == artificial_.end()) return;
-  const types::TypeIndex type = facts_.entities[found->second.entity].type;
-  if (type == kNoType) return;
-  const std::uint64_t size = facts_.types.types[type].size;
-  for (std::uint32_t i = 0; i < found->second.piece_count; ++i) {
-    types::LocationPiece piece = facts_.pieces[found->second.first_piece + i];
-    ExpressionBytes expression;
-    bool is_in_memory = false;
-    switch (piece.kind) {
-      case LocationKind::memory:
-        expression = cfa_plus(piece.value);
-        is_in_memory = true;
-        break;
-      case LocationKind::memory_at_sp:
-        expression = register_plus(kStackPointer, piece.value);
-        is_in_memory = true;
-        break;
-      case LocationKind::memory_at_fp:
-        expression = register_plus(kFramePointer, piece.value);
-        is_in_memory = true;
-        break;
-      case LocationKind::in_register:
-        expression = register_plus(static_cast<std::uint32_t>(piece.value), 0);
-        break;
-      case LocationKind::computed:
-        expression = facts_.expressions.at(static_cast<std::uint32_t>(piece.value));
-        is_in_memory = true;
-        break;
-      case LocationKind::value:
-        expression = facts_.expressions.at(static_cast<std::uint32_t>(piece.value));
-        break;
-    }
-    if (is_in_memory) {
-      if (size == 0 || size > 8) continue;
-      append_dereference(expression, size);
-    }
-    append_plus(expression, count.more);
-    piece.kind = LocationKind::value;
-    piece.value = facts_.expressions.add(expression);
-    pieces_.push_back(piece);
   }
 }
 

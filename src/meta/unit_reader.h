@@ -17,13 +17,9 @@ namespace allocs::meta {
 // object.
 class UnitReader {
  public:
-  struct Options {
-    bool units_refer_to_others = false;  // some entry may, to one of another unit
-    bool types_only = false;
-    std::size_t fold_after = 0;  // new nodes, at least
-  };
-  UnitReader(Options options, const ObjectFiles& files, DwarfFacts& facts,
-             types::StringPool& strings, CallFrames& frames);
+  // `units_refer_to_others`: some entry may, to one of another unit.
+  UnitReader(const ReadingOptions& options, bool units_refer_to_others, const ObjectFiles& files,
+             DwarfFacts& facts, types::StringPool& strings, CallFrames& frames);
 
   // False if the unit ended before its time.
   bool read(Unit& unit, const SignatureTable& signatures);
@@ -108,7 +104,8 @@ class UnitReader {
   types::StringRef qualified(const Die& die, const UnitContext& context);
   types::StringRef tag_name(const Die& die, const UnitContext& context);
 
-  Options options_;
+  ReadingOptions options_;
+  bool units_refer_to_others_;
   const ObjectFiles& files_;
   DwarfFacts& facts_;
   types::StringPool& strings_;

@@ -26,6 +26,9 @@
 
 namespace allocs::types {
 
+inline constexpr Hash128 kInsideComponent{
+    0, 1};  // stands for "an edge inside the component" in round 0
+
 // Fills in the hashes of the nodes from `first` on; those before, and any other that is not {0, 0}, are known already.
 //
 // A Graph has
@@ -189,8 +192,6 @@ class ComponentHasher {
   bool is_fresh_term(TypeIndex node) {
     return node >= first_ && mark(node).component == components_ && !graph_.is_composite(node);
   }
-
-  static constexpr Hash128 kInsideComponent{0, 1};  // an edge inside the component in round 0
 
   Graph& graph_;
   std::vector<Hash128>& hashes_;

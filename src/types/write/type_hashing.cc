@@ -9,7 +9,6 @@ namespace allocs::types {
 namespace {
 
 constexpr std::uint64_t kDeclarationMark = 0xDEC1u;
-constexpr Hash128 kInsideComponent{0, 1};  // stands for "an edge inside the component" in round 0
 
 void add_own_content(Hasher& hasher, const TypeRecord& type, const TypeTables& tables,
                      const StringPool& strings) {
