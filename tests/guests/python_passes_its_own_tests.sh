@@ -3,7 +3,7 @@
 # A slice of python's own test suite gives the same results.
 . "$(dirname "$0")/lib.sh"
 require python3
-python3 -c 'import test.test_list, test.test_posix' 2> /dev/null || skip "python's own test suite is not installed (libpython3-testsuite)"
+python3 -c 'import test.test_list, test.test_posix' 2> /dev/null || skip "python's own test suite is not installed (libpython3.*-testsuite)"
 
 mkdir input
 cat > input/slice.py << 'END'
