@@ -120,8 +120,9 @@ enum alloc_evidence {
   ALLOC_EV_CALL_ENTRY = 1 << 16,      /* what the debug information says of the allocating call */
   ALLOC_EV_VIRTUAL_TABLE = 1 << 17,   /* what lies in it begins like an object of the class: with the address of its virtual table */
   ALLOC_EV_REFERRER = 1 << 18,        /* the types of the pointers to it */
-  ALLOC_EV_SHARED_BYTES = 1 << 19     /* no evidence for it: another allocation that lies beside it, not in it, has some of the same bytes. Linkers put constants over one another where their ends are
+  ALLOC_EV_SHARED_BYTES = 1 << 19,    /* no evidence for it: another allocation that lies beside it, not in it, has some of the same bytes. Linkers put constants over one another where their ends are
                                          equal. Such a byte belongs to the one that begins last */
+  ALLOC_EV_SITE_USE = 1 << 20         /* all that the source around the allocating call does with the block */
 };
 
 struct alloc_info {

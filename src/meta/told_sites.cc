@@ -132,11 +132,13 @@ ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::Ty
     case SiteOrigin::wrapper:
       told.provenance = types::Provenance::target;
       told.evidence |= types::kSiteTargetVariable;
-      told.is_used_as_told = kind.target == types::SiteTargetSays::agrees;
+      told.is_used_as_told = kind.target == types::SiteTargetSays::agrees ||
+                             kind.target == types::SiteTargetSays::used;
       break;
   }
   if (kind.target == types::SiteTargetSays::agrees) told.evidence |= types::kSiteTargetVariable;
   if (kind.target == types::SiteTargetSays::disagrees) told.flags |= types::kSiteTargetDisagrees;
+  if (kind.target == types::SiteTargetSays::used) told.flags |= types::kSiteUsedAsTold;
   return told;
 }
 

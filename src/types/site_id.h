@@ -38,7 +38,8 @@ enum class SiteOrigin : char {
 
 // What the pointer that receives the block says of the type that was read off something else. Of one that was read off the pointer
 // itself: `agrees` if the function that allocates also uses the block as that.
-enum class SiteTargetSays : char { agrees = 'a', disagrees = 'd', nothing = 'u' };
+// `used`: of bytes that were read off the pointer itself: all that the unit does with the block agrees.
+enum class SiteTargetSays : char { agrees = 'a', disagrees = 'd', nothing = 'u', used = 'b' };
 
 enum class SiteShape : char {
   one = 'o',    // a T
@@ -66,7 +67,7 @@ constexpr SiteKindText encode_site_kind(SiteKind kind) {
 
 // Nothing if `text` is not exactly what encode_site_kind() writes.
 constexpr std::optional<SiteKind> parse_site_kind(std::string_view text) {
-  constexpr std::string_view kOrigins = "nstw", kTargets = "adu", kShapes = "oafl";
+  constexpr std::string_view kOrigins = "nstw", kTargets = "adub", kShapes = "oafl";
   const auto is_one_of = [](std::string_view all, char c) {
     for (const char one : all) {
       if (one == c) return true;

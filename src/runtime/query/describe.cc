@@ -111,6 +111,7 @@ void put_evidence(TextWriter& out, std::uint32_t evidence) {
       {ALLOC_EV_SITE_NEW, "new-expression"},
       {ALLOC_EV_SITE_TARGET, "target of the allocating call"},
       {ALLOC_EV_SITE_SIZE, "size that fits"},
+      {ALLOC_EV_SITE_USE, "used as that"},
       {ALLOC_EV_STATED, "stated by the program"},
       {ALLOC_EV_LIBRARY_FACT, "known of the library"},
       {ALLOC_EV_FRAME_RECORD, "record in the frame"},

@@ -17,7 +17,8 @@ struct SiteFacts {
   const char* object = nullptr;    // path
   uniqtype* type = nullptr;        // of the whole block
   int type_error = ALLOC_E_NO_METADATA;
-  std::uint64_t unit = 0;  // bytes of one object, or of one element
+  std::uint64_t unit =
+      0;  // bytes of one object, or of one element; of shape `flexible` the least that its members take
   types::Shape shape = types::Shape::unknown;
   std::uint8_t grade = ALLOC_GRADE_NONE;
   std::uint32_t evidence = 0;
@@ -50,6 +51,7 @@ inline std::uint32_t evidence_of(const types::SiteRecord& site) {
   }
   if ((site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0)
     evidence |= ALLOC_EV_SITE_SIZE;
+  if ((site.flags & types::kSiteUsedAsTold) != 0) evidence |= ALLOC_EV_SITE_USE;
   if ((site.evidence & types::kSiteCallEntry) != 0) evidence |= ALLOC_EV_CALL_ENTRY;
   // What std::allocator does is a fact; that it is std::allocator's code, and whose, is debug information.
   if ((site.evidence & types::kSiteAllocator) != 0) evidence |= ALLOC_EV_LIBRARY_FACT;
@@ -68,6 +70,8 @@ inline std::uint8_t grade_of(const types::SiteRecord& site) {
   // What a library documents that it allocates there.
   if ((site.evidence & (types::kSiteAllocator | types::kSiteLibraryFact)) != 0)
     return ALLOC_GRADE_STRONG;
+  // A pointer to bytes that receives the block, and all that the source does with it.
+  if ((site.flags & types::kSiteUsedAsTold) != 0) return ALLOC_GRADE_STRONG;
   const bool size_fits =
       (site.evidence & (types::kSiteConstantSizeFits | types::kSiteStrideFits)) != 0;
   const bool has_target =
@@ -82,6 +86,28 @@ inline std::uint64_t unit_of(const types::Image& image, types::TypeIndex index) 
   return type == nullptr || type->size == types::kUnknownSize ? 0 : type->size;
 }
 
+// The bytes that the members of a type take whose last one may go on (T[], T[0], T[1]), with one element where it has one: less than its size where that is
+// rounded up. `struct string { size_t length; char text[1]; }` is 16 bytes, but 9 are an empty string.
+inline std::uint64_t least_of(const types::Image& image, types::TypeIndex index) {
+  constexpr int kDeepest = 8;
+  constexpr auto kUnion = static_cast<std::uint8_t>(types::CompositeKind::union_);
+  const std::uint64_t whole = unit_of(image, index);
+  std::uint64_t offset = 0;
+  const types::TypeRecord* type = image.type(index);
+  for (int depth = 0; type != nullptr && depth < kDeepest; ++depth) {
+    const auto members = image.members_of(*type);
+    const bool is_record = type->kind == types::Kind::composite && type->detail != kUnion;
+    if (!is_record || members.empty() || !types::has_place(members.back())) return whole;
+    offset += members.back().offset;
+    type = image.type(members.back().type);
+    if (type == nullptr || type->kind != types::Kind::array) continue;
+    const bool is_open = type->count == types::kUnbounded || type->count <= 1;
+    const std::uint64_t first = type->count == 1 ? unit_of(image, type->target) : 0;
+    return is_open && offset != 0 ? offset + first : whole;
+  }
+  return whole;
+}
+
 // The type that `site`, of that object, has.
 template <Process P>
 [[gnu::always_inline]] inline void set_type_of_site(const P& process, const Object& object,
@@ -92,7 +118,8 @@ template <Process P>
                      : process.types().may_make ? ALLOC_E_NO_MEMORY
                                                 : ALLOC_E_NOT_YET;
   facts.is_final = facts.type != nullptr;
-  facts.unit = unit_of(*object.image, site.type);
+  facts.unit = site.shape == types::Shape::flexible ? least_of(*object.image, site.type)
+                                                    : unit_of(*object.image, site.type);
   facts.shape = site.shape;
   facts.grade = grade_of(site);
   facts.evidence = evidence_of(site);

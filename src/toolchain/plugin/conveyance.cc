@@ -21,8 +21,9 @@ std::string marker_name(const types::SiteKind& kind, char flag) {
   return name;
 }
 
-// Typedefs of default arguments are counted from here, above those of other calls.
+// Typedefs of default arguments are counted from here, above those of other calls, and those that have a name for themselves further up.
 constexpr std::size_t kFirstDefault = std::size_t{1} << 32;
+constexpr std::size_t kFirstOwn = std::size_t{1} << 40;
 
 // The outermost expression whose value is the call's and whose code is the call alone. Code generation takes what is in parentheses or
 // behind a comma for no cast, so the next explicit cast around it would put its own type in the place of a marker inside.
@@ -58,13 +59,17 @@ bool Conveyance::mark(CallExpr* call, const SiteType& type, const FunctionBody& 
   if (isa<FieldDecl>(callee))
     return mark_by_place(call, "", outermost_of_same_value(call, body), type, body);
   const char flag = is_builtin ? kBuiltinFlag : kNoFlag;
-  const QualType what = marker(marker_name(type.kind, flag), marked_type(type));
+  std::string* own_name = std::exchange(own_name_, nullptr);
+  std::string name = marker_name(type.kind, flag);
+  if (own_name != nullptr) *own_name = name += std::to_string(kFirstOwn + own_names_++);
+  const QualType what = marker(std::move(name), marked_type(type));
   if (!put_cast(outermost_of_same_value(call, body), what, body)) return false;
   if (replaced != nullptr) {
-    auto* name = DeclRefExpr::Create(context_, NestedNameSpecifierLoc(), SourceLocation(), replaced,
-                                     false, call->getBeginLoc(), replaced->getType(), VK_LValue);
+    auto* named =
+        DeclRefExpr::Create(context_, NestedNameSpecifierLoc(), SourceLocation(), replaced, false,
+                            call->getBeginLoc(), replaced->getType(), VK_LValue);
     call->setCallee(ImplicitCastExpr::Create(context_, context_.getPointerType(replaced->getType()),
-                                             CK_FunctionToPointerDecay, name, nullptr, VK_PRValue,
+                                             CK_FunctionToPointerDecay, named, nullptr, VK_PRValue,
                                              FPOptionsOverride()));
     callee = replaced;
   }
@@ -83,6 +88,7 @@ bool Conveyance::mark_by_place(CallExpr* call, const std::string& callee, Expr* 
                                const SiteType& type, const FunctionBody& body) {
   const std::size_t count = placed_.size();
   std::string name = marker_name(type.kind, kNoFlag) + std::to_string(count);
+  if (std::string* own_name = std::exchange(own_name_, nullptr)) *own_name = name;
   if (!place(call->getExprLoc(), callee, name, body)) return false;
   if (put_cast(marked, context_.getTypedefType(new_typedef(name, marked_type(type))), body))
     return true;

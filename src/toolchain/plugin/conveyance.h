@@ -36,6 +36,8 @@ class Conveyance {
   // False, and nothing is changed, if there is no way for it.
   bool mark(clang::CallExpr* call, const SiteType& type, const FunctionBody& body);
   bool mark(clang::CXXNewExpr* expression, const SiteType& type);
+  // The next call's mark is the only one of its name, which `name` gets: something may still be found out about it.
+  void name_next(std::string* name) { own_name_ = name; }
   // Of a call of alloca.
   bool mark_alloca(clang::CallExpr* call, const SiteType& type, const FunctionBody& body);
   // Of a call that stores the block's address at its argument `address`.
@@ -66,6 +68,8 @@ class Conveyance {
   PlacedMarks& placed_;
   std::map<std::pair<std::string, void*>, clang::TypedefDecl*> markers_;
   llvm::DenseMap<const clang::Expr*, std::string> default_markers_;
+  std::string* own_name_ = nullptr;
+  std::size_t own_names_ = 0;
   std::map<std::pair<void*, void*>, clang::QualType> flexible_records_;
 };
 

@@ -4,6 +4,7 @@
 #include <clang/Basic/Builtins.h>
 
 #include "toolchain/plugin/passed_bodies.h"
+#include "toolchain/plugin/target_analysis.h"
 
 namespace allocs::plugin {
 
@@ -75,6 +76,12 @@ llvm::ArrayRef<DeclRefExpr*> FunctionBody::uses(const VarDecl* of) const {
   return found->second;
 }
 
+llvm::ArrayRef<MemberExpr*> FunctionBody::byte_members(const FieldDecl* of) const {
+  const auto found = byte_members_.find(of);
+  if (found == byte_members_.end()) return {};
+  return found->second;
+}
+
 // With a stack of its own: expressions nest as deep as the source likes.
 void FunctionBody::walk(Stmt* root) {
   if (root == nullptr) return;
@@ -128,6 +135,13 @@ void FunctionBody::visit(Stmt* at) {
   }
   if (auto* name = dyn_cast<DeclRefExpr>(at)) {
     if (auto* variable = dyn_cast<VarDecl>(name->getDecl())) uses_[variable].push_back(name);
+    return;
+  }
+  if (auto* member = dyn_cast<MemberExpr>(at)) {
+    auto* field = dyn_cast<FieldDecl>(member->getMemberDecl());
+    const QualType type = member->getType();
+    if (field != nullptr && type->isPointerType() && is_byte_type(type->getPointeeType()))
+      byte_members_[field].push_back(member);
     return;
   }
   if (auto* operation = dyn_cast<BinaryOperator>(at); operation && operation->isAssignmentOp()) {

@@ -56,6 +56,8 @@ class FunctionBody {
   // In source order.
   llvm::ArrayRef<Assignment> assignments(const clang::VarDecl* to) const;
   llvm::ArrayRef<clang::DeclRefExpr*> uses(const clang::VarDecl* of) const;
+  // Where that member, a pointer to bytes, of any object is named.
+  llvm::ArrayRef<clang::MemberExpr*> byte_members(const clang::FieldDecl* of) const;
 
   // In source order.
   std::vector<clang::CallExpr*> calls;
@@ -94,6 +96,7 @@ class FunctionBody {
       default_of_;  // the expression of each CXXDefaultArgExpr, as it was
   llvm::DenseMap<const clang::VarDecl*, std::vector<Assignment>> assignments_;
   llvm::DenseMap<const clang::VarDecl*, std::vector<clang::DeclRefExpr*>> uses_;
+  llvm::DenseMap<const clang::FieldDecl*, std::vector<clang::MemberExpr*>> byte_members_;
 };
 
 // The variable that `expression` names, through parentheses and casts; nullptr if it is anything else.

@@ -32,7 +32,7 @@ std::optional<Mark> mark_of(const DIType* marker) {
   const auto kind = types::parse_site_kind({name.data(), types::kSiteKindLength});
   const StringRef rest = name.drop_front(types::kSiteKindLength + 1);
   return Mark{*kind, name[types::kSiteKindLength], type->getBaseType(),
-              rest.starts_with(StringRef{&kDimension, 1}) ? rest : StringRef{}};
+              rest.starts_with(StringRef{&kDimension, 1}) ? rest : StringRef{}, type->getName()};
 }
 
 const DIType* marker_in_cast(const DIScope* kept) {

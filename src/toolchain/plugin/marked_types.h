@@ -18,6 +18,7 @@ struct Mark {
   char flag = kNoFlag;
   llvm::DIType* type = nullptr;
   llvm::StringRef dimensions;  // "x4x3": it is T[4][3] of the type T
+  llvm::StringRef name;        // of the typedef
 };
 
 // Nothing if `marker` is no such typedef.

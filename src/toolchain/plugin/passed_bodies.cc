@@ -146,6 +146,16 @@ bool PassedBodies::may_hold_site(const FunctionDecl* function) const {
   return at == kNoBody || bodies_[at].may_hold_site();
 }
 
+bool PassedBodies::names(const FunctionDecl* function, const IdentifierInfo* name) const {
+  const std::uint32_t at = body_of(function);
+  if (at == kNoBody) return false;
+  const Body& body = bodies_[at];
+  const auto tokens = llvm::ArrayRef(tokens_).slice(body.begin, body.end - body.begin);
+  return llvm::any_of(tokens, [name](const Token& token) {
+    return token.is(tok::identifier) && token.getIdentifierInfo() == name;
+  });
+}
+
 std::uint32_t PassedBodies::body_of(const FunctionDecl* function) const {
   const auto known = index_.find(function->getCanonicalDecl());
   return known == index_.end() ? kNoBody : known->second;

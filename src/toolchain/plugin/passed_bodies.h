@@ -37,6 +37,8 @@ class PassedBodies {
   bool has(const clang::FunctionDecl* function) const;
   // True as well if it was not passed over, or cannot be told.
   bool may_hold_site(const clang::FunctionDecl* function) const;
+  // Whether that name stands in its body.
+  bool names(const clang::FunctionDecl* function, const clang::IdentifierInfo* name) const;
   // Reads it if it was passed over and has not been read.
   void read(const clang::FunctionDecl* function);
 

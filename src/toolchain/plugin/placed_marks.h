@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,8 @@ inline constexpr char kAllocaCallee[] = "alloca";
 // What clang calls the functions that initialise globals, with numbers behind it from the second on.
 inline constexpr char kInitialiserFunction[] = "__cxx_global_var_init";
 using PlacedMarks = std::vector<PlacedMark>;
+
+// The typedefs whose type is confirmed by all that the unit does with the block, which was known only at the unit's end.
+using ConfirmedMarks = std::set<std::string, std::less<>>;
 
 }  // namespace allocs::plugin

@@ -26,18 +26,20 @@ class PluginAction : public clang::PluginASTAction {
   std::unique_ptr<clang::ASTConsumer> CreateASTConsumer(clang::CompilerInstance& compiler,
                                                         llvm::StringRef) override {
     const auto placed = std::make_shared<PlacedMarks>();
+    const auto confirmed = std::make_shared<ConfirmedMarks>();
     const auto here =
         std::make_shared<const declarations::DeclaredHere>(declarations::declared_here());
     compiler.getCodeGenOpts().PassBuilderCallbacks.push_back(
-        [keeps = keeps_tail_calls_, placed, here](llvm::PassBuilder& builder) {
+        [keeps = keeps_tail_calls_, placed, confirmed, here](llvm::PassBuilder& builder) {
           builder.registerPipelineStartEPCallback(
-              [keeps, placed, here](llvm::ModulePassManager& passes, llvm::OptimizationLevel) {
+              [keeps, placed, confirmed, here](llvm::ModulePassManager& passes,
+                                               llvm::OptimizationLevel) {
                 passes.addPass(AllocaPass{{}, placed});
-                passes.addPass(SitePass{{}, keeps, placed});
+                passes.addPass(SitePass{{}, keeps, placed, confirmed});
                 passes.addPass(PiecePass{{}, here});
               });
         });
-    if (list_.empty()) return std::make_unique<UnitConsumer>(compiler, placed);
+    if (list_.empty()) return std::make_unique<UnitConsumer>(compiler, placed, confirmed);
     return std::make_unique<UnitConsumer>(
         compiler, [path = list_](const std::string& text) { write_site_list(path, text); });
   }

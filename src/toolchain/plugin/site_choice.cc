@@ -238,6 +238,10 @@ bool has_cookie(const CXXNewExpr* expression) {
 
 }  // namespace
 
+bool SiteType::is_bytes_on_its_word() const {
+  return kind.origin == SiteOrigin::target && is_byte_type(type);
+}
+
 SiteType wrapper_site() {
   return {{SiteOrigin::wrapper, SiteTargetSays::nothing, SiteShape::one}, {}, {}};
 }

@@ -12,6 +12,9 @@ struct SiteType {
   clang::QualType type;  // null of a wrapper's
   clang::QualType
       tail;  // of shape `flexible`: what follows; null: the type's own last member goes on
+
+  // Of a pointer to bytes nothing but the pointer speaks. What is done with the block may confirm it.
+  bool is_bytes_on_its_word() const;
 };
 
 // Of a call whose block is the caller's business.

@@ -45,7 +45,7 @@ class CallsByPlace {
     if (placed.empty()) return;
     const auto markers = markers_in_casts(module);
     for (const PlacedMark& one : placed) {
-      if (const auto mark = mark_of(markers.lookup(one.marker)))
+      if (auto mark = mark_of(markers.lookup(one.marker)))
         marks_[one.function][{one.line, one.column, one.callee}].push_back(*mark);
     }
   }
@@ -185,7 +185,9 @@ PreservedAnalyses SitePass::run(Module& module, ModuleAnalysisManager&) {
   if (module.getNamedMetadata("llvm.pseudo_probe_desc") != nullptr) return PreservedAnalyses::all();
   std::map<DICompileUnit*, Markers> units;
   for (DICompileUnit* unit : module.debug_compile_units()) units.try_emplace(unit, unit, module);
-  const auto tell = [&](CallBase& call, const Mark& mark) {
+  const auto tell = [&](CallBase& call, Mark mark) {
+    if (confirmed != nullptr && confirmed->contains(mark.name.str()))
+      mark.kind.target = types::SiteTargetSays::used;
     const DISubprogram* subprogram = call.getFunction()->getSubprogram();
     DICompileUnit* unit = subprogram == nullptr ? nullptr : subprogram->getUnit();
     if (unit == nullptr || !call.getDebugLoc() || !can_tell(*unit)) return;

@@ -17,6 +17,7 @@ struct SitePass : llvm::PassInfoMixin<SitePass> {
   bool keeps_tail_calls = false;
   // Of this module.
   std::shared_ptr<const PlacedMarks> placed = nullptr;
+  std::shared_ptr<const ConfirmedMarks> confirmed = nullptr;
 
   // NOLINTNEXTLINE(readability-identifier-naming): LLVM asks for this name.
   static bool isRequired() { return true; }

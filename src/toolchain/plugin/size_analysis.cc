@@ -226,6 +226,14 @@ SizeFacts SizeAnalysis::evaluate_binary(const BinaryOperator* operation, const F
                                         int depth) {
   const BinaryOperatorKind kind = operation->getOpcode();
   if (kind == BO_Comma || kind == BO_Assign) return evaluate(operation->getRHS(), frame, depth);
+  // `sizeof(table) / sizeof(table[0])` is a count, and `sizeof(char[is_array ? 1 : -1]) - 1` only a question to the compiler.
+  Expr::EvalResult result;
+  const bool may_be_count = kind == BO_Div || kind == BO_Sub;
+  if (may_be_count && !operation->isValueDependent() &&
+      operation->EvaluateAsInt(result, context_)) {
+    const auto value = static_cast<std::int64_t>(result.Val.getInt().getLimitedValue(1u << 30));
+    if (kind == BO_Div || value == 0) return constant(value);
+  }
   const SizeFacts left = evaluate(operation->getLHS(), frame, depth);
   const SizeFacts right = evaluate(operation->getRHS(), frame, depth);
   return combine(

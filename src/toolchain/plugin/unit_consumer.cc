@@ -19,6 +19,7 @@ using namespace clang;
 void UnitConsumer::Initialize(ASTContext& context) {
   context_ = &context;
   calls_ = std::make_unique<AllocationCalls>(context, bodies_);
+  byte_uses_ = std::make_unique<ByteUses>(context, bodies_, nullptr);
   if (take_list_) {
     list_ = std::make_unique<SiteListWriter>(context, compiler_);
     if (!compiler_.getFrontendOpts().SkipFunctionBodies) return;
@@ -26,6 +27,7 @@ void UnitConsumer::Initialize(ASTContext& context) {
       passed_ = std::make_unique<PassedBodies>(compiler_, *calls_);
       passed_->begin();
       bodies_.set_passed(passed_.get());
+      byte_uses_ = std::make_unique<ByteUses>(context, bodies_, passed_.get());
     } else {
       late_ = std::make_unique<LateBodies>(compiler_);
       late_->begin();
@@ -64,6 +66,10 @@ void UnitConsumer::HandleTranslationUnit(ASTContext&) {
   for (std::size_t i = 0; i < waiting_.size(); ++i) {  // reading one may find others
     if (!bodies_.may_hold_site(waiting_[i])) continue;
     if (const FunctionBody* body = bodies_.of(waiting_[i])) read_body(*body);
+  }
+  for (const auto& one : unconfirmed_) {
+    if (byte_uses_->are_all(one->block, one->is_stored_at, *one->body))
+      confirmed_->insert(one->marker);
   }
   if (list_ != nullptr && !compiler_.getDiagnostics().hasErrorOccurred()) take_list_(list_->text());
 }
@@ -130,24 +136,7 @@ void UnitConsumer::read_body(const FunctionBody& body) {
     const bool may_allocate =
         result->isPointerType() || result->isIntegerType() || result->isVoidType();
     const auto request = may_allocate ? calls_->request_of(call, body) : std::nullopt;
-    if (!request) continue;
-    Target target;
-    if (request->stored_at == nullptr) {
-      target = target_of(call, body, *context_);
-    } else {
-      target = target_stored_at(request->stored_at, body, *context_);
-    }
-    const auto type = calls_->is_for_callers(body.function())
-                          ? std::optional{wrapper_site()}
-                          : choose_site_type(*request, target, *context_);
-    if (list_ != nullptr) {
-      list_->add(call, type, request->bytes, body);
-    } else if (type && request->stored_at != nullptr) {
-      conveyance_->mark_stored(call, const_cast<Expr*>(request->stored_at), *type, body);
-    } else if (type) {
-      conveyance_->mark_in_default(call, call->getDirectCallee(), *type, body);
-      conveyance_->mark(call, *type, body);
-    }
+    if (request) read_call(call, *request, body);
   }
   for (CXXNewExpr* expression : body.news) {
     const FunctionDecl* function = expression->getOperatorNew();
@@ -163,6 +152,35 @@ void UnitConsumer::read_body(const FunctionBody& body) {
   }
   for (CXXRecordDecl* record : body.nested) read(record);
   for (CXXConstructorDecl* constructor : body.defaulted) read(constructor);
+}
+
+void UnitConsumer::read_call(CallExpr* call, const Request& request, const FunctionBody& body) {
+  const Expr* const stored_at = request.stored_at;
+  const Target target = stored_at == nullptr ? target_of(call, body, *context_)
+                                             : target_stored_at(stored_at, body, *context_);
+  auto type = calls_->is_for_callers(body.function())
+                  ? std::optional{wrapper_site()}
+                  : choose_site_type(request, target, *context_);
+  const bool is_to_confirm = type && type->is_bytes_on_its_word();
+  const Expr* const block = stored_at == nullptr ? call : stored_at;
+  if (list_ != nullptr) {
+    if (is_to_confirm && byte_uses_->are_all(block, stored_at != nullptr, body))
+      type->kind.target = types::SiteTargetSays::used;
+    return list_->add(call, type, request.bytes, body);
+  }
+  if (!type) return;
+  if (is_to_confirm) {
+    unconfirmed_.push_back(
+        std::make_unique<Unconfirmed>(Unconfirmed{block, stored_at != nullptr, &body, {}}));
+    conveyance_->name_next(&unconfirmed_.back()->marker);
+  }
+  if (stored_at != nullptr) {
+    conveyance_->mark_stored(call, const_cast<Expr*>(stored_at), *type, body);
+  } else {
+    conveyance_->mark_in_default(call, call->getDirectCallee(), *type, body);
+    conveyance_->mark(call, *type, body);
+  }
+  conveyance_->name_next(nullptr);
 }
 
 }  // namespace allocs::plugin

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "toolchain/plugin/byte_uses.h"
 #include "toolchain/plugin/conveyance.h"
 #include "toolchain/plugin/late_bodies.h"
 #include "toolchain/plugin/passed_bodies.h"
@@ -19,9 +20,10 @@ namespace allocs::plugin {
 // Looks at every function of a translation unit before code is made of it.
 class UnitConsumer : public clang::ASTConsumer {
  public:
-  // The types go into the code, some of them by `placed`.
-  UnitConsumer(clang::CompilerInstance& compiler, std::shared_ptr<PlacedMarks> placed)
-      : compiler_(compiler), placed_(std::move(placed)) {}
+  // The types go into the code, some of them by `placed`; `confirmed` gets its names at the end of the unit.
+  UnitConsumer(clang::CompilerInstance& compiler, std::shared_ptr<PlacedMarks> placed,
+               std::shared_ptr<ConfirmedMarks> confirmed)
+      : compiler_(compiler), placed_(std::move(placed)), confirmed_(std::move(confirmed)) {}
   // They go into a site list; `take` gets its text at the end of the unit, if that has no errors.
   UnitConsumer(clang::CompilerInstance& compiler, std::function<void(std::string)> take)
       : compiler_(compiler), take_list_(std::move(take)) {}
@@ -38,11 +40,13 @@ class UnitConsumer : public clang::ASTConsumer {
   void read_function(clang::FunctionDecl* function);
   void read_alloca(clang::CallExpr* call, const Request& request, const FunctionBody& body);
   void read_body(const FunctionBody& body);
+  void read_call(clang::CallExpr* call, const Request& request, const FunctionBody& body);
   bool can_wait(const clang::FunctionDecl* function) const;
 
   clang::CompilerInstance& compiler_;
   std::function<void(std::string)> take_list_;
   std::shared_ptr<PlacedMarks> placed_;
+  std::shared_ptr<ConfirmedMarks> confirmed_;
   clang::ASTContext* context_ = nullptr;
   bool changes_tree_ = false;
   FunctionBodies bodies_;
@@ -54,6 +58,15 @@ class UnitConsumer : public clang::ASTConsumer {
   llvm::DenseSet<const clang::Decl*> seen_;
   std::vector<std::unique_ptr<FunctionBody>> initialisers_;
   std::vector<clang::FunctionDecl*> waiting_;
+  // A call that was marked on the word of a pointer to bytes.
+  struct Unconfirmed {
+    const clang::Expr* block;  // as for ByteUses
+    bool is_stored_at;
+    const FunctionBody* body;
+    std::string marker;
+  };
+  std::vector<std::unique_ptr<Unconfirmed>> unconfirmed_;
+  std::unique_ptr<ByteUses> byte_uses_;
 };
 
 }  // namespace allocs::plugin

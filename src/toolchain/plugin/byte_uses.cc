@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Is it bytes?
+//
+// `char *p = malloc(n)` says little: programs keep memory of any type in a `char *`. What they do with it says more:
+//
+//     p[i] = c;  *p++;  strcpy(p, s);  q = p + n;  s->text = p;        as bytes
+//     (struct head *)p;  (struct item *)(p + n);  object = p;          as something else
+//     memcpy(p, x, n);  free(p);  return p;  if (p)                    as anything
+//
+// So the block's address is followed forward, through variables, members of any object, results of functions, as far as they are pointers to bytes, over all of
+// the unit's own source file. If some use is as bytes and none is as anything else, the block is believed to be bytes. To be given to a parameter of type
+// `void *` is no use; to be kept in a `void *` is one as something else, since it may be made anything from there.
+//
+// What other files do with a member or a result is not seen. In C++, where bytes are asked for by `new char[n]`, nothing is confirmed.
+#include "toolchain/plugin/byte_uses.h"
+
+#include <clang/Basic/SourceManager.h>
+
+#include <functional>
+#include <set>
+
+#include "toolchain/plugin/passed_bodies.h"
+#include "toolchain/plugin/target_analysis.h"
+
+namespace allocs::plugin {
+
+using namespace clang;
+
+namespace {
+
+bool points_to_bytes(QualType type) {
+  return type->isPointerType() && is_byte_type(type->getPointeeType());
+}
+
+const Stmt* above_parentheses(const Stmt* at, const FunctionBody& body) {
+  const Stmt* above = body.parent(at);
+  while (isa_and_nonnull<ParenExpr>(above)) above = body.parent(above);
+  return above;
+}
+
+// Follows one block's address.
+class Follower {
+ public:
+  using BodiesNaming = llvm::function_ref<std::vector<const FunctionBody*>(const IdentifierInfo*)>;
+  Follower(const ASTContext& context, BodiesNaming naming) : context_(context), naming_(naming) {}
+
+  void follow(const Stmt* value, const FunctionBody& body) {
+    for (const Stmt* at = value; at != nullptr && !is_other_; at = step(at, body)) {
+      if (++steps_ > kMostSteps) is_other_ = true;
+    }
+  }
+  void receive(const Expr* place, const FunctionBody& body) {
+    place = place->IgnoreParens();
+    if (!points_to_bytes(place->getType())) {
+      is_other_ = true;
+    } else if (const auto* name = dyn_cast<DeclRefExpr>(place)) {
+      receive(dyn_cast<VarDecl>(name->getDecl()), body);
+    } else if (const auto* member = dyn_cast<MemberExpr>(place)) {
+      receive(dyn_cast<FieldDecl>(member->getMemberDecl()));
+    }
+    // An element, or what a pointer leads to: it is a pointer to bytes, and that is all.
+  }
+
+  bool are_all_bytes() {
+    while (!open_.empty() && !is_other_) {
+      const std::function<void()> next = std::move(open_.back());
+      open_.pop_back();
+      next();
+    }
+    return is_access_ && !is_other_;
+  }
+
+ private:
+  static constexpr int kMostSteps = 4096;
+
+  void receive(const VarDecl* variable, const FunctionBody& body) {
+    if (variable == nullptr || !points_to_bytes(variable->getType())) {
+      is_other_ = true;
+    } else if (!seen_.insert(variable).second) {
+      return;
+    } else if (variable->isLocalVarDeclOrParm()) {
+      open_.emplace_back([this, variable, &body] { follow_uses(variable, body); });
+    } else {
+      const VarDecl* first = variable->getCanonicalDecl();
+      open_.emplace_back([this, first] {
+        for (const FunctionBody* other : naming_(first->getIdentifier())) {
+          for (const VarDecl* one : first->redecls()) follow_uses(one, *other);
+        }
+      });
+    }
+  }
+  void follow_uses(const VarDecl* variable, const FunctionBody& body) {
+    for (const DeclRefExpr* use : body.uses(variable)) follow(use, body);
+  }
+  void receive(const FieldDecl* field) {
+    if (field == nullptr || !points_to_bytes(field->getType())) {
+      is_other_ = true;
+    } else if (seen_.insert(field).second) {
+      open_.emplace_back([this, field] {
+        for (const FunctionBody* body : naming_(field->getIdentifier())) {
+          for (const MemberExpr* use : body->byte_members(field)) follow(use, *body);
+        }
+      });
+    }
+  }
+  void return_from(const FunctionDecl* function) {
+    if (function == nullptr || !points_to_bytes(function->getReturnType())) {
+      is_other_ = true;
+    } else if (seen_.insert(function->getCanonicalDecl()).second) {
+      open_.emplace_back([this, function] {
+        for (const FunctionBody* body : naming_(function->getIdentifier())) {
+          for (const CallExpr* call : body->calls) {
+            const FunctionDecl* callee = call->getDirectCallee();
+            if (callee != nullptr && callee->getCanonicalDecl() == function->getCanonicalDecl())
+              follow(call, *body);
+          }
+        }
+      });
+    }
+  }
+
+  // One step up from `at`, whose value is an address in the block. nullptr: the way ends here.
+  const Stmt* step(const Stmt* at, const FunctionBody& body) {
+    if (const VarDecl* variable = body.slot(at).variable) {
+      receive(variable, body);
+      return nullptr;
+    }
+    const Stmt* above = body.parent(at);
+    if (above == nullptr) return other();
+    if (isa<ParenExpr, FullExpr, OpaqueValueExpr, StmtExpr>(above)) return above;
+    if (const auto* cast = dyn_cast<CastExpr>(above)) return step_through(cast);
+    if (const auto* operation = dyn_cast<BinaryOperator>(above))
+      return step_through(operation, at, body);
+    if (const auto* operation = dyn_cast<UnaryOperator>(above))
+      return step_through(operation, body);
+    if (const auto* element = dyn_cast<ArraySubscriptExpr>(above))
+      return element->getBase() == at ? access(element, body) : other();
+    if (const auto* choice = dyn_cast<AbstractConditionalOperator>(above)) {
+      const auto* common = dyn_cast<BinaryConditionalOperator>(choice);
+      const bool is_value = choice->getCond() != at || common != nullptr;
+      return is_value ? above : nullptr;
+    }
+    if (const auto* call = dyn_cast<CallExpr>(above)) return give(call, at);
+    if (const auto* list = dyn_cast<InitListExpr>(above)) return give(list, at);
+    if (isa<ReturnStmt>(above)) {
+      return_from(body.function());
+      return nullptr;
+    }
+    if (isa<CompoundStmt>(above)) {
+      const auto* outer = dyn_cast_or_null<StmtExpr>(body.parent(above));
+      const bool is_value = outer != nullptr && cast<CompoundStmt>(above)->body_back() == at;
+      return is_value ? outer : nullptr;
+    }
+    return isa<Expr>(above) ? other() : nullptr;  // a condition, or nobody looks at it
+  }
+
+  const Stmt* step_through(const CastExpr* cast) {
+    switch (cast->getCastKind()) {
+      case CK_LValueToRValue:
+        return cast;
+      case CK_BitCast:
+      case CK_NoOp:
+        return cast->getType()->isVoidPointerType() || points_to_bytes(cast->getType()) ? cast
+                                                                                        : other();
+      case CK_PointerToBoolean:
+      case CK_ToVoid:
+        return nullptr;
+      default:
+        return other();
+    }
+  }
+
+  const Stmt* step_through(const BinaryOperator* operation, const Stmt* at,
+                           const FunctionBody& body) {
+    if (operation->getOpcode() == BO_Comma) return operation->getRHS() == at ? operation : nullptr;
+    if (operation->getOpcode() == BO_Assign) {
+      if (operation->getLHS() == at) return nullptr;
+      receive(operation->getLHS(), body);
+      return operation;
+    }
+    if (operation->isComparisonOp() || operation->isLogicalOp()) return nullptr;
+    if (operation->isCompoundAssignmentOp()) return operation->getLHS() == at ? operation : other();
+    if (!operation->isAdditiveOp()) return other();
+    return operation->getType()->isPointerType() ? operation : nullptr;
+  }
+
+  const Stmt* step_through(const UnaryOperator* operation, const FunctionBody& body) {
+    if (operation->isIncrementDecrementOp() || operation->getOpcode() == UO_Extension)
+      return operation;
+    if (operation->getOpcode() == UO_LNot) return nullptr;
+    if (operation->getOpcode() == UO_Deref) return access(operation, body);
+    if (operation->getOpcode() != UO_AddrOf) return other();
+    // `end(text, &rest)`
+    const auto* call = dyn_cast_or_null<CallExpr>(above_parentheses(operation, body));
+    return call != nullptr && points_to_bytes(operation->getType()->getPointeeType()) ? nullptr
+                                                                                      : other();
+  }
+
+  // `p[i]` and `*p`, or only an address: `&p[i]`.
+  const Stmt* access(const Expr* byte, const FunctionBody& body) {
+    const auto* address = dyn_cast_or_null<UnaryOperator>(above_parentheses(byte, body));
+    if (address != nullptr && address->getOpcode() == UO_AddrOf) return address;
+    if (!is_byte_type(byte->getType())) return other();
+    is_access_ = true;
+    return nullptr;
+  }
+
+  const Stmt* give(const CallExpr* call, const Stmt* argument) {
+    QualType callee = call->getCallee()->getType();
+    if (callee->isPointerType()) callee = callee->getPointeeType();
+    const auto* prototype = callee->getAs<FunctionProtoType>();
+    for (unsigned i = 0; i < call->getNumArgs(); ++i) {
+      if (call->getArg(i) != argument) continue;
+      if (prototype == nullptr || i >= prototype->getNumParams()) return nullptr;
+      const QualType parameter = prototype->getParamType(i);
+      if (!parameter->isVoidPointerType() && !points_to_bytes(parameter)) return other();
+      is_access_ |= points_to_bytes(parameter);
+      return nullptr;
+    }
+    return other();
+  }
+
+  const Stmt* give(const InitListExpr* list, const Stmt* value) {
+    const auto* record = list->getType()->getAsRecordDecl();
+    if (record == nullptr) {
+      const auto* array = context_.getAsArrayType(list->getType());
+      return array != nullptr && points_to_bytes(array->getElementType()) ? nullptr : other();
+    }
+    unsigned index = 0;
+    for (const FieldDecl* field : record->fields()) {
+      if (field->isUnnamedBitField()) continue;
+      if (index < list->getNumInits() && list->getInit(index) == value) receive(field);
+      ++index;
+    }
+    return nullptr;
+  }
+
+  const Stmt* other() {
+    is_other_ = true;
+    return nullptr;
+  }
+
+  const ASTContext& context_;
+  BodiesNaming naming_;
+  std::vector<std::function<void()>> open_;
+  std::set<const Decl*> seen_;
+  int steps_ = 0;
+  bool is_access_ = false;
+  bool is_other_ = false;
+};
+
+}  // namespace
+
+bool ByteUses::are_all(const Expr* block, bool is_stored_at, const FunctionBody& body) {
+  if (context_.getLangOpts().CPlusPlus) return false;
+  const auto naming = [this](const IdentifierInfo* name) { return bodies_naming(name); };
+  Follower follower{context_, naming};
+  if (!is_stored_at) {
+    follower.follow(block, body);
+    return follower.are_all_bytes();
+  }
+  const auto* address = dyn_cast<UnaryOperator>(block->IgnoreParenCasts());
+  if (address == nullptr || address->getOpcode() != UO_AddrOf) return false;
+  follower.receive(address->getSubExpr(), body);
+  return follower.are_all_bytes();
+}
+
+std::vector<const FunctionBody*> ByteUses::bodies_naming(const IdentifierInfo* name) {
+  std::vector<const FunctionBody*> found;
+  if (!has_functions_) find_functions();
+  for (const FunctionDecl* function : functions_) {
+    const bool is_passed = passed_ != nullptr && passed_->has(function);
+    if (is_passed && !passed_->names(function, name)) continue;
+    if (const FunctionBody* body = bodies_.of(function)) found.push_back(body);
+  }
+  return found;
+}
+
+void ByteUses::find_functions() {
+  has_functions_ = true;
+  const SourceManager& sources = context_.getSourceManager();
+  for (const Decl* declaration : context_.getTranslationUnitDecl()->noload_decls()) {
+    const auto* function = dyn_cast<FunctionDecl>(declaration);
+    const bool has_body = function != nullptr &&
+                          (function->doesThisDeclarationHaveABody() || function->hasSkippedBody());
+    if (has_body && sources.isInMainFile(sources.getExpansionLoc(function->getLocation())))
+      functions_.push_back(function);
+  }
+}
+
+}  // namespace allocs::plugin
