@@ -18,8 +18,9 @@ from measure import SOURCE, Bench, have, instructions, run  # noqa: E402
 GOLDEN = SOURCE / "bench" / "golden" / "hot_paths.txt"
 TOLERANCE = 0.02
 # Those of the hooks are counted on top of what the C library takes without us.
-HOOKS = ("pair24", "pair100", "calloc24", "second24", "realloc", "beside_held")
-QUERIES = ("base", "interior", "2KiB", "1MiB", "static", "type", "query", "path_block", "path_static", "hold")
+HOOKS = ("pair24", "pair100", "pair4096", "calloc24", "second24", "realloc", "beside_held")
+QUERIES = ("base", "interior", "2KiB", "1MiB", "static", "type", "query", "function", "mapping", "local", "path_block", "path_static",
+           "path_literal", "path_tls", "hold")
 
 
 def surroundings():

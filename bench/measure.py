@@ -88,6 +88,17 @@ def instructions(bench, command, environment, stdin=None):
     return int(counted[1].replace(",", "")), output
 
 
+def cache_misses(bench, command, environment):
+    """Reads and writes of data that miss both caches of a machine with 32 KiB and 1 MiB, simulated."""
+    log = bench.work / "cachegrind.log"
+    run(["/usr/bin/valgrind", "--tool=cachegrind", "--cache-sim=yes", "--D1=32768,8,64", "--I1=32768,8,64", "--LL=1048576,16,64",
+         "--cachegrind-out-file=/dev/null", f"--log-file={log}", *command], environment)
+    counted = re.search(r"LLd misses: +([0-9,]+)", log.read_text(errors="replace"))
+    if counted is None:
+        raise Failure(f"valgrind counted nothing: {log}")
+    return int(counted[1].replace(",", ""))
+
+
 class Sample:
     """The runs of one variant: lists in the order of the rounds."""
 

@@ -27,28 +27,84 @@ static allocator made_allocator(char* code, size_t distance) {
 
 #define KEEP(value) __asm__ volatile("" : : "r"(value) : "memory")
 
+__thread struct item t_own;
+static struct item* g_item;
+
+// What `kind` asks about; NULL: nothing, it is a pair of hooks.
+static const void* address_of_kind(const char* kind) {
+  char* const two_kib = malloc(2048);
+  char* const mebibyte = malloc(1 << 20);
+  const struct {
+    const char* kind;
+    const void* address;
+  } kinds[] = {
+      {"base", g_item},
+      {"interior", &g_item->weight[1]},
+      {"type", &g_item->weight[1]},
+      {"query", &g_item->weight[1]},
+      {"path_block", &g_item->weight[1]},
+      {"2KiB", two_kib + 1500},
+      // How many places are looked at depends on the address: take one that is alike wherever the block lies.
+      {"1MiB", (const void*)((((uintptr_t)mebibyte + 0x80000) & ~(uintptr_t)0x7FFFF) + 0x2A8C0)},
+      {"static", &g_table[3].weight[1]},
+      {"path_static", &g_table[3].weight[1]},
+      {"function", (const void*)(uintptr_t)&made_allocator},
+      {"path_literal", (const char*)"a string literal" + 2},
+      {"path_tls", &t_own.weight[1]},
+      {"mapping", (char*)mmap(NULL, 1 << 16, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) + 5000},
+  };
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    if (strcmp(kinds[i].kind, kind) == 0) return kinds[i].address;
+  }
+  return NULL;
+}
+
+// One loop for each, so that a round is the call and nothing else.
+#define REPEAT(what) \
+  for (long i = 0; i < times; i++) what
+
+// Asks about a variable of the frame that many calls above.
+static __attribute__((noinline)) void ask_from_below(int depth, const void* asked, long times) {
+  struct alloc_info info;
+  if (depth > 0) {
+    ask_from_below(depth - 1, asked, times);
+  } else {
+    alloc_query(asked, 0, &info);
+    REPEAT(alloc_query(asked, 0, &info));
+  }
+  __asm__ volatile("");  // no tail call
+}
+static __attribute__((noinline)) void ask_about_a_local(long times) {
+  volatile struct item local = {.key = 1};
+  ask_from_below(7, (const void*)&local.weight[1], times);
+  KEEP(local.key);
+}
+
+// 10^6 blocks, and questions about any of them, one after another: what is looked at is seldom in a cache.
+static void ask_about_any_block(long times) {
+  enum { kBlocks = 1000000, kAsked = 1 << 12 };
+  static char* blocks[kBlocks];
+  static const void* asked[kAsked];
+  uint64_t random = 88172645463325252u;
+  for (long i = 0; i < kBlocks; i++) blocks[i] = malloc(16 + i % 7 * 16);
+  for (int i = 0; i < kAsked; i++) {
+    random ^= random << 13;
+    random ^= random >> 7;
+    random ^= random << 17;
+    asked[i] = blocks[random % kBlocks] + 8;
+  }
+  REPEAT(KEEP(alloc_get_base(asked[i % kAsked])));
+}
+
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   const char* const kind = argv[1];
-  struct item* const item = malloc(sizeof *item);
-  char* const long_block = malloc(2048);
-  char* const big_block = malloc(1 << 20);
-  // How many places are looked at depends on the address: take one that is alike wherever the block lies.
-  const void* const in_big_block =
-      (const void*)((((uintptr_t)big_block + 0x80000) & ~(uintptr_t)0x7FFFF) + 0x2A8C0);
-  const int is_static = strcmp(kind, "static") == 0 || strcmp(kind, "path_static") == 0;
-  const void* const asked = is_static                   ? (const void*)&g_table[3].weight[1]
-                            : strcmp(kind, "2KiB") == 0 ? (const void*)(long_block + 1500)
-                            : strcmp(kind, "1MiB") == 0 ? in_big_block
-                            : strcmp(kind, "base") == 0 ? (const void*)item
-                                                        : (const void*)&item->weight[1];
+  const long times = atol(argv[2]);
+  struct item* const item = g_item = malloc(sizeof *item);
+  const void* const asked = address_of_kind(kind);
   void* moving = malloc(200);
   struct alloc_info info;
   alloc_get_type(asked);
-  const long times = atol(argv[2]);
-  // One loop for each, so that a round is the call and nothing else.
-#define REPEAT(what) \
-  for (long i = 0; i < times; i++) what
   if (strcmp(kind, "pair24") == 0) {
     REPEAT({
       void* block = malloc(24);
@@ -58,6 +114,12 @@ int main(int argc, char** argv) {
   } else if (strcmp(kind, "pair100") == 0) {
     REPEAT({
       void* block = malloc(100);
+      KEEP(block);
+      free(block);
+    });
+  } else if (strcmp(kind, "pair4096") == 0) {
+    REPEAT({
+      void* block = malloc(4096);
       KEEP(block);
       free(block);
     });
@@ -97,8 +159,16 @@ int main(int argc, char** argv) {
       alloc_hold(item, holder);
       alloc_let_go(item, holder);
     });
+  } else if (strcmp(kind, "random") == 0) {
+    ask_about_any_block(times);
+  } else if (strcmp(kind, "local") == 0) {
+    ask_about_a_local(times);
+  } else if (asked == NULL) {
+    return 2;
   } else if (strcmp(kind, "query") == 0) {
     REPEAT(alloc_query(asked, ALLOC_NOWAIT, &info));
+  } else if (strcmp(kind, "function") == 0 || strcmp(kind, "mapping") == 0) {
+    REPEAT(alloc_query(asked, 0, &info));
   } else if (strcmp(kind, "type") == 0) {
     REPEAT(KEEP(alloc_get_type(asked)));
   } else if (strncmp(kind, "path_", 5) == 0) {

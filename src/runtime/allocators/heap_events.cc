@@ -186,9 +186,17 @@ void* allocated_big(void* block, std::size_t size, std::uint32_t site_bits) {
     return block;
   }
   std::uint64_t last = 0;
-  for (std::uint64_t b = first_boundary(start); b <= end; b = next_boundary(b)) {
-    store_relaxed(*cell_in(leaf, b),
-                  kBoundary | static_cast<Cell>((b - start) >> kCoarse.unit_shift));
+  std::uint64_t b = first_boundary(start);
+  const auto record = [&] {
+    return kBoundary | static_cast<Cell>((b - start) >> kCoarse.unit_shift);
+  };
+  constexpr std::uint64_t kNear = (std::uint64_t{1} << first_far_level(kCoarse)) - 1;
+  for (; b <= end && (b & kNear) != 0; b = next_boundary(b)) {
+    store_relaxed(*cell_in(leaf, b), record());
+    last = b;
+  }
+  for (; b <= end; b = next_boundary(b)) {
+    store_relaxed(*ShadowWriter<kCoarse, LeafMaker<kCoarse>>::far_record(leaf, b), record());
     last = b;
   }
   if (last != 0 && level_of(last) > load_relaxed(g_root.highest_level)) [[unlikely]]

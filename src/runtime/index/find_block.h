@@ -224,6 +224,7 @@ class ShadowReader {
   }
 
   static constexpr std::uint64_t kInRegion = (std::uint64_t{1} << kRegionShift) - 1;
+  static constexpr std::uint64_t kNearLevels = (std::uint64_t{1} << first_far_level(kG)) - 1;
   // The cells of one cache line are looked at together.
   static constexpr std::uint64_t kLine = 16;
 
@@ -256,30 +257,40 @@ class ShadowReader {
   }
 
   std::uint64_t levels_mask() const { return (std::uint64_t{2} << highest_level_) - 1; }
-  // Through those from `b` down that lie in b's region; leaves `b` at the next one to look at.
+  // Through those from `b` down that lie in b's region; leaves `b` at the next one to look at. Each is of a higher level than the one before.
   [[gnu::always_inline]] bool probe_region(std::uint64_t word, Address a, std::uint64_t& b,
                                            Block& out) const {
-    for (const std::uint64_t levels = levels_mask() & kInRegion; (b & levels) != 0; b &= b - 1) {
+    const std::uint64_t levels = levels_mask() & kInRegion;
+    for (const std::uint64_t near = levels & kNearLevels; (b & near) != 0; b &= b - 1) {
       const Cell record = cell(word, b >> kG.cell_shift);
       if ((record & kNotStart) == 0) continue;
-      if (read_record(word, b, record, true, out) && out.contains(a)) return true;
+      if (is_size(record) ? read_block_before(word, b >> kG.cell_shift, out)
+                          : read_block_of_record(b, record, out)) {
+        if (out.contains(a)) return true;
+      }
+    }
+    if ((b & levels) == 0) return false;
+    const std::uint64_t records = far_records(word, region_of(b), kG);
+    for (; (b & levels) != 0; b &= b - 1) {
+      const Cell record = cell(records, b >> first_far_level(kG));
+      if (record != 0 && read_far_record(b, record, true, out) && out.contains(a)) return true;
     }
     return false;
   }
 
-  // The block that the record at boundary b stands for, if there is one.
-  [[gnu::noinline]] bool probe(std::uint64_t b, bool may_be_far, Block& out) const {
+  // The block that the far record of boundary b stands for, if there is one.
+  [[gnu::noinline]] bool probe(std::uint64_t b, bool may_lead_on, Block& out) const {
     const std::uint64_t word = word_of(region_of(b));
     if (word == 0) return false;
-    return read_record(word, b, cell(word, b >> kG.cell_shift), may_be_far, out);
+    const std::uint64_t records = far_records(word, region_of(b), kG);
+    return read_far_record(b, cell(records, b >> first_far_level(kG)), may_lead_on, out);
   }
-  [[gnu::always_inline]] bool read_record(std::uint64_t word, std::uint64_t b, Cell record,
-                                          bool may_be_far, Block& out) const {
-    if (is_size(record)) return read_block_before(word, b >> kG.cell_shift, out);
+  [[gnu::always_inline]] bool read_far_record(std::uint64_t b, Cell record, bool may_lead_on,
+                                              Block& out) const {
     if (!is_boundary(record)) return false;
     if ((record & kFarBoundary) == 0) return read_block_of_record(b, record, out);
     const std::uint64_t back = std::uint64_t{record & kDistance} << kFarUnitShift;
-    return may_be_far && back != 0 && back < b && probe(b - back, false, out);
+    return may_lead_on && back != 0 && back < b && probe(b - back, false, out);
   }
 
   [[gnu::always_inline]] bool read_block_of_record(std::uint64_t b, Cell record, Block& out) const {
@@ -375,7 +386,7 @@ template <Memory M>
                                               Block& out) {
   if (raw(a) - raw(kLowestHeapAddress) >= kEndOfUserAddresses - kLowestHeapAddress) return false;
   if (find_settled_block(memory, root, a, out)) return true;
-  if (load_acquire(root.flux_used) == 0) return false;
+  if (load_of_root(memory, root.flux_used) == 0) return false;
   const std::optional<Block> found = find_unsettled_block(memory, root, a);
   if (found) out = *found;
   return found.has_value();

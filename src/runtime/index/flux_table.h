@@ -19,18 +19,19 @@
 namespace allocs::index {
 
 // Context: hook. `make_more` fills in Root::more_flux, if there is memory.
+template <typename Store = DirectStore>
 class FluxClaim {
  public:
   [[gnu::always_inline]] FluxClaim(Root& root, std::uint64_t thread_pointer, std::uint64_t begin,
-                                   std::uint64_t end, void (*make_more)())
-      : root_(root), slot_(claim(thread_pointer, make_more)) {
+                                   std::uint64_t end, void (*make_more)(), Store store = {})
+      : root_(root), store_(store), slot_(claim(thread_pointer, make_more)) {
     if (slot_ == nullptr) {
       fetch_add(root_.flux_homeless, std::uint64_t{1});
       fetch_add(root_.counters.flux_overflowed, std::uint64_t{1});
       return;
     }
-    store_release(slot_->end, begin == end ? begin + 1 : end);
-    store_release(slot_->begin, begin);
+    store_.publish(&slot_->end, begin == end ? begin + 1 : end);
+    store_.publish(&slot_->begin, begin);
     step();
   }
   [[gnu::always_inline]] ~FluxClaim() {
@@ -38,9 +39,9 @@ class FluxClaim {
       fetch_add(root_.flux_homeless, ~std::uint64_t{0});
       return;
     }
-    store_release(slot_->begin, std::uint64_t{0});
+    store_.publish(&slot_->begin, std::uint64_t{0});
     step();
-    store_release(slot_->owner, std::uint64_t{0});
+    store_.publish(&slot_->owner, std::uint64_t{0});
   }
   FluxClaim(const FluxClaim&) = delete;
   FluxClaim& operator=(const FluxClaim&) = delete;
@@ -75,18 +76,19 @@ class FluxClaim {
   }
   [[gnu::always_inline]] bool take(unsigned number, std::uint64_t thread_pointer) {
     std::uint64_t free = 0;
-    if (!compare_exchange(root_.flux[number].owner, free, thread_pointer)) return false;
+    if (!store_.exchange(&root_.flux[number].owner, free, thread_pointer)) return false;
     const std::uint64_t bit = std::uint64_t{1} << number;
     if ((load_relaxed(root_.flux_used) & bit) == 0) [[unlikely]] {
-      __atomic_fetch_or(&root_.flux_used, bit, __ATOMIC_SEQ_CST);
+      store_.set_bits(&root_.flux_used, bit);
     }
     return true;
   }
   [[gnu::always_inline]] void step() {
-    store_release(slot_->sequence, load_relaxed(slot_->sequence) + 1);
+    store_.publish(&slot_->sequence, load_relaxed(slot_->sequence) + 1);
   }
 
   Root& root_;
+  [[no_unique_address]] Store store_;
   FluxSlot* slot_;
 };
 
@@ -97,10 +99,11 @@ struct FluxView {
   AddressRange range{};  // of the block that covers the address; empty when one has no slot
 };
 
-inline void look_at_slot(const FluxSlot& slot, Address a, FluxView& view) {
-  view.fingerprint += load_acquire(slot.sequence);
-  const std::uint64_t begin = load_acquire(slot.begin);
-  const std::uint64_t end = load_acquire(slot.end);
+template <Memory M>
+inline void look_at_slot(const M& memory, const FluxSlot& slot, Address a, FluxView& view) {
+  view.fingerprint += load_of_root(memory, slot.sequence);
+  const std::uint64_t begin = load_of_root(memory, slot.begin);
+  const std::uint64_t end = load_of_root(memory, slot.end);
   if (begin != 0 && raw(a) >= begin && raw(a) < end) {
     view.covers = true;
     view.range = {Address{begin}, Address{end}};
@@ -118,7 +121,7 @@ template <Memory M>
       const unsigned number = word * 64 + static_cast<unsigned>(__builtin_ctzll(used));
       const std::byte* const slot = memory.view(
           more + offsetof(MoreFlux, slots) + number * sizeof(FluxSlot), sizeof(FluxSlot));
-      if (slot != nullptr) look_at_slot(*reinterpret_cast<const FluxSlot*>(slot), a, view);
+      if (slot != nullptr) look_at_slot(memory, *reinterpret_cast<const FluxSlot*>(slot), a, view);
     }
   }
 }
@@ -128,10 +131,10 @@ template <Memory M>
 FluxView look_at_flux(const M& memory, const Root& root, Address a) {
   FluxView view;
   if (load_acquire(root.flux_homeless) != 0) view.covers = true;
-  std::uint64_t used = load_acquire(root.flux_used);
+  std::uint64_t used = load_of_root(memory, root.flux_used);
   view.fingerprint = used * 0x9E3779B97F4A7C15u;
   for (; used != 0; used &= used - 1)
-    look_at_slot(root.flux[static_cast<unsigned>(__builtin_ctzll(used))], a, view);
+    look_at_slot(memory, root.flux[static_cast<unsigned>(__builtin_ctzll(used))], a, view);
   if (const Address more = load_acquire(root.more_flux); more != Address{}) [[unlikely]]
     look_at_more_flux(memory, more, a, view);
   return view;

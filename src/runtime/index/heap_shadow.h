@@ -21,13 +21,15 @@
 //
 // The table has two levels: a directory of 2^21 words, one for each region of 64 MiB, and leaves of 8 MiB that are mapped
 // when first needed. A directory word is "biased": it is the address that the leaf's cell of address 0 would have, so
-// that the cell of address a is at word + 4 * (a >> 5), wherever a lies in the region. 0 means that there is no leaf. A leaf is
-// one page longer than its region needs: the size cells of a block that starts in the last cell go there.
+// that the cell of address a is at word + 4 * (a >> 5), wherever a lies in the region. 0 means that there is no leaf. Behind its
+// cells a leaf has a page for the size cells of a block that starts in the last cell, and then the region's far records.
 //
 // Interior addresses. From address a, the nearest start cell at or below it is the only candidate, and if the block
 // is shorter than 1024 bytes it is at most 33 cells away. A longer block also leaves boundary records: for each level
-// k >= 10 let c be its start rounded down to a multiple of 2^(k+1) and b = c + 2^k. If start < b < end, the cell of b holds the
-// distance from b to the start.
+// k >= 10 let c be its start rounded down to a multiple of 2^(k+1) and b = c + 2^k. If start < b < end, the record of b holds the
+// distance from b to the start. From level 15 on (13 in fine cells) b is where a page of cells begins, of which nothing else need be
+// there: these records are kept side by side, as far records. So a large block that the program hardly touches makes
+// one page of cells resident, that of its start, and a share of the two pages of the region's far records.
 //
 //   example: a block at 0x10410 of 0x2000 bytes ends at 0x12410:
 //   k = 10: c = 0x10000, b = 0x10400: not above the start, no record
@@ -39,8 +41,8 @@
 // probes. The records of one block are found by b -> b + lowest bit of b. Distances of 8 GiB and more do not fit; such a record
 // gives the distance to the block's lowest boundary that is a multiple of 256 KiB, whose own record does fit.
 //
-// Three corners. (1) A boundary may fall on a size cell of the same block: the size cell wins, and a reader that finds one at
-// a boundary looks for the start in the one or two cells before it. (2) Over glibc, the block that follows may start in
+// Three corners. (1) A boundary whose record is a cell may fall on a size cell of the same block: the size cell wins, and a reader that finds
+// one at a boundary looks for the start in the one or two cells before it. (2) Over glibc, the block that follows may start in
 // the second half of the cell that a boundary shares with the last bytes of this one; no record is written unless
 // 16 bytes follow the boundary, and a reader that fails within 16 bytes of a boundary asks again for the byte below the boundary. (3)
 // Nothing but the start cell is ever cleared: size cells and boundary records mean something only with
@@ -57,16 +59,20 @@
 // got five times slower); reading the allocator's chunk headers (stale ones look live); trailers (change the block's size).
 namespace allocs::index {
 
-// How cells are stored; a test puts a recorder here.
-struct DirectStore {
-  void store(Cell* at, Cell value) const { store_relaxed(*at, value); }
-  void publish(Cell* at, Cell value) const { store_release(*at, value); }
-};
-
 constexpr std::uint64_t leaf_cells(Granularity g) {
   return std::uint64_t{1} << (kRegionShift - g.cell_shift);
 }
-constexpr std::uint64_t leaf_size(Granularity g) { return leaf_cells(g) * sizeof(Cell) + 4096; }
+// The first level whose records are far ones: their boundaries are where pages of cells begin.
+constexpr unsigned first_far_level(Granularity g) { return 10 + g.cell_shift; }
+constexpr std::uint64_t far_records_offset(Granularity g) {
+  return leaf_cells(g) * sizeof(Cell) + 4096;
+}
+constexpr std::uint64_t far_records_size(Granularity g) {
+  return (std::uint64_t{1} << (kRegionShift - first_far_level(g))) * sizeof(Cell);
+}
+constexpr std::uint64_t leaf_size(Granularity g) {
+  return far_records_offset(g) + far_records_size(g);
+}
 constexpr std::uint64_t region_of(std::uint64_t address) { return address >> kRegionShift; }
 // The directory word of the leaf at `leaf` for region `region`.
 constexpr std::uint64_t biased(std::uint64_t leaf, std::uint64_t region, Granularity g) {
@@ -76,7 +82,12 @@ constexpr std::uint64_t unbiased(std::uint64_t word, std::uint64_t region, Granu
   return word + ((region << kRegionShift) >> g.cell_shift) * sizeof(Cell);
 }
 
-// The first boundary above `start`, and the next of the same block.
+// Of the directory word of a region: biased likewise, so that the far record of boundary b is at the result + 4 * (b >> level).
+constexpr std::uint64_t far_records(std::uint64_t word, std::uint64_t region, Granularity g) {
+  return unbiased(word, region, g) + far_records_offset(g) - region * far_records_size(g);
+}
+
+// The first boundary above `start`, and the next of the same block, which is of a higher level.
 constexpr std::uint64_t first_boundary(std::uint64_t start) {
   return (start | (kBigBlock - 1)) + 1;
 }
@@ -145,7 +156,12 @@ class ShadowWriter {
     std::uint64_t region = region_of(start);
     std::uint64_t word = load_relaxed(directory_[region]);
     std::uint64_t last = 0;
-    for (std::uint64_t b = first_boundary(start); b <= end; b = next_boundary(b)) {
+    std::uint64_t b = first_boundary(start);
+    for (; b <= end && level_of(b) < first_far_level(kG); b = next_boundary(b)) {
+      store_.store(existing_cell(word, b), boundary_record(start, b, kG));
+      last = b;
+    }
+    for (; b <= end; b = next_boundary(b)) {
       if (region_of(b) != region) [[unlikely]] {
         region = region_of(b);
         if (b >= raw(kEndOfUserAddresses)) break;
@@ -153,7 +169,7 @@ class ShadowWriter {
         if (word == 0) word = make_leaf_(region);
         if (word == 0) fetch_add(root_.counters.blocks_without_leaf, std::uint64_t{1});
       }
-      if (word != 0) store_.store(existing_cell(word, b), boundary_record(start, b, kG));
+      if (word != 0) store_.store(far_record(word, b), boundary_record(start, b, kG));
       last = b;
     }
     if (last != 0) raise_level(highest_level_, level_of(last));
@@ -162,11 +178,15 @@ class ShadowWriter {
   void erase(std::uint64_t start) const {
     const std::uint64_t word = load_relaxed(directory_[region_of(start)]);
     if (word == 0) return;
-    store_.publish(existing_cell(word, start), 0);
+    store_.publish(existing_cell(word, start), Cell{0});
   }
 
   static Cell* existing_cell(std::uint64_t word, std::uint64_t address) {
     return reinterpret_cast<Cell*>(word) + (address >> kG.cell_shift);
+  }
+  static Cell* far_record(std::uint64_t word, std::uint64_t b) {
+    return reinterpret_cast<Cell*>(far_records(word, region_of(b), kG)) +
+           (b >> first_far_level(kG));
   }
   static constexpr std::uint32_t half_at(std::uint64_t start) {
     return kG.cell_shift == 5 ? static_cast<std::uint32_t>(start >> 4) & 1 : 0;

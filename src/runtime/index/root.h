@@ -18,7 +18,7 @@ namespace allocs::index {
 
 inline constexpr std::array<char, 8> kRootMagic{'A', 'L', 'L', 'O', 'C', 'R', 'T', '\0'};
 inline constexpr std::uint32_t kRootVersion =
-    4;  // bump when anything that a reader follows changes
+    5;  // bump when anything that a reader follows changes
 
 inline constexpr unsigned kRegionShift = 26;  // address space is indexed in regions of 64 MiB
 inline constexpr std::uint64_t kRegionCount = std::uint64_t{1} << (47 - kRegionShift);

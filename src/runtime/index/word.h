@@ -47,6 +47,33 @@ inline T fetch_or(T& word, T value) {
   return __atomic_fetch_or(&word, value, __ATOMIC_ACQ_REL);
 }
 
+// How the owners of cells and slots store. A test that tries every interleaving puts a recorder here.
+struct DirectStore {
+  template <typename T>
+  void store(T* at, T value) const {
+    store_relaxed(*at, value);
+  }
+  template <typename T>
+  void publish(T* at, T value) const {
+    store_release(*at, value);
+  }
+  template <typename T>
+  bool exchange(T* at, T& expected, T desired) const {
+    return compare_exchange(*at, expected, desired);
+  }
+  template <typename T>
+  void set_bits(T* at, T bits) const {
+    __atomic_fetch_or(at, bits, __ATOMIC_SEQ_CST);
+  }
+};
+
+// A word of the root, which a reader has at hand. The memory of such a test hears of the load.
+template <typename T, Memory M>
+inline T load_of_root(const M& memory, const T& word) {
+  if constexpr (requires { memory.before_load(); }) memory.before_load();
+  return load_acquire(word);
+}
+
 // One naturally aligned word of the process that is looked at, in one access.
 template <typename T, Memory M>
 inline std::optional<T> load_word(const M& memory, Address at) {
