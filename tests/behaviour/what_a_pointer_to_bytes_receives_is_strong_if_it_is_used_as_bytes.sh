@@ -8,6 +8,7 @@ cat > a.c << 'END'
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 struct text { char *bytes; size_t length; };
 struct pool { char *memory; void *first; };
 struct item { struct item *next; };
@@ -30,6 +31,9 @@ static struct item *carve(struct pool *pool) { return (struct item *)(pool->memo
 static void global(void) { kept = malloc(n); kept[1] = 1; show("global", kept); }
 static char *made(void) { char *p = malloc(n + 1); p[0] = 1; return p; }
 static struct item *made_item(void) { return (struct item *)made(); }
+static void part(void) { char *p = malloc(n); memcpy(p + 4, "abc", 3); show("part", p); free(p); }
+static void whole(void) { char *p = malloc(n); memcpy(p, "abc", 3); show("whole", p); free(p); }
+static void sent(void) { char *p = malloc(n); struct iovec v; v.iov_base = p + 1; v.iov_len = 0; writev(1, &v, 1); show("sent", p); free(p); }
 static char *text(void) { char *p = malloc(n + 2); p[0] = 1; return p; }
 int main(int argc, char **argv) {
   struct text t = {0};
@@ -41,6 +45,7 @@ int main(int argc, char **argv) {
   global();
   show("result", made_item());
   show("text", text());
+  part(); whole(); sent();
   return 0;
 }
 END
@@ -61,6 +66,9 @@ pool: __ARR0_signed_char$8 2
 global: __ARR0_signed_char$8 3 by its use
 result: __ARR0_signed_char$8 2
 text: __ARR0_signed_char$8 3 by its use
+part: __ARR0_signed_char$8 3 by its use
+whole: __ARR0_signed_char$8 2
+sent: __ARR0_signed_char$8 3 by its use
 END
   done
 done

@@ -4,13 +4,14 @@
 //
 // `char *p = malloc(n)` says little: programs keep memory of any type in a `char *`. What they do with it says more:
 //
-//     p[i] = c;  *p++;  strcpy(p, s);  q = p + n;  s->text = p;        as bytes
+//     p[i] = c;  *p++;  strcpy(p, s);  read(file, p + n, k);           as bytes
 //     (struct head *)p;  (struct item *)(p + n);  object = p;          as something else
-//     memcpy(p, x, n);  free(p);  return p;  if (p)                    as anything
+//     memcpy(p, x, n);  free(p);  q = p + n;  s->text = p;  if (p)     as anything
 //
 // So the block's address is followed forward, through variables, members of any object, results of functions, as far as they are pointers to bytes, over all of
 // the unit's own source file. If some use is as bytes and none is as anything else, the block is believed to be bytes. To be given to a parameter of type
-// `void *` is no use; to be kept in a `void *` is one as something else, since it may be made anything from there.
+// `void *` is no use, unless it is an address some bytes further on; to be kept in a `void *` is one as something else, since it may be made anything from there. But
+// not in one of a structure of the system's (`iovec.iov_base`): that is a parameter, too.
 //
 // What other files do with a member or a result is not seen. In C++, where bytes are asked for by `new char[n]`, nothing is confirmed.
 #include "toolchain/plugin/byte_uses.h"
@@ -46,13 +47,16 @@ class Follower {
   Follower(const ASTContext& context, BodiesNaming naming) : context_(context), naming_(naming) {}
 
   void follow(const Stmt* value, const FunctionBody& body) {
+    is_moved_ = false;
     for (const Stmt* at = value; at != nullptr && !is_other_; at = step(at, body)) {
       if (++steps_ > kMostSteps) is_other_ = true;
     }
   }
   void receive(const Expr* place, const FunctionBody& body) {
     place = place->IgnoreParens();
-    if (!points_to_bytes(place->getType())) {
+    if (is_parameter_of_system(place)) {
+      is_access_ |= is_moved_;
+    } else if (!points_to_bytes(place->getType())) {
       is_other_ = true;
     } else if (const auto* name = dyn_cast<DeclRefExpr>(place)) {
       receive(dyn_cast<VarDecl>(name->getDecl()), body);
@@ -120,6 +124,13 @@ class Follower {
     }
   }
 
+  // A `void *` member of a structure that the system declares.
+  bool is_parameter_of_system(const Expr* place) const {
+    const auto* member = dyn_cast<MemberExpr>(place);
+    return member != nullptr && place->getType()->isVoidPointerType() &&
+           context_.getSourceManager().isInSystemHeader(member->getMemberDecl()->getLocation());
+  }
+
   // One step up from `at`, whose value is an address in the block. nullptr: the way ends here.
   const Stmt* step(const Stmt* at, const FunctionBody& body) {
     if (const VarDecl* variable = body.slot(at).variable) {
@@ -182,6 +193,7 @@ class Follower {
     if (operation->isComparisonOp() || operation->isLogicalOp()) return nullptr;
     if (operation->isCompoundAssignmentOp()) return operation->getLHS() == at ? operation : other();
     if (!operation->isAdditiveOp()) return other();
+    is_moved_ = true;
     return operation->getType()->isPointerType() ? operation : nullptr;
   }
 
@@ -200,6 +212,7 @@ class Follower {
   // `p[i]` and `*p`, or only an address: `&p[i]`.
   const Stmt* access(const Expr* byte, const FunctionBody& body) {
     const auto* address = dyn_cast_or_null<UnaryOperator>(above_parentheses(byte, body));
+    is_moved_ |= isa<ArraySubscriptExpr>(byte);
     if (address != nullptr && address->getOpcode() == UO_AddrOf) return address;
     if (!is_byte_type(byte->getType())) return other();
     is_access_ = true;
@@ -215,7 +228,7 @@ class Follower {
       if (prototype == nullptr || i >= prototype->getNumParams()) return nullptr;
       const QualType parameter = prototype->getParamType(i);
       if (!parameter->isVoidPointerType() && !points_to_bytes(parameter)) return other();
-      is_access_ |= points_to_bytes(parameter);
+      is_access_ |= points_to_bytes(parameter) || is_moved_;
       return nullptr;
     }
     return other();
@@ -246,6 +259,7 @@ class Follower {
   std::vector<std::function<void()>> open_;
   std::set<const Decl*> seen_;
   int steps_ = 0;
+  bool is_moved_ = false;  // on the present way
   bool is_access_ = false;
   bool is_other_ = false;
 };
