@@ -98,23 +98,30 @@ template <Question kQuestion, typename OfBlock, typename OfStatic, typename OfAn
   const Address at = address_of(obj);
   HeapLook look = HeapLook::block;  // not looked for: the long road does
   if (!g_statistics.takes_long_road()) [[likely]] {
-    if (const auto known = allocs::self::look_in_executable(at); known && !holds_stack(*known)) {
-      if (const auto result = of_static(*known)) return *result;
-    }
-    KnownBlock block;
-    look = allocs::self::look_in_heap(at, block);
-    if (look == HeapLook::known_block && !holds_stack(block)) {
-      if constexpr (kQuestion == Question::type || kQuestion == Question::path) {
-        uniqtype* const type = block.type();
-        if (type != nullptr || !allocs::self::has_virtual_tables()) [[likely]]
-          return of_block(block, type);
-      } else {
-        return of_block(block);
-      }
-    }
-    if (look == HeapLook::nothing_there) {
-      if (const auto known = allocs::self::look_in_objects(at); known && !holds_stack(*known)) {
+    const allocs::query::Object* const executable = allocs::self::executable_at(at);
+    if (executable != nullptr) {
+      if (const auto known = allocs::self::static_in(executable, at);
+          known && !holds_stack(*known)) {
         if (const auto result = of_static(*known)) return *result;
+      }
+      look = HeapLook::nothing_there;
+    } else {
+      KnownBlock block;
+      look = allocs::self::look_in_heap(at, block);
+      if (look == HeapLook::known_block && !holds_stack(block)) {
+        if constexpr (kQuestion == Question::type || kQuestion == Question::path) {
+          uniqtype* const type = block.type();
+          if (type != nullptr || !allocs::self::has_virtual_tables()) [[likely]]
+            return of_block(block, type);
+        } else {
+          return of_block(block);
+        }
+      }
+      if (look == HeapLook::nothing_there) {
+        const auto known = allocs::self::look_in_objects(at);
+        if (known && !holds_stack(*known)) {
+          if (const auto result = of_static(*known)) return *result;
+        }
       }
     }
   }

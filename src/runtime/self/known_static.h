@@ -26,6 +26,7 @@ struct KnownStatic {
   uniqtype* type() const { return types::instantiated(object->slots, record->type); }
 };
 
+// What of `object`, or of none, is at `at`. Context: signal.
 inline std::optional<KnownStatic> static_in(const query::Object* object, Address at) {
   if (object == nullptr) return std::nullopt;
   const auto* record = object->image->find_static(raw(object->link_address(at)));
@@ -33,9 +34,9 @@ inline std::optional<KnownStatic> static_in(const query::Object* object, Address
   return KnownStatic{object, record};
 }
 
-// In the executable. Its memory is its own, so the heap need not be asked first. Context: signal.
-inline std::optional<KnownStatic> look_in_executable(Address at) {
-  return static_in(g_known_objects.find_in_executable(at), at);
+// The executable, if `at` is in it: its memory is its own, so the heap need not be asked. Context: signal.
+inline const query::Object* executable_at(Address at) {
+  return g_known_objects.find_in_executable(at);
 }
 // In any object; for an address that is in no block of malloc. Context: signal.
 inline std::optional<KnownStatic> look_in_objects(Address at) {
