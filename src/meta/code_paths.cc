@@ -92,7 +92,8 @@ bool CodePaths::ends_way(const Instruction& i) const {
       }
       if (i.first.is_memory() && i.first.memory.is_absolute()) {
         const auto slot = static_cast<std::uint64_t>(i.first.memory.displacement);
-        return never_returns(linkage_.callee_in_slot(slot).name);
+        const Callee callee = linkage_.callee_in_slot(slot);
+        return never_returns(callee.name) && !callee.may_be_another;
       }
       return false;
     default:

@@ -334,19 +334,23 @@ class Scanner {
 
   void call_indirect() {
     const auto slot = rip_place();
-    if (!slot || !linkage_.callee_in_slot(*slot).known()) {
+    const Callee callee = slot ? linkage_.callee_in_slot(*slot) : Callee{};
+    if (!callee.known() || callee.may_be_another) {
       result_.indirect_calls.push_back({at_, at_ + raw_.length});
       watched_ = kWatched;
     }
-    if (slot && holds_[kRawSi] != kNoReference &&
-        is_copy_function(linkage_.callee_in_slot(*slot).name)) {
+    if (slot && holds_[kRawSi] != kNoReference && is_copy_function(callee.name)) {
       copies(constants_[kRawDx].value_or(kUnknownCopied));
     }
     forget(kRawCallClobbers);
   }
 
   void jump_indirect() {
-    if (rip_place()) return;
+    if (const auto place = rip_place()) {
+      const Callee callee = linkage_.callee_in_slot(*place);
+      if (!callee.known() || callee.may_be_another) result_.jumps_through_memory.push_back(at_);
+      return;
+    }
     result_.indirect_jumps.push_back(at_);
     const bool is_indexed =
         raw_.raw.modrm.rm == 4 && (raw_.raw.sib.index != 4 || raw_.raw.rex.X != 0);

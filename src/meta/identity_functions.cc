@@ -66,6 +66,7 @@ bool is_identity(Code code) {
 }  // namespace
 
 bool returns_first_argument(const Callee& callee, const ElfFile& object) {
+  if (callee.may_be_another) return false;
   if (is_standard(callee.name)) return true;
   if (callee.address == 0) return false;
   for (std::uint64_t size = kLongest; size >= 4; size /= 2) {  // it may be the last in its section

@@ -69,12 +69,23 @@ bool are_of_one_function(std::string_view a, std::string_view b) {
   return true;
 }
 
+// Whether the program may still write there once it was loaded.
+bool is_variable(const Section& section) {
+  const bool is_protected =
+      section.name.starts_with(".data.rel.ro") || section.name.ends_with("_array");
+  return is_data(section) && (section.flags & SHF_WRITE) != 0 && !is_protected;
+}
+
 }  // namespace
 
 Linkage::Linkage(const ObjectFiles& files) {
   for (const Section& section : files.object->sections()) {
-    if (!section.name.starts_with(".got")) continue;
-    tables_.push_back({section.address, section.address + section.size});
+    const Range range{section.address, section.address + section.size};
+    if (section.name.starts_with(".got")) {
+      tables_.push_back(range);
+    } else if (is_variable(section)) {
+      variables_.push_back(range);
+    }
   }
   read_symbols(files);
   read_relocations(*files.object);
@@ -221,11 +232,14 @@ Callee Linkage::callee_in_slot(std::uint64_t slot) const {
   const auto found = slots_.find(slot);
   if (found == slots_.end()) return {};
   const Slot& content = found->second;
+  Callee callee{content.name, content.address};
   if (content.name.empty()) {
     const auto name = names_.find(content.address);
-    return {name == names_.end() ? std::string_view{} : name->second, content.address};
+    if (name != names_.end()) callee.name = name->second;
   }
-  return {content.name, content.address};
+  callee.may_be_another = std::ranges::any_of(
+      variables_, [&](const Range& range) { return slot >= range.low && slot < range.high; });
+  return callee;
 }
 
 std::optional<std::uint64_t> Linkage::address_in_table(std::uint64_t slot) const {

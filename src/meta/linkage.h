@@ -13,8 +13,9 @@ namespace allocs::meta {
 
 // A function as a call names it: the symbol, the link address if the object defines it, or both.
 struct Callee {
-  std::string_view name;      // empty if no symbol says it
-  std::uint64_t address = 0;  // 0 if it lies in another object
+  std::string_view name;        // empty if no symbol says it
+  std::uint64_t address = 0;    // 0 if it lies in another object
+  bool may_be_another = false;  // it is what a variable holds at first
   bool known() const { return address != 0 || !name.empty(); }
 };
 
@@ -32,7 +33,8 @@ class Linkage {
 
   // The function that a direct call or jump to `target` reaches, stubs looked through.
   Callee callee_at(std::uint64_t target) const;
-  // The function whose address the loader puts in the word at `slot`; unknown if it is not such a word.
+  // The function whose address the loader puts in the word at `slot`; unknown if it is not such a word. The program may put another there
+  // if the word is a variable.
   Callee callee_in_slot(std::uint64_t slot) const;
   // Likewise for any object of this file, if the word is one that nobody writes after the loader.
   std::optional<std::uint64_t> address_in_table(std::uint64_t slot) const;
@@ -68,7 +70,8 @@ class Linkage {
     std::uint64_t low = 0;
     std::uint64_t high = 0;
   };
-  std::vector<Range> tables_;  // sections of global offset tables
+  std::vector<Range> tables_;     // sections of global offset tables
+  std::vector<Range> variables_;  // sections that the program may write after it was loaded
   std::vector<std::uint64_t> function_starts_;
   std::vector<DataPointer> data_pointers_;
 };

@@ -178,6 +178,9 @@ void normalise(Instruction& instruction, const ZydisDecodedInstruction& raw) {
     case ZYDIS_MNEMONIC_DEC:
       instruction.second = immediate(1, first.size);
       break;
+    case ZYDIS_MNEMONIC_NOP:  // its operand is there to make it long
+      first = instruction.second = {};
+      break;
     case ZYDIS_MNEMONIC_CDQE:
       first.kind = instruction.second.kind = Operand::Kind::gpr;
       first.gpr = instruction.second.gpr = Register::rax;

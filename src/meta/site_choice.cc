@@ -6,6 +6,8 @@
 #include <optional>
 #include <unordered_set>
 
+#include "meta/typed_places.h"
+
 // Targets propose types, the requested size disposes.
 //
 //     struct s *p = malloc(48)           48 == sizeof(struct s)       one
@@ -79,12 +81,20 @@ std::optional<OpenEnd> open_end(const TypeGraph& graph, TypeIndex type, int dept
   return found;
 }
 
-bool is_character(const TypeRecord& type) { return type.kind == Kind::base && type.size == 1; }
-
 bool looks_like_header(const TypeRecord& type, std::int64_t bytes) {
   constexpr std::uint64_t kSmallestBuffer = 256;
   const std::uint64_t rest = static_cast<std::uint64_t>(bytes) - type.size;
   return type.kind == Kind::composite && rest >= kSmallestBuffer && std::has_single_bit(rest);
+}
+
+// Not a constant, and what it has beyond the part that is not known is what lies in front of the open end, or all of T; perhaps with
+// one byte more, for a terminator.
+bool is_head_and_more(const LinearForm& bytes, std::int64_t size, const OpenEnd& end) {
+  constexpr std::int64_t kSmallestHead =
+      8;  // a smaller number is one that programs add for other reasons
+  const auto head = static_cast<std::int64_t>(end.offset);
+  const auto is = [&](std::int64_t n) { return bytes.addend == n || bytes.addend == n + 1; };
+  return !bytes.is_constant() && bytes.addend >= kSmallestHead && (is(head) || is(size));
 }
 
 // T has an open end: the request is at least what comes before it, and something not known.
@@ -97,10 +107,9 @@ std::optional<Proposal> judge_flexible(Proposal proposal, const TypeRecord& type
   if (bytes.addend < static_cast<std::int64_t>(end.offset)) return std::nullopt;
   if (!bytes.is_constant() && bytes.addend > size + kMostExtra) return std::nullopt;
   proposal.rank = Rank::exact;
-  if (bytes == LinearForm{0, size}) {
-    proposal.shape = Shape::one;
+  if (bytes == LinearForm{0, size}) proposal.shape = Shape::one;
+  if (bytes == LinearForm{0, size} || is_head_and_more(bytes, size, end))
     proposal.evidence |= types::kSiteConstantSizeFits;
-  }
   return proposal;
 }
 

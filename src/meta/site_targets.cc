@@ -18,6 +18,33 @@ const FunctionRecord* function_with_entry(const ObjectModel& model, std::uint64_
   return function != nullptr && function->low == address ? function : nullptr;
 }
 
+// Functions of libc that read or write text at their argument `n`. Those that copy any memory are none.
+bool takes_text(const Callee& callee, int n) {
+  constexpr struct {
+    std::string_view name;
+    unsigned arguments;  // bit n: argument n is text
+  } kFunctions[] = {
+      {"strlen", 1},     {"strnlen", 1},  {"strcpy", 3},     {"stpcpy", 3},    {"strncpy", 3},
+      {"strcat", 3},     {"strncat", 3},  {"strcmp", 3},     {"strncmp", 3},   {"strcasecmp", 3},
+      {"strchr", 1},     {"strrchr", 1},  {"strstr", 3},     {"strspn", 3},    {"strcspn", 3},
+      {"strpbrk", 3},    {"strdup", 1},   {"strtol", 1},     {"strtoul", 1},   {"strtoll", 1},
+      {"strtoull", 1},   {"strtod", 1},   {"atoi", 1},       {"atol", 1},      {"atoll", 1},
+      {"sprintf", 3},    {"vsprintf", 3}, {"snprintf", 5},   {"vsnprintf", 5}, {"fgets", 1},
+      {"fputs", 1},      {"puts", 1},     {"getcwd", 1},     {"realpath", 3},  {"readlink", 3},
+      {"strerror_r", 2}, {"strftime", 5}, {"strncasecmp", 3}};
+  std::string_view name = callee.name;
+  if (callee.address != 0 || n < 0) return false;  // the program's own of that name
+  constexpr std::string_view kChecked = "__", kEnd = "_chk";
+  if (name.starts_with(kChecked) && name.ends_with(kEnd))
+    name = name.substr(kChecked.size(), name.size() - kChecked.size() - kEnd.size());
+  // snprintf and its like have two more numbers in front of the format when they are checked.
+  const bool is_checked_format = name != callee.name && name.ends_with("printf");
+  for (const auto& [known, arguments] : kFunctions) {
+    if (name == known) return (is_checked_format ? n == 0 : (arguments >> n & 1) != 0);
+  }
+  return false;
+}
+
 void add(std::vector<SiteTarget>& targets, TypeIndex type, std::uint8_t evidence, bool is_direct) {
   if (type == kNoType || type == types::TypeGraph::kVoid) return;
   targets.push_back({type, evidence, is_direct});
@@ -64,6 +91,9 @@ UseIndex::UseIndex(const FunctionFlow& flow)
       stores_through_.add(store.access.base.atom, &store);
     }
   }
+  for (const UseFact& use : flow.uses) {
+    if (use.address.factor == 1) memory_.add(use.address.atom, &use);
+  }
   for (const CallFact& call : flow.calls) {
     for (int n = 0; n < 6; ++n) {
       const Value& value = call.arguments[static_cast<std::size_t>(n)];
@@ -79,6 +109,7 @@ UseIndex::UseIndex(const FunctionFlow& flow)
   holds_.sort(flow.atoms.size());
   stores_.sort(flow.atoms.size());
   stores_through_.sort(flow.atoms.size());
+  memory_.sort(flow.atoms.size());
   arguments_.sort(flow.atoms.size());
 }
 
@@ -141,6 +172,8 @@ void UseIndex::add_uses_elsewhere(AtomId result, ResultUses& uses) const {
       if (counts(call->arguments[static_cast<std::size_t>(n)]))
         uses.arguments_elsewhere.emplace_back(call, n);
     }
+    for (const UseFact* use : memory_.of(at.atom))
+      uses.memory.push_back({use, !at.is_elsewhere && !use->is_indexed});
     uses.is_returned_elsewhere = uses.is_returned_elsewhere || is_returned_moved_[at.atom] ||
                                  (at.is_elsewhere && is_returned_[at.atom]);
     for (const Derived& next : derived_.of(at.atom))
@@ -172,9 +205,12 @@ TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics
 }
 
 std::vector<SiteTarget> TargetFinder::targets_of_result(const CallFact& call) const {
+  return call.return_address == 0 ? std::vector<SiteTarget>{} : targets_of(call.result);
+}
+
+std::vector<SiteTarget> TargetFinder::targets_of(AtomId atom) const {
   std::vector<SiteTarget> targets;
-  if (call.return_address == 0) return targets;
-  const ResultUses& uses = uses_.uses_of(call.result);
+  const ResultUses& uses = uses_.uses_of(atom);
   if (uses.is_returned) {
     add(targets, returned_pointee(model_, function_), types::kSiteTargetVariable,
         uses.is_returned_always);
@@ -198,8 +234,11 @@ std::vector<SiteTarget> TargetFinder::targets_of_result(const CallFact& call) co
 }
 
 std::vector<TypeIndex> TargetFinder::targets_elsewhere(const CallFact& call) const {
+  return call.return_address == 0 ? std::vector<TypeIndex>{} : targets_elsewhere(call.result);
+}
+
+std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
   std::vector<TypeIndex> found;
-  if (call.return_address == 0) return found;
   const auto add_type = [&](TypeIndex type) {
     if (type != kNoType && type != types::TypeGraph::kVoid) found.push_back(type);
   };
@@ -209,7 +248,7 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(const CallFact& call) con
       if (is_elsewhere) add_type(pointee_of(model_.types, one.type));
     }
   };
-  const ResultUses& uses = uses_.uses_of(call.result);
+  const ResultUses& uses = uses_.uses_of(atom);
   for (const ResultUses::Hold& hold : uses.holds) add_computed(*hold.fact);
   for (const HoldFact* hold : uses.holds_elsewhere) {
     add_computed(*hold);
@@ -230,6 +269,35 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(const CallFact& call) con
     if (type != kNoType) found.push_back(type);
   }
   return found;
+}
+
+MemoryUse TargetFinder::memory_use(AtomId atom) const {
+  const ResultUses& uses = uses_.uses_of(atom);
+  MemoryUse found;
+  for (const ResultUses::Use& use : uses.memory) {
+    if (use.fact->is_block) continue;
+    (use.fact->size == 1 ? found.as_bytes : found.as_more) = true;
+  }
+  const auto see_argument = [&](const CallFact& call, int n) {
+    found.as_bytes = found.as_bytes || takes_text(call.callee, n);
+  };
+  for (const ResultUses::Argument& use : uses.arguments) see_argument(*use.call, use.number);
+  for (const auto& [call, n] : uses.arguments_elsewhere) see_argument(*call, n);
+  return found;
+}
+
+std::vector<TypedPlace> TargetFinder::places_written(AtomId atom) const {
+  std::vector<TypedPlace> found;
+  for (const ResultUses::Store& store : uses_.uses_of(atom).stores) {
+    for (const TypedPlace& place : pointers_.places_of(store.fact->access, store.fact->after))
+      found.push_back(place);
+  }
+  return found;
+}
+
+std::vector<TypedPlace> TargetFinder::places_read(AtomId load) const {
+  const Access& access = flow_.atoms.access_of(flow_.atoms[load]);
+  return pointers_.places_of(access, access.pc);
 }
 
 std::vector<TypeIndex> TargetFinder::dynamic_types(const CallFact& call) const {

@@ -38,6 +38,12 @@ struct ResultUses {
   std::vector<const HoldFact*> holds_elsewhere;
   std::vector<const StoreFact*> stores_elsewhere;
   std::vector<std::pair<const CallFact*, int>> arguments_elsewhere;
+  // Of the memory there. `is_at`: where the result points, plus what the fact says; else somewhere from there on.
+  struct Use {
+    const UseFact* fact;
+    bool is_at;
+  };
+  std::vector<Use> memory;
   bool is_returned_elsewhere = false;
   bool is_returned = false;
   bool is_returned_always = false;  // where it is returned, nothing else may be
@@ -86,12 +92,19 @@ class UseIndex {
   ByAtom<const HoldFact*> holds_;
   ByAtom<const StoreFact*> stores_;
   ByAtom<const StoreFact*> stores_through_;
+  ByAtom<const UseFact*> memory_;
   ByAtom<std::pair<const CallFact*, int>> arguments_;
   ByAtom<AtomId> choices_;   // that may be the value
   ByAtom<Derived> derived_;  // ... or an address at some distance from it
   std::vector<bool> is_returned_;
   std::vector<bool> is_returned_moved_;  // ... with a number added
   mutable std::unordered_map<AtomId, ResultUses> uses_;
+};
+
+// What a function does with the memory at an address, told by the sizes of what it reads and writes there.
+struct MemoryUse {
+  bool as_bytes = false;  // single bytes, or text by one of libc's functions
+  bool as_more = false;   // wider numbers, pointers or floating-point numbers: not just bytes
 };
 
 // The types that the program gives to what calls return, in one function.
@@ -104,9 +117,18 @@ class TargetFinder {
 
   // Of the pointer variables, members, arguments and so on that get the result of `call`.
   std::vector<SiteTarget> targets_of_result(const CallFact& call) const;
+  // Likewise of what gets the value of `atom`, whatever that is.
+  std::vector<SiteTarget> targets_of(AtomId atom) const;
   // What pointers point at that get an address at some distance from the result of `call`; void only if such an address is returned
   // as one.
   std::vector<types::TypeIndex> targets_elsewhere(const CallFact& call) const;
+  std::vector<types::TypeIndex> targets_elsewhere(AtomId atom) const;
+  // Of the memory at the address that is the value of `atom`, and behind it.
+  MemoryUse memory_use(AtomId atom) const;
+  // The places that are written with the value of `atom`: where in what object that starts there.
+  std::vector<TypedPlace> places_written(AtomId atom) const;
+  // ... and that the atom, a load, is read from.
+  std::vector<TypedPlace> places_read(AtomId load) const;
   // Of the pointer whose address the call gets as its argument `n`.
   std::vector<SiteTarget> targets_of_argument(const CallFact& call, int n) const;
 

@@ -14,6 +14,7 @@
 #include "meta/compiler_sites.h"
 #include "meta/handed_around.h"
 #include "meta/line_table.h"
+#include "meta/member_uses.h"
 #include "meta/range_lists.h"
 #include "meta/request_size.h"
 #include "meta/site_choice.h"
@@ -67,7 +68,14 @@ class SiteReader {
         model_(model),
         statics_(model),
         virtual_tables_(virtual_tables),
-        containers_(model.types) {}
+        containers_(model.types),
+        member_uses_(
+            object_, model_, statics_, virtual_tables_,
+            [this](std::uint64_t pc) { return code_around(pc); },
+            [this](const FunctionCode& code) {
+              return follow_values(object_, linkage_, code, frame_rules(code),
+                                   Origins::calls_and_loads);
+            }) {}
 
   std::vector<Site> read() {
     std::vector<Site> sites;
@@ -166,7 +174,10 @@ class SiteReader {
   std::span<const AllocationFunction> functions_behind(const CallFact& call) const {
     if (!call.callee.known()) return handed_around_;
     const AllocationFunction* function = allocation_function(call.callee);
-    return function == nullptr ? std::span<const AllocationFunction>{} : std::span(function, 1);
+    if (function != nullptr) return std::span(function, 1);
+    // What lies in a variable at first need not be what lies there when it is called.
+    return call.callee.may_be_another ? std::span<const AllocationFunction>{handed_around_}
+                                      : std::span<const AllocationFunction>{};
   }
 
   // --- following values
@@ -306,7 +317,8 @@ class SiteReader {
         // If it may be called in several ways, it is not known what it is asked for.
         Site site = site_of(followed, call, functions.size() == 1 ? functions[0] : kAnyFunction);
         const bool tells = site.type.is_known() || site.record.flags != 0;
-        if (!call.callee.known() && !tells) continue;
+        const bool is_guess = !call.callee.known() || allocation_function(call.callee) == nullptr;
+        if (is_guess && !tells) continue;
         sites.push_back(site);
         const SiteType& type = sites.back().type;
         if (type.is_known()) followed.targets->set_result_type(call.result, type.element);
@@ -337,8 +349,23 @@ class SiteReader {
     site.type = choose_type(model_.types, containers_, targets, elsewhere,
                             followed.targets->dynamic_types(call), size, function.kind);
     if (site.type.conflict) site.record.flags |= types::kSiteConflict;
+    if (is_used_as_told(followed, call, site.type)) site.record.flags |= types::kSiteUsedAsTold;
     if (!site.type.is_known() && !site.type.conflict) fall_back(site, call.at);
     return site;
+  }
+
+  // Whether what is done with the block, by the function that asks or by others through the member that it is kept in, is what is
+  // done with characters, and nothing else.
+  bool is_used_as_told(const Followed& followed, const CallFact& call, const SiteType& type) {
+    if (!type.is_known() || call.return_address == 0) return false;
+    if (!is_character(model_.types[type.element])) return false;
+    MemoryUse use = followed.targets->memory_use(call.result);
+    for (const TypedPlace& place : followed.targets->places_written(call.result)) {
+      if (use.as_more) break;
+      const MemoryUse there = member_uses_.of(place);
+      use = {use.as_bytes || there.as_bytes, use.as_more || there.as_more};
+    }
+    return use.as_bytes && !use.as_more;
   }
 
   bool is_in_wrapper(const Followed& followed, const CallFact& call) const {
@@ -419,6 +446,7 @@ class SiteReader {
   TypedStatics statics_;
   const VirtualTables& virtual_tables_;
   Containers containers_;
+  MemberUses member_uses_;
   StandardLibraryCode library_code_;
   std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted
   std::unordered_set<std::uint64_t> called_;

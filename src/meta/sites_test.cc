@@ -236,6 +236,22 @@ void none(int n) { hidden = take(n); } //= none
 int main() { one(); return 0; }
 )";
 
+// A variable that another function's address may be written to, as Python's memory hooks are; at first it leads to one that asks nobody.
+constexpr std::string_view kVariables = R"(#include <stdlib.h>
+struct hooks { void *context; void *(*get)(void *, size_t); };
+static char pool[65536]; static size_t used;
+static void *from_pool(void *context, size_t n) { void *p = pool + used; used += n; return p; }
+static void *from_libc(void *context, size_t n) { void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
+struct hooks hooks = { 0, from_pool };
+void choose(void) { hooks.get = from_libc; }
+__attribute__((noinline)) void *take(size_t n) { if (n > 0x7fffffff) return 0; void *p = hooks.get(hooks.context, n); if (!p) abort(); return p; } //= wrapper
+struct node { struct node *next; long payload[5]; };
+void *volatile hidden;
+void one(void) { struct node *n = take(sizeof *n); n->next = 0; hidden = n; } //= node
+void several(int k) { struct node *n = take(k * sizeof *n); n[1].next = 0; hidden = n; } //= __ARR0_node
+int main() { return 0; }
+)";
+
 // What the line says after "//=", without blanks around; empty if it says nothing.
 std::vector<std::string> expectations(std::string_view source) {
   std::vector<std::string> lines{""};
@@ -325,6 +341,9 @@ struct hooks { void *(*get)(size_t); void *(*resize)(void *, size_t); } hooks = 
 TEST(Sites, OfSizesThatAreRoundedBehindPointersAreRightWithEveryCompilerAndLevel) {
   check_all(kRounding, false, 99, 6);
 }
+TEST(Sites, ThroughVariablesThatHoldAnotherFunctionAtFirstAreRightWithEveryCompilerAndLevel) {
+  check_all(kVariables, false, 95, 4);
+}
 TEST(Sites, OfCxxAreRightWithEveryCompilerAndLevel) { check_all(kCxx, true, 90); }
 
 // What one unit of characters is for, a `new char[n]` says as surely as `new int[n]` does.
@@ -340,6 +359,85 @@ TEST(Sites, OfNewCharactersAreExact) {
       is_seen = true;
     }
     EXPECT_TRUE(is_seen) << compilation.command;
+  }
+}
+
+// What is done with blocks of characters, by the function that asks, and by others through the member that keeps the block. A function
+// whose name ends in _agrees has one site, of which use speaks; one whose name ends in _open has one of which it must not.
+constexpr std::string_view kUses = R"(#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+struct head { long size; struct head *next; };
+struct client { long id; char *reply; long used; unsigned char *input; struct client *next; };
+struct pool { long id; long more; char *memory; char *copied; char *mixed; char *lent; char *named; };
+struct room { long number; struct pool inside; };
+void *volatile hidden;
+__attribute__((noinline)) void use_head(struct head *h) { hidden = h; }
+__attribute__((noinline)) void put(struct client *c, char what) { c->reply[c->used++] = what; }
+__attribute__((noinline)) int first_of(struct client *c, int at) { return c->input[at] == '*'; }
+__attribute__((noinline)) void copy(struct pool *p, const char *from, long n) { memcpy(p->copied, from, n); }
+__attribute__((noinline)) void mark(struct pool *p) { p->mixed[p->id] = 1; }
+__attribute__((noinline)) long size_of(struct pool *p) { return ((struct head *)p->mixed)->size; }
+__attribute__((noinline)) void mark_lent(struct pool *p) { p->lent[p->id] = 1; }
+__attribute__((noinline)) void lend(struct pool *p) { use_head((struct head *)(p->lent + 64)); }
+__attribute__((noinline)) void name(struct pool *p, const char *as) { snprintf(p->named, 80, "%s!", as); }
+__attribute__((noinline)) void filled_agrees(size_t *n) { char *p = malloc(*n); for (size_t i = 0; i < *n; i += 7) p[i] = (char)(i & 31); hidden = p; }
+__attribute__((noinline)) void joined_agrees(const char *a, size_t *n) { char *p = malloc(*n); strcpy(p, a); hidden = p; }
+__attribute__((noinline)) void kept_agrees(struct client *c) { c->reply = malloc(16384); }
+__attribute__((noinline)) void read_agrees(struct client *c) { c->input = malloc(4096); }
+__attribute__((noinline)) void named_agrees(struct room *r) { r->inside.named = malloc(80); }
+__attribute__((noinline)) void untouched_open(size_t *n) { char *p = malloc(*n); hidden = p; }
+__attribute__((noinline)) void copied_open(struct pool *p) { p->copied = malloc(4096); }
+__attribute__((noinline)) void kept_only_open(struct pool *p) { p->memory = malloc(4096); }
+__attribute__((noinline)) void numbered_open(size_t *n) { char *p = malloc(*n); *(long *)p = (long)n; p[8 + *n % 3] = 1; hidden = p; }
+__attribute__((noinline)) void measured_open(size_t *n) { char *p = malloc(*n); *(double *)(p + 16) = *n * 0.5; p[*n % 3] = 1; hidden = p; }
+__attribute__((noinline)) void mixed_open(struct pool *p) { p->mixed = malloc(4096); }
+__attribute__((noinline)) void lent_open(struct pool *p) { p->lent = malloc(4096); }
+int main() { return 0; }
+)";
+// What is asked for says of a structure with an open end: its head, and something. Any other number and something says nothing.
+TEST(Sites, OfOpenEndsAreConfirmedByTheHeadInTheSize) {
+  constexpr std::string_view kSource = R"(#include <stdlib.h>
+struct packet { long number; int size; char data[]; };
+struct small { char size; char data[]; };
+void *volatile hidden;
+__attribute__((noinline)) void whole_agrees(size_t *n) { struct packet *p = malloc(sizeof *p + *n); p->size = 1; hidden = p; }
+__attribute__((noinline)) void ended_agrees(size_t *n) { struct packet *p = malloc(12 + *n + 1); p->size = 1; hidden = p; }
+__attribute__((noinline)) void roomy_open(size_t *n) { struct packet *p = malloc(sizeof *p + 40 + *n); p->size = 1; hidden = p; }
+__attribute__((noinline)) void small_open(size_t *n) { struct small *p = malloc(sizeof *p + *n); p->size = 1; hidden = p; }
+int main() { return 0; }
+)";
+  for (const Compilation& compilation : all_compilations(false)) {
+    CompiledSubject subject{compilation, kSource, false};
+    const auto image = subject.image();
+    ASSERT_TRUE(image) << compilation.command;
+    int seen = 0;
+    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
+      const std::string_view function = image->text(site.function);
+      seen += site.type != types::kNoType;
+      EXPECT_EQ((site.evidence & types::kSiteConstantSizeFits) != 0, function.ends_with("_agrees"))
+          << compilation.command << ": " << function;
+    }
+    EXPECT_EQ(seen, 4) << compilation.command;
+  }
+}
+
+TEST(Sites, OfCharactersAreConfirmedByUseAndNothingElse) {
+  for (const Compilation& compilation : all_compilations(false)) {
+    CompiledSubject subject{compilation, kUses, false};
+    ASSERT_TRUE(subject.is_compiled()) << compilation.command;
+    const auto image = subject.image();
+    ASSERT_TRUE(image) << compilation.command;
+    int agreeing = 0, open = 0;
+    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
+      const std::string_view function = image->text(site.function);
+      const bool agrees = (site.flags & types::kSiteUsedAsTold) != 0;
+      agreeing += function.ends_with("_agrees");
+      open += function.ends_with("_open");
+      EXPECT_EQ(agrees, function.ends_with("_agrees")) << compilation.command << ": " << function;
+    }
+    EXPECT_EQ(agreeing, 5) << compilation.command;
+    EXPECT_EQ(open, 7) << compilation.command;
   }
 }
 

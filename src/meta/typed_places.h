@@ -27,6 +27,11 @@ struct ScalarPlace {
 };
 std::vector<ScalarPlace> scalars_at(const types::TypeGraph& graph, const TypedPlace& place);
 
+// Or any other number of one byte.
+inline bool is_character(const types::TypeRecord& type) {
+  return type.kind == types::Kind::base && type.size == 1;
+}
+
 // The static objects of known type, by address.
 class TypedStatics {
  public:
@@ -93,6 +98,10 @@ class PointerTypes {
   std::vector<TypedPlace> targets_of(const Value& value, Register r, std::uint64_t pc) const;
   // What the pointer at `access` points at, by its declared type. `after` is where control is once it is written.
   std::vector<types::TypeIndex> declared_targets(const Access& access, std::uint64_t after) const;
+  // Where `access` is: in what, at what distance from its start.
+  std::vector<TypedPlace> places_of(const Access& access, std::uint64_t after) const {
+    return places_of(access, after, 0);
+  }
   // Likewise for the pointer that lies where `address` points.
   std::vector<types::TypeIndex> declared_targets_at(const Value& address, Register r,
                                                     std::uint64_t pc) const;

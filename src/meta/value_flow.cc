@@ -47,10 +47,11 @@ constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
 class Evaluation {
  public:
   Evaluation(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-             const FrameRuleAt& frame_rule)
+             const FrameRuleAt& frame_rule, Origins origins)
       : object_(object),
         linkage_(linkage),
         frame_rule_(frame_rule),
+        origins_(origins),
         is_entry_(code.is_entry),
         paths_(object, linkage, code.low, code.high),
         code_(paths_.code()) {
@@ -171,7 +172,10 @@ class Evaluation {
       }
       if (!state_) continue;
       now_ = &code_[i];
-      if (recording_) record_holds();
+      if (recording_) {
+        record_holds();
+        record_uses();
+      }
       step();
     }
   }
@@ -480,13 +484,14 @@ class Evaluation {
       fact.result = result;
       flow_.calls.push_back(fact);
     }
-    if (never_returns(callee.name)) {
+    if (never_returns(callee.name) && !callee.may_be_another) {
       state_.reset();
       return;
     }
     const Value first = (*state_)[kArgumentRegisters[0]];
     // What a pointer's function makes of a number (`n = hooks.round_up(n)`) is not known, but of which.
-    flow_.atoms[result].sources = callee.known() ? std::vector<Value>{} : std::vector{first};
+    flow_.atoms[result].sources =
+        callee.known() && !callee.may_be_another ? std::vector<Value>{} : std::vector{first};
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
       if ((kCallClobbers & mask_of(reg)) != 0) (*state_)[reg] = Value::of(kAnything);
@@ -530,7 +535,8 @@ class Evaluation {
     if (v.factor != 1) return false;
     const auto may = [&](const Value& value) {
       const AtomKind kind = flow_.atoms[value.atom].kind;
-      return kind == AtomKind::result || kind == AtomKind::choice || kind == AtomKind::sum;
+      return kind == AtomKind::result || kind == AtomKind::choice || kind == AtomKind::sum ||
+             (kind == AtomKind::load && origins_ == Origins::calls_and_loads);
     };
     const Atom& atom = flow_.atoms[v.atom];
     if (atom.kind != AtomKind::sum && atom.kind != AtomKind::opaque) return may(v);
@@ -558,6 +564,27 @@ class Evaluation {
     }
   }
 
+  void record_uses() {
+    if (now_->operation == Operation::take_address) return;
+    for (const Operand* operand : {&now_->first, &now_->second}) {
+      if (!operand->is_memory() || !operand->memory.known || operand->size == 0) continue;
+      record_use(*operand);
+    }
+  }
+  void record_use(const Operand& operand) {
+    constexpr std::uint8_t kVector = 16;  // bytes; a number in such a register has less
+    const MemoryPlace& place = operand.memory;
+    UseFact use{{}, place.displacement, operand.size, false, operand.size >= kVector};
+    use.is_indexed = place.base != Register::none && place.index != Register::none;
+    const auto record = [&](Register r) {
+      if (r == Register::none) return;
+      use.address = (*state_)[r];
+      if (!use.address.is_constant() && may_be_result(use.address)) flow_.uses.push_back(use);
+    };
+    record(place.base);
+    if (place.scale == 1) record(place.index);
+  }
+
   void record_store(const Access& access, const Value& value) {
     if (access.size != 8) return;
     const auto offset = frame_offset(access);
@@ -581,6 +608,7 @@ class Evaluation {
   const ElfFile& object_;
   const Linkage& linkage_;
   const FrameRuleAt& frame_rule_;
+  Origins origins_;
   bool is_entry_;
   FunctionFlow flow_;
   CodePaths paths_;
@@ -597,8 +625,8 @@ class Evaluation {
 }  // namespace
 
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-                           const FrameRuleAt& frame_rule) {
-  return Evaluation{object, linkage, code, frame_rule}.run();
+                           const FrameRuleAt& frame_rule, Origins origins) {
+  return Evaluation{object, linkage, code, frame_rule, origins}.run();
 }
 
 }  // namespace allocs::meta

@@ -44,6 +44,15 @@ struct StoreFact {
   Value value;
 };
 
+// Memory is read or written through a value that may be a call's result or an address at some distance from one.
+struct UseFact {
+  Value address;
+  std::int64_t displacement = 0;  // from there
+  std::uint8_t size = 0;          // bytes
+  bool is_indexed = false;        // another register's content is added
+  bool is_block = false;          // in a vector register, as memory is copied, whatever lies in it
+};
+
 // A value is kept in the frame, `offset` from the canonical frame address; `after` is where control is then.
 struct KeptFact {
   std::int64_t offset = 0;
@@ -58,6 +67,7 @@ struct FunctionFlow {
   std::vector<CallFact> calls;  // by address
   std::vector<HoldFact> holds;
   std::vector<StoreFact> stores;
+  std::vector<UseFact> uses;
   std::unordered_map<AtomId, std::vector<KeptFact>> kept_in_frame;
   std::vector<Value> returns;  // rax where the function returns
   bool is_complete =
@@ -70,8 +80,11 @@ struct FunctionCode {
   bool is_entry = true;  // false: a piece that other code jumps to, or an unknown one
 };
 
+// Whose holds, stores and uses are written down: of what calls return, or of what is loaded from memory as well.
+enum class Origins : std::uint8_t { calls, calls_and_loads };
+
 // Follows every value through the code at [code.low, code.high).
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-                           const FrameRuleAt& frame_rule);
+                           const FrameRuleAt& frame_rule, Origins origins = Origins::calls);
 
 }  // namespace allocs::meta
