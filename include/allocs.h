@@ -122,7 +122,7 @@ enum alloc_evidence {
   ALLOC_EV_REFERRER = 1 << 18,        /* the types of the pointers to it */
   ALLOC_EV_SHARED_BYTES = 1 << 19,    /* no evidence for it: another allocation that lies beside it, not in it, has some of the same bytes. Linkers put constants over one another where their ends are
                                          equal. Such a byte belongs to the one that begins last */
-  ALLOC_EV_SITE_USE = 1 << 20         /* all that the source around the allocating call does with the block */
+  ALLOC_EV_SITE_USE = 1 << 20         /* what the program does with the block, by its source or its code */
 };
 
 struct alloc_info {

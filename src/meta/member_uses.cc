@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 // `client->buffer = malloc(16384)`: the function that asks does no more. What the block is for, others know:
 //
@@ -12,9 +13,9 @@
 //     client->buffer[client->used++] = '\n'                one byte
 //     ((struct head *)client->buffer)->size                more than bytes
 //
-// So all functions are followed that have a variable that points to the structure, and whose code has the member's distance from the
-// structure's start in some instruction (most have not). Where the member is loaded, what is loaded is followed like the result of a
-// call. If there is more code to follow than is worth it, nothing is told.
+// So all functions are followed whose code has the member's distance from the structure's start in some instruction (most have not). Where
+// the member is loaded, what is loaded is followed like the result of a call. If that is more code than is worth it, if there are ways
+// through it that are not known, or if the structure lies in others, in arrays or in static variables, nothing is told.
 namespace allocs::meta {
 
 using types::CompositeKind;
@@ -71,11 +72,6 @@ bool may_have_displacement(std::span<const std::byte> code, std::int64_t displac
   return std::search(code.begin(), code.end(), wanted.begin(), wanted.end()) != code.end();
 }
 
-void add(MemoryUse& all, const MemoryUse& one) {
-  all.as_bytes = all.as_bytes || one.as_bytes;
-  all.as_more = all.as_more || one.as_more;
-}
-
 }  // namespace
 
 struct MemberUses::Followed {
@@ -95,55 +91,54 @@ MemberUses::MemberUses(const ElfFile& object, const types::ObjectModel& model,
 MemberUses::~MemberUses() = default;
 
 MemoryUse MemberUses::of(const TypedPlace& place) {
+  constexpr MemoryUse kHidden{.is_hidden = true};
   const auto member = innermost(model_.types, place);
-  if (!member) return {};
-  const auto [at, is_new] = answers_.try_emplace({member->type, member->offset});
-  if (!is_new) return at->second;
-  find_functions();
+  find_embedded();
+  // A member of what lies in something else is reached by other distances, too.
+  if (!member || member->type != place.type || embedded_.contains(member->type)) return kHidden;
+  const auto [at, is_new] = answers_.try_emplace({member->type, member->offset}, kHidden);
+  if (is_new) at->second = look_at(*member);
+  return at->second;
+}
+
+MemoryUse MemberUses::look_at(const TypedPlace& member) {
+  constexpr MemoryUse kHidden{.is_hidden = true};
   std::vector<std::uint64_t> lows;
   std::uint64_t size = 0;
-  add_functions(member->type, member->offset, lows);
-  if (place.type != member->type) add_functions(place.type, place.offset, lows);
-  std::sort(lows.begin(), lows.end());
-  lows.erase(std::unique(lows.begin(), lows.end()), lows.end());
-  for (const std::uint64_t low : lows) {
-    const FunctionCode code = code_around_(low);
-    size += code.high - code.low;
+  for (const FunctionRecord& function : model_.functions) {
+    const auto code = object_.bytes_at(function.low, function.length);
+    if (!may_have_displacement(code, member.offset)) continue;
+    lows.push_back(function.low);
+    size += function.length;
+    if (size > kMostCodeOfMember) return kHidden;
   }
-  if (size > kMostCodeOfMember) return {};
   MemoryUse all;
   for (const std::uint64_t low : lows) {
     const Followed* function = followed(low);
-    if (function == nullptr) return {};
-    add(all, use_in(*function, *member));
+    if (function == nullptr) return kHidden;
+    all.add(use_in(*function, member));
+    if (!function->flow.is_complete) all.is_hidden = true;
   }
-  answers_[{member->type, member->offset}] = all;
   return all;
 }
 
-void MemberUses::find_functions() {
-  if (is_indexed_) return;
-  is_indexed_ = true;
-  for (std::uint32_t i = 0; i < model_.functions.size(); ++i) {
-    for (const types::VariableRecord& variable : types::variables_of(model_, model_.functions[i])) {
-      const TypeIndex type = pointee_of(model_.types, variable.type);
-      if (type != kNoType && model_.types[type].kind == Kind::composite)
-        functions_.emplace_back(type, i);
+void MemberUses::find_embedded() {
+  if (std::exchange(has_embedded_, true)) return;
+  const auto add = [&](TypeIndex type) {
+    for (int depth = 0; type != kNoType && depth < kDeepest; ++depth) {
+      const TypeRecord& record = model_.types[type];
+      if (record.kind == Kind::composite) embedded_.insert(type);
+      if (record.kind != Kind::array) return;
+      type = record.target;
     }
+  };
+  for (TypeIndex type = 0; type < model_.types.size(); ++type) {
+    const TypeRecord& record = model_.types[type];
+    if (record.kind == Kind::array) add(record.target);
+    if (record.kind != Kind::composite) continue;
+    for (const auto& one : model_.types.members_of(type)) add(one.type);
   }
-  std::sort(functions_.begin(), functions_.end());
-  functions_.erase(std::unique(functions_.begin(), functions_.end()), functions_.end());
-}
-
-void MemberUses::add_functions(TypeIndex structure, std::int64_t offset,
-                               std::vector<std::uint64_t>& lows) const {
-  auto at = std::lower_bound(functions_.begin(), functions_.end(),
-                             std::pair{structure, std::uint32_t{0}});
-  for (; at != functions_.end() && at->first == structure; ++at) {
-    const FunctionRecord& function = model_.functions[at->second];
-    const auto code = object_.bytes_at(function.low, function.length);
-    if (may_have_displacement(code, offset)) lows.push_back(function.low);
-  }
+  for (const types::StaticRecord& one : model_.statics) add(one.type);
 }
 
 const MemberUses::Followed* MemberUses::followed(std::uint64_t low) {
@@ -170,7 +165,13 @@ MemoryUse MemberUses::use_in(const Followed& function, const TypedPlace& member)
       return innermost(model_.types, place) == member;
     });
     if (!is_it) continue;
-    add(all, function.targets->memory_use(load));
+    all.add(function.targets->memory_use(load));
+    const auto places_of_it = function.targets->places_written(load);
+    // Kept in the same member again is where it was; anywhere else is not followed.
+    if (!places_of_it || std::ranges::any_of(*places_of_it, [&](const TypedPlace& place) {
+          return innermost(model_.types, place) != member;
+        }))
+      all.is_hidden = true;
     const std::vector<SiteTarget> targets = function.targets->targets_of(load);
     const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(load);
     all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -29,16 +30,15 @@ class MemberUses {
              const VirtualTables& virtual_tables, CodeAround code_around, Follow follow);
   ~MemberUses();
 
-  // Of the pointer at `place`, in the functions that have a pointer to the structure. Nothing where they are too much code to be
-  // followed, or where the place is no member.
+  // Of the pointer at `place`. Hidden where it is not the member of a structure that is always reached by its own address, or where the functions that may
+  // load it are too much code to be followed.
   MemoryUse of(const TypedPlace& place);
 
  private:
   struct Followed;
 
-  void find_functions();
-  void add_functions(types::TypeIndex structure, std::int64_t offset,
-                     std::vector<std::uint64_t>& lows) const;
+  void find_embedded();
+  MemoryUse look_at(const TypedPlace& member);
   const Followed* followed(std::uint64_t low);
   MemoryUse use_in(const Followed& function, const TypedPlace& member) const;
 
@@ -48,9 +48,8 @@ class MemberUses {
   const VirtualTables& virtual_tables_;
   CodeAround code_around_;
   Follow follow_;
-  bool is_indexed_ = false;
-  std::vector<std::pair<types::TypeIndex, std::uint32_t>>
-      functions_;  // that have a pointer to the type, sorted
+  bool has_embedded_ = false;
+  std::set<types::TypeIndex> embedded_;  // structures that lie in others, in arrays or in statics
   std::map<std::uint64_t, std::unique_ptr<Followed>> followed_;  // by low
   std::map<std::pair<types::TypeIndex, std::int64_t>, MemoryUse> answers_;
   std::uint64_t code_followed_ = 0;  // bytes

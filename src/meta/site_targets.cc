@@ -45,6 +45,19 @@ bool takes_text(const Callee& callee, int n) {
   return false;
 }
 
+// Functions of libc that copy, clear, move or free memory of any kind.
+bool takes_any_memory(const Callee& callee) {
+  static constexpr std::string_view kFunctions[] = {
+      "memcpy",       "memmove",      "memset",     "mempcpy",
+      "memcmp",       "memchr",       "free",       "realloc",
+      "reallocarray", "read",         "write",      "pread",
+      "pwrite",       "fread",        "fwrite",     "recv",
+      "send",         "__memcpy_chk", "bcopy",      "bzero",
+      "bcmp",         "__memset_chk", "__read_chk", "__memmove_chk",
+      "__fread_chk",  "memrchr",      "cfree",      "malloc_usable_size"};
+  return callee.address == 0 && std::ranges::find(kFunctions, callee.name) != std::end(kFunctions);
+}
+
 void add(std::vector<SiteTarget>& targets, TypeIndex type, std::uint8_t evidence, bool is_direct) {
   if (type == kNoType || type == types::TypeGraph::kVoid) return;
   targets.push_back({type, evidence, is_direct});
@@ -172,8 +185,7 @@ void UseIndex::add_uses_elsewhere(AtomId result, ResultUses& uses) const {
       if (counts(call->arguments[static_cast<std::size_t>(n)]))
         uses.arguments_elsewhere.emplace_back(call, n);
     }
-    for (const UseFact* use : memory_.of(at.atom))
-      uses.memory.push_back({use, !at.is_elsewhere && !use->is_indexed});
+    for (const UseFact* use : memory_.of(at.atom)) uses.memory.push_back(use);
     uses.is_returned_elsewhere = uses.is_returned_elsewhere || is_returned_moved_[at.atom] ||
                                  (at.is_elsewhere && is_returned_[at.atom]);
     for (const Derived& next : derived_.of(at.atom))
@@ -274,23 +286,38 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
 MemoryUse TargetFinder::memory_use(AtomId atom) const {
   const ResultUses& uses = uses_.uses_of(atom);
   MemoryUse found;
-  for (const ResultUses::Use& use : uses.memory) {
-    if (use.fact->is_block) continue;
-    (use.fact->size == 1 ? found.as_bytes : found.as_more) = true;
+  for (const UseFact* use : uses.memory) {
+    // Vector registers copy memory, whatever lies in it.
+    (use->is_block ? found.is_hidden : use->size == 1 ? found.as_bytes : found.as_more) = true;
   }
   const auto see_argument = [&](const CallFact& call, int n) {
-    found.as_bytes = found.as_bytes || takes_text(call.callee, n);
+    if (takes_text(call.callee, n)) {
+      found.as_bytes = true;
+    } else if (!takes_any_memory(call.callee) && !is_declared_as_text(call.callee, n)) {
+      found.is_hidden = true;
+    }
   };
   for (const ResultUses::Argument& use : uses.arguments) see_argument(*use.call, use.number);
   for (const auto& [call, n] : uses.arguments_elsewhere) see_argument(*call, n);
   return found;
 }
 
-std::vector<TypedPlace> TargetFinder::places_written(AtomId atom) const {
+bool TargetFinder::is_declared_as_text(const Callee& callee, int n) const {
+  std::vector<SiteTarget> targets;
+  add_argument_targets(targets, callee, n, true);
+  return !targets.empty() && std::ranges::all_of(targets, [&](const SiteTarget& target) {
+    return is_character(model_.types[target.type]);
+  });
+}
+
+std::optional<std::vector<TypedPlace>> TargetFinder::places_written(AtomId atom) const {
   std::vector<TypedPlace> found;
   for (const ResultUses::Store& store : uses_.uses_of(atom).stores) {
-    for (const TypedPlace& place : pointers_.places_of(store.fact->access, store.fact->after))
-      found.push_back(place);
+    if (store.fact->access.base.is_in_frame()) continue;
+    const std::vector<TypedPlace> places =
+        pointers_.places_of(store.fact->access, store.fact->after);
+    if (places.empty()) return std::nullopt;
+    found.insert(found.end(), places.begin(), places.end());
   }
   return found;
 }

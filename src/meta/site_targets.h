@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -38,12 +39,7 @@ struct ResultUses {
   std::vector<const HoldFact*> holds_elsewhere;
   std::vector<const StoreFact*> stores_elsewhere;
   std::vector<std::pair<const CallFact*, int>> arguments_elsewhere;
-  // Of the memory there. `is_at`: where the result points, plus what the fact says; else somewhere from there on.
-  struct Use {
-    const UseFact* fact;
-    bool is_at;
-  };
-  std::vector<Use> memory;
+  std::vector<const UseFact*> memory;  // there, or somewhere from there on
   bool is_returned_elsewhere = false;
   bool is_returned = false;
   bool is_returned_always = false;  // where it is returned, nothing else may be
@@ -103,8 +99,16 @@ class UseIndex {
 
 // What a function does with the memory at an address, told by the sizes of what it reads and writes there.
 struct MemoryUse {
-  bool as_bytes = false;  // single bytes, or text by one of libc's functions
-  bool as_more = false;   // wider numbers, pointers or floating-point numbers: not just bytes
+  bool as_bytes = false;   // single bytes, or text by one of libc's functions
+  bool as_more = false;    // wider numbers, pointers or floating-point numbers: not just bytes
+  bool is_hidden = false;  // something is done of which it cannot be told how it is meant
+
+  bool is_of_bytes() const { return as_bytes && !as_more && !is_hidden; }
+  void add(const MemoryUse& other) {
+    as_bytes = as_bytes || other.as_bytes;
+    as_more = as_more || other.as_more;
+    is_hidden = is_hidden || other.is_hidden;
+  }
 };
 
 // The types that the program gives to what calls return, in one function.
@@ -125,8 +129,9 @@ class TargetFinder {
   std::vector<types::TypeIndex> targets_elsewhere(AtomId atom) const;
   // Of the memory at the address that is the value of `atom`, and behind it.
   MemoryUse memory_use(AtomId atom) const;
-  // The places that are written with the value of `atom`: where in what object that starts there.
-  std::vector<TypedPlace> places_written(AtomId atom) const;
+  // The places that are written with the value of `atom`, variables in the frame apart: where in what object that starts there.
+  // Nothing if one of them is not known.
+  std::optional<std::vector<TypedPlace>> places_written(AtomId atom) const;
   // ... and that the atom, a load, is read from.
   std::vector<TypedPlace> places_read(AtomId load) const;
   // Of the pointer whose address the call gets as its argument `n`.
@@ -143,6 +148,8 @@ class TargetFinder {
   bool is_from_argument(const Value& value, std::uint64_t pc) const;
 
  private:
+  // Is argument `n` of the callee, a function of this object, a pointer to characters?
+  bool is_declared_as_text(const Callee& callee, int n) const;
   void add_argument_targets(std::vector<SiteTarget>& targets, const Callee& callee, int n,
                             bool is_direct) const;
 

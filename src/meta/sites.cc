@@ -359,13 +359,14 @@ class SiteReader {
   bool is_used_as_told(const Followed& followed, const CallFact& call, const SiteType& type) {
     if (!type.is_known() || call.return_address == 0) return false;
     if (!is_character(model_.types[type.element])) return false;
+    const auto places = followed.targets->places_written(call.result);
     MemoryUse use = followed.targets->memory_use(call.result);
-    for (const TypedPlace& place : followed.targets->places_written(call.result)) {
-      if (use.as_more) break;
-      const MemoryUse there = member_uses_.of(place);
-      use = {use.as_bytes || there.as_bytes, use.as_more || there.as_more};
+    use.is_hidden = use.is_hidden || !places || !followed.flow.is_complete;
+    for (const TypedPlace& place : places.value_or(std::vector<TypedPlace>{})) {
+      if (use.as_more || use.is_hidden) break;
+      use.add(member_uses_.of(place));
     }
-    return use.as_bytes && !use.as_more;
+    return use.is_of_bytes();
   }
 
   bool is_in_wrapper(const Followed& followed, const CallFact& call) const {

@@ -35,11 +35,7 @@ bool is_outweighed(const SiteRecord& inferred, const ToldSite& told) {
 void apply(const ToldSite& told, SiteRecord& site) {
   if (is_outweighed(site, told)) return;
   const bool is_open = told.what == Told::several || is_refuted(site, told);
-  // What the code does with the block is a witness of its own, beside the pointer that the compiler goes by.
-  const bool use_agrees = (site.flags & types::kSiteUsedAsTold) != 0 && told.what == Told::a_type &&
-                          site.type == told.type;
   apply_told(is_open ? ToldSite{} : told, site);
-  if (use_agrees) site.flags |= types::kSiteUsedAsTold;
   if (is_open) {
     site.flags |= types::kSiteConflict;
   } else if (told.what == Told::wrapper) {

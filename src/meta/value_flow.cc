@@ -574,8 +574,7 @@ class Evaluation {
   void record_use(const Operand& operand) {
     constexpr std::uint8_t kVector = 16;  // bytes; a number in such a register has less
     const MemoryPlace& place = operand.memory;
-    UseFact use{{}, place.displacement, operand.size, false, operand.size >= kVector};
-    use.is_indexed = place.base != Register::none && place.index != Register::none;
+    UseFact use{{}, operand.size, operand.size >= kVector};
     const auto record = [&](Register r) {
       if (r == Register::none) return;
       use.address = (*state_)[r];

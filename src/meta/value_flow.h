@@ -47,10 +47,8 @@ struct StoreFact {
 // Memory is read or written through a value that may be a call's result or an address at some distance from one.
 struct UseFact {
   Value address;
-  std::int64_t displacement = 0;  // from there
-  std::uint8_t size = 0;          // bytes
-  bool is_indexed = false;        // another register's content is added
-  bool is_block = false;          // in a vector register, as memory is copied, whatever lies in it
+  std::uint8_t size = 0;  // bytes
+  bool is_block = false;  // in a vector register, as memory is copied, whatever lies in it
 };
 
 // A value is kept in the frame, `offset` from the canonical frame address; `after` is where control is then.

@@ -296,7 +296,7 @@ enum SiteFlag : std::uint8_t {
   kSiteConflict = 2,  // two targets disagree
   kSiteTargetDisagrees =
       4,  // the size tells the type, and the pointer that receives the block has another
-  kSiteUsedAsTold = 8,  // a compiler saw all that the unit does with the block: it is used as that
+  kSiteUsedAsTold = 8,  // a compiler or inference saw it used as that, and as nothing else
 };
 
 struct SiteRecord {

@@ -14,26 +14,47 @@ struct pool { char *memory; void *first; };
 struct item { struct item *next; };
 static size_t n;
 static char *kept;
-static void show(const char *what, const void *block) {
-  struct alloc_info info;
-  if (alloc_query(block, 0, &info) != ALLOC_OK || info.type == NULL) puts("no type");
-  else printf("%s: %s %d%s\n", what, UNIQTYPE_NAME(info.type), info.type_grade, info.evidence & ALLOC_EV_SITE_USE ? " by its use" : "");
-}
-static void local(void) { char *p = malloc(n); p[0] = 1; show("local", p); free(p); }
-static void unread(void) { char *p = malloc(n); show("unread", p); free(p); }
-static void copied(void) { char *p = malloc(n), *q; q = p + 2; *q++ = 1; show("copied", p); free(p); }
-static void copy_cast(void) { char *p = malloc(n), *q = p + 8; p[0] = 1; *(struct item *)q = (struct item){0}; show("copy cast", p); free(p); }
-static void hidden(struct pool *pool) { char *p = malloc(n); p[0] = 1; pool->first = p; show("hidden", p); }
+void show(const char *what, ...) __attribute__((format(printf, 1, 2)));
+void hand_over(const char *what, ...);
+void take_any(void *any);
+static void *volatile any_item;
+static void local(void) { char *p = malloc(n); p[0] = 1; show("local%p", (void *)(p)); free(p); }
+static void unread(void) { char *p = malloc(n); show("unread%p", (void *)(p)); free(p); }
+static void copied(void) { char *p = malloc(n), *q; q = p + 2; *q++ = 1; show("copied%p", (void *)(p)); free(p); }
+static void copy_cast(void) { char *p = malloc(n), *q = p + 8; p[0] = 1; *(struct item *)q = (struct item){0}; show("copy cast%p", (void *)(p)); free(p); }
+static void hidden(struct pool *pool) { char *p = malloc(n); p[0] = 1; pool->first = p; show("hidden%p", (void *)(p)); }
 static void add(struct text *text, int c) { text->bytes[text->length++] = (char)c; }
-static void member(struct text *text) { text->bytes = malloc(n); add(text, 1); show("member", text->bytes); }
-static void pool(struct pool *pool) { pool->memory = malloc(n); pool->memory[0] = 1; show("pool", pool->memory); }
+static void member(struct text *text) { text->bytes = malloc(n); add(text, 1); show("member%p", (void *)(text->bytes)); }
+static void pool(struct pool *pool) { pool->memory = malloc(n); pool->memory[0] = 1; show("pool%p", (void *)(pool->memory)); }
 static struct item *carve(struct pool *pool) { return (struct item *)(pool->memory + 8); }
-static void global(void) { kept = malloc(n); kept[1] = 1; show("global", kept); }
+static void global(void) { kept = malloc(n); kept[1] = 1; show("global%p", (void *)(kept)); }
 static char *made(void) { char *p = malloc(n + 1); p[0] = 1; return p; }
 static struct item *made_item(void) { return (struct item *)made(); }
-static void part(void) { char *p = malloc(n); memcpy(p + 4, "abc", 3); show("part", p); free(p); }
-static void whole(void) { char *p = malloc(n); memcpy(p, "abc", 3); show("whole", p); free(p); }
-static void sent(void) { char *p = malloc(n); struct iovec v; v.iov_base = p + 1; v.iov_len = 0; writev(1, &v, 1); show("sent", p); free(p); }
+static void part(void) { char *p = malloc(n); memcpy(p + 4, "abc", 3); show("part%p", (void *)(p)); free(p); }
+static void whole(void) { char *p = malloc(n); memcpy(p, "abc", 3); show("whole%p", (void *)(p)); free(p); }
+static void sent(void) { char *p = malloc(n); struct iovec v; v.iov_base = p + 1; v.iov_len = 0; writev(1, &v, 1); show("sent%p", (void *)(p)); free(p); }
+static char *slots[4];
+static void slot(void) { char *p = malloc(n); p[0] = 1; slots[1] = p; ((struct item *)slots[1])->next = NULL; show("slot%p", (void *)p); }
+static void give_out(char **to) { char *p = malloc(n); p[0] = 1; *to = p; show("out%p", (void *)p); }
+static struct item *as_items(char **at) { return (struct item *)*at; }
+static void lent(void) { char *p = malloc(n); p[0] = 1; any_item = as_items(&p); show("lent%p", (void *)p); }
+static void in_union(void) { union { char *bytes; struct item *items; } u; u.bytes = malloc(n); u.bytes[0] = 0; any_item = u.items; show("union%p", (void *)u.bytes); }
+static void init_items(char *mem) { struct item *i = (struct item *)mem; i->next = i; }
+static void made_items(void) { char *p = malloc(n); p[0] = 1; init_items(p); show("made items%p", (void *)p); }
+static void init_any(void *any) { struct item *i = any; i->next = i; }
+static void made_any(void) { char *p = malloc(n); p[0] = 1; init_any(p + 16); show("made any%p", (void *)p); }
+static void made_there(void) { char *p = malloc(n); p[0] = 1; take_any(p); show("made there%p", (void *)p); }
+static char *arena_take(char *memory, size_t k) { return memory + k; }
+static void taken(void) { char *p = malloc(n); p[0] = 1; any_item = (struct item *)arena_take(p, 16); show("taken%p", (void *)p); }
+static void listed(void) { char *p = malloc(n); p[0] = 1; char *a[2] = {p, p}; any_item = (struct item *)a[0]; show("listed%p", (void *)p); }
+static void outside(void) { extern char *shared; shared = malloc(n); shared[0] = 1; show("outside%p", (void *)shared); }
+static struct item *of_shared(void) { extern char *shared; return (struct item *)shared; }
+static void handed(void) { char *p = malloc(n); p[0] = 1; hand_over("any", p); show("handed%p", (void *)p); }
+static void in_assembly(void) { char *p = malloc(n); struct item *q; p[0] = 1; __asm__("" : "=r"(q) : "0"(p)); any_item = q; show("assembly%p", (void *)p); }
+static void stacked(void) { char *p = malloc(n); struct item it = {0}; for (size_t i = 0; i < 2; ++i) memcpy(p + i * sizeof it, &it, sizeof it); show("stacked%p", (void *)p); }
+static void seen(char *bytes) { bytes[1] = 2; }
+static void seen_inside(void) { char *p = malloc(n); seen(p); show("seen inside%p", (void *)p); free(p); }
+#include "lib.h"
 static char *text(void) { char *p = malloc(n + 2); p[0] = 1; return p; }
 int main(int argc, char **argv) {
   struct text t = {0};
@@ -43,17 +64,43 @@ int main(int argc, char **argv) {
   local(); unread(); copied(); copy_cast(); hidden(&p); member(&t); pool(&p);
   carve(&p)->next = NULL;
   global();
-  show("result", made_item());
-  show("text", text());
+  show("result%p", (void *)(made_item()));
+  show("text%p", (void *)(text()));
   part(); whole(); sent();
+  char *out;
+  slot(); give_out(&out); lent(); in_union(); made_items(); made_any(); made_there(); taken(); listed(); outside();
+  any_item = of_shared();
+  handed(); in_assembly(); stacked(); seen_inside(); of_header();
   return 0;
+}
+END
+cat > lib.h << 'END'
+static void of_header(void) { char *p = malloc(n); p[0] = 1; show("header%p", (void *)p); free(p); }
+END
+cat > b.c << 'END'
+#include <allocs.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+char *shared;
+void hand_over(const char *what, ...) { (void)what; }
+void take_any(void *any) { *(void **)any = any; }
+void show(const char *what, ...) {
+  struct alloc_info info;
+  va_list arguments;
+  va_start(arguments, what);
+  const void *block = va_arg(arguments, void *);
+  va_end(arguments);
+  printf("%.*s: ", (int)(strchr(what, '%') - what), what);
+  if (alloc_query(block, 0, &info) != ALLOC_OK || info.type == NULL) puts("no type");
+  else printf("%s %d%s\n", UNIQTYPE_NAME(info.type), info.type_grade, info.evidence & ALLOC_EV_SITE_USE ? " by its use" : "");
 }
 END
 command -v allocscc > /dev/null || skip "allocscc was not built"
 for compiler in $(command -v gcc || true) $(command -v clang-19 || true); do
   for flags in -O0 -O2; do
     echo "$compiler $flags"
-    allocscc --allocs-cc="$compiler" $flags -fno-inline -I "$ALLOCS_PREFIX/include" a.c "$ALLOCS_PREFIX/lib/liballocs_link.a" -o a
+    allocscc --allocs-cc="$compiler" $flags -fno-inline -I "$ALLOCS_PREFIX/include" a.c b.c "$ALLOCS_PREFIX/lib/liballocs_link.a" -o a
     preload ./a > out
     expect out << 'END'
 local: __ARR0_signed_char$8 3 by its use
@@ -66,9 +113,24 @@ pool: __ARR0_signed_char$8 2
 global: __ARR0_signed_char$8 3 by its use
 result: __ARR0_signed_char$8 2
 text: __ARR0_signed_char$8 3 by its use
-part: __ARR0_signed_char$8 3 by its use
+part: __ARR0_signed_char$8 2
 whole: __ARR0_signed_char$8 2
 sent: __ARR0_signed_char$8 3 by its use
+slot: __ARR0_signed_char$8 2
+out: __ARR0_signed_char$8 2
+lent: __ARR0_signed_char$8 2
+union: __ARR0_signed_char$8 2
+made items: __ARR0_signed_char$8 2
+made any: __ARR0_signed_char$8 2
+made there: __ARR0_signed_char$8 2
+taken: __ARR0_signed_char$8 2
+listed: __ARR0_signed_char$8 2
+outside: __ARR0_signed_char$8 2
+handed: __ARR0_signed_char$8 2
+assembly: __ARR0_signed_char$8 2
+stacked: __ARR0_signed_char$8 2
+seen inside: __ARR0_signed_char$8 3 by its use
+header: __ARR0_signed_char$8 2
 END
   done
 done

@@ -411,6 +411,7 @@ TEST(HeapShadow, ALargeBlockThatIsNotTouchedNeedsOnePageOfCells) {
 }
 
 // ---- the protocol: every interleaving of a reader with what the owners of blocks store ----
+// Left out: more threads inside realloc than Root has slots for (MoreFlux, flux_homeless).
 
 // What is stored goes into a list first; the test lets it happen step by step, between the reader's loads.
 struct Step {

@@ -9,9 +9,10 @@
 //     memcpy(p, x, n);  free(p);  q = p + n;  s->text = p;  if (p)     as anything
 //
 // So the block's address is followed forward, through variables, members of any object, results of functions, as far as they are pointers to bytes, over all of
-// the unit's own source file. If some use is as bytes and none is as anything else, the block is believed to be bytes. To be given to a parameter of type
-// `void *` is no use, unless it is an address some bytes further on; to be kept in a `void *` is one as something else, since it may be made anything from there. But
-// not in one of a structure of the system's (`iovec.iov_base`): that is a parameter, too.
+// the unit's own source file, into the functions that it is given to. If some use is as bytes and none is as anything else, the block is believed to be bytes. What is not followed
+// counts as anything else: an element, what a pointer leads to, a union, a `void *`, the address of a variable, functions of other files with a `void *` for it.
+// Exceptions are what the system's headers declare, which are known not to look at it otherwise (`memcpy`, `iovec.iov_base`), and what frees or resizes memory by
+// its name. Given to one of those that read and write files, an address some bytes into the block is a use as bytes.
 //
 // What other files do with a member or a result is not seen. In C++, where bytes are asked for by `new char[n]`, nothing is confirmed.
 #include "toolchain/plugin/byte_uses.h"
@@ -44,7 +45,9 @@ const Stmt* above_parentheses(const Stmt* at, const FunctionBody& body) {
 class Follower {
  public:
   using BodiesNaming = llvm::function_ref<std::vector<const FunctionBody*>(const IdentifierInfo*)>;
-  Follower(const ASTContext& context, BodiesNaming naming) : context_(context), naming_(naming) {}
+  using BodyOf = llvm::function_ref<const FunctionBody*(const FunctionDecl*)>;
+  Follower(const ASTContext& context, BodiesNaming naming, BodyOf body_of)
+      : context_(context), naming_(naming), body_of_(body_of) {}
 
   void follow(const Stmt* value, const FunctionBody& body) {
     is_moved_ = false;
@@ -62,8 +65,9 @@ class Follower {
       receive(dyn_cast<VarDecl>(name->getDecl()), body);
     } else if (const auto* member = dyn_cast<MemberExpr>(place)) {
       receive(dyn_cast<FieldDecl>(member->getMemberDecl()));
+    } else {
+      is_other_ = true;
     }
-    // An element, or what a pointer leads to: it is a pointer to bytes, and that is all.
   }
 
   bool are_all_bytes() {
@@ -83,7 +87,7 @@ class Follower {
       is_other_ = true;
     } else if (!seen_.insert(variable).second) {
       return;
-    } else if (variable->isLocalVarDeclOrParm()) {
+    } else if (variable->hasLocalStorage() || variable->isStaticLocal()) {
       open_.emplace_back([this, variable, &body] { follow_uses(variable, body); });
     } else {
       const VarDecl* first = variable->getCanonicalDecl();
@@ -98,7 +102,7 @@ class Follower {
     for (const DeclRefExpr* use : body.uses(variable)) follow(use, body);
   }
   void receive(const FieldDecl* field) {
-    if (field == nullptr || !points_to_bytes(field->getType())) {
+    if (field == nullptr || field->getParent()->isUnion() || !points_to_bytes(field->getType())) {
       is_other_ = true;
     } else if (seen_.insert(field).second) {
       open_.emplace_back([this, field] {
@@ -163,7 +167,7 @@ class Follower {
       const bool is_value = outer != nullptr && cast<CompoundStmt>(above)->body_back() == at;
       return is_value ? outer : nullptr;
     }
-    return isa<Expr>(above) ? other() : nullptr;  // a condition, or nobody looks at it
+    return isa<Expr, AsmStmt>(above) ? other() : nullptr;  // a condition, or nobody looks at it
   }
 
   const Stmt* step_through(const CastExpr* cast) {
@@ -201,12 +205,7 @@ class Follower {
     if (operation->isIncrementDecrementOp() || operation->getOpcode() == UO_Extension)
       return operation;
     if (operation->getOpcode() == UO_LNot) return nullptr;
-    if (operation->getOpcode() == UO_Deref) return access(operation, body);
-    if (operation->getOpcode() != UO_AddrOf) return other();
-    // `end(text, &rest)`
-    const auto* call = dyn_cast_or_null<CallExpr>(above_parentheses(operation, body));
-    return call != nullptr && points_to_bytes(operation->getType()->getPointeeType()) ? nullptr
-                                                                                      : other();
+    return operation->getOpcode() == UO_Deref ? access(operation, body) : other();
   }
 
   // `p[i]` and `*p`, or only an address: `&p[i]`.
@@ -220,26 +219,41 @@ class Follower {
   }
 
   const Stmt* give(const CallExpr* call, const Stmt* argument) {
-    QualType callee = call->getCallee()->getType();
-    if (callee->isPointerType()) callee = callee->getPointeeType();
-    const auto* prototype = callee->getAs<FunctionProtoType>();
-    for (unsigned i = 0; i < call->getNumArgs(); ++i) {
-      if (call->getArg(i) != argument) continue;
-      if (prototype == nullptr || i >= prototype->getNumParams()) return nullptr;
-      const QualType parameter = prototype->getParamType(i);
-      if (!parameter->isVoidPointerType() && !points_to_bytes(parameter)) return other();
-      is_access_ |= points_to_bytes(parameter) || is_moved_;
+    unsigned number = 0;
+    while (number < call->getNumArgs() && call->getArg(number) != argument) ++number;
+    if (number == call->getNumArgs()) return other();
+    const FunctionDecl* callee = call->getDirectCallee();
+    QualType type = call->getCallee()->getType();
+    if (type->isPointerType()) type = type->getPointeeType();
+    const auto* prototype = type->getAs<FunctionProtoType>();
+    if (prototype == nullptr) return other();
+    if (number >= prototype->getNumParams())
+      return callee != nullptr && callee->hasAttr<FormatAttr>() ? nullptr : other();
+    const QualType parameter = prototype->getParamType(number);
+    if (const FunctionBody* body = callee == nullptr ? nullptr : body_of_(callee)) {
+      receive(body->function()->getParamDecl(number), *body);
       return nullptr;
     }
-    return other();
+    if (points_to_bytes(parameter)) {
+      is_access_ = true;
+      return nullptr;
+    }
+    if (!parameter->isVoidPointerType() || callee == nullptr) return other();
+    const StringRef name = callee->getName();
+    const bool is_of_system = context_.getSourceManager().isInSystemHeader(callee->getLocation()) ||
+                              callee->getBuiltinID() != 0;
+    if (!is_of_system)
+      return name.contains_insensitive("free") || name.contains_insensitive("realloc") ? nullptr
+                                                                                       : other();
+    if (name.starts_with("qsort") || name == "bsearch") return other();
+    static constexpr StringRef kFiles[] = {"read", "write", "pread", "pwrite", "recv", "send"};
+    is_access_ |= is_moved_ && llvm::is_contained(kFiles, name);
+    return nullptr;
   }
 
   const Stmt* give(const InitListExpr* list, const Stmt* value) {
     const auto* record = list->getType()->getAsRecordDecl();
-    if (record == nullptr) {
-      const auto* array = context_.getAsArrayType(list->getType());
-      return array != nullptr && points_to_bytes(array->getElementType()) ? nullptr : other();
-    }
+    if (record == nullptr || record->isUnion()) return other();
     unsigned index = 0;
     for (const FieldDecl* field : record->fields()) {
       if (field->isUnnamedBitField()) continue;
@@ -256,6 +270,7 @@ class Follower {
 
   const ASTContext& context_;
   BodiesNaming naming_;
+  BodyOf body_of_;
   std::vector<std::function<void()>> open_;
   std::set<const Decl*> seen_;
   int steps_ = 0;
@@ -268,8 +283,11 @@ class Follower {
 
 bool ByteUses::are_all(const Expr* block, bool is_stored_at, const FunctionBody& body) {
   if (context_.getLangOpts().CPlusPlus) return false;
+  const SourceManager& sources = context_.getSourceManager();
+  if (!sources.isInMainFile(sources.getExpansionLoc(block->getBeginLoc()))) return false;
   const auto naming = [this](const IdentifierInfo* name) { return bodies_naming(name); };
-  Follower follower{context_, naming};
+  const auto body_of = [this](const FunctionDecl* function) { return body_of_function(function); };
+  Follower follower{context_, naming, body_of};
   if (!is_stored_at) {
     follower.follow(block, body);
     return follower.are_all_bytes();
@@ -289,6 +307,14 @@ std::vector<const FunctionBody*> ByteUses::bodies_naming(const IdentifierInfo* n
     if (const FunctionBody* body = bodies_.of(function)) found.push_back(body);
   }
   return found;
+}
+
+const FunctionBody* ByteUses::body_of_function(const FunctionDecl* function) {
+  if (!has_functions_) find_functions();
+  const auto at = llvm::find_if(functions_, [&](const FunctionDecl* one) {
+    return one->getCanonicalDecl() == function->getCanonicalDecl();
+  });
+  return at == functions_.end() ? nullptr : bodies_.of(*at);
 }
 
 void ByteUses::find_functions() {

@@ -24,6 +24,8 @@ class ByteUses {
  private:
   // Of the unit's own source file, those in which that name stands, or may stand.
   std::vector<const FunctionBody*> bodies_naming(const clang::IdentifierInfo* name);
+  // nullptr: the unit's own source file does not define it.
+  const FunctionBody* body_of_function(const clang::FunctionDecl* function);
   void find_functions();
 
   clang::ASTContext& context_;

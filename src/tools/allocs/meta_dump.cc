@@ -212,6 +212,7 @@ void dump_sites(const Image& image, std::FILE* out) {
     if (site.constant_size != 0) fmt::print(out, " size {}", site.constant_size);
     if ((site.flags & types::kSiteWrapper) != 0) fmt::print(out, " wrapper");
     if ((site.flags & types::kSiteConflict) != 0) fmt::print(out, " conflict");
+    if ((site.flags & types::kSiteUsedAsTold) != 0) fmt::print(out, " used as that");
     if (site.file != 0) fmt::print(out, " {}", source_place(image, site.file, site.line));
     fmt::print(out, "\n");
   }
