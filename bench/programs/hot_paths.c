@@ -82,7 +82,7 @@ static __attribute__((noinline)) void ask_about_a_local(long times) {
 
 // 10^6 blocks, and questions about any of them, one after another: what is looked at is seldom in a cache.
 static void ask_about_any_block(long times) {
-  enum { kBlocks = 1000000, kAsked = 1 << 12 };
+  enum { kBlocks = 1000000, kAsked = 1 << 17 };
   static char* blocks[kBlocks];
   static const void* asked[kAsked];
   uint64_t random = 88172645463325252u;
