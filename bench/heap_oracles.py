@@ -70,13 +70,19 @@ def verdict_of(expected, answers):
 def judge_reviewed(program, folder, image):
     """(counts of verdicts, lines about what is wrong)"""
     at = collections.defaultdict(set)
+    rows = reviewed_sites(program)
+    files = {row["file"] for row in rows}
     for site in image["sites"]:
         if "source" in site:
             file, _, line = site["source"].rpartition(":")
-            at[(os.path.basename(file), int(line))].add(spelled(site, image))
+            said = f"/{os.path.normpath(file)}"
+            # Compilers say it with a folder or without: it is the longest name in which this ends, else any that ends so.
+            longest = max((name for name in files if said.endswith(f"/{name}")), key=len, default=None)
+            for name in [longest] if longest else [name for name in files if f"/{name}".endswith(said)]:
+                at[(name, int(line))].add(spelled(site, image))
     counts, notes = collections.Counter(), []
-    for row in reviewed_sites(program):
-        place = (os.path.basename(row["file"]), int(row["line"]))
+    for row in rows:
+        place = (row["file"], int(row["line"]))
         line = source_line(folder, row["file"], place[1])
         if line is None or checksum(line) != row["checksum"]:
             verdict = "no such call"  # of another release

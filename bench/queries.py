@@ -83,7 +83,7 @@ def query_rows(bench):
 
 
 def miss_rows(bench):
-    """Of a question about any of 10^6 blocks, whose cells are ten times as large as the simulated cache; none is asked about twice."""
+    """Of a question about any of 10^6 blocks, whose cells are ten times as large as the simulated cache; few are asked about twice."""
     if bench.smoke:
         return
     if not have("valgrind"):

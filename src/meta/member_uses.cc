@@ -32,33 +32,20 @@ constexpr std::uint64_t kMostCodeOfMember = 256u << 10;  // bytes
 constexpr std::uint64_t kMostCode = 1u << 20;            // of all members
 constexpr int kDeepest = 12;
 
-// The innermost structure around `place`. None in a union.
-std::optional<TypedPlace> innermost(const TypeGraph& graph, TypedPlace place) {
-  std::optional<TypedPlace> found;
-  for (int depth = 0; depth < kDeepest; ++depth) {
-    if (place.type == kNoType || place.offset < 0) return std::nullopt;
-    const TypeRecord& type = graph[place.type];
-    if (type.size == 0) return std::nullopt;
-    if (type.kind == Kind::array) {
-      const std::uint64_t size = graph[type.target].size;
-      if (size == 0 || size == types::kUnknownSize) return std::nullopt;
-      place = {type.target, place.offset % static_cast<std::int64_t>(size)};
-      continue;
-    }
-    if (type.kind != Kind::composite) return place.offset == 0 ? found : std::nullopt;
-    if (type.detail == static_cast<std::uint8_t>(CompositeKind::union_)) return std::nullopt;
-    if (type.size != types::kUnknownSize) place.offset %= static_cast<std::int64_t>(type.size);
-    found = place;
-    const auto members = graph.members_of(place.type);
-    const auto member = std::find_if(members.begin(), members.end(), [&](const auto& one) {
-      if (one.type == kNoType || !types::has_place(one)) return false;
-      const auto offset = static_cast<std::uint64_t>(place.offset);
-      return one.offset <= offset && offset - one.offset < graph[one.type].size;
-    });
-    if (member == members.end()) return std::nullopt;
-    place = {member->type, place.offset - static_cast<std::int64_t>(member->offset)};
-  }
-  return std::nullopt;
+// The pointer that is a member of a structure, itself in nothing else, and begins at `place`.
+std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& place) {
+  if (place.type == kNoType || place.offset < 0) return std::nullopt;
+  const TypeRecord& type = graph[place.type];
+  const bool is_structure = type.kind == Kind::composite && type.size != types::kUnknownSize &&
+                            type.detail != static_cast<std::uint8_t>(CompositeKind::union_);
+  if (!is_structure || type.size == 0) return std::nullopt;
+  const std::uint64_t offset = static_cast<std::uint64_t>(place.offset) % type.size;
+  const bool is_there = std::ranges::any_of(graph.members_of(place.type), [&](const auto& one) {
+    return one.type != kNoType && types::has_place(one) && one.offset == offset &&
+           graph[one.type].kind == Kind::address;
+  });
+  if (!is_there) return std::nullopt;
+  return TypedPlace{place.type, static_cast<std::int64_t>(offset)};
 }
 
 // Whether the bytes of some instruction may have the displacement.
@@ -92,10 +79,10 @@ MemberUses::~MemberUses() = default;
 
 MemoryUse MemberUses::of(const TypedPlace& place) {
   constexpr MemoryUse kHidden{.is_hidden = true};
-  const auto member = innermost(model_.types, place);
+  const auto member = member_at(model_.types, place);
   find_embedded();
   // A member of what lies in something else is reached by other distances, too.
-  if (!member || member->type != place.type || embedded_.contains(member->type)) return kHidden;
+  if (!member || embedded_.contains(member->type)) return kHidden;
   const auto [at, is_new] = answers_.try_emplace({member->type, member->offset}, kHidden);
   if (is_new) at->second = look_at(*member);
   return at->second;
@@ -162,14 +149,14 @@ MemoryUse MemberUses::use_in(const Followed& function, const TypedPlace& member)
     if (atoms[load].kind != AtomKind::load || atoms.access_of(atoms[load]).size != 8) continue;
     const std::vector<TypedPlace> places = function.targets->places_read(load);
     const bool is_it = std::any_of(places.begin(), places.end(), [&](const TypedPlace& place) {
-      return innermost(model_.types, place) == member;
+      return member_at(model_.types, place) == member;
     });
     if (!is_it) continue;
     all.add(function.targets->memory_use(load));
     const auto places_of_it = function.targets->places_written(load);
     // Kept in the same member again is where it was; anywhere else is not followed.
     if (!places_of_it || std::ranges::any_of(*places_of_it, [&](const TypedPlace& place) {
-          return innermost(model_.types, place) != member;
+          return member_at(model_.types, place) != member;
         }))
       all.is_hidden = true;
     const std::vector<SiteTarget> targets = function.targets->targets_of(load);

@@ -52,6 +52,8 @@ static struct item *of_shared(void) { extern char *shared; return (struct item *
 static void handed(void) { char *p = malloc(n); p[0] = 1; hand_over("any", p); show("handed%p", (void *)p); }
 static void in_assembly(void) { char *p = malloc(n); struct item *q; p[0] = 1; __asm__("" : "=r"(q) : "0"(p)); any_item = q; show("assembly%p", (void *)p); }
 static void stacked(void) { char *p = malloc(n); struct item it = {0}; for (size_t i = 0; i < 2; ++i) memcpy(p + i * sizeof it, &it, sizeof it); show("stacked%p", (void *)p); }
+static void copied_into(void) { char *p = malloc(n); struct item it = {0}; p[0] = 1; any_item = memcpy(p, &it, sizeof it); show("copied into%p", (void *)p); }
+static void found_in(void) { char *p = malloc(n); p[0] = 1; p[1] = 0; any_item = (struct item *)strchr(p, 1); show("found in%p", (void *)p); }
 static void seen(char *bytes) { bytes[1] = 2; }
 static void seen_inside(void) { char *p = malloc(n); seen(p); show("seen inside%p", (void *)p); free(p); }
 #include "lib.h"
@@ -70,7 +72,7 @@ int main(int argc, char **argv) {
   char *out;
   slot(); give_out(&out); lent(); in_union(); made_items(); made_any(); made_there(); taken(); listed(); outside();
   any_item = of_shared();
-  handed(); in_assembly(); stacked(); seen_inside(); of_header();
+  handed(); in_assembly(); stacked(); copied_into(); found_in(); seen_inside(); of_header();
   return 0;
 }
 END
@@ -129,6 +131,8 @@ outside: __ARR0_signed_char$8 2
 handed: __ARR0_signed_char$8 2
 assembly: __ARR0_signed_char$8 2
 stacked: __ARR0_signed_char$8 2
+copied into: __ARR0_signed_char$8 2
+found in: __ARR0_signed_char$8 2
 seen inside: __ARR0_signed_char$8 3 by its use
 header: __ARR0_signed_char$8 2
 END

@@ -234,21 +234,22 @@ class Follower {
       receive(body->function()->getParamDecl(number), *body);
       return nullptr;
     }
+    // `memcpy`, `strchr` and many others return an address in what they are given; what `realloc` and its like return is another block.
+    const bool is_resized = callee != nullptr && callee->getName().contains_insensitive("realloc");
+    const Stmt* const result = call->getType()->isPointerType() && !is_resized ? call : nullptr;
     if (points_to_bytes(parameter)) {
       is_access_ = true;
-      return nullptr;
+      return result;
     }
     if (!parameter->isVoidPointerType() || callee == nullptr) return other();
     const StringRef name = callee->getName();
     const bool is_of_system = context_.getSourceManager().isInSystemHeader(callee->getLocation()) ||
                               callee->getBuiltinID() != 0;
-    if (!is_of_system)
-      return name.contains_insensitive("free") || name.contains_insensitive("realloc") ? nullptr
-                                                                                       : other();
+    if (!is_of_system) return name.contains_insensitive("free") || is_resized ? nullptr : other();
     if (name.starts_with("qsort") || name == "bsearch") return other();
     static constexpr StringRef kFiles[] = {"read", "write", "pread", "pwrite", "recv", "send"};
     is_access_ |= is_moved_ && llvm::is_contained(kFiles, name);
-    return nullptr;
+    return result;
   }
 
   const Stmt* give(const InitListExpr* list, const Stmt* value) {
