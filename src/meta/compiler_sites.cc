@@ -29,8 +29,10 @@ void add_alloca_types(const ObjectFiles& files, const DwarfFacts& facts,
   std::map<std::uint64_t, types::SiteRecord> found;
   for (const AllocaType& each : facts.alloca_types) {
     if (files.object->section_at(each.address) == nullptr) continue;  // the linker dropped it
-    const ToldSite told =
-        told_site(each.kind, moved(each.type), tail_of(moved(each.tail), model.types), model.types);
+    std::vector<types::TypeIndex> others;
+    for (const types::TypeIndex node : each.others) others.push_back(moved(node));
+    const types::TypeIndex tail = tail_of(moved(each.tail), model.types);
+    const ToldSite told = told_site(each.kind, moved(each.type), tail, model.types, others);
     types::SiteRecord site;
     site.return_address = each.address;
     site.callee = model.strings.add("alloca");

@@ -90,9 +90,10 @@ struct CodeScope {
 // A marker (types/site_id.h): what a site id of a unit stands for.
 struct SiteMark {
   types::SiteMarker marker;
-  std::uint64_t line_table = 0;            // of the unit: an offset in .debug_line
-  types::TypeIndex type = types::kNoType;  // T; none of a wrapper's
-  types::TypeIndex tail = types::kNoType;  // U[], where U[] follows T
+  std::uint64_t line_table = 0;               // of the unit: an offset in .debug_line
+  types::TypeIndex type = types::kNoType;     // T; none of a wrapper's
+  types::TypeIndex tail = types::kNoType;     // U[], where U[] follows T
+  std::vector<types::TypeIndex> others = {};  // what it is if not T
 };
 
 // A constant that stands for the type of blocks of alloca (types/alloca_record.h).
@@ -101,6 +102,7 @@ struct AllocaType {
   types::SiteKind kind;
   types::TypeIndex type = types::kNoType;  // T, and what follows it: as of a SiteMark
   types::TypeIndex tail = types::kNoType;
+  std::vector<types::TypeIndex> others = {};
 };
 
 // A call of which the compiler told what it allocates.

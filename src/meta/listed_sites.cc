@@ -231,6 +231,10 @@ class SiteJoin {
       case types::SiteShape::flexible:
       case types::SiteShape::at_least:
         return false;
+      case types::SiteShape::one_of:
+        return size < site.type.size &&
+               std::all_of(site.others.begin(), site.others.end(),
+                           [&](const ListedType& one) { return size < one.size; });
     }
     return false;
   }
@@ -413,8 +417,10 @@ class SiteJoin {
     const bool has_tail = site.kind->shape == types::SiteShape::flexible && !site.tail.name.empty();
     types::SiteKind kind = *site.kind;
     if (is_one_node(kind, site.type.size, call)) kind.shape = types::SiteShape::one;
+    std::vector<types::TypeIndex> others;
+    for (const ListedType& one : site.others) others.push_back(types_.find(one));
     return told_site(kind, types_.find(site.type), has_tail ? types_.find(site.tail) : kNoType,
-                     model_.types);
+                     model_.types, others);
   }
 
   std::span<const SiteList> lists_;

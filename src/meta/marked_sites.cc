@@ -32,10 +32,11 @@ struct Meaning {
   types::SiteKind kind;
   types::TypeIndex type = kNoType;
   types::TypeIndex tail = kNoType;
+  std::vector<types::TypeIndex> others = {};
   bool is_ambiguous = false;
 
   bool says_the_same(const Meaning& other) const {
-    return kind == other.kind && type == other.type && tail == other.tail;
+    return kind == other.kind && type == other.type && tail == other.tail && others == other.others;
   }
 };
 
@@ -48,7 +49,8 @@ class MarkReader {
       return node < index_of.size() ? index_of[node] : kNoType;
     };
     for (const SiteMark& mark : facts.site_marks) {
-      const Meaning meaning{mark.marker.kind, moved(mark.type), moved(mark.tail)};
+      Meaning meaning{mark.marker.kind, moved(mark.type), moved(mark.tail)};
+      for (const types::TypeIndex node : mark.others) meaning.others.push_back(moved(node));
       note(of_unit_[unit_key(mark.line_table, mark.marker.id)], meaning);
       note(of_all_[mark.marker.id], meaning);
     }
@@ -95,7 +97,7 @@ class MarkReader {
     types::SiteKind kind = meaning.kind;
     if (meaning.type != kNoType && is_one_node(kind, model_.types[meaning.type].size, call))
       kind.shape = types::SiteShape::one;
-    return told_site(kind, meaning.type, tail, model_.types);
+    return told_site(kind, meaning.type, tail, model_.types, meaning.others);
   }
 
   const DwarfFacts& facts_;

@@ -39,6 +39,10 @@ char *text_pool(size_t n);
 #define NEW(T) ((T *)malloc(sizeof(T)))
 #define TWO(a, b) ((a = malloc(sizeof *a)), (b = malloc(sizeof *b)))
 static size_t node_bytes(size_t n) { return n * sizeof(struct node); }
+struct cat { struct animal base; double lives; };
+void take_dog(struct dog *), take_point(struct point *), take_node(struct node *);
+static inline int size_of_kind(int k) { switch (k & 7) { case 0: return sizeof(struct point); case 1: return sizeof(triple); case 2: return sizeof(struct node); } return 0; }
+static inline int size_or_nothing(int k) { if (k == 1) return sizeof(struct point); if (k == 2) return sizeof(struct node); return 0; }
 static size_t rounded(size_t n) { return (n + 15) & ~(size_t)15; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 void *xmalloc(size_t n) { void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
@@ -83,7 +87,27 @@ void brains(int k) { __bf16 *q = malloc(k * sizeof *q); hidden = q; } //= __ARR0
 void reused(int k) { size_t n = k * sizeof(struct point); hidden = malloc(n); n = k * sizeof(double); hidden = malloc(n); } //= __ARR0_point, __ARR0_float$64
 void checked(size_t k) { size_t n; if (__builtin_mul_overflow(k, sizeof(struct node), &n)) return; hidden = malloc(n); } //= __ARR0_node
 void choice(int k) { hidden = malloc(k ? k * sizeof(struct node) : sizeof(struct node)); } //= __ARR0_node
-void two_types(int k) { hidden = malloc(k ? sizeof(struct node) : sizeof(struct point)); } //= none
+void two_types(int k) { hidden = malloc(k ? sizeof(struct point) : sizeof(struct node)); } //= __ONE_OF_node__point
+void two_assigned(int k) { size_t n; if (k) n = sizeof(struct node); else n = sizeof(struct point); hidden = malloc(n + k); } //= __ONE_OF_node__point
+void three_types(int k) { hidden = malloc((k > 2 ? sizeof(struct node) : k ? sizeof(triple) : sizeof(struct point)) + k); } //= __ONE_OF_node__point__triple
+void three_returned(int k) { hidden = malloc(size_of_kind(k) + k + 1); } //= __ONE_OF_node__point__triple
+void two_rounded(int k) { hidden = malloc(rounded(k ? sizeof(struct node) : sizeof(struct point))); } //= __ONE_OF_node__point
+void two_wrapped(int k) { hidden = xmalloc(k ? sizeof(struct node) : sizeof(struct point)); } //= ?__ONE_OF_node__point
+void twice_one(int k) { hidden = malloc((k ? sizeof(struct node) : sizeof *head) + k); } //= node
+void two_dogs(int k) { struct animal *a = malloc(k ? sizeof(struct dog) : sizeof(struct cat)); hidden = a; } //= __ONE_OF_cat__dog
+void each_its_own(int k) { void *p = malloc(k ? sizeof(struct dog) : sizeof(struct point)); if (k) take_dog(p); else take_point(p); hidden = p; } //= __ONE_OF_dog__point
+void each_and_another(int k) { void *p = malloc(k ? sizeof(struct dog) : sizeof(struct point)); if (k) take_dog(p); else take_node(p); hidden = p; } //= none
+void to_another(int k) { head = malloc(k ? sizeof(struct dog) : sizeof(struct point)); } //= ~node
+void to_one_of_them(int k) { struct dog *d = malloc(k ? sizeof(struct dog) : sizeof(struct point)); hidden = d; } //= ~dog
+void or_a_number(int k) { hidden = malloc((k > 2 ? sizeof(struct node) : k ? sizeof(struct point) : 16) + k); } //= none
+void number_first(int k) { size_t n = 16; if (k) n = sizeof(struct node); if (k > 2) n = sizeof(struct point); hidden = malloc(n + k); } //= none
+void or_a_size(int k, size_t n) { hidden = malloc((k > 2 ? sizeof(struct node) : k ? sizeof(struct point) : n / 3) + k); } //= none
+void or_a_double(int k) { hidden = malloc(k ? sizeof(struct node) : sizeof(double)); } //= none
+void many_of_two(int k) { hidden = malloc(k * (k ? sizeof(struct node) : sizeof(struct point))); } //= none
+void many_of_one(int k) { hidden = malloc(k ? k * sizeof(struct node) : sizeof(struct point)); } //= none
+void less_than_one(int k) { hidden = malloc((k ? sizeof(struct node) : sizeof(struct point)) - 4); } //= none
+void two_and_more(int k) { hidden = malloc((k ? sizeof(struct node) : sizeof(struct point)) + k * sizeof(double)); } //= none
+void or_nothing(int k) { hidden = malloc(size_or_nothing(k) + k + 1); } //= none
 void flexible(int k) { struct packet *p = malloc(sizeof *p + k); hidden = p; } //= packet
 void by_offset(int k) { struct packet *p = malloc(offsetof(struct packet, data) + k); hidden = p; } //= packet
 void by_element(int k) { struct packet *p = malloc(offsetof(struct packet, data[k])); hidden = p; } //= packet

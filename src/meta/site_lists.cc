@@ -42,7 +42,7 @@ class SiteLine {
     const bool is_good =
         read_type(site.type, Field::type, Field::type_size, Field::type_file, Field::type_line) &&
         read_type(site.tail, Field::tail, Field::tail_size, Field::tail_file, Field::tail_line);
-    if (!is_good) return std::nullopt;
+    if (!is_good || !read_others(site.others)) return std::nullopt;
     if (!raw(Field::bytes).empty() && !read_number(raw(Field::bytes), site.bytes.emplace()))
       return std::nullopt;
     return site;
@@ -57,6 +57,24 @@ class SiteLine {
     type.file = text(file);
     return (raw(size).empty() || read_number(raw(size), type.size)) &&
            (raw(line).empty() || read_number(raw(line), type.line));
+  }
+
+  // Four fields for each.
+  bool read_others(std::vector<ListedType>& others) const {
+    constexpr std::size_t kCount = static_cast<std::size_t>(types::SiteListTypeField::count_);
+    const std::string fields = text(Field::others);
+    std::string_view rest = fields;
+    while (!rest.empty()) {
+      const auto one = types::split_site_list_line<kCount>(rest);
+      ListedType type;
+      type.name = types::unescape_site_list_field(one[0]);
+      type.file = types::unescape_site_list_field(one[2]);
+      if (!read_number(one[1], type.size) || !read_number(one[3], type.line)) return false;
+      others.push_back(std::move(type));
+      const auto end = static_cast<std::size_t>(one[3].data() + one[3].size() - rest.data());
+      rest.remove_prefix(std::min(rest.size(), end + 1));
+    }
+    return true;
   }
 
   std::array<std::string_view, kFieldCount> fields_;

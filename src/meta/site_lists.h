@@ -29,13 +29,14 @@ struct ListedSite {
   std::optional<types::SiteKind> kind;  // nothing: the call's type is not known
   ListedType type;
   ListedType tail;                     // of a flexible one
+  std::vector<ListedType> others;      // of one of several: what it is if not `type`
   std::optional<std::uint64_t> bytes;  // what is asked for, if that is a constant
 
   bool is_wrapper() const { return kind && kind->origin == types::SiteOrigin::wrapper; }
   bool says_the_same(const ListedSite& other) const {
     return kind.has_value() == other.kind.has_value() &&
            (!kind || (kind->origin == other.kind->origin && kind->shape == other.kind->shape)) &&
-           type == other.type && tail == other.tail;
+           type == other.type && tail == other.tail && others == other.others;
   }
 };
 

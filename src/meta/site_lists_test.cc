@@ -45,6 +45,24 @@ TEST(SiteLists, AreReadFieldByField) {
   EXPECT_EQ(reading.warnings, 0u);
 }
 
+TEST(SiteLists, HaveTheTypesOfABlockThatIsOneOfSeveral) {
+  const Reading reading = read(
+      "allocs-sites\t1\ta.c\t/src\n"
+      "site\tf\ta.c\t1\t2\tmalloc\tsuu\ta\t8\ta.c\t3\t\t0\t\t0\t\tb%0916%09x "
+      "y.h%094%09c%25%0932%09%090\n"
+      "end\t1\n");
+  ASSERT_EQ(reading.lists.size(), 1u);
+  const ListedSite& site = reading.lists[0].sites[0];
+  EXPECT_EQ(site.kind->shape, types::SiteShape::one_of);
+  EXPECT_EQ(site.type, (ListedType{"a", 8, "a.c", 3}));
+  EXPECT_EQ(site.others,
+            (std::vector{ListedType{"b", 16, "x y.h", 4}, ListedType{"c%", 32, "", 0}}));
+  EXPECT_EQ(read("allocs-sites\t1\ta.c\t/"
+                 "\nsite\tf\ta.c\t1\t2\tmalloc\tsuu\ta\t8\ta.c\t3\t\t0\t\t0\t\tb%09many\nend\t1\n")
+                .warnings,
+            1u);
+}
+
 TEST(SiteLists, OfSeveralUnitsStandBehindEachOtherPerhapsWithZerosBetween) {
   const std::string section =
       std::string{kOne} + std::string(3, '\0') + std::string{kOther} + std::string(1, '\0');

@@ -92,7 +92,7 @@ bool is_one_node(const types::SiteKind& kind, std::uint64_t element_size,
 }
 
 ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::TypeIndex tail,
-                   types::TypeGraph& types) {
+                   types::TypeGraph& types, std::span<const types::TypeIndex> others) {
   using types::SiteOrigin;
   ToldSite told;
   if (kind.origin == SiteOrigin::wrapper) {
@@ -100,6 +100,12 @@ ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::Ty
     return told;
   }
   if (type == types::kNoType || type == types::TypeGraph::kVoid) return told;
+  if (kind.shape == types::SiteShape::one_of) {
+    std::vector<types::TypeIndex> all{type};
+    all.insert(all.end(), others.begin(), others.end());
+    type = types.one_of(all);
+    if (type == types::kNoType) return told;
+  }
   told.what = Told::a_type;
   told.type = type;
   switch (kind.shape) {
@@ -117,6 +123,10 @@ ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::Ty
         const types::TypeIndex both = types.flexible_of(type, tail);
         if (both != types::kNoType) told.type = both;
       }
+      break;
+    case types::SiteShape::one_of:
+      told.shape = types::Shape::flexible;
+      told.flags |= types::kSiteOneOf;
       break;
   }
   switch (kind.origin) {

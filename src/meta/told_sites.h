@@ -49,9 +49,10 @@ struct ToldSite {
 bool is_one_node(const types::SiteKind& kind, std::uint64_t element_size,
                  const CallInstruction& call);
 
-// A site of the given kind: `type` is T and `tail` is U (or kNoType); neither counts for a wrapper. May add types.
+// A site of the given kind: `type` is T and `tail` is U (or kNoType); neither counts for a wrapper. `others` is what it is if not T, where the kind says so. May
+// add types.
 ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::TypeIndex tail,
-                   types::TypeGraph& types);
+                   types::TypeGraph& types, std::span<const types::TypeIndex> others = {});
 
 // U of the member U[] that a marker has for it; kNoType of none.
 types::TypeIndex tail_of(types::TypeIndex member, const types::TypeGraph& types);

@@ -137,6 +137,10 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
         scope.flexible = types_.node_of(die.key);
         return;
       }
+      if (strings_[name] == types::kOneOfRecordName) {
+        scope.one_of = types_.node_of(die.key);
+        return;
+      }
       scope.kind = Kind::composite;
       scope.type = types_.open_composite(die, context, name);
       if (around.late_prefix != kNoType) types_.qualify_later(scope.type.node, around.late_prefix);
@@ -173,6 +177,7 @@ void UnitReader::enter(const Die& die, const UnitContext& context, Scope& scope)
     }
     case DW_TAG_member:
       if (around.flexible != kNoType) return read_flexible_member(die, around.flexible);
+      if (around.one_of != kNoType) return read_alternative(die, around.one_of);
       if (around.kind != Kind::composite) return;
       if (die.flag(At::declaration) ||
           (die.flag(At::external) && !die.has(At::data_member_location))) {
@@ -441,6 +446,19 @@ void UnitReader::read_flexible_member(const Die& die, types::TypeIndex record) {
   }
 }
 
+// One of several types: the node stands for the first, and the others are remembered.
+void UnitReader::read_alternative(const Die& die, types::TypeIndex record) {
+  if (facts_.types.types[record].kind != types::kKindUnfilled) {
+    alternatives_[record].push_back(types_.type_of(die));
+    return;
+  }
+  types::TypeRecord first;
+  first.kind = types::kKindQualifier;
+  first.target = types_.type_of(die);
+  facts_.types.types[record] = first;
+  facts_.types.singular.push_back(record);
+}
+
 // gcc describes all variants of a constructor or destructor once, with an argument that says which is meant, and one that only those have
 // that make a base class which has virtual bases. No variant of today's ABI takes the first.
 bool UnitReader::is_of_other_variants(const Die& die, const UnitContext& context) {
@@ -676,6 +694,12 @@ void UnitReader::fold_types_if_due() {
   std::unordered_map<types::TypeIndex, types::TypeIndex> tails;
   for (const auto& [record, tail] : flexible_tails_) tails.emplace(moved(record), moved(tail));
   flexible_tails_.swap(tails);
+  decltype(alternatives_) alternatives;
+  for (auto& [record, others] : alternatives_) {
+    for (types::TypeIndex& type : others) type = moved(type);
+    alternatives.emplace(moved(record), std::move(others));
+  }
+  alternatives_.swap(alternatives);
 }
 
 void UnitReader::settle() {
@@ -696,16 +720,24 @@ types::TypeIndex UnitReader::pointee_of(types::TypeIndex node) const {
   return node != kNoType && all[node].kind == types::Kind::address ? all[node].target : kNoType;
 }
 
-// What follows T is known by the node that stands for T.
+// What follows T, and what it is if not T, is known by the node that stands for T.
 void UnitReader::settle_tails() {
   const auto tail_of = [this](types::TypeIndex type) {
     const auto tail = flexible_tails_.find(type);
     return tail == flexible_tails_.end() ? kNoType : tail->second;
   };
-  for (SiteMark& mark : facts_.site_marks) mark.tail = tail_of(mark.type);
+  const auto others_of = [this](types::TypeIndex type) {
+    const auto others = alternatives_.find(type);
+    return others == alternatives_.end() ? std::vector<types::TypeIndex>{} : others->second;
+  };
+  for (SiteMark& mark : facts_.site_marks) {
+    mark.tail = tail_of(mark.type);
+    mark.others = others_of(mark.type);
+  }
   for (AllocaType& each : facts_.alloca_types) {
     each.type = pointee_of(each.type);
     each.tail = tail_of(each.type);
+    each.others = others_of(each.type);
   }
 }
 

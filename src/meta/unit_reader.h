@@ -51,6 +51,7 @@ class UnitReader {
     std::uint32_t range_count = 0;
     std::uint32_t code_scope = types::kNoRecord;  // the innermost around, in facts_.scopes
     types::TypeIndex flexible = types::kNoType;   // the structure of a site mark that this is
+    types::TypeIndex one_of = types::kNoType;     // ... the union
   };
   // A function with code whose entries are being read; they nest in some languages.
   struct OpenFunction {
@@ -82,6 +83,7 @@ class UnitReader {
   void read_site_mark(const Die& die, const UnitContext& context, types::StringRef name);
   void read_call_type(const Die& die, const UnitContext& context);
   void read_flexible_member(const Die& die, types::TypeIndex record);
+  void read_alternative(const Die& die, types::TypeIndex record);
   void read_variable(const Die& die, const UnitContext& context);
   void read_location(const Die& die, const UnitContext& context, EntityIndex entity);
   bool file_static(const Place& place, EntityIndex entity);
@@ -141,6 +143,7 @@ class UnitReader {
   bool keeps_code_scopes_ = false;
   bool has_long_binary128_ = false;  // some unit's `long double` is another than usual
   std::unordered_map<types::TypeIndex, types::TypeIndex> flexible_tails_;
+  std::unordered_map<types::TypeIndex, std::vector<types::TypeIndex>> alternatives_;
   std::uint64_t default_language_ = 0;
 };
 

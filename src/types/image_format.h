@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    30;  // bump when anything below changes, or what the writer puts in it
+    31;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
@@ -297,6 +297,7 @@ enum SiteFlag : std::uint8_t {
   kSiteTargetDisagrees =
       4,  // the size tells the type, and the pointer that receives the block has another
   kSiteUsedAsTold = 8,  // a compiler or inference saw it used as that, and as nothing else
+  kSiteOneOf = 16,      // the type is a union: one of its members is there, and room for that one
 };
 
 struct SiteRecord {

@@ -47,6 +47,7 @@ enum class SiteShape : char {
   flexible =
       'f',  // a T, then any number of U; if no U is given, T's own last member is what goes on
   at_least = 'l',  // a T, then bytes of which nothing is known
+  one_of = 'u',  // a T or one of certain other types, then perhaps bytes of which nothing is known
 };
 
 struct SiteKind {
@@ -67,7 +68,7 @@ constexpr SiteKindText encode_site_kind(SiteKind kind) {
 
 // Nothing if `text` is not exactly what encode_site_kind() writes.
 constexpr std::optional<SiteKind> parse_site_kind(std::string_view text) {
-  constexpr std::string_view kOrigins = "nstw", kTargets = "adub", kShapes = "oafl";
+  constexpr std::string_view kOrigins = "nstw", kTargets = "adub", kShapes = "oaflu";
   const auto is_one_of = [](std::string_view all, char c) {
     for (const char one : all) {
       if (one == c) return true;
@@ -92,6 +93,8 @@ struct SiteMarker {
 inline constexpr std::string_view kSiteMarkerPrefix = "__allocs_site$";
 // Of a site of shape `flexible` that has a U, the marker is a typedef of a structure with this name and two members: T, U[].
 inline constexpr std::string_view kFlexibleRecordName = "__allocs_flexible";
+// Of a site of shape `one_of` it is a typedef of a union with this name, whose members are of the types.
+inline constexpr std::string_view kOneOfRecordName = "__allocs_one_of";
 
 inline constexpr std::size_t kSiteIdDigits = 6;
 inline constexpr std::size_t kSiteMarkerLength =

@@ -24,7 +24,7 @@ TEST(SiteMarker, OfEveryKindIsReadBackAsItWas) {
   using enum SiteShape;
   for (const SiteOrigin origin : {new_expression, SiteOrigin::size, target, wrapper}) {
     for (const SiteTargetSays says : {agrees, disagrees, nothing}) {
-      for (const SiteShape shape : {one, array, flexible, at_least}) {
+      for (const SiteShape shape : {one, array, flexible, at_least, one_of}) {
         for (const std::uint32_t id : {kFirstSiteId, 0x80a3f1u, kLastSiteId}) {
           const SiteMarker marker{id, {origin, says, shape}};
           EXPECT_EQ(parse_site_marker(name_of(marker)), marker) << name_of(marker);

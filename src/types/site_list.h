@@ -12,7 +12,7 @@
 // A chunk is lines; a line is fields with a tab between them and a newline behind the last:
 //
 //     allocs-sites  1  UNIT  DIRECTORY
-//     site  FUNCTION  FILE  LINE  COLUMN  CALLEE  KIND  TYPE  SIZE  FILE  LINE  TYPE  SIZE  FILE  LINE  BYTES
+//     site  FUNCTION  FILE  LINE  COLUMN  CALLEE  KIND  TYPE  SIZE  FILE  LINE  TYPE  SIZE  FILE  LINE  BYTES  OTHERS
 //     end  NUMBER-OF-SITES
 namespace allocs::types {
 
@@ -43,8 +43,12 @@ enum class SiteListField : std::uint8_t {
   tail_file,
   tail_line,
   bytes,
+  others,
   count_
 };
+
+// The fields of one of the types in `others`, which is such fields as a line has them, of one type behind the other.
+enum class SiteListTypeField : std::uint8_t { type, size, file, line, count_ };
 
 // A field may hold any bytes: those that would end a field, and '%', are written as '%' and two upper-case hexadecimal digits.
 inline void append_site_list_field(std::string& line, std::string_view text) {

@@ -18,7 +18,7 @@ struct SiteFacts {
   uniqtype* type = nullptr;        // of the whole block
   int type_error = ALLOC_E_NO_METADATA;
   std::uint64_t unit =
-      0;  // bytes of one object, or of one element; of shape `flexible` the least that its members take
+      0;  // bytes of one object, or of one element; of shape `flexible` the least that its members take; 0: not known
   types::Shape shape = types::Shape::unknown;
   std::uint8_t grade = ALLOC_GRADE_NONE;
   std::uint32_t evidence = 0;
@@ -108,6 +108,16 @@ inline std::uint64_t least_of(const types::Image& image, types::TypeIndex index)
   return whole;
 }
 
+// The same of the member that takes the least.
+inline std::uint64_t least_of_members(const types::Image& image, types::TypeIndex index) {
+  const types::TypeRecord* type = image.type(index);
+  if (type == nullptr || type->kind != types::Kind::composite) return unit_of(image, index);
+  std::uint64_t least = type->size;
+  for (const types::MemberRecord& member : image.members_of(*type))
+    least = std::min(least, least_of(image, member.type));
+  return least;
+}
+
 // The type that `site`, of that object, has.
 template <Process P>
 [[gnu::always_inline]] inline void set_type_of_site(const P& process, const Object& object,
@@ -118,8 +128,9 @@ template <Process P>
                      : process.types().may_make ? ALLOC_E_NO_MEMORY
                                                 : ALLOC_E_NOT_YET;
   facts.is_final = facts.type != nullptr;
-  facts.unit = site.shape == types::Shape::flexible ? least_of(*object.image, site.type)
-                                                    : unit_of(*object.image, site.type);
+  facts.unit = (site.flags & types::kSiteOneOf) != 0  ? least_of_members(*object.image, site.type)
+               : site.shape == types::Shape::flexible ? least_of(*object.image, site.type)
+                                                      : unit_of(*object.image, site.type);
   facts.shape = site.shape;
   facts.grade = grade_of(site);
   facts.evidence = evidence_of(site);

@@ -224,7 +224,10 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
   }
   if (!has_number || (!has_terms && !call->getType()->isVoidPointerType())) return std::nullopt;
   // Written `get(n, sizeof(T))` or `grow(old, &n, sizeof(T))` the count is another argument; a constant there is rather a flag or a tag.
-  if (size.terms.size() == 1 && !size.terms[0].is_multiple) {
+  // One of several types with bytes behind it is the size of no element.
+  const bool is_whole =
+      size.has_choice() && (size.has_more || size.parameters != 0 || size.bytes != 0);
+  if (size.terms.size() == 1 && !size.terms[0].is_multiple && !is_whole) {
     for (const Expr* argument : call->arguments()) {
       const QualType type = argument->getType();
       if (type->isPointerType() && is_count(type->getPointeeType()))

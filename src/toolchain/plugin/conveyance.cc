@@ -80,6 +80,7 @@ bool Conveyance::mark(CallExpr* call, const SiteType& type, const FunctionBody& 
 
 QualType Conveyance::marked_type(const SiteType& type) {
   const QualType head = type.type.isNull() ? context_.CharTy : type.type.getUnqualifiedType();
+  if (!type.others.empty()) return union_of(head, type.others);
   return type.tail.isNull() ? head : flexible_record(head, type.tail.getUnqualifiedType());
 }
 
@@ -242,21 +243,37 @@ TypedefDecl* Conveyance::new_typedef(llvm::StringRef name, QualType type) {
                              context_.getTrivialTypeSourceInfo(type));
 }
 
+// Code generation sees nothing of it but a pointer's type.
+QualType Conveyance::union_of(QualType first, llvm::ArrayRef<QualType> others) {
+  std::vector<void*> key{first.getCanonicalType().getAsOpaquePtr()};
+  for (const QualType type : others) key.push_back(type.getCanonicalType().getAsOpaquePtr());
+  QualType& known = unions_[key];
+  if (!known.isNull()) return known;
+  RecordDecl* record = context_.buildImplicitRecord(types::kOneOfRecordName, TagTypeKind::Union);
+  record->startDefinition();
+  add_member(record, first, "first");
+  for (const QualType type : others) add_member(record, type, "other");
+  record->completeDefinition();
+  known = context_.getRecordType(record);
+  return known;
+}
+
+void Conveyance::add_member(RecordDecl* record, QualType type, llvm::StringRef name) {
+  auto* field = FieldDecl::Create(
+      context_, record, SourceLocation(), SourceLocation(), &context_.Idents.get(name), type,
+      context_.getTrivialTypeSourceInfo(type), nullptr, false, ICIS_NoInit);
+  field->setAccess(AS_public);
+  record->addDecl(field);
+}
+
 QualType Conveyance::flexible_record(QualType head, QualType tail) {
   QualType& known = flexible_records_[{head.getCanonicalType().getAsOpaquePtr(),
                                        tail.getCanonicalType().getAsOpaquePtr()}];
   if (!known.isNull()) return known;
   RecordDecl* record = context_.buildImplicitRecord(types::kFlexibleRecordName);
   record->startDefinition();
-  const auto add = [&](QualType type, llvm::StringRef name) {
-    auto* field = FieldDecl::Create(
-        context_, record, SourceLocation(), SourceLocation(), &context_.Idents.get(name), type,
-        context_.getTrivialTypeSourceInfo(type), nullptr, false, ICIS_NoInit);
-    field->setAccess(AS_public);
-    record->addDecl(field);
-  };
-  add(head, "head");
-  add(context_.getIncompleteArrayType(tail, ArraySizeModifier::Normal, 0), "tail");
+  add_member(record, head, "head");
+  add_member(record, context_.getIncompleteArrayType(tail, ArraySizeModifier::Normal, 0), "tail");
   record->completeDefinition();
   known = context_.getRecordType(record);
   return known;

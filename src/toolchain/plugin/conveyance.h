@@ -53,6 +53,8 @@ class Conveyance {
   clang::TypedefDecl* new_typedef(llvm::StringRef name, clang::QualType type);
   clang::QualType marked_type(const SiteType& type);
   clang::QualType flexible_record(clang::QualType head, clang::QualType tail);
+  clang::QualType union_of(clang::QualType first, llvm::ArrayRef<clang::QualType> others);
+  void add_member(clang::RecordDecl* record, clang::QualType type, llvm::StringRef name);
   clang::FunctionDecl* replaced_operator_new(const clang::CallExpr* call) const;
   // `marked` is the expression that gets the cast; `callee` as in PlacedMark.
   bool mark_by_place(clang::CallExpr* call, const std::string& callee, clang::Expr* marked,
@@ -71,6 +73,7 @@ class Conveyance {
   std::string* own_name_ = nullptr;
   std::size_t own_names_ = 0;
   std::map<std::pair<void*, void*>, clang::QualType> flexible_records_;
+  std::map<std::vector<void*>, clang::QualType> unions_;
 };
 
 }  // namespace allocs::plugin

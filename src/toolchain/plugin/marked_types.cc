@@ -57,6 +57,8 @@ DIType* MarkedTypes::of_block(const Mark& mark) {
   auto* record = dyn_cast_or_null<DICompositeType>(mark.type);
   const bool is_flexible =
       record != nullptr && record->getName() == StringRef{types::kFlexibleRecordName};
+  if (record != nullptr && record->getName() == StringRef{types::kOneOfRecordName})
+    return renewed_union(record);
   return is_flexible ? renewed(record) : mark.type;
 }
 
@@ -88,6 +90,22 @@ DIType* MarkedTypes::renewed(const DICompositeType* record) {
   const auto* tail = elements.size() == 2 ? dyn_cast<DIDerivedType>(elements[1]) : nullptr;
   if (head == nullptr || tail == nullptr) return nullptr;
   return flexible(head->getBaseType(), tail->getBaseType(), tail->getOffsetInBits());
+}
+
+DIType* MarkedTypes::renewed_union(const DICompositeType* record) {
+  DICompositeType* made = builder_.createUnionType(
+      unit_, StringRef{types::kOneOfRecordName}, unit_->getFile(), 0, record->getSizeInBits(),
+      record->getAlignInBits(), DINode::FlagZero, DINodeArray{});
+  SmallVector<Metadata*, 4> members;
+  for (const DINode* element : record->getElements()) {
+    const auto* member = dyn_cast<DIDerivedType>(element);
+    if (member == nullptr || member->getTag() != dwarf::DW_TAG_member) continue;
+    members.push_back(builder_.createMemberType(made, member->getName(), unit_->getFile(), 0,
+                                                member->getSizeInBits(), 0, 0, DINode::FlagZero,
+                                                member->getBaseType()));
+  }
+  builder_.replaceArrays(made, builder_.getOrCreateArray(members));
+  return made;
 }
 
 DIType* MarkedTypes::array_of(DIType* element) {

@@ -45,6 +45,7 @@ class MarkedTypes {
  private:
   llvm::DIType* with_cookie(llvm::DIType* element);
   llvm::DIType* renewed(const llvm::DICompositeType* record);
+  llvm::DIType* renewed_union(const llvm::DICompositeType* record);
   llvm::DIType* array_of(llvm::DIType* element);
   llvm::DIType* flexible(llvm::DIType* head, llvm::DIType* tail, std::uint64_t tail_offset);
 

@@ -10,6 +10,7 @@
 //     struct node *n = malloc(bytes);                           at least a node, on the pointer's word only
 //     struct list *l = malloc(sizeof *l + n * sizeof(double));  list, then double[]
 //     char *s = malloc(sizeof(unsigned) + n);                   char[]: a number is only in front of it
+//     void *p = malloc(flag ? sizeof(struct a) : sizeof(struct b));   one of the two, whatever each pointer that receives it says of them
 //     return malloc(size);                                      size is a parameter: a wrapper
 //     object *o = new_object(sizeof(struct table));             table: who hands a size on gives each block the same type
 //
@@ -46,9 +47,13 @@ QualType open_element(QualType type, const ASTContext& context, int depth = 0) {
 class Chooser {
  public:
   Chooser(const Request& request, const Target& target, const ASTContext& context)
-      : size_(request.size), request_(request), target_(target), context_(context) {}
+      : size_(request.size.without_choice()),
+        request_(request),
+        target_(target),
+        context_(context) {}
 
   std::optional<SiteType> choose() {
+    if (auto choice = choose_one_of()) return choice;
     if (!size_.has_positive_term()) return choose_without_terms();
     if (size_.has_floor && is_for_caller()) return wrapper_site();
     const SizeTerm* head = choose_head();
@@ -83,6 +88,41 @@ class Chooser {
   bool is_for_caller() const {
     const bool is_raw = target_.type.isNull() || target_.is_bytes;
     return target_.is_given_to_caller() && is_raw && !target_.has_conflict;
+  }
+
+  // Of one of several structures, with bytes behind it or without. Nothing if there is any doubt: that they stand there alone, once, at the beginning, and
+  // that each pointer which receives the block is to one of them.
+  std::optional<SiteType> choose_one_of() const {
+    const SizeFacts& size = request_.size;
+    const SizeTerm* head = nullptr;
+    if (size.is_uncertain || size.is_perhaps_plain || size.has_floor || size.bytes < 0)
+      return std::nullopt;
+    for (const SizeTerm& term : size.terms) {
+      if (term.is_negative) return std::nullopt;
+      if (is_byte_type(term.type)) continue;
+      if (head != nullptr || term.others.empty() || term.is_multiple) return std::nullopt;
+      head = &term;
+    }
+    if (head == nullptr) return std::nullopt;
+    const auto fits = [&](QualType type, QualType wanted) {
+      const auto* record = wanted->getAsRecordDecl();
+      return starts_with(type, wanted, context_) ||
+             (record != nullptr && record->isUnion() && starts_with(wanted, type, context_));
+    };
+    const auto is_one_of_them = [&](QualType wanted) {
+      return fits(head->type, wanted) ||
+             llvm::any_of(head->others, [&](QualType type) { return fits(type, wanted); });
+    };
+    const auto are_all = [&](QualType wanted) {
+      return fits(head->type, wanted) &&
+             llvm::all_of(head->others, [&](QualType type) { return fits(type, wanted); });
+    };
+    // Pointers to several of them are for the one or for the other; one pointer is for all.
+    const bool is_fit = target_.has_conflict ? llvm::all_of(target_.all, is_one_of_them)
+                                             : llvm::all_of(target_.all, are_all);
+    if (!is_fit) return std::nullopt;
+    const auto says = target_.all.empty() ? SiteTargetSays::nothing : SiteTargetSays::agrees;
+    return SiteType{{SiteOrigin::size, says, SiteShape::one_of}, head->type, {}, head->others};
   }
 
   std::optional<SiteType> choose_without_terms() {
@@ -220,7 +260,7 @@ class Chooser {
     return SiteShape::flexible;
   }
 
-  const SizeFacts& size_;
+  const SizeFacts size_;
   const Request& request_;
   const Target& target_;
   const ASTContext& context_;

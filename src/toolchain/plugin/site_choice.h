@@ -12,6 +12,7 @@ struct SiteType {
   clang::QualType type;  // null of a wrapper's
   clang::QualType
       tail;  // of shape `flexible`: what follows; null: the type's own last member goes on
+  llvm::SmallVector<clang::QualType, 0> others = {};  // of shape `one_of`: what it is if not `type`
 
   // Of a pointer to bytes nothing but the pointer speaks. What is done with the block may confirm it.
   bool is_bytes_on_its_word() const;

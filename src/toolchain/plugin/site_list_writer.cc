@@ -110,6 +110,11 @@ void SiteListWriter::add_line(const FunctionDecl* function, SourceLocation at, c
   append_type(line, type ? type->type : QualType{});
   append_type(line, type ? type->tail : QualType{});
   append(line, bytes ? std::to_string(*bytes) : "");
+  if (type && !type->others.empty()) {
+    std::string others;
+    for (const QualType other : type->others) append_type(others, other);
+    append(line, others);
+  }
   lines_.insert(line);
 }
 

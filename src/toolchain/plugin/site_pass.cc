@@ -102,7 +102,9 @@ void describe(const DIType* type, std::string& key, int depth = 0) {
     key += '#' + composite->getIdentifier().str();
     if (composite->getTag() == dwarf::DW_TAG_array_type)
       describe(composite->getBaseType(), key, depth + 1);
-    if (composite->getName() != StringRef{types::kFlexibleRecordName}) return;
+    const bool is_ours = composite->getName() == StringRef{types::kFlexibleRecordName} ||
+                         composite->getName() == StringRef{types::kOneOfRecordName};
+    if (!is_ours) return;
     for (const DINode* element : composite->getElements()) {
       const auto* member = dyn_cast<DIDerivedType>(element);
       if (member != nullptr) describe(member->getBaseType(), key, depth + 1);

@@ -6,12 +6,13 @@
 //     offsetof(struct line, text[n + 1])                 terms: line (offset, open)
 //     size_t n = sizeof *p; if (big) n += extra;  n      terms: *p; has_more
 //     round_up(sizeof(struct page))                      what the function's source makes of it
+//     (wide ? sizeof(struct w) : sizeof(struct n)) + k   w or n; has_more
 //
 // The tree has been type-checked, so each sizeof knows its type, template arguments included. Everything else is bytes.
 //
 // A local variable is what its assignments make of it. Of those before the use in the source the last one that no condition guards
-// hides the earlier ones; those after the use count only if a loop leads back. Variables that many ways lead to are rarely used for
-// two types at a time, and where they are the types differ and nothing is concluded.
+// hides the earlier ones; those after the use count only if a loop leads back. Where the ways differ in nothing but the structure whose size
+// they begin with, the size is that of one of them; where they differ in more, nothing is concluded.
 //
 // The work is bounded in depth and in steps: the size of a hostile expression costs no more than its bytes.
 #include "toolchain/plugin/size_analysis.h"
@@ -29,6 +30,7 @@ namespace {
 constexpr int kDeepest = 40;
 constexpr unsigned kMostSteps = 4000;  // for one size
 constexpr std::size_t kMostTerms = 8;
+constexpr std::size_t kMostOthers = 15;
 constexpr unsigned kMostParameters = 64;
 
 SizeFacts unknown() {
@@ -125,6 +127,20 @@ std::vector<const Assignment*> reaching(const FunctionBody& body, const VarDecl*
   return found;
 }
 
+// `switch (kind) { case A: return sizeof(a); case B: return sizeof(b); } return 0;`: the 0 is of what is no kind, and no size.
+bool is_for_no_case(const ReturnStmt* statement, const FunctionBody& body) {
+  const Expr* value = statement->getRetValue();
+  const auto* number =
+      value == nullptr ? nullptr : dyn_cast<IntegerLiteral>(value->IgnoreParenCasts());
+  if (number == nullptr || number->getValue() != 0) return false;
+  const Stmt* above = body.parent(statement);
+  if (isa_and_nonnull<DefaultStmt>(above)) return body.returns.size() > 1;
+  const auto* block = dyn_cast_or_null<CompoundStmt>(above);
+  const bool is_last = block != nullptr && body.parent(block) == nullptr && block->size() > 1 &&
+                       block->body_back() == statement;
+  return is_last && isa<SwitchStmt>(*(block->body_end() - 2));
+}
+
 }  // namespace
 
 // The function that an expression is in, and the call through which the analysis came to it.
@@ -136,6 +152,21 @@ struct SizeAnalysis::Frame {
 
 bool SizeFacts::has_positive_term() const {
   return std::any_of(terms.begin(), terms.end(), [](const SizeTerm& t) { return !t.is_negative; });
+}
+
+bool SizeFacts::has_choice() const {
+  return std::any_of(terms.begin(), terms.end(),
+                     [](const SizeTerm& t) { return !t.others.empty(); });
+}
+
+SizeFacts SizeFacts::without_choice() const {
+  if (!has_choice()) return *this;
+  SizeFacts facts = *this;
+  facts.has_own_part |= has_more || bytes != 0 || parameters != 0;
+  facts.terms.clear();
+  facts.has_more = true;
+  facts.is_uncertain = facts.has_floor = false;
+  return facts;
 }
 
 SizeFacts SizeFacts::without_floor() const {
@@ -389,6 +420,7 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
     SizeFacts result;
     bool is_first = true;
     for (const ReturnStmt* statement : body->returns) {
+      if (is_for_no_case(statement, *body)) continue;
       const SizeFacts facts = evaluate(statement->getRetValue(), inner, depth + kCost);
       result = is_first ? facts : either(result, facts);
       is_first = false;
@@ -402,7 +434,7 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
   SizeFacts result = unknown();
   for (const Expr* argument : call->arguments()) {
     if (!argument->getType()->isIntegerType()) continue;
-    const SizeFacts facts = evaluate(argument, frame, depth + kCost);
+    const SizeFacts facts = evaluate(argument, frame, depth + kCost).without_choice();
     result.parameters |= facts.parameters;
     if (facts.terms.empty()) continue;
     if (!result.terms.empty()) return unknown();
@@ -413,6 +445,7 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
 }
 
 SizeFacts SizeAnalysis::product(const SizeFacts& a, const SizeFacts& b) const {
+  if (a.has_choice() || b.has_choice()) return product(a.without_choice(), b.without_choice());
   if (a.is_constant() && b.is_constant()) {
     std::int64_t bytes = 0;
     if (__builtin_mul_overflow(a.bytes, b.bytes, &bytes)) return unknown();
@@ -463,6 +496,7 @@ SizeFacts SizeAnalysis::sum(SizeFacts a, const SizeFacts& b, bool is_difference)
   a.bytes = saturated(is_difference ? a.bytes - b.bytes : a.bytes + b.bytes);
   a.has_more |= b.has_more;
   a.is_uncertain |= b.is_uncertain;
+  a.is_perhaps_plain |= b.is_perhaps_plain;
   a.parameters |= b.parameters;
   return a;
 }
@@ -487,21 +521,24 @@ SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
     // `n != 0 ? n * sizeof(T) : 1` is about T; some other number of bytes may be about anything.
     SizeFacts facts = a.terms.empty() ? b : a;
     const SizeFacts& other = a.terms.empty() ? a : b;
+    if (facts.has_choice()) return either(facts.without_choice(), other);
     const bool is_constant = facts.parameters == 0 && !facts.has_more &&
                              std::none_of(facts.terms.begin(), facts.terms.end(),
                                           [](const SizeTerm& t) { return t.is_multiple; });
     facts.has_floor |= is_constant && other.parameters != 0;
     facts.is_uncertain |= !other.is_constant();
+    facts.is_perhaps_plain = true;
     facts.parameters |= other.parameters;
     return facts;
   }
   const auto same = [&](const SizeTerm& s, const SizeTerm& t) {
     return context_.hasSameUnqualifiedType(s.type, t.type) && s.is_negative == t.is_negative &&
-           s.is_offset == t.is_offset;
+           s.is_offset == t.is_offset && s.others == t.others;
   };
   const bool are_same = a.terms.size() == b.terms.size() &&
                         std::equal(a.terms.begin(), a.terms.end(), b.terms.begin(), same);
   if (!are_same) {
+    if (auto facts = one_of(a, b)) return *facts;
     // One may be a part of the other: sizeof(T), and then sizeof(T) + more.
     const SizeFacts& shorter = a.terms.size() < b.terms.size() ? a : b;
     const SizeFacts& longer = a.terms.size() < b.terms.size() ? b : a;
@@ -512,6 +549,7 @@ SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
     SizeFacts facts = longer;
     facts.has_floor = false;
     facts.is_uncertain |= shorter.is_uncertain;
+    facts.is_perhaps_plain |= shorter.is_perhaps_plain;
     facts.has_more |= shorter.has_more || shorter.bytes != longer.bytes;
     return facts;
   }
@@ -521,6 +559,31 @@ SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
   facts.has_more |= b.has_more || a.bytes != b.bytes;
   facts.has_floor &= b.has_floor;
   facts.is_uncertain |= b.is_uncertain;
+  facts.is_perhaps_plain |= b.is_perhaps_plain;
+  facts.parameters |= b.parameters;
+  return facts;
+}
+
+// The size of one structure or of another, and perhaps more: `flag ? sizeof(A) : sizeof(B) + n`. Not if there is any doubt on one side.
+std::optional<SizeFacts> SizeAnalysis::one_of(const SizeFacts& a, const SizeFacts& b) const {
+  const auto is_head = [](const SizeFacts& facts) {
+    if (facts.terms.size() != 1 || facts.bytes < 0) return false;
+    if (facts.is_uncertain || facts.is_perhaps_plain || facts.has_floor) return false;
+    const SizeTerm& term = facts.terms[0];
+    return term.type->isRecordType() && !term.is_multiple && !term.is_negative && !term.is_offset;
+  };
+  if (!is_head(a) || !is_head(b)) return std::nullopt;
+  SizeFacts facts = a;
+  SizeTerm& term = facts.terms[0];
+  const auto add = [&](QualType type) {
+    const auto is_known = [&](QualType one) { return context_.hasSameType(one, type); };
+    if (!is_known(term.type) && llvm::none_of(term.others, is_known)) term.others.push_back(type);
+  };
+  add(b.terms[0].type);
+  for (const QualType type : b.terms[0].others) add(type);
+  if (term.others.size() > kMostOthers) return std::nullopt;
+  facts.has_more |= b.has_more || a.bytes != b.bytes;
+  facts.has_own_part |= b.has_own_part;
   facts.parameters |= b.parameters;
   return facts;
 }
@@ -536,6 +599,7 @@ void SizeAnalysis::add_term(SizeFacts& facts, SizeTerm term) const {
   }
   for (auto known = facts.terms.begin(); known != facts.terms.end(); ++known) {
     if (!context_.hasSameType(known->type, term.type)) continue;
+    if (!known->others.empty() || !term.others.empty()) continue;
     if (known->is_negative != term.is_negative && !known->is_offset && !term.is_offset) {
       // n * sizeof(T) - sizeof(T): one less of them. sizeof(T) - sizeof(T): none.
       if (known->is_multiple || term.is_multiple) {

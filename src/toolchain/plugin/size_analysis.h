@@ -13,6 +13,7 @@ struct SizeTerm {
   bool is_negative = false;
   bool is_offset = false;  // offsetof(type, member): less than the type
   bool is_open = false;    // ... of an element of the array that ends the type
+  llvm::SmallVector<clang::QualType, 0> others = {};  // it is sizeof of `type` or of one of these
 };
 
 // What a size is made of: a sum of terms, bytes, and parameters of the function in which it is computed.
@@ -21,6 +22,7 @@ struct SizeFacts {
   std::int64_t bytes = 0;                // that are counted without a type
   bool has_more = false;                 // ... and further ones, not known how many
   bool is_uncertain = false;             // on some ways it is made of something else
+  bool is_perhaps_plain = false;         // ... of a constant
   std::uint64_t parameters = 0;          // bit i: depends on parameter i
   bool multiplies_parameters = false;    // ... which are factors, not addends
   bool has_floor =
@@ -29,6 +31,10 @@ struct SizeFacts {
 
   bool is_constant() const { return terms.empty() && !has_more && parameters == 0; }
   bool has_positive_term() const;
+  // Whether a term is sizeof of one of several types.
+  bool has_choice() const;
+  // The same, but nothing is known of such a term.
+  SizeFacts without_choice() const;
   // Of what has a floor: the parameters alone.
   SizeFacts without_floor() const;
 };
@@ -63,6 +69,7 @@ class SizeAnalysis {
   SizeFacts sum(SizeFacts a, const SizeFacts& b, bool is_difference) const;
   SizeFacts rounded(SizeFacts a) const;
   SizeFacts either(const SizeFacts& a, const SizeFacts& b) const;
+  std::optional<SizeFacts> one_of(const SizeFacts& a, const SizeFacts& b) const;
   void add_term(SizeFacts& facts, SizeTerm term) const;
   SizeFacts offset_of(const clang::OffsetOfExpr* expression) const;
 

@@ -95,6 +95,7 @@ class Follower {
   Target take() {
     Target target;
     target.is_returned = is_returned_;
+    target.all = std::move(all_);
     target.stored_by_parameter = stored_by_parameter_;
     target.is_used_as_bytes = is_used_as_bytes_ && returns_bytes();
     if (has_conflict_) {
@@ -306,6 +307,7 @@ class Follower {
       if (bytes_.isNull()) bytes_ = pointee;
       return false;
     }
+    all_.push_back(pointee);
     if (found_.isNull()) {
       found_ = pointee;
     } else if (!context_.hasSameUnqualifiedType(found_, pointee)) {
@@ -322,6 +324,7 @@ class Follower {
   const FunctionBody& body_;
   const ASTContext& context_;
   QualType found_;
+  llvm::SmallVector<QualType, 1> all_;
   QualType bytes_;
   bool has_conflict_ = false;
   bool is_returned_ = false;

@@ -12,6 +12,7 @@ struct Target {
   clang::QualType type;       // null: they say nothing
   bool is_bytes = false;      // char and the like: also what a program uses for memory of any type
   bool has_conflict = false;  // they contradict each other, and `type` is null
+  llvm::SmallVector<clang::QualType, 1> all;  // what each of them says, but bytes
   bool is_returned =
       false;  // the value itself is what the function returns, and met no type before
   bool is_handed_on = false;      // it is what the function returns, under whatever type

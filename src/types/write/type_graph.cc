@@ -75,6 +75,37 @@ TypeIndex TypeGraph::flexible_of(TypeIndex type, TypeIndex element) {
   return made;
 }
 
+TypeIndex TypeGraph::one_of(std::span<const TypeIndex> types) {
+  const auto text = [&](StringRef name) { return std::string{(*strings_)[name]}; };
+  std::vector<TypeIndex> all{types.begin(), types.end()};
+  for (const TypeIndex type : all) {
+    if (type == kNoType || tables_.types[type].size == kUnknownSize) return kNoType;
+  }
+  const auto key = [&](TypeIndex type) { return std::pair{text(tables_.types[type].name), type}; };
+  std::sort(all.begin(), all.end(), [&](TypeIndex a, TypeIndex b) { return key(a) < key(b); });
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  if (all.empty()) return kNoType;
+  if (all.size() == 1) return all.front();
+  std::string name = "__ONE_OF";
+  std::string_view between = "_";
+  std::string human_name = "union {";
+  std::vector<MemberRecord> members;
+  std::uint64_t size = 0, alignment = 1;
+  for (const TypeIndex type : all) {
+    const TypeRecord& record = tables_.types[type];
+    name.append(between).append(text(record.name));
+    between = "__";
+    human_name += " " + text(record.human_name) + ";";
+    members.push_back({0, record.name, type, 0, 0});
+    size = std::max(size, record.size);
+    alignment = std::max(alignment, alignment_of(type));
+  }
+  const TypeIndex made = composite(CompositeKind::union_, strings_->add(name), members,
+                                   (size + alignment - 1) / alignment * alignment);
+  tables_.types[made].human_name = strings_->add(human_name + " }");
+  return made;
+}
+
 TypeIndex TypeGraph::base_type(std::uint8_t encoding, std::uint64_t size,
                                std::string_view human_name, FloatFormat format) {
   TypeRecord record;
@@ -89,8 +120,14 @@ TypeIndex TypeGraph::base_type(std::uint8_t encoding, std::uint64_t size,
 
 TypeIndex TypeGraph::structure(StringRef name, std::span<const MemberRecord> members,
                                std::uint64_t size) {
+  return composite(CompositeKind::structure, name, members, size);
+}
+
+TypeIndex TypeGraph::composite(CompositeKind kind, StringRef name,
+                               std::span<const MemberRecord> members, std::uint64_t size) {
   TypeRecord record;
   record.kind = Kind::composite;
+  record.detail = static_cast<std::uint8_t>(kind);
   record.name = record.human_name = name;
   record.size = size;
   record.count = members.size();

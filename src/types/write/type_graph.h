@@ -34,6 +34,8 @@ class TypeGraph {
   TypeIndex unbounded_array_of(TypeIndex type) { return array_of(type, kUnbounded); }
   // A `type`, then any number of `element` right behind it. kNoType if they cannot lie so.
   TypeIndex flexible_of(TypeIndex type, TypeIndex element);
+  // A union of these, each under its own name, in which their order does not matter; of equal ones the type itself. kNoType if one is none or has no size.
+  TypeIndex one_of(std::span<const TypeIndex> types);
   // A whole base type, e.g. (DW_ATE_signed_char, 1, "char"). `human_name` is for an object that has no such type yet; without it, the
   // canonical one.
   TypeIndex base_type(std::uint8_t encoding, std::uint64_t size, std::string_view human_name = {},
@@ -47,6 +49,8 @@ class TypeGraph {
 
  private:
   TypeIndex add(TypeRecord record);
+  TypeIndex composite(CompositeKind kind, StringRef name, std::span<const MemberRecord> members,
+                      std::uint64_t size);
 
   StringPool* strings_;
   TypeTables tables_;
