@@ -417,10 +417,16 @@ class SiteJoin {
     const bool has_tail = site.kind->shape == types::SiteShape::flexible && !site.tail.name.empty();
     types::SiteKind kind = *site.kind;
     if (is_one_node(kind, site.type.size, call)) kind.shape = types::SiteShape::one;
-    std::vector<types::TypeIndex> others;
-    for (const ListedType& one : site.others) others.push_back(types_.find(one));
+    if (!site.others.empty()) {
+      std::vector<ListedType> all{site.type};
+      all.insert(all.end(), site.others.begin(), site.others.end());
+      const std::vector<types::TypeIndex> known = types_.find_all(all);
+      return known.empty()
+                 ? answer
+                 : told_site(kind, known[0], kNoType, model_.types, std::span{known}.subspan(1));
+    }
     return told_site(kind, types_.find(site.type), has_tail ? types_.find(site.tail) : kNoType,
-                     model_.types, others);
+                     model_.types);
   }
 
   std::span<const SiteList> lists_;

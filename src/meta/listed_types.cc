@@ -81,6 +81,31 @@ TypeIndex ListedTypes::find(const ListedType& type) {
   return found;
 }
 
+std::vector<TypeIndex> ListedTypes::find_all(std::span<const ListedType> all) {
+  std::vector<TypeIndex> found;
+  for (const ListedType& type : all) found.push_back(find(type));
+  if (std::count(found.begin(), found.end(), kNoType) == static_cast<std::ptrdiff_t>(all.size()))
+    return {};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (found[i] == kNoType) found[i] = bytes_called(all[i]);
+    if (found[i] == kNoType) return {};
+  }
+  return found;
+}
+
+// kNoType if the object has something of that name, which then is another, or if the name is made up or spelt in several ways.
+TypeIndex ListedTypes::bytes_called(const ListedType& type) {
+  constexpr std::uint64_t kMost = 1u << 20;
+  const std::string_view name = type.name;
+  const bool is_plain = !name.starts_with("__anon_") && name.find_first_of("<(") == name.npos;
+  if (!is_plain || type.size == 0 || type.size > kMost) return kNoType;
+  if (by_name_.contains(comparable_spelling(name))) return kNoType;
+  const TypeIndex byte = model_.types.base_type(DW_ATE_signed_char, 1, "char");
+  const types::MemberRecord all[] = {
+      {0, model_.strings.add("bytes"), model_.types.array_of(byte, type.size), 0, 0}};
+  return model_.types.structure(model_.strings.add(type.name), all, type.size);
+}
+
 TypeIndex ListedTypes::find(std::string_view name, const ListedType& outermost, bool is_sized,
                             int depth) {
   if (depth > kDeepest || name.empty()) return kNoType;

@@ -42,6 +42,9 @@ static size_t node_bytes(size_t n) { return n * sizeof(struct node); }
 struct cat { struct animal base; double lives; };
 void take_dog(struct dog *), take_point(struct point *), take_node(struct node *);
 static inline int size_of_kind(int k) { switch (k & 7) { case 0: return sizeof(struct point); case 1: return sizeof(triple); case 2: return sizeof(struct node); } return 0; }
+static inline char kind_for(int k) { if (k > 100) return 2; return k > 10 ? 1 : 0; }
+void set_kind(int *);
+static inline int size_or_break(int k) { switch (k) { case 0: return sizeof(struct point); case 1: break; case 2: return sizeof(struct node); } return 0; }
 static inline int size_or_nothing(int k) { if (k == 1) return sizeof(struct point); if (k == 2) return sizeof(struct node); return 0; }
 static size_t rounded(size_t n) { return (n + 15) & ~(size_t)15; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
@@ -90,7 +93,11 @@ void choice(int k) { hidden = malloc(k ? k * sizeof(struct node) : sizeof(struct
 void two_types(int k) { hidden = malloc(k ? sizeof(struct point) : sizeof(struct node)); } //= __ONE_OF_node__point
 void two_assigned(int k) { size_t n; if (k) n = sizeof(struct node); else n = sizeof(struct point); hidden = malloc(n + k); } //= __ONE_OF_node__point
 void three_types(int k) { hidden = malloc((k > 2 ? sizeof(struct node) : k ? sizeof(triple) : sizeof(struct point)) + k); } //= __ONE_OF_node__point__triple
-void three_returned(int k) { hidden = malloc(size_of_kind(k) + k + 1); } //= __ONE_OF_node__point__triple
+void three_returned(int k) { char kind = kind_for(k); if (kind == 0 && k == 0) kind = 1; hidden = malloc(size_of_kind(kind) + k + 1); } //= __ONE_OF_node__point__triple
+void any_kind(int k) { hidden = malloc(size_of_kind(k) + k + 1); } //= none
+void another_kind(int k) { char kind = kind_for(k); if (k == 0) kind = 5; hidden = malloc(size_of_kind(kind) + k + 1); } //= none
+void set_elsewhere(int k) { int kind = 1; set_kind(&kind); hidden = malloc(size_of_kind(kind) + k + 1); } //= none
+void leaves_the_switch(int k) { hidden = malloc(size_or_break(kind_for(k)) + k + 1); } //= none
 void two_rounded(int k) { hidden = malloc(rounded(k ? sizeof(struct node) : sizeof(struct point))); } //= __ONE_OF_node__point
 void two_wrapped(int k) { hidden = xmalloc(k ? sizeof(struct node) : sizeof(struct point)); } //= ?__ONE_OF_node__point
 void twice_one(int k) { hidden = malloc((k ? sizeof(struct node) : sizeof *head) + k); } //= node

@@ -13,6 +13,7 @@ struct __attribute__((packed)) tiny { unsigned char length; char text[]; };
 struct __attribute__((packed)) wide { unsigned length; unsigned char flags; char text[]; };
 struct owned { struct owned *owner; long length; };
 struct keyed { long key; struct keyed *left; };
+struct __attribute__((packed)) measured { short length; char text[]; }; /* only by sizeof */
 struct tiny *tinies; struct wide *wides; struct owned *owners; struct keyed *keys; /* compilers describe what is used */
 static inline int head_size(int kind) {
   switch (kind & 3) {
@@ -22,6 +23,7 @@ static inline int head_size(int kind) {
   }
   return 0;
 }
+static inline char kind_of(size_t n) { return n == 0 ? 0 : n < 256 ? 1 : 2; }
 void *get_usable(size_t n, size_t *usable);
 static void *volatile kept;
 static void show(const char *what, const void *block) {
@@ -38,9 +40,9 @@ static int say(const struct alloc_subobject *part, void *context) {
   if (part->name != NULL) printf("%s ", part->name);
   return 0;
 }
-static char *text(int kind, const char *from) {
+static char *text(const char *from) {
   size_t n = strlen(from), usable;
-  int head = head_size(kind);
+  int head = head_size(kind_of(n));
   void *block = get_usable(head + n + 1, &usable);
   if (block == NULL) return NULL;
   char *s = (char *)block + head;
@@ -50,9 +52,9 @@ static char *text(int kind, const char *from) {
 }
 int main(int argc, char **argv) {
   (void)argv;
-  if (text(argc - 1, "") == NULL) return 1;
+  if (text("") == NULL) return 1;
   show("of two bytes", kept);
-  if (text(argc, "forty characters and then some more of it") == NULL) return 1;
+  if (text("forty characters and then some more of it") == NULL) return 1;
   show("longer", kept);
   kept = malloc(argc > 1 ? sizeof(struct owned) : sizeof(struct keyed));
   memset(kept, 0, sizeof(struct keyed));
@@ -63,6 +65,8 @@ int main(int argc, char **argv) {
   kept = malloc((argc > 1 ? sizeof(struct owned) : sizeof(struct tiny)) + (size_t)argc);
   show("the smaller", kept);
   printf("%d\n", alloc_walk_references(kept, 0, visit, kept));
+  kept = malloc((argc > 1 ? sizeof(struct owned) : sizeof(struct measured)) + 8);
+  show("only measured", kept);
   kept = malloc((argc > 2 ? sizeof(struct owned) : argc > 1 ? sizeof(struct tiny) : 32) + (size_t)argc);
   show("or a number", kept);
   return 0;
@@ -93,6 +97,7 @@ either: __ONE_OF_keyed__owned 3
 keyed left owned length 
 the smaller: __ONE_OF_owned__tiny 3
 0
+only measured: __ONE_OF_measured__owned 3
 or a number: no type
 END
     expect pointers << 'END'

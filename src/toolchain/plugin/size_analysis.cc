@@ -127,18 +127,25 @@ std::vector<const Assignment*> reaching(const FunctionBody& body, const VarDecl*
   return found;
 }
 
-// `switch (kind) { case A: return sizeof(a); case B: return sizeof(b); } return 0;`: the 0 is of what is no kind, and no size.
-bool is_for_no_case(const ReturnStmt* statement, const FunctionBody& body) {
-  const Expr* value = statement->getRetValue();
-  const auto* number =
-      value == nullptr ? nullptr : dyn_cast<IntegerLiteral>(value->IgnoreParenCasts());
-  if (number == nullptr || number->getValue() != 0) return false;
-  const Stmt* above = body.parent(statement);
-  if (isa_and_nonnull<DefaultStmt>(above)) return body.returns.size() > 1;
-  const auto* block = dyn_cast_or_null<CompoundStmt>(above);
+// `switch (kind) { case A: return sizeof(a); case B: return sizeof(b); } return 0;`: the switch, if each of its cases returns; else nullptr.
+const SwitchStmt* switch_before(const ReturnStmt* statement, const FunctionBody& body) {
+  const auto* block = dyn_cast_or_null<CompoundStmt>(body.parent(statement));
   const bool is_last = block != nullptr && body.parent(block) == nullptr && block->size() > 1 &&
                        block->body_back() == statement;
-  return is_last && isa<SwitchStmt>(*(block->body_end() - 2));
+  const auto* choice = is_last ? dyn_cast<SwitchStmt>(*(block->body_end() - 2)) : nullptr;
+  const auto* cases = choice == nullptr ? nullptr : dyn_cast<CompoundStmt>(choice->getBody());
+  if (cases == nullptr || cases->body_empty()) return nullptr;
+  const Stmt* last = cases->body_back();
+  while (const auto* label = dyn_cast<SwitchCase>(last)) last = label->getSubStmt();
+  llvm::SmallVector<const Stmt*, 16> open{cases};
+  while (!open.empty()) {
+    const Stmt* at = open.pop_back_val();
+    if (isa<BreakStmt, GotoStmt, IndirectGotoStmt, DefaultStmt>(at)) return nullptr;
+    for (const Stmt* child : at->children()) {
+      if (child != nullptr) open.push_back(child);
+    }
+  }
+  return isa<ReturnStmt>(last) ? choice : nullptr;
 }
 
 }  // namespace
@@ -420,7 +427,7 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
     SizeFacts result;
     bool is_first = true;
     for (const ReturnStmt* statement : body->returns) {
-      if (is_for_no_case(statement, *body)) continue;
+      if (is_never_reached(statement, inner, depth + kCost)) continue;
       const SizeFacts facts = evaluate(statement->getRetValue(), inner, depth + kCost);
       result = is_first ? facts : either(result, facts);
       is_first = false;
@@ -442,6 +449,84 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
     result.is_uncertain = true;
   }
   return result;
+}
+
+// Whether it is behind a switch that has a case for each value which it may be asked for here.
+bool SizeAnalysis::is_never_reached(const ReturnStmt* statement, const Frame& frame, int depth) {
+  const SwitchStmt* choice = switch_before(statement, *frame.body);
+  const auto values = choice == nullptr ? std::nullopt : values_of(choice->getCond(), frame, depth);
+  if (!values) return false;
+  std::set<std::int64_t> cases;
+  for (const SwitchCase* at = choice->getSwitchCaseList(); at; at = at->getNextSwitchCase()) {
+    Expr::EvalResult result;
+    const auto* one = cast<CaseStmt>(at);  // no default
+    if (!one->getLHS()->isValueDependent() && one->getLHS()->EvaluateAsInt(result, context_))
+      cases.insert(result.Val.getInt().getExtValue());
+  }
+  return std::includes(cases.begin(), cases.end(), values->begin(), values->end());
+}
+
+// All values that an expression may have, if these are certain to be a few small constants.
+std::optional<std::set<std::int64_t>> SizeAnalysis::values_of(const Expr* expression,
+                                                              const Frame& frame, int depth) {
+  constexpr std::size_t kMost = 32;
+  constexpr std::int64_t kLargest = 127;  // no conversion changes them
+  if (expression == nullptr || depth > kDeepest || ++steps_ > kMostSteps) return std::nullopt;
+  ++depth;
+  std::set<std::int64_t> all;
+  const auto add = [&](const Expr* one, const Frame& in) {
+    const auto values = values_of(one, in, depth);
+    if (values) all.insert(values->begin(), values->end());
+    return values.has_value() && all.size() <= kMost;
+  };
+  expression = expression->IgnoreParenCasts();
+  Expr::EvalResult result;
+  if (!expression->isValueDependent() && expression->EvaluateAsInt(result, context_)) {
+    const llvm::APSInt& value = result.Val.getInt();
+    if (value.isNegative() || value.getActiveBits() > 63 || value.getExtValue() > kLargest)
+      return std::nullopt;
+    return std::set<std::int64_t>{value.getExtValue()};
+  }
+  if (const auto* choice = dyn_cast<ConditionalOperator>(expression)) {
+    const bool are_known = add(choice->getTrueExpr(), frame) && add(choice->getFalseExpr(), frame);
+    return are_known ? std::optional{all} : std::nullopt;
+  }
+  if (const auto* operation = dyn_cast<BinaryOperator>(expression)) {
+    if (operation->getOpcode() != BO_And) return std::nullopt;
+    const auto left = values_of(operation->getLHS(), frame, depth);
+    const auto right = values_of(operation->getRHS(), frame, depth);
+    if (!left || !right) return std::nullopt;
+    for (const std::int64_t a : *left) {
+      for (const std::int64_t b : *right) all.insert(a & b);
+    }
+    return all;
+  }
+  if (const auto* call = dyn_cast<CallExpr>(expression)) {
+    const FunctionDecl* callee = call->getDirectCallee();
+    const FunctionBody* body = callee == nullptr ? nullptr : bodies_.of(callee);
+    if (body == nullptr || body->returns.empty()) return std::nullopt;
+    const Frame inner{body, call, &frame};
+    for (const ReturnStmt* statement : body->returns) {
+      if (!add(statement->getRetValue(), inner)) return std::nullopt;
+    }
+    return all;
+  }
+  const VarDecl* variable = isa<DeclRefExpr>(expression) ? variable_named_by(expression) : nullptr;
+  const bool is_ours = variable != nullptr && frame.body != nullptr &&
+                       variable->hasLocalStorage() && !variable->getType().isVolatileQualified() &&
+                       variable->getType()->isIntegerType() &&
+                       variable->getDeclContext() == frame.body->function();
+  if (!is_ours) return std::nullopt;
+  if (const auto* parameter = dyn_cast<ParmVarDecl>(variable)) {
+    const unsigned index = parameter->getFunctionScopeIndex();
+    if (frame.call == nullptr || index >= frame.call->getNumArgs()) return std::nullopt;
+    if (!add(frame.call->getArg(index), *frame.caller)) return std::nullopt;
+  }
+  for (const Assignment& how : frame.body->assignments(variable)) {
+    const bool is_plain = how.operation == BO_Assign && how.second == nullptr;
+    if (!is_plain || !add(how.value, frame)) return std::nullopt;
+  }
+  return all.empty() ? std::nullopt : std::optional{all};
 }
 
 SizeFacts SizeAnalysis::product(const SizeFacts& a, const SizeFacts& b) const {

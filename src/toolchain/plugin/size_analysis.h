@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+#include <set>
+
 #include "toolchain/plugin/declared_functions.h"
 #include "toolchain/plugin/function_body.h"
 
@@ -64,6 +67,9 @@ class SizeAnalysis {
   std::optional<SizeFacts> evaluate_declared(const clang::CallExpr* call, const Frame& frame,
                                              int depth);
   SizeFacts evaluate_call(const clang::CallExpr* call, const Frame& frame, int depth);
+  bool is_never_reached(const clang::ReturnStmt* statement, const Frame& frame, int depth);
+  std::optional<std::set<std::int64_t>> values_of(const clang::Expr* expression, const Frame& frame,
+                                                  int depth);
   SizeFacts combine(clang::BinaryOperatorKind operation, const SizeFacts& a,
                     const SizeFacts& b) const;
   SizeFacts sum(SizeFacts a, const SizeFacts& b, bool is_difference) const;
