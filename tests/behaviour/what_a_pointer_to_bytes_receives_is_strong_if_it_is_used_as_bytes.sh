@@ -5,9 +5,11 @@
 . "$(dirname "$0")/lib.sh"
 cat > a.c << 'END'
 #include <allocs.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/uio.h>
 struct text { char *bytes; size_t length; };
 struct pool { char *memory; void *first; };
@@ -56,7 +58,38 @@ static void copied_into(void) { char *p = malloc(n); struct item it = {0}; p[0] 
 static void found_in(void) { char *p = malloc(n); p[0] = 1; p[1] = 0; any_item = (struct item *)strchr(p, 1); show("found in%p", (void *)p); }
 static void seen(char *bytes) { bytes[1] = 2; }
 static void seen_inside(void) { char *p = malloc(n); seen(p); show("seen inside%p", (void *)p); free(p); }
+struct sink { int (*write)(struct sink *, const void *, size_t); int (*fill)(struct sink *, void *, size_t); void (*look)(const void *); };
+extern struct sink *sink;
+unsigned digest(const void *any, size_t length);
+const void *skip(const void *any, size_t length);
+void each(const void *any, size_t length, void (*visit)(const void *));
+unsigned digest_item(const struct item *item);
 #include "lib.h"
+static void read_only(void) { char *p = malloc(n); p[0] = 1; digest(p, n); show("read only%p", (void *)p); free(p); }
+static void only_read(void) { char *p = malloc(n); digest(p, n); show("only read%p", (void *)p); free(p); }
+static void by_member(void) { char *p = malloc(n); p[0] = 1; sink->write(sink, p, n); show("by member%p", (void *)p); free(p); }
+static void by_inline(void) { char *p = malloc(n); p[0] = 1; sink_write(sink, p + 1, n); show("by inline%p", (void *)p); free(p); }
+static void in_variable(void) { char *p = malloc(n); const void *v = p; p[0] = 1; digest(v, n); show("in variable%p", (void *)p); free(p); }
+static void inline_casts(void) { char *p = malloc(n); p[0] = 1; any_item = sink_peek(p); show("inline casts%p", (void *)p); }
+static struct item *peek(const void *any) { const struct item *item = any; return item->next; }
+static void peeked(void) { char *p = malloc(n); p[0] = 1; any_item = peek(p); show("peeked%p", (void *)p); }
+static void variable_casts(void) { char *p = malloc(n); const void *v = p; p[0] = 1; any_item = ((const struct item *)v)->next; show("variable casts%p", (void *)p); }
+static void unconst(void) { char *p = malloc(n); const void *v = p; p[0] = 1; any_item = (void *)v; show("unconst%p", (void *)p); }
+static void skipped(void) { char *p = malloc(n); p[0] = 1; const struct item *i = skip(p, 8); any_item = (void *)i; show("skipped%p", (void *)p); }
+static void as_item(void) { char *p = malloc(n); p[0] = 1; digest_item((const struct item *)p); show("as item%p", (void *)p); }
+static void look(const void *any) { any_item = ((const struct item *)any)->next; }
+static void looked(void) { char *p = malloc(n); p[0] = 1; sink->look(p); show("looked%p", (void *)p); }
+static void visited(void) { char *p = malloc(n); p[0] = 1; each(p, n, look); show("visited%p", (void *)p); }
+static void filled(void) { char *p = malloc(n); p[0] = 1; sink->fill(sink, p, n); show("filled%p", (void *)p); }
+static struct { const void *at; } record;
+static void recorded(void) { char *p = malloc(n); p[0] = 1; record.at = p; any_item = (void *)((const struct item *)record.at)->next; show("recorded%p", (void *)p); }
+static const void *global_any;
+static void in_global(void) { char *p = malloc(n); p[0] = 1; global_any = p; show("in global%p", (void *)p); }
+static pthread_key_t key;
+static void of_thread(void) { char *p = malloc(n); p[0] = 1; pthread_setspecific(key, p); show("of thread%p", (void *)p); }
+static void *run(void *any) { any_item = ((struct item *)any)->next; return NULL; }
+static void to_thread(void) { char *p = malloc(n); pthread_t t; p[0] = 1; if (pthread_create(&t, NULL, run, p) == 0) pthread_join(t, NULL); show("to thread%p", (void *)p); }
+static void in_event(void) { char *p = malloc(n); struct epoll_event e; p[0] = 1; e.data.ptr = p; any_item = ((struct item *)e.data.ptr)->next; show("in event%p", (void *)p); }
 static char *text(void) { char *p = malloc(n + 2); p[0] = 1; return p; }
 int main(int argc, char **argv) {
   struct text t = {0};
@@ -73,11 +106,15 @@ int main(int argc, char **argv) {
   slot(); give_out(&out); lent(); in_union(); made_items(); made_any(); made_there(); taken(); listed(); outside();
   any_item = of_shared();
   handed(); in_assembly(); stacked(); copied_into(); found_in(); seen_inside(); of_header();
+  read_only(); only_read(); by_member(); by_inline(); in_variable(); inline_casts(); peeked(); variable_casts(); unconst(); skipped(); as_item();
+  looked(); visited(); filled(); recorded(); in_global(); of_thread(); to_thread(); in_event();
   return 0;
 }
 END
 cat > lib.h << 'END'
 static void of_header(void) { char *p = malloc(n); p[0] = 1; show("header%p", (void *)p); free(p); }
+static inline int sink_write(struct sink *to, const void *any, size_t length) { return to->write(to, any, length); }
+static inline struct item *sink_peek(const void *any) { return ((const struct item *)any)->next; }
 END
 cat > b.c << 'END'
 #include <allocs.h>
@@ -85,6 +122,17 @@ cat > b.c << 'END'
 #include <stdio.h>
 #include <string.h>
 char *shared;
+struct sink { int (*write)(struct sink *, const void *, size_t); int (*fill)(struct sink *, void *, size_t); void (*look)(const void *); };
+struct item { struct item *next; };
+static int write_bytes(struct sink *to, const void *any, size_t length) { (void)to; return ((const char *)any)[0] + (int)length; }
+static int fill_bytes(struct sink *to, void *any, size_t length) { (void)to; memset(any, 0, length); return 0; }
+static void look_at(const void *any) { (void)any; }
+static struct sink the_sink = {write_bytes, fill_bytes, look_at};
+struct sink *sink = &the_sink;
+unsigned digest(const void *any, size_t length) { return (unsigned)length + *(const unsigned char *)any; }
+const void *skip(const void *any, size_t length) { return (const char *)any + length; }
+void each(const void *any, size_t length, void (*visit)(const void *)) { (void)length; visit(any); }
+unsigned digest_item(const struct item *item) { return item->next != NULL; }
 void hand_over(const char *what, ...) { (void)what; }
 void take_any(void *any) { *(void **)any = any; }
 void show(const char *what, ...) {
@@ -135,6 +183,25 @@ copied into: __ARR0_signed_char$8 2
 found in: __ARR0_signed_char$8 2
 seen inside: __ARR0_signed_char$8 3 by its use
 header: __ARR0_signed_char$8 2
+read only: __ARR0_signed_char$8 3 by its use
+only read: __ARR0_signed_char$8 2
+by member: __ARR0_signed_char$8 3 by its use
+by inline: __ARR0_signed_char$8 3 by its use
+in variable: __ARR0_signed_char$8 3 by its use
+inline casts: __ARR0_signed_char$8 2
+peeked: __ARR0_signed_char$8 2
+variable casts: item 2
+unconst: __ARR0_signed_char$8 2
+skipped: __ARR0_signed_char$8 2
+as item: item 2
+looked: __ARR0_signed_char$8 2
+visited: __ARR0_signed_char$8 2
+filled: __ARR0_signed_char$8 2
+recorded: __ARR0_signed_char$8 2
+in global: __ARR0_signed_char$8 2
+of thread: __ARR0_signed_char$8 2
+to thread: __ARR0_signed_char$8 2
+in event: __ARR0_signed_char$8 2
 END
   done
 done

@@ -11,6 +11,8 @@
 // So the block's address is followed forward, through variables, members of any object, results of functions, as far as they are pointers to bytes, over all of
 // the unit's own source file, into the functions that it is given to. If some use is as bytes and none is as anything else, the block is believed to be bytes. What is not followed
 // counts as anything else: an element, what a pointer leads to, a union, a `void *`, the address of a variable, functions of other files with a `void *` for it.
+// A `const void *` of a function that is not seen is no use at all: it can only read, and what lies in the block the file has put there itself. Not if the
+// function is told another one to call, which could get the address back as anything. What a pointer calls may be any function of the file that has its type.
 // Exceptions are what the system's headers declare, which are known not to look at it otherwise (`memcpy`, `iovec.iov_base`), and what frees or resizes memory by
 // its name. Given to one of those that read and write files, an address some bytes into the block is a use as bytes.
 //
@@ -35,6 +37,17 @@ bool points_to_bytes(QualType type) {
   return type->isPointerType() && is_byte_type(type->getPointeeType());
 }
 
+bool is_for_reading(QualType type) {
+  return type->isVoidPointerType() && type->getPointeeType().isConstQualified();
+}
+
+// Whether one is told a function to call.
+bool is_told_function(const FunctionProtoType* prototype) {
+  return llvm::any_of(prototype->param_types(), [](QualType type) {
+    return type->isFunctionPointerType() || type->isBlockPointerType();
+  });
+}
+
 const Stmt* above_parentheses(const Stmt* at, const FunctionBody& body) {
   const Stmt* above = body.parent(at);
   while (isa_and_nonnull<ParenExpr>(above)) above = body.parent(above);
@@ -46,8 +59,9 @@ class Follower {
  public:
   using BodiesNaming = llvm::function_ref<std::vector<const FunctionBody*>(const IdentifierInfo*)>;
   using BodyOf = llvm::function_ref<const FunctionBody*(const FunctionDecl*)>;
-  Follower(const ASTContext& context, BodiesNaming naming, BodyOf body_of)
-      : context_(context), naming_(naming), body_of_(body_of) {}
+  using BodiesLike = llvm::function_ref<std::vector<const FunctionBody*>(const FunctionProtoType*)>;
+  Follower(const ASTContext& context, BodiesNaming naming, BodyOf body_of, BodiesLike like)
+      : context_(context), naming_(naming), body_of_(body_of), like_(like) {}
 
   void follow(const Stmt* value, const FunctionBody& body) {
     is_moved_ = false;
@@ -59,7 +73,7 @@ class Follower {
     place = place->IgnoreParens();
     if (is_parameter_of_system(place)) {
       is_access_ |= is_moved_;
-    } else if (!points_to_bytes(place->getType())) {
+    } else if (!points_to_bytes(place->getType()) && !is_for_reading(place->getType())) {
       is_other_ = true;
     } else if (const auto* name = dyn_cast<DeclRefExpr>(place)) {
       receive(dyn_cast<VarDecl>(name->getDecl()), body);
@@ -83,7 +97,10 @@ class Follower {
   static constexpr int kMostSteps = 4096;
 
   void receive(const VarDecl* variable, const FunctionBody& body) {
-    if (variable == nullptr || !points_to_bytes(variable->getType())) {
+    const bool is_known = variable != nullptr &&
+                          (points_to_bytes(variable->getType()) ||
+                           (variable->hasLocalStorage() && is_for_reading(variable->getType())));
+    if (!is_known) {
       is_other_ = true;
     } else if (!seen_.insert(variable).second) {
       return;
@@ -132,6 +149,7 @@ class Follower {
   bool is_parameter_of_system(const Expr* place) const {
     const auto* member = dyn_cast<MemberExpr>(place);
     return member != nullptr && place->getType()->isVoidPointerType() &&
+           !cast<FieldDecl>(member->getMemberDecl())->getParent()->isUnion() &&
            context_.getSourceManager().isInSystemHeader(member->getMemberDecl()->getLocation());
   }
 
@@ -223,6 +241,9 @@ class Follower {
     while (number < call->getNumArgs() && call->getArg(number) != argument) ++number;
     if (number == call->getNumArgs()) return other();
     const FunctionDecl* callee = call->getDirectCallee();
+    const bool is_of_system =
+        callee != nullptr && (context_.getSourceManager().isInSystemHeader(callee->getLocation()) ||
+                              callee->getBuiltinID() != 0);
     QualType type = call->getCallee()->getType();
     if (type->isPointerType()) type = type->getPointeeType();
     const auto* prototype = type->getAs<FunctionProtoType>();
@@ -230,23 +251,29 @@ class Follower {
     if (number >= prototype->getNumParams())
       return callee != nullptr && callee->hasAttr<FormatAttr>() ? nullptr : other();
     const QualType parameter = prototype->getParamType(number);
-    if (const FunctionBody* body = callee == nullptr ? nullptr : body_of_(callee)) {
+    const bool is_followed = callee != nullptr && !is_of_system;
+    if (const FunctionBody* body = is_followed ? body_of_(callee) : nullptr) {
       receive(body->function()->getParamDecl(number), *body);
       return nullptr;
     }
     // `memcpy`, `strchr` and many others return an address in what they are given; what `realloc` and its like return is another block.
     const bool is_resized = callee != nullptr && callee->getName().contains_insensitive("realloc");
     const Stmt* const result = call->getType()->isPointerType() && !is_resized ? call : nullptr;
+    if (is_told_function(prototype)) return other();
+    if (callee == nullptr && (points_to_bytes(parameter) || is_for_reading(parameter))) {
+      for (const FunctionBody* body : like_(prototype))
+        receive(body->function()->getParamDecl(number), *body);
+    }
     if (points_to_bytes(parameter)) {
       is_access_ = true;
       return result;
     }
-    if (!parameter->isVoidPointerType() || callee == nullptr) return other();
+    if (!parameter->isVoidPointerType()) return other();
+    if (callee == nullptr) return is_for_reading(parameter) ? result : other();
     const StringRef name = callee->getName();
-    const bool is_of_system = context_.getSourceManager().isInSystemHeader(callee->getLocation()) ||
-                              callee->getBuiltinID() != 0;
+    if (!is_of_system && is_for_reading(parameter)) return result;
     if (!is_of_system) return name.contains_insensitive("free") || is_resized ? nullptr : other();
-    if (name.starts_with("qsort") || name == "bsearch") return other();
+    if (name == "pthread_setspecific" || name == "tss_set") return other();
     static constexpr StringRef kFiles[] = {"read", "write", "pread", "pwrite", "recv", "send"};
     is_access_ |= is_moved_ && llvm::is_contained(kFiles, name);
     return result;
@@ -272,6 +299,7 @@ class Follower {
   const ASTContext& context_;
   BodiesNaming naming_;
   BodyOf body_of_;
+  BodiesLike like_;
   std::vector<std::function<void()>> open_;
   std::set<const Decl*> seen_;
   int steps_ = 0;
@@ -288,7 +316,8 @@ bool ByteUses::are_all(const Expr* block, bool is_stored_at, const FunctionBody&
   if (!sources.isInMainFile(sources.getExpansionLoc(block->getBeginLoc()))) return false;
   const auto naming = [this](const IdentifierInfo* name) { return bodies_naming(name); };
   const auto body_of = [this](const FunctionDecl* function) { return body_of_function(function); };
-  Follower follower{context_, naming, body_of};
+  const auto like = [this](const FunctionProtoType* type) { return bodies_like(type); };
+  Follower follower{context_, naming, body_of, like};
   if (!is_stored_at) {
     follower.follow(block, body);
     return follower.are_all_bytes();
@@ -310,12 +339,30 @@ std::vector<const FunctionBody*> ByteUses::bodies_naming(const IdentifierInfo* n
   return found;
 }
 
+// Of the functions that a pointer with this type may lead to, as far as they are the file's.
+std::vector<const FunctionBody*> ByteUses::bodies_like(const FunctionProtoType* type) {
+  std::vector<const FunctionBody*> found;
+  if (!has_functions_) find_functions();
+  for (const FunctionDecl* function : functions_) {
+    const auto* own = function->getType()->getAs<FunctionProtoType>();
+    const bool is_like =
+        own != nullptr && own->isVariadic() == type->isVariadic() &&
+        context_.hasSameUnqualifiedType(own->getReturnType(), type->getReturnType()) &&
+        llvm::equal(own->param_types(), type->param_types(),
+                    [&](QualType a, QualType b) { return context_.hasSameUnqualifiedType(a, b); });
+    if (!is_like) continue;
+    if (const FunctionBody* body = bodies_.of(function)) found.push_back(body);
+  }
+  return found;
+}
+
+// Also of the inline functions of headers.
 const FunctionBody* ByteUses::body_of_function(const FunctionDecl* function) {
   if (!has_functions_) find_functions();
   const auto at = llvm::find_if(functions_, [&](const FunctionDecl* one) {
     return one->getCanonicalDecl() == function->getCanonicalDecl();
   });
-  return at == functions_.end() ? nullptr : bodies_.of(*at);
+  return bodies_.of(at == functions_.end() ? function : *at);
 }
 
 void ByteUses::find_functions() {

@@ -24,7 +24,8 @@ class ByteUses {
  private:
   // Of the unit's own source file, those in which that name stands, or may stand.
   std::vector<const FunctionBody*> bodies_naming(const clang::IdentifierInfo* name);
-  // nullptr: the unit's own source file does not define it.
+  std::vector<const FunctionBody*> bodies_like(const clang::FunctionProtoType* type);
+  // nullptr: the unit does not define it.
   const FunctionBody* body_of_function(const clang::FunctionDecl* function);
   void find_functions();
 
