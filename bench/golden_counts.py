@@ -13,12 +13,14 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from measure import SOURCE, Bench, have, instructions, run  # noqa: E402
+from measure import JEMALLOC, SOURCE, Bench, have, instructions, run  # noqa: E402
 
 GOLDEN = SOURCE / "bench" / "golden" / "hot_paths.txt"
 TOLERANCE = 0.02
 # Those of the hooks are counted on top of what the C library takes without us.
 HOOKS = ("pair24", "pair100", "pair4096", "calloc24", "second24", "realloc", "beside_held")
+# The same over an allocator that is not the C library's.
+HOOKS_OVER_ANOTHER = ("pair16", "pair24", "pair100", "pair4096", "realloc")
 QUERIES = ("base", "interior", "2KiB", "1MiB", "static", "type", "query", "function", "mapping", "local", "path_block", "path_static",
            "path_literal", "path_tls", "hold")
 
@@ -40,6 +42,9 @@ def counts(bench):
     run([bench.tool, "meta", "build", program], bench.environment)
     for kind in HOOKS:
         yield kind, each(bench, program, bench.under(bench.preload), kind) - each(bench, program, bench.under(), kind)
+    for kind in HOOKS_OVER_ANOTHER:
+        ours, alone = (each(bench, program, bench.under(preload), kind) for preload in (f"{bench.preload}:{JEMALLOC}", JEMALLOC))
+        yield f"{kind}_other", ours - alone
     for kind in QUERIES:
         yield kind, each(bench, program, bench.under(bench.preload), kind)
 
@@ -52,12 +57,12 @@ def read_golden():
 
 def write_golden(found):
     lines = ["# Instructions of the hot paths; the hooks' on top of those of the C library. Made by bench/golden_counts.py --write.",
-             f"# {surroundings()}", *(f"{name:10} {count:.0f}" for name, count in found.items())]
+             f"# {surroundings()}", *(f"{name:14} {count:.0f}" for name, count in found.items())]
     GOLDEN.write_text("\n".join(lines) + "\n")
 
 
 def main():
-    if not have("valgrind"):
+    if not have("valgrind") or not Path(JEMALLOC).exists():
         sys.exit(77)
     bench = Bench(Path(sys.argv[1]).resolve(), smoke=False)
     if "--write" in sys.argv:
@@ -72,7 +77,7 @@ def main():
         change = count / golden[name] - 1
         verdict = "as golden" if abs(change) <= TOLERANCE else "MORE than golden" if change > 0 else "fewer: write a new table"
         status |= abs(change) > TOLERANCE
-        print(f"{name:10} {count:8.1f} {golden[name]:8.0f}  {verdict}")
+        print(f"{name:14} {count:8.1f} {golden[name]:8.0f}  {verdict}")
     return status
 
 

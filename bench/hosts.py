@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that know nothing of liballocs, and what it costs them: instructions, start-up, resident memory."""
 import statistics
+from pathlib import Path
 
 from figures import Figure, absent
 from inputs import checked, cxx_source, git_repository, sql_script
-from measure import Failure, PROGRAMS, have, instructions, interleaved, median_ratio, run
+from measure import JEMALLOC, Failure, PROGRAMS, have, instructions, interleaved, median_ratio, run
 
 ORDINARY, MALLOC_BOUND, START_UP = 1.010, 1.06, 1.10
 HEAP_RESIDENT, OTHER_RESIDENT = 1.13, 1.02
@@ -131,12 +132,15 @@ def resident_rows(bench):
         ("python pools", OTHER_RESIDENT, malloc_bound, {}),
         ("/bin/true", None, ["/bin/true"], {}),
     ]
+    if Path(JEMALLOC).exists():
+        cases.append(("10^6 small blocks of jemalloc", HEAP_RESIDENT, cases[0][2], {"LD_PRELOAD": JEMALLOC}))
     if have("git"):
         cases.append(("git log --stat", OTHER_RESIDENT,
                       ["/usr/bin/git", "-C", git_repository(bench, commits), "--no-pager", "log", "--stat", "main"], {}))
     for name, budget, command, assignments in cases:
+        preload = ":".join(filter(None, (str(bench.preload), assignments.get("LD_PRELOAD"))))
         plain, ours = interleaved(bench, bench.choose(5, 1), (assignments, command),
-                                  (dict(assignments, LD_PRELOAD=bench.preload), command))
+                                  (dict(assignments, LD_PRELOAD=preload), command))
         before, after = statistics.median(plain.resident), statistics.median(ours.resident)
         note = f"{before / 1024:.1f} + {(after - before) / 1024:.2f} MiB"
         yield Figure(f"resident: {name}", after / before, "ratio", budget, note=note)

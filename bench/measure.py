@@ -9,6 +9,7 @@ import subprocess
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = SOURCE / "bench" / "programs"
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 
 
 class Failure(Exception):

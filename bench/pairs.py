@@ -4,10 +4,9 @@ import os
 import statistics
 
 from figures import Figure, absent
-from measure import Failure, have, median_ratio, run
+from measure import JEMALLOC, Failure, have, median_ratio, run
 
 HEAPTRACK = "/usr/lib/heaptrack/libheaptrack_preload.so"
-JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 HOT, RING, BIG = 1.30, 1.18, 1.05
 # (name, kind, threads, budget, pairs in a full run)
 CASES = [("hot, 1 thread", "hot", 1, HOT, 2000000), ("hot, 2 threads", "hot", 2, HOT, 2000000),

@@ -105,7 +105,13 @@ int main(int argc, char** argv) {
   void* moving = malloc(200);
   struct alloc_info info;
   alloc_get_type(asked);
-  if (strcmp(kind, "pair24") == 0) {
+  if (strcmp(kind, "pair16") == 0) {
+    REPEAT({
+      void* block = malloc(16);
+      KEEP(block);
+      free(block);
+    });
+  } else if (strcmp(kind, "pair24") == 0) {
     REPEAT({
       void* block = malloc(24);
       KEEP(block);

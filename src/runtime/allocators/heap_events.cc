@@ -10,6 +10,7 @@
 #include "runtime/allocators/site_recorder.h"
 #include "runtime/allocators/table_lock.h"
 #include "runtime/index/flux_table.h"
+#include "runtime/index/foreign_shadow.h"
 #include "runtime/index/heap_shadow.h"
 
 namespace allocs::allocators {
@@ -43,8 +44,26 @@ template <Granularity kG>
 ShadowWriter<kG, LeafMaker<kG>> writer_of(std::uint64_t* directory) {
   return {directory, g_root, LeafMaker<kG>{directory}};
 }
+// That of the hooks; or over a foreign allocator another one, and the hooks' is empty, so that they come here.
+std::uint64_t* coarse_directory() {
+  return reinterpret_cast<std::uint64_t*>(raw(load_relaxed(g_root.directory)));
+}
 std::uint64_t* fine_directory() {
   return reinterpret_cast<std::uint64_t*>(raw(load_relaxed(g_root.fine_directory)));
+}
+auto foreign_writer(std::uint64_t* fine) {
+  return ForeignShadowWriter(writer_of<kCoarse>(coarse_directory()), writer_of<kFine>(fine));
+}
+
+// The word of the region of `start` in a directory.
+[[gnu::always_inline]] inline std::uint64_t word_in(const std::uint64_t* directory,
+                                                    std::uint64_t start) {
+  return load_relaxed(directory[region_of(start)]);
+}
+// The leaf for a block over a foreign allocator that has a coarse cell; 0: it has none, or there is no such allocator.
+[[gnu::always_inline]] inline std::uint64_t foreign_leaf_for(std::uint64_t start,
+                                                             std::uint64_t size) {
+  return has_coarse_cell(start, size) ? word_in(coarse_directory(), start) : 0;
 }
 
 // `kept`: so many of its bytes the program had before, with what lies in them.
@@ -53,9 +72,9 @@ void insert(void* block, std::size_t size, std::uint32_t site_bits, std::size_t 
   if (size >= kBigBlock && size > kept)
     forget_pieces({address_of(block) + kept, address_of(block) + size});
   if (std::uint64_t* const fine = fine_directory(); fine != nullptr) {
-    writer_of<kFine>(fine).insert(start, size, site_bits);
+    foreign_writer(fine).insert(start, size, site_bits);
   } else {
-    writer_of<kCoarse>(g_hot.directory.data()).insert(start, size, site_bits);
+    writer_of<kCoarse>(coarse_directory()).insert(start, size, site_bits);
   }
 }
 
@@ -63,9 +82,9 @@ void erase(void* block) {
   const std::uint64_t start = raw(address_of(block));
   if (start >= raw(kEndOfUserAddresses)) return;
   if (std::uint64_t* const fine = fine_directory(); fine != nullptr) {
-    writer_of<kFine>(fine).erase(start);
+    foreign_writer(fine).erase(start);
   } else {
-    writer_of<kCoarse>(g_hot.directory.data()).erase(start);
+    writer_of<kCoarse>(coarse_directory()).erase(start);
   }
 }
 
@@ -84,13 +103,15 @@ std::uint32_t site_bits_for(Call call) {
 [[gnu::always_inline]] inline void insert_again(void* block, std::size_t size,
                                                 std::uint32_t site_bits) {
   const std::uint64_t start = raw(address_of(block));
-  const std::uint64_t leaf = leaf_of(start);
+  std::uint64_t leaf = leaf_of(start);
   if (size >= kBigBlock) [[unlikely]] {
     allocated_big(block, size, site_bits);
     return;
   }
-  if (leaf == 0) [[unlikely]]
-    return insert(block, size, site_bits);
+  if (leaf == 0) [[unlikely]] {
+    leaf = foreign_leaf_for(start, size);
+    if (leaf == 0) return insert(block, size, site_bits);
+  }
   std::uint32_t code = static_cast<std::uint32_t>(size);
   if (size > kMaximumShortSize) {
     store_relaxed(cell_in(leaf, start)[1], size_cell(size));
@@ -114,16 +135,42 @@ template <Granularity kG>
   const std::uint64_t high = code == kSizeInTwoCells ? cell[2] & kPayload : 0;
   return {cell, (cell[1] & kPayload) | high << kPayloadBits};
 }
-[[gnu::noinline]] OldBlock old_fine_block(std::uint64_t start) {
+[[gnu::noinline]] OldBlock old_foreign_block(std::uint64_t start) {
   const std::uint64_t* const fine = fine_directory();
-  const std::uint64_t word = fine == nullptr ? 0 : load_relaxed(fine[region_of(start)]);
+  if (fine == nullptr) return {};
+  if (const std::uint64_t word = word_in(coarse_directory(), start); word != 0) {
+    if (const OldBlock old = old_block<kCoarse>(word, start); old.cell != nullptr) return old;
+  }
+  const std::uint64_t word = word_in(fine, start);
   return word == 0 ? OldBlock{} : old_block<kFine>(word, start);
 }
 [[gnu::always_inline]] inline OldBlock old_block(std::uint64_t start) {
   if (start >= raw(kEndOfUserAddresses)) [[unlikely]]
     return {};
   const std::uint64_t word = leaf_of(start);
-  return word == 0 ? old_fine_block(start) : old_block<kCoarse>(word, start);
+  return word == 0 ? old_foreign_block(start) : old_block<kCoarse>(word, start);
+}
+
+// As foreign_writer() does it with a block that has a fine cell, if its region has a fine leaf.
+[[gnu::always_inline]] inline bool insert_fine(std::uint64_t at, std::size_t size, Cell start) {
+  const std::uint64_t* const fine = fine_directory();
+  if (fine == nullptr || size > kMaximumShortSize || at % 8 != 0 || has_coarse_cell(at, size))
+    return false;
+  const std::uint64_t word = word_in(fine, at);
+  if (word == 0) return false;
+  if (const std::uint64_t coarse = word_in(coarse_directory(), at); coarse != 0) {
+    Cell* const cell = cell_in(coarse, at);
+    if (is_start(*cell) && half_of(*cell) == half_at(kCoarse, at)) store_release(*cell, Cell{0});
+  }
+  constexpr Cell kHalf = 1;
+  store_release(*ShadowWriter<kFine, LeafMaker<kFine>>::existing_cell(word, at), start & ~kHalf);
+  return true;
+}
+// The first of its region, one of fine cells, or nullptr. To be jumped to.
+[[gnu::noinline]] void* allocated_elsewhere(void* block, std::size_t size, Cell start) {
+  if (block == nullptr || insert_fine(raw(address_of(block)), size, start)) return block;
+  insert(block, size, site_of(start) << kSiteShift);
+  return block;
 }
 
 // Many threads may do so at once: one of them is heard.
@@ -179,7 +226,8 @@ void* allocated(void* block, std::size_t size, Call call) {
 // As insert(), which does it where the block is in fine cells, in several regions, or the first of its region.
 void* allocated_big(void* block, std::size_t size, std::uint32_t site_bits) {
   const std::uint64_t start = raw(address_of(block));
-  const std::uint64_t leaf = leaf_of(start);
+  std::uint64_t leaf = leaf_of(start);
+  if (leaf == 0) leaf = foreign_leaf_for(start, size);
   const std::uint64_t end = start + size - least_tail(kCoarse);
   if (leaf == 0 || region_of(end) != region_of(start) || has_pieces()) [[unlikely]] {
     if (block != nullptr) insert(block, size, site_bits);
@@ -208,17 +256,37 @@ void* allocated_big(void* block, std::size_t size, std::uint32_t site_bits) {
 }
 
 void* allocated_short(void* block, Cell start) {
-  if (block != nullptr) insert(block, size_code_of(start), site_of(start) << kSiteShift);
+  const std::uint64_t at = raw(address_of(block));
+  const std::uint64_t leaf = foreign_leaf_for(at, size_code_of(start));
+  if (leaf == 0) [[unlikely]]
+    return allocated_elsewhere(block, size_code_of(start), start);
+  store_release(*cell_in(leaf, at), start);
   return block;
 }
 
 void* allocated_longer(void* block, Cell start, Cell size) {
-  if (block != nullptr) insert(block, size & kPayload, site_of(start) << kSiteShift);
+  const std::uint64_t at = raw(address_of(block));
+  const std::uint64_t leaf = foreign_leaf_for(at, kBigBlock);
+  if (leaf == 0) [[unlikely]]
+    return allocated_elsewhere(block, size & kPayload, start);
+  store_relaxed(cell_in(leaf, at)[1], size);
+  store_release(*cell_in(leaf, at), start);
   return block;
 }
 
 void freed_without_leaf(void* block) {
-  if (block != nullptr) erase(block);
+  const std::uint64_t start = raw(address_of(block));
+  if (start >= raw(kEndOfUserAddresses)) return;
+  if (const std::uint64_t leaf = word_in(coarse_directory(), start); leaf != 0) {
+    Cell* const cell = cell_in(leaf, start);
+    const Cell value = load_relaxed(*cell);
+    if (is_start(value) && half_of(value) == half_at(kCoarse, start))
+      return store_release(*cell, Cell{0});
+  }
+  const std::uint64_t* const fine = fine_directory();
+  const std::uint64_t word = fine == nullptr ? 0 : word_in(fine, start);
+  if (word != 0)
+    store_release(*ShadowWriter<kFine, LeafMaker<kFine>>::existing_cell(word, start), Cell{0});
 }
 
 void* reallocate(void* block, std::size_t size, const void* caller) {

@@ -96,10 +96,15 @@ bool is_c_library(const link_map& object) {
   return DynamicSymbols(object).find("gnu_get_libc_version") != nullptr;
 }
 
-void open_fine_directory() {
-  if (g_root.fine_directory != Address{}) return;
-  void* const directory = map_own_pages(kRegionCount * sizeof(std::uint64_t));
-  store_release(g_root.fine_directory, address_of(directory));
+// In place of the hooks' directory, which stays empty. False: there is no memory for them.
+bool open_foreign_directories() {
+  if (g_root.fine_directory != Address{}) return true;
+  constexpr std::size_t kDirectory = kRegionCount * sizeof(std::uint64_t);
+  void* const directories = map_own_pages(2 * kDirectory);
+  if (directories == nullptr) return false;
+  store_release(g_root.directory, address_of(directories));
+  store_release(g_root.fine_directory, address_of(directories) + kDirectory);
+  return true;
 }
 
 }  // namespace
@@ -143,9 +148,10 @@ void find_malloc_family() {
   MallocKind kind = is_c_library(*definer) ? MallocKind::libc : MallocKind::foreign;
   const link_map* const first = definer_of("malloc", _r_debug.r_map, self);
   const link_map* const bypassing = self == nullptr ? definer : first;
-  if (kind == MallocKind::foreign) open_fine_directory();
-  find_operators(from, kind == MallocKind::foreign ? definer : nullptr);
-  if (bypassing != nullptr) {
+  const bool is_foreign = kind == MallocKind::foreign;
+  const bool can_index = !is_foreign || open_foreign_directories();
+  find_operators(from, is_foreign ? definer : nullptr);
+  if (bypassing != nullptr || !can_index) {
     kind = MallocKind::bypassed;
     store_release(g_records_rare_functions, false);
   }

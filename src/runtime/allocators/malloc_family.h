@@ -16,7 +16,7 @@
 // others is found when it is first called. No dlsym: the link map is read with own code (dynamic_symbols.h).
 //
 // Three cases (Root::malloc_kind). libc: the next malloc is glibc's. foreign: another object's (jemalloc preloaded after
-// us, or linked to the program); its blocks may be as near as 8 bytes, so they go to a second shadow of finer cells, and
+// us, or linked to the program); its blocks may be as near as 8 bytes, so they go to two shadows of their own (index/foreign_shadow.h), and
 // C++'s operators, which such allocators define too, are recorded as well. bypassed: an object before us defines malloc; then most
 // calls never reach us, and of those that do, only the common ones are recorded.
 namespace allocs::allocators {

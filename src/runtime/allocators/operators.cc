@@ -26,9 +26,27 @@ std::uint64_t first_operator(std::uint64_t a, std::uint64_t b, std::uint64_t c) 
   return g_operators.jump[kNumber](a, b, c);
 }
 template <int kNumber>
+void* next_new(std::uint64_t size, std::uint64_t b, std::uint64_t c) {
+  return reinterpret_cast<void*>(g_operators.next[kNumber](size, b, c));
+}
+// To be jumped to.
+template <int kNumber>
+[[gnu::noinline]] void* new_slowly(std::uint64_t size, std::uint64_t b, std::uint64_t c,
+                                   const void* caller) {
+  return allocated(next_new<kNumber>(size, b, c), size, this_call(caller));
+}
+template <int kNumber>
+void* recorded_new_block(std::uint64_t size, std::uint64_t b, std::uint64_t c, const void* caller) {
+  const SiteSlot& slot = slot_of(caller);
+  if (!holds(slot, caller) || size >= kBigBlock) [[unlikely]]
+    return new_slowly<kNumber>(size, b, c, caller);
+  const auto allocate = [=] { return next_new<kNumber>(size, b, c); };
+  return size <= kMaximumShortSize ? allocate_short(size, slot, allocate)
+                                   : allocate_longer(size, slot, allocate);
+}
+template <int kNumber>
 std::uint64_t recorded_new(std::uint64_t size, std::uint64_t b, std::uint64_t c) {
-  const std::uint64_t block = g_operators.next[kNumber](size, b, c);
-  return raw(address_of(allocated(reinterpret_cast<void*>(block), size, this_call())));
+  return raw(address_of(recorded_new_block<kNumber>(size, b, c, __builtin_return_address(0))));
 }
 template <int kNumber>
 std::uint64_t recorded_delete(std::uint64_t block, std::uint64_t b, std::uint64_t c) {

@@ -240,10 +240,18 @@ const Row* row_named(const DynamicSymbols& symbols, std::uint32_t symbol) {
   return nullptr;
 }
 
+std::optional<index::ModuleRecord> module_of(const link_map& object) {
+  return index::module_at(TrustedMemory{}, g_root,
+                          address_of(static_cast<const void*>(object.l_ld)));
+}
+AddressRange range_of(const link_map& object) {
+  const auto module = module_of(object);
+  return module ? AddressRange{module->begin, module->end} : AddressRange{};
+}
+
 // The object's segment of relocated data that is read-only now.
 AddressRange read_only_after_relocation(const link_map& object) {
-  const auto module =
-      index::module_at(TrustedMemory{}, g_root, address_of(static_cast<const void*>(object.l_ld)));
+  const auto module = module_of(object);
   if (!module) return {};
   const auto* const headers = reinterpret_cast<const ElfW(Phdr)*>(raw(module->phdrs));
   for (std::uint32_t i = 0; i < module->phdr_count; ++i) {
@@ -255,8 +263,10 @@ AddressRange read_only_after_relocation(const link_map& object) {
   return {};
 }
 
-void change_references(const link_map& object, Relocations relocations) {
+// Those to functions of the allocator, whose object is `owner`, that we stand in for.
+void change_references(const link_map& object, Relocations relocations, AddressRange owner) {
   const DynamicSymbols symbols(object);
+  const AddressRange own = range_of(object);
   const AddressRange read_only = read_only_after_relocation(object);
   for (std::uint64_t i = 0; i < relocations.size / sizeof(ElfW(Rela)); ++i) {
     const ElfW(Rela)& each = relocations.begin[i];
@@ -264,6 +274,11 @@ void change_references(const link_map& object, Relocations relocations) {
     const bool is_reference =
         type == R_X86_64_GLOB_DAT || type == R_X86_64_JUMP_SLOT || type == R_X86_64_64;
     if (!is_reference || each.r_addend != 0) continue;
+    // Where it leads tells most apart, and is in memory already, which names are not: into the allocator, or, of a call that was not
+    // made yet, into the object itself.
+    const Address now{index::load_relaxed(
+        *reinterpret_cast<const std::uint64_t*>(object.l_addr + each.r_offset))};
+    if (!owner.contains(now) && (type != R_X86_64_JUMP_SLOT || !own.contains(now))) continue;
     const Row* const row = row_named(symbols, static_cast<std::uint32_t>(ELF64_R_SYM(each.r_info)));
     if (row == nullptr) continue;
     const std::uint64_t place = object.l_addr + each.r_offset;
@@ -300,11 +315,12 @@ void watch_other_names() {
     has_any |= g_next_other[&row - kRows] != nullptr;
   }
   if (!has_any) return;
+  const AddressRange place = range_of(*owner);
   for (const link_map* object = _r_debug.r_map; object != nullptr; object = object->l_next) {
     if (object == self || object == owner) continue;
     const Tables tables = tables_of(*object);
-    change_references(*object, tables.data);
-    change_references(*object, tables.calls);
+    change_references(*object, tables.data, place);
+    change_references(*object, tables.calls, place);
   }
 }
 

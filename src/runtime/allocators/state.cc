@@ -21,7 +21,8 @@ void open_root() {
   g_root.version = index::kRootVersion;
   g_root.size = sizeof(index::Root);
   g_root.self = address_of(&g_root);
-  index::store_release(g_root.directory, address_of(g_hot.directory.data()));
+  Address unset{};  // a foreign allocator has another directory
+  index::compare_exchange(g_root.directory, unset, address_of(g_hot.directory.data()));
 }
 
 // The note by which a reader of another process or of a core file finds the root. (The assembler computes the distance; no

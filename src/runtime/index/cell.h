@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-// The cell of the heap shadow: 4 bytes that stand for 32 bytes of address space (8 bytes in regions of a foreign allocator).
+// The cell of the heap shadow: 4 bytes that stand for 32 bytes of address space, or for 8 (foreign_shadow.h).
 //
 //   31 30                       7 6         1 0
 //   0  [ site, never 0          ] [size code] half      a block starts here; half: in the second 16 bytes
@@ -11,9 +11,9 @@
 //   1 1 f [ 29 bits: where the block starts        ]    boundary record, at a multiple of 1024: see heap_shadow.h
 //   0                                                   nothing
 //
-// Why a size always has room: glibc's smallest chunk is 32 bytes, so two starts never share a cell; a request of 41
-// bytes or more has a chunk of at least 64, so the cell after its start is its own. In 8-byte cells any block longer than 40
-// bytes owns the four cells after its start.
+// Why a size always has room: glibc's smallest chunk is 32 bytes, so two starts never share a cell; a request of 61
+// bytes or more has a chunk of at least 64, so the cell after its start is its own. In 8-byte cells any block longer than 60
+// bytes owns the six cells after its start.
 namespace allocs::index {
 
 using Cell = std::uint32_t;
@@ -23,8 +23,8 @@ struct Granularity {
   unsigned cell_shift;  // bytes of address space of one cell
   unsigned unit_shift;  // alignment of blocks
 };
-inline constexpr Granularity kCoarse{5, 4};  // over glibc
-inline constexpr Granularity kFine{3, 3};    // over any other allocator
+inline constexpr Granularity kCoarse{5, 4};  // over glibc, and most blocks of any other allocator
+inline constexpr Granularity kFine{3, 3};    // the rest
 
 inline constexpr Cell kNotStart = 0x80000000u;
 inline constexpr Cell kBoundary = 0xC0000000u;
@@ -38,7 +38,7 @@ inline constexpr unsigned kPayloadBits = 30;
 inline constexpr unsigned kSiteShift = 7;
 inline constexpr std::uint32_t kMaximumSite = (1u << 24) - 1;
 inline constexpr unsigned kSizeShift = 1;
-inline constexpr std::uint32_t kMaximumShortSize = 40;  // exact in the start cell
+inline constexpr std::uint32_t kMaximumShortSize = 60;  // exact in the start cell
 inline constexpr std::uint32_t kSizeInTwoCells = 61;
 inline constexpr std::uint32_t kSizeInOneCell = 63;
 inline constexpr std::uint64_t kFirstSizeInTwoCells = std::uint64_t{1} << kPayloadBits;

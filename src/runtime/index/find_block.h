@@ -118,6 +118,21 @@ class ShadowReader {
     return probe_region(word, a, b, out);
   }
 
+  // Calls visit(AddressRange) for the runs of addresses of the region whose cells lie in pages that may be used, until it returns false.
+  template <typename Visit, typename Pages>
+  bool for_each_used_part(std::uint64_t region, Visit&& visit, const Pages& pages) const {
+    const std::uint64_t word = word_of(region);
+    if (word == 0) return true;
+    const std::uint64_t first = (region << kRegionShift) >> kG.cell_shift;
+    const AddressRange cells{cell_address(word, first), cell_address(word, first + leaf_cells(kG))};
+    const auto place_of = [&](Address cell) {
+      return Address{(raw(cell) - word) / sizeof(Cell) << kG.cell_shift};
+    };
+    return pages.for_each_used_run(cells, [&](AddressRange run) {
+      return visit(AddressRange{place_of(run.begin), place_of(run.end)});
+    });
+  }
+
   // Calls visit(const Block&) for each block that starts in the region, by address, until it returns false. Blocks that start well below
   // `from`, or well above `end`, are passed over.
   template <typename Visit, typename Pages = AllPages>
@@ -331,16 +346,27 @@ template <Memory M>
   return ShadowReader<kCoarse, M>(memory, load_relaxed(root.directory), highest)
       .find_large(a, region, out);
 }
+// Over an allocator that is not glibc's (foreign_shadow.h).
+template <Memory M>
+[[gnu::noinline]] bool find_foreign_block(const M& memory, const Root& root, Address a,
+                                          Block& out) {
+  const unsigned highest = load_relaxed(root.highest_level);
+  const ShadowReader<kCoarse, M> coarse(memory, load_relaxed(root.directory), highest);
+  const ShadowReader<kFine, M> fine(memory, load_relaxed(root.fine_directory), highest);
+  std::uint64_t unused = 0;
+  const bool has_coarse = load_relaxed(root.directory) != Address{};
+  return fine.find_near(a, out, unused) || (has_coarse && coarse.find(a, false, out)) ||
+         fine.find(a, false, out);
+}
 template <Memory M>
 [[gnu::noinline]] bool find_far_block(const M& memory, const Root& root, Address a,
                                       bool no_start_in_line, Block& out) {
+  if (load_relaxed(root.fine_directory) != Address{}) [[unlikely]]
+    return find_foreign_block(memory, root, a, out);
+  const Address directory = load_relaxed(root.directory);
   const unsigned highest = load_relaxed(root.highest_level);
-  const Address coarse = load_relaxed(root.directory);
-  if (coarse != Address{} &&
-      ShadowReader<kCoarse, M>(memory, coarse, highest).find(a, no_start_in_line, out))
-    return true;
-  const Address fine = load_relaxed(root.fine_directory);
-  return fine != Address{} && ShadowReader<kFine, M>(memory, fine, highest).find(a, false, out);
+  return directory != Address{} &&
+         ShadowReader<kCoarse, M>(memory, directory, highest).find(a, no_start_in_line, out);
 }
 template <Memory M>
 [[gnu::always_inline]] inline bool find_settled_block(const M& memory, const Root& root, Address a,

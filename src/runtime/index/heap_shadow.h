@@ -44,7 +44,7 @@
 // Three corners. (1) A boundary whose record is a cell may fall on a size cell of the same block: the size cell wins, and a reader that finds
 // one at a boundary looks for the start in the one or two cells before it. (2) Over glibc, the block that follows may start in
 // the second half of the cell that a boundary shares with the last bytes of this one; no record is written unless
-// 16 bytes follow the boundary, and a reader that fails within 16 bytes of a boundary asks again for the byte below the boundary. (3)
+// more than 16 bytes follow the boundary, and a reader that fails so near to a boundary asks again for the byte below it. (3)
 // Nothing but the start cell is ever cleared: size cells and boundary records mean something only with
 // the start cell that they belong to, and a reader believes none without it.
 //
@@ -53,7 +53,7 @@
 // read low, high, low.
 //
 // Cost: 1/8 of the heap's span in address space, and in memory for those parts that hold blocks; one store for a block up
-// to 40 bytes, two up to 1023, then one more for each power of two.
+// to 60 bytes, two up to 1023, then one more for each power of two.
 //
 // Rejected: one flat table (a core dump of it takes minutes, RLIMIT_AS kills it); a record for each page (1 MiB blocks
 // got five times slower); reading the allocator's chunk headers (stale ones look live); trailers (change the block's size).
@@ -106,7 +106,12 @@ inline void raise_level(std::uint32_t& highest, unsigned level) {
   while (seen < level && !compare_exchange(highest, seen, level)) {
   }
 }
-constexpr std::uint64_t least_tail(Granularity g) { return g.cell_shift == 5 ? 16 : 1; }
+// In which half of its cell a block starts.
+constexpr std::uint32_t half_at(Granularity g, std::uint64_t start) {
+  return g.cell_shift == 5 ? static_cast<std::uint32_t>(start >> 4) & 1 : 0;
+}
+// So many bytes of a block follow a boundary that has a record.
+constexpr std::uint64_t least_tail(Granularity g) { return g.cell_shift == 5 ? 17 : 1; }
 
 // The writing half. `directory` is u64[kRegionCount]; `LeafMaker` maps the leaf of a region on first use and returns its
 // directory word, or 0: it may be called by several threads at once.
@@ -181,6 +186,16 @@ class ShadowWriter {
     store_.publish(existing_cell(word, start), Cell{0});
   }
 
+  // The cell of the block that starts at `start` by the index; nullptr: none does.
+  Cell* cell_of_block(std::uint64_t start) const {
+    if (start >= raw(kEndOfUserAddresses)) return nullptr;
+    const std::uint64_t word = load_relaxed(directory_[region_of(start)]);
+    if (word == 0) return nullptr;
+    Cell* const cell = existing_cell(word, start);
+    const Cell value = load_relaxed(*cell);
+    return is_start(value) && half_of(value) == half_at(start) ? cell : nullptr;
+  }
+
   static Cell* existing_cell(std::uint64_t word, std::uint64_t address) {
     return reinterpret_cast<Cell*>(word) + (address >> kG.cell_shift);
   }
@@ -188,9 +203,7 @@ class ShadowWriter {
     return reinterpret_cast<Cell*>(far_records(word, region_of(b), kG)) +
            (b >> first_far_level(kG));
   }
-  static constexpr std::uint32_t half_at(std::uint64_t start) {
-    return kG.cell_shift == 5 ? static_cast<std::uint32_t>(start >> 4) & 1 : 0;
-  }
+  static constexpr std::uint32_t half_at(std::uint64_t start) { return index::half_at(kG, start); }
 
  private:
   Cell* cell_at(std::uint64_t address) const {

@@ -100,9 +100,11 @@ class HeldStartsReader {
     if (load_acquire(root_.held_directory) == Address{}) return HeldPlace::nobodys;
     const std::uint64_t start = nearest_at_or_below(raw(a));
     if (start == 0) return HeldPlace::nobodys;
-    return load_relaxed(root_.fine_directory) != Address{}
-               ? place_in<kFine>(start, raw(a) - start)
-               : place_in<kCoarse>(start, raw(a) - start);
+    const HeldPlace coarse = place_in<kCoarse>(load_relaxed(root_.directory), start, raw(a));
+    const Address directory = load_relaxed(root_.fine_directory);
+    if (directory == Address{} || coarse == HeldPlace::behind) return coarse;
+    const HeldPlace fine = place_in<kFine>(directory, start, raw(a));
+    return fine == HeldPlace::nobodys ? coarse : fine;
   }
 
   // The nearest mark; 0: none as far back as any held block reaches.
@@ -159,16 +161,16 @@ class HeldStartsReader {
   }
 
   template <Granularity kG>
-  HeldPlace place_in(std::uint64_t start, std::uint64_t distance) const {
-    const Address directory =
-        kG.cell_shift == kFine.cell_shift ? root_.fine_directory : root_.directory;
+  HeldPlace place_in(Address directory, std::uint64_t start, std::uint64_t a) const {
+    if (directory == Address{}) return HeldPlace::nobodys;
+    const std::uint64_t distance = a - start;
     const std::uint64_t leaf = word_at(directory + region_of(start) * sizeof(std::uint64_t));
     if (leaf == 0) return HeldPlace::nobodys;
     const auto cell = [&](std::uint64_t number) {
       const Address at{leaf + ((start >> kG.cell_shift) + number) * sizeof(Cell)};
       return load_word<Cell>(memory_, at).value_or(0);
     };
-    if (is_start(cell(0))) return HeldPlace::behind;
+    if (is_start(cell(0)) && half_of(cell(0)) == half_at(kG, start)) return HeldPlace::behind;
     // What was there before may have left cells: then it is thought longer than it is.
     std::uint64_t size = kMaximumShortSize;
     if (is_size(cell(1))) size = cell(1) & kPayload;

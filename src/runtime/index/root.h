@@ -18,7 +18,7 @@ namespace allocs::index {
 
 inline constexpr std::array<char, 8> kRootMagic{'A', 'L', 'L', 'O', 'C', 'R', 'T', '\0'};
 inline constexpr std::uint32_t kRootVersion =
-    5;  // bump when anything that a reader follows changes
+    6;  // bump when anything that a reader follows changes
 
 inline constexpr unsigned kRegionShift = 26;  // address space is indexed in regions of 64 MiB
 inline constexpr std::uint64_t kRegionCount = std::uint64_t{1} << (47 - kRegionShift);
@@ -35,7 +35,7 @@ inline constexpr unsigned kFluxSlots = 64;
 enum class MallocKind : std::uint32_t {
   unresolved = 0,  // no hook ran yet
   libc,            // glibc's: coarse cells
-  foreign,         // another object's: fine cells
+  foreign,         // another object's: coarse and fine cells
   bypassed,        // an object before us defines malloc: its blocks are not indexed
 };
 
@@ -79,8 +79,9 @@ struct Root {
   std::uint32_t highest_level = 0;  // of any boundary record ever written
   Address malloc_owner_path{};      // NUL-terminated path of the object whose malloc is used, or 0
 
-  Address directory{};       // u64[kRegionCount], coarse: see heap_shadow.h
-  Address fine_directory{};  // the same for fine cells; 0 unless there is a foreign allocator
+  Address directory{};  // u64[kRegionCount], coarse: see heap_shadow.h
+  Address
+      fine_directory{};  // the same for fine cells: see foreign_shadow.h; 0 unless there is a foreign allocator
 
   std::uint32_t site_count = 0;  // highest id that was given out
   std::uint32_t module_count = 0;
