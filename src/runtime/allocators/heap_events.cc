@@ -73,7 +73,7 @@ void insert(void* block, std::size_t size, std::uint32_t site_bits, std::size_t 
     forget_pieces({address_of(block) + kept, address_of(block) + size});
   if (std::uint64_t* const fine = fine_directory(); fine != nullptr) {
     foreign_writer(fine).insert(start, size, site_bits);
-  } else {
+  } else if (!load_relaxed(g_indexes_nothing)) {
     writer_of<kCoarse>(coarse_directory()).insert(start, size, site_bits);
   }
 }
@@ -128,9 +128,9 @@ struct OldBlock {
 template <Granularity kG>
 [[gnu::always_inline]] inline OldBlock old_block(std::uint64_t word, std::uint64_t start) {
   Cell* const cell = ShadowWriter<kG, LeafMaker<kG>>::existing_cell(word, start);
-  const std::uint32_t half = ShadowWriter<kG, LeafMaker<kG>>::half_at(start);
-  if (!is_start(*cell) || half_of(*cell) != half) return {};
-  const std::uint32_t code = size_code_of(*cell);
+  const Cell value = load_relaxed(*cell);  // it may be a neighbour's
+  if (!is_start(value) || half_of(value) != half_at(kG, start)) return {};
+  const std::uint32_t code = size_code_of(value);
   if (code <= kMaximumShortSize) return {cell, code};
   const std::uint64_t high = code == kSizeInTwoCells ? cell[2] & kPayload : 0;
   return {cell, (cell[1] & kPayload) | high << kPayloadBits};
@@ -160,7 +160,8 @@ template <Granularity kG>
   if (word == 0) return false;
   if (const std::uint64_t coarse = word_in(coarse_directory(), at); coarse != 0) {
     Cell* const cell = cell_in(coarse, at);
-    if (is_start(*cell) && half_of(*cell) == half_at(kCoarse, at)) store_release(*cell, Cell{0});
+    const Cell value = load_relaxed(*cell);  // it may be a neighbour's
+    if (is_start(value) && half_of(value) == half_at(kCoarse, at)) store_release(*cell, Cell{0});
   }
   constexpr Cell kHalf = 1;
   store_release(*ShadowWriter<kFine, LeafMaker<kFine>>::existing_cell(word, at), start & ~kHalf);
@@ -225,12 +226,14 @@ void* allocated(void* block, std::size_t size, Call call) {
 
 // As insert(), which does it where the block is in fine cells, in several regions, or the first of its region.
 void* allocated_big(void* block, std::size_t size, std::uint32_t site_bits) {
+  if (block == nullptr) [[unlikely]]
+    return block;
   const std::uint64_t start = raw(address_of(block));
   std::uint64_t leaf = leaf_of(start);
   if (leaf == 0) leaf = foreign_leaf_for(start, size);
   const std::uint64_t end = start + size - least_tail(kCoarse);
   if (leaf == 0 || region_of(end) != region_of(start) || has_pieces()) [[unlikely]] {
-    if (block != nullptr) insert(block, size, site_bits);
+    insert(block, size, site_bits);
     return block;
   }
   std::uint64_t last = 0;

@@ -12,7 +12,8 @@
 
 // What the hooks of malloc tell the heap shadow. The common case is in this header, to be inlined into the hook: over glibc a
 // block below 1 KiB, in a region that has a leaf, from a call site that is in the cache. Everything else takes the road
-// of heap_events.cc, starting with NULL, which lies in a region that never has a leaf, or in a cell that nobody asks for.
+// of heap_events.cc. So does NULL, unless its region has a leaf: then a short block that was not had leaves a cell below where blocks
+// lie (index::kLowestHeapAddress).
 //
 // Context of all: hook. No lock, no atomic read-modify-write (but in realloc), no thread-local storage, errno untouched.
 namespace allocs::allocators {

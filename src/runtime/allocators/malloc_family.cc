@@ -151,6 +151,7 @@ void find_malloc_family() {
   const bool is_foreign = kind == MallocKind::foreign;
   const bool can_index = !is_foreign || open_foreign_directories();
   find_operators(from, is_foreign ? definer : nullptr);
+  if (!can_index) store_release(g_indexes_nothing, true);
   if (bypassing != nullptr || !can_index) {
     kind = MallocKind::bypassed;
     store_release(g_records_rare_functions, false);

@@ -8,6 +8,7 @@
 namespace allocs::allocators {
 
 ALLOCS_LARGE constinit HotTables g_hot{};
+constinit bool g_indexes_nothing = false;
 constinit index::Root g_root{};
 constinit Sandbox g_sandbox = Sandbox::none;
 

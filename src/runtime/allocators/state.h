@@ -55,6 +55,8 @@ struct alignas(4096) HotTables {
 };
 
 extern ALLOCS_OWN HotTables g_hot asm("allocs_hot_tables");
+// There is no memory for the directories over a foreign allocator: then no block is recorded at all.
+extern ALLOCS_OWN bool g_indexes_nothing;
 extern ALLOCS_OWN index::Root g_root;  // exported as __allocs_root
 
 // Fills in the addresses of the root. Context: hook.

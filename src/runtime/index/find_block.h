@@ -46,6 +46,8 @@ bool find_block(const M& memory, const Root& root, Address a, Block& out);
 
 // ---- the rest is how ----
 
+inline constexpr Address kLowestHeapAddress{0x10000};
+
 // Which pages of tables to look at, for walks over all of them: all. Others may pass over some that nobody has written to.
 struct AllPages {
   // Of 64 pages of the directories, one bit each: those whose regions may have leaves. The first page has the words of the first kRegionsInPage regions.
@@ -136,7 +138,7 @@ class ShadowReader {
   // Calls visit(const Block&) for each block that starts in the region, by address, until it returns false. Blocks that start well below
   // `from`, or well above `end`, are passed over.
   template <typename Visit, typename Pages = AllPages>
-  bool for_each_block_in(std::uint64_t region, Visit&& visit, Address from = {},
+  bool for_each_block_in(std::uint64_t region, Visit&& visit, Address from = kLowestHeapAddress,
                          Address end = kEndOfUserAddresses, const Pages& pages = {}) const {
     const std::uint64_t word = word_of(region);
     if (word == 0) return true;
@@ -338,14 +340,6 @@ class ShadowReader {
   unsigned highest_level_;
 };
 
-template <Memory M>
-[[gnu::noinline]] bool find_large_block(const M& memory, const Root& root, Address a,
-                                        std::uint64_t region, Block& out) {
-  const unsigned highest = load_relaxed(root.highest_level);
-  if (highest == 0) return false;
-  return ShadowReader<kCoarse, M>(memory, load_relaxed(root.directory), highest)
-      .find_large(a, region, out);
-}
 // Over an allocator that is not glibc's (foreign_shadow.h).
 template <Memory M>
 [[gnu::noinline]] bool find_foreign_block(const M& memory, const Root& root, Address a,
@@ -354,9 +348,18 @@ template <Memory M>
   const ShadowReader<kCoarse, M> coarse(memory, load_relaxed(root.directory), highest);
   const ShadowReader<kFine, M> fine(memory, load_relaxed(root.fine_directory), highest);
   std::uint64_t unused = 0;
-  const bool has_coarse = load_relaxed(root.directory) != Address{};
-  return fine.find_near(a, out, unused) || (has_coarse && coarse.find(a, false, out)) ||
-         fine.find(a, false, out);
+  return fine.find_near(a, out, unused) || coarse.find(a, false, out) || fine.find(a, false, out);
+}
+template <Memory M>
+[[gnu::noinline]] bool find_large_block(const M& memory, const Root& root, Address a,
+                                        std::uint64_t region, Block& out) {
+  const unsigned highest = load_relaxed(root.highest_level);
+  if (highest == 0) return false;
+  // Blocks of the fine shadow first, in case a large one went unseen where they lie now.
+  if (load_relaxed(root.fine_directory) != Address{}) [[unlikely]]
+    return find_foreign_block(memory, root, a, out);
+  return ShadowReader<kCoarse, M>(memory, load_relaxed(root.directory), highest)
+      .find_large(a, region, out);
 }
 template <Memory M>
 [[gnu::noinline]] bool find_far_block(const M& memory, const Root& root, Address a,
@@ -404,8 +407,6 @@ template <Memory M>
   }
   return Block{Address{}, 0, 0, BlockState::in_flux, 8};
 }
-
-inline constexpr Address kLowestHeapAddress{0x10000};
 
 template <Memory M>
 [[gnu::always_inline]] inline bool find_block(const M& memory, const Root& root, Address a,

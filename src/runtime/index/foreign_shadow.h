@@ -21,8 +21,9 @@
 // bytes of the block follow: then the next block of the coarse shadow starts beyond the boundary's cell.
 //
 // Whoever frees a block knows where it starts, not how large it is: it is in the coarse shadow, if a start is noted just there,
-// otherwise in the fine one. So that a block that went unseen leaves no start under which a later, small one could hide, a block that goes
-// to the fine shadow clears such a start. Readers ask one shadow and then the other; no byte is in blocks of both.
+// otherwise in the fine one. A block that goes to the fine shadow clears a start that one which went unseen has left at the same place.
+// Readers ask one shadow and then the other; no byte is in blocks of both. (A start that one has left somewhere else can still hide small
+// blocks that begin less than 1 KiB above it.)
 //
 // Cost: as heap_shadow.h says; of blocks of at most 16 bytes half their size.
 //

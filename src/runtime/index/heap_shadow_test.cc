@@ -297,6 +297,55 @@ TEST(HeapShadow, ABlockMayEndInTheMiddleOfABoundarysCell) {
   }
 }
 
+TEST(HeapShadow, ASmallBlockIsNotHiddenByALargeOneThatReachedThere) {
+  Foreign shadow;
+  shadow.insert(kHere, 100000);  // and given back in a way that nobody sees
+  const std::uint64_t small = kHere + 0x4008;
+  shadow.insert(small, 16, 9);
+  EXPECT_EQ(base_at(shadow, small + 5), small);
+}
+
+TEST(HeapShadow, AWalkOverAnotherMallocLooksNoFurtherThanTheNextBlock) {
+  Foreign shadow;
+  for (std::uint64_t i = 0; i < 1000; ++i) shadow.insert(kHere + i * 48, 48);
+  shadow.insert(kHere + 1000 * 48, 8);
+  struct CountingMemory {
+    long* loads;
+    const std::byte* view(Address at, std::size_t) const {
+      ++*loads;
+      return reinterpret_cast<const std::byte*>(raw(at));
+    }
+  };
+  long loads = 0;
+  const auto next = first_block_in(CountingMemory{&loads}, shadow.root(), Address{kHere + 1},
+                                   Address{kHere + 0x1000000});
+  ASSERT_TRUE(next);
+  EXPECT_EQ(raw(next->base), kHere + 48);
+  EXPECT_LT(loads, 30);
+}
+
+// What a hook leaves of a block that was not had.
+TEST(HeapShadow, AWalkPassesOverTheFirstCells) {
+  const auto check = [](auto& shadow) {
+    shadow.insert(0, 24);
+    shadow.insert(raw(kLowestHeapAddress), 24);
+    int seen = 0;
+    for_each_block(TrustedMemory{}, shadow.root(), [&](const Block& block) {
+      EXPECT_EQ(block.base, kLowestHeapAddress);
+      return ++seen < 10;
+    });
+    EXPECT_EQ(seen, 1);
+  };
+  Coarse coarse;
+  check(coarse);
+  Fine fine;
+  check(fine);
+  Foreign foreign;
+  foreign.insert(raw(kLowestHeapAddress) + 0x1000, 8);
+  foreign.erase(raw(kLowestHeapAddress) + 0x1000);
+  check(foreign);
+}
+
 TEST(HeapShadow, ASmallBlockIsNotHiddenByALargerOneThatWentUnseen) {
   Foreign shadow;
   shadow.insert(kHere, 40);  // and given back in a way that nobody sees

@@ -85,8 +85,10 @@ template <Granularity kG>
 class TestShadow : public AnyTestShadow<TestShadow<kG>> {
  public:
   TestShadow() : directory_(this->tables_.make_directory()) {
-    (kG.cell_shift == 5 ? this->root_.directory : this->root_.fine_directory) =
-        address_of(directory_);
+    this->root_.directory = address_of(directory_);
+    if (kG.cell_shift == kCoarse.cell_shift) return;
+    this->root_.fine_directory = address_of(directory_);
+    this->root_.directory = address_of(this->tables_.make_directory());
   }
   template <typename Store = DirectStore>
   auto writer(Store store = {}) {

@@ -35,7 +35,7 @@ class MergedWalk {
       : coarse_(memory, load_relaxed(root.directory), 0),
         fine_(memory, load_relaxed(root.fine_directory), 0),
         region_(region),
-        done_{region << kRegionShift},
+        done_(std::max(Address{region << kRegionShift}, kLowestHeapAddress)),
         visit_(visit),
         pages_(pages) {}
 
@@ -51,10 +51,10 @@ class MergedWalk {
   // The blocks of one shadow that start in `part`.
   template <typename Reader, typename Take, typename Some>
   bool walk(const Reader& reader, AddressRange part, Take&& take, const Some& pages) const {
-    // Of what is asked about pages, whole ones.
+    // Of what is asked about pages, whole ones: `end` is in the last of them.
     constexpr std::uint64_t kPage = (4096 / sizeof(Cell)) << kCoarse.cell_shift;
     const Address from{raw(part.begin) & ~(kPage - 1)};
-    const Address end{(raw(part.end) + kPage - 1) & ~(kPage - 1)};
+    const Address end{(raw(part.end) - 1) | (kPage - 1)};
     constexpr bool kIsAll = std::is_same_v<Some, AllPages>;
     const auto take_of_part = [&](const Block& block) {
       return !part.contains(block.base) || take(block);
@@ -93,9 +93,11 @@ bool for_each_block(const M& memory, const Root& root, Visit&& visit, const Page
     if (has_coarse && has_fine)
       return MergedWalk<M, Visit, Pages>(memory, root, region, visit, pages).run();
     return has_fine ? ShadowReader<kFine, M>(memory, directories[1], 0)
-                          .for_each_block_in(region, visit, {}, kEndOfUserAddresses, pages)
+                          .for_each_block_in(region, visit, kLowestHeapAddress, kEndOfUserAddresses,
+                                             pages)
                     : ShadowReader<kCoarse, M>(memory, directories[0], 0)
-                          .for_each_block_in(region, visit, {}, kEndOfUserAddresses, pages);
+                          .for_each_block_in(region, visit, kLowestHeapAddress, kEndOfUserAddresses,
+                                             pages);
   };
   const auto visit_page = [&](std::uint64_t first) {
     std::uint64_t has_leaf[2][kWords / 64] = {};
@@ -144,8 +146,10 @@ std::optional<Block> first_block_in(const M& memory, const Root& root, Address f
   for (std::uint64_t region = region_of(raw(from)); region << kRegionShift < raw(end); ++region) {
     if (coarse != Address{})
       ShadowReader<kCoarse, M>(memory, coarse, 0).for_each_block_in(region, visit, from, end);
-    if (fine != Address{})
-      ShadowReader<kFine, M>(memory, fine, 0).for_each_block_in(region, visit, from, end);
+    if (fine != Address{}) {
+      ShadowReader<kFine, M>(memory, fine, 0)
+          .for_each_block_in(region, visit, from, found ? found->base : end);
+    }
     if (found) break;
   }
   return found;

@@ -62,7 +62,10 @@ void put_index(Lines& lines) {
   std::uint64_t own_bytes = 0;
   index::for_each_own_range(memory, root, [&](AddressRange range) { own_bytes += range.size(); });
   std::uint64_t leaves = 0;
-  for (const std::uint64_t leaf : allocators::g_hot.directory) leaves += leaf != 0;
+  const auto* const directory =
+      reinterpret_cast<const std::uint64_t*>(raw(index::load_relaxed(root.directory)));
+  for (std::uint64_t region = 0; directory != nullptr && region < index::kRegionCount; ++region)
+    leaves += index::load_relaxed(directory[region]) != 0;
   lines.put("", "heap_regions", leaves);
   lines.put("", "own_address_space_bytes", own_bytes);
   lines.put("", "sites", index::load_relaxed(root.site_count));

@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Over another malloc the index needs room for two directories before its first block. Where there is none, no block is told; where there is, each is right.
+. "$(dirname "$0")/lib.sh"
+
+cat > a.c <<'EOF'
+#include <allocs.h>
+#include <stdio.h>
+#include <stdlib.h>
+enum { kBlocks = 1000 };
+static char *blocks[kBlocks];
+int main(void) {
+  int wrong = 0, told = 0;
+  for (int i = 0; i < kBlocks; ++i) blocks[i] = malloc(1 + i % 40);
+  for (int i = 0; i < kBlocks; ++i) {
+    struct alloc_info info;
+    if (blocks[i] == NULL || alloc_query(blocks[i], 0, &info) != ALLOC_OK) continue;
+    ++told;
+    wrong += info.base != blocks[i] || info.size != (size_t)(1 + i % 40);
+  }
+  printf("%d told, %d wrong\n", told, wrong);
+  return wrong != 0;
+}
+EOF
+build a.c -O1
+for malloc in $(other_mallocs); do
+  for kib in 40000 44000 48000 52000 56000 60000 100000 200000; do
+    # Below what the program and its malloc need themselves, they end on their own.
+    (ulimit -v $kib && LD_PRELOAD="$malloc" ./a > /dev/null 2>&1) || continue
+    # What the directories take may be what the malloc lacks then, and not every one survives that. But who answers answers right.
+    status=0
+    (ulimit -v $kib && LD_PRELOAD="$PRELOAD $malloc" ./a > out 2>&1) || status=$?
+    echo "$malloc, $kib KiB: status $status, $(tail -n 1 out)"
+    [ $status -ne 1 ] || fail "$malloc, $kib KiB: $(cat out)"
+  done
+  (ulimit -v 1000000 && LD_PRELOAD="$PRELOAD $malloc" ./a > out 2>&1) || fail "$malloc: does not run in 1 GB"
+done
