@@ -6,6 +6,7 @@
 cat > a.c << 'END'
 #include <allocs.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,18 @@ unsigned digest(const void *any, size_t length);
 const void *skip(const void *any, size_t length);
 void each(const void *any, size_t length, void (*visit)(const void *));
 unsigned digest_item(const struct item *item);
+struct view { void *at; size_t length; };
+size_t align_up(const void *any, size_t by);
+intptr_t number_of(const void *any, size_t length);
+long distance_of(const void *any, size_t length);
+ssize_t put(const void *any, size_t length);
+struct view view_of(const void *any, size_t length);
+int locate(const void *any, size_t length, struct item **to);
+int locate_any(const void *any, size_t length, void **to);
+int locate_number(const void *any, size_t length, uintptr_t *to);
+int locate_many(const void *any, size_t length, ...);
+void remember(int key, const void *any);
+void *recall(int key);
 #include "lib.h"
 static void read_only(void) { char *p = malloc(n); p[0] = 1; digest(p, n); show("read only%p", (void *)p); free(p); }
 static void only_read(void) { char *p = malloc(n); digest(p, n); show("only read%p", (void *)p); free(p); }
@@ -85,6 +98,18 @@ static struct { const void *at; } record;
 static void recorded(void) { char *p = malloc(n); p[0] = 1; record.at = p; any_item = (void *)((const struct item *)record.at)->next; show("recorded%p", (void *)p); }
 static const void *global_any;
 static void in_global(void) { char *p = malloc(n); p[0] = 1; global_any = p; show("in global%p", (void *)p); }
+static void aligned(void) { char *p = malloc(n); p[0] = 1; any_item = (struct item *)align_up(p, 16); show("aligned%p", (void *)p); }
+static void aligned_sum(void) { char *p = malloc(n); p[0] = 1; any_item = (struct item *)(align_up(p, 16) + 16); show("aligned sum%p", (void *)p); }
+static void aligned_unused(void) { char *p = malloc(n); p[0] = 1; if (align_up(p, 1) == 0) any_item = NULL; show("number compared%p", (void *)p); free(p); }
+static void numbered(void) { char *p = malloc(n); p[0] = 1; intptr_t at = number_of(p, n); any_item = (struct item *)at; show("numbered%p", (void *)p); }
+static void cast_number(void) { char *p = malloc(n); p[0] = 1; any_item = (struct item *)(distance_of(p, n)); show("cast number%p", (void *)p); }
+static void was_put(void) { char *p = malloc(n); p[0] = 1; ssize_t done = put(p, n); show("put%p", (void *)p); if (done > 0) free(p); }
+static void viewed(void) { char *p = malloc(n); p[0] = 1; any_item = view_of(p, n).at; show("viewed%p", (void *)p); }
+static void located(void) { char *p = malloc(n); struct item *i; p[0] = 1; locate(p, n, &i); any_item = i; show("located%p", (void *)p); }
+static void located_any(void) { char *p = malloc(n); void *i; p[0] = 1; locate_any(p, n, &i); any_item = i; show("located any%p", (void *)p); }
+static void located_number(void) { char *p = malloc(n); uintptr_t i; p[0] = 1; locate_number(p, n, &i); any_item = (void *)i; show("located number%p", (void *)p); }
+static void located_many(void) { char *p = malloc(n); struct item *i; p[0] = 1; locate_many(p, n, &i); any_item = i; show("located many%p", (void *)p); }
+static void remembered(void) { char *p = malloc(n); p[0] = 1; remember(7, p); any_item = recall(7); show("remembered%p", (void *)p); }
 static pthread_key_t key;
 static void of_thread(void) { char *p = malloc(n); p[0] = 1; pthread_setspecific(key, p); show("of thread%p", (void *)p); }
 static void *run(void *any) { any_item = ((struct item *)any)->next; return NULL; }
@@ -107,6 +132,7 @@ int main(int argc, char **argv) {
   any_item = of_shared();
   handed(); in_assembly(); stacked(); copied_into(); found_in(); seen_inside(); of_header();
   read_only(); only_read(); by_member(); by_inline(); in_variable(); inline_casts(); peeked(); variable_casts(); unconst(); skipped(); as_item();
+  aligned(); aligned_sum(); aligned_unused(); numbered(); cast_number(); was_put(); viewed(); located(); located_any(); located_number(); located_many(); remembered();
   looked(); visited(); filled(); recorded(); in_global(); of_thread(); to_thread(); in_event();
   return 0;
 }
@@ -119,8 +145,10 @@ END
 cat > b.c << 'END'
 #include <allocs.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/types.h>
 char *shared;
 struct sink { int (*write)(struct sink *, const void *, size_t); int (*fill)(struct sink *, void *, size_t); void (*look)(const void *); };
 struct item { struct item *next; };
@@ -133,6 +161,25 @@ unsigned digest(const void *any, size_t length) { return (unsigned)length + *(co
 const void *skip(const void *any, size_t length) { return (const char *)any + length; }
 void each(const void *any, size_t length, void (*visit)(const void *)) { (void)length; visit(any); }
 unsigned digest_item(const struct item *item) { return item->next != NULL; }
+struct view { void *at; size_t length; };
+size_t align_up(const void *any, size_t by) { return ((size_t)any + by - 1) & ~(by - 1); }
+intptr_t number_of(const void *any, size_t length) { return (intptr_t)any + (length == 0); }
+long distance_of(const void *any, size_t length) { return (long)any + (length == 0); }
+ssize_t put(const void *any, size_t length) { return any != NULL ? (ssize_t)length : -1; }
+struct view view_of(const void *any, size_t length) { return (struct view){(void *)any, length}; }
+int locate(const void *any, size_t length, struct item **to) { return *to = (struct item *)any, length != 0; }
+int locate_any(const void *any, size_t length, void **to) { return *to = (void *)any, length != 0; }
+int locate_number(const void *any, size_t length, uintptr_t *to) { return *to = (uintptr_t)any, length != 0; }
+int locate_many(const void *any, size_t length, ...) {
+  va_list arguments;
+  va_start(arguments, length);
+  *va_arg(arguments, struct item **) = (struct item *)any;
+  va_end(arguments);
+  return 1;
+}
+static const void *table[16];
+void remember(int key, const void *any) { table[key] = any; }
+void *recall(int key) { return (void *)table[key]; }
 void hand_over(const char *what, ...) { (void)what; }
 void take_any(void *any) { *(void **)any = any; }
 void show(const char *what, ...) {
@@ -194,6 +241,18 @@ variable casts: item 2
 unconst: __ARR0_signed_char$8 2
 skipped: __ARR0_signed_char$8 2
 as item: item 2
+aligned: __ARR0_signed_char$8 2
+aligned sum: __ARR0_signed_char$8 2
+number compared: __ARR0_signed_char$8 3 by its use
+numbered: __ARR0_signed_char$8 2
+cast number: __ARR0_signed_char$8 2
+put: __ARR0_signed_char$8 3 by its use
+viewed: __ARR0_signed_char$8 2
+located: __ARR0_signed_char$8 2
+located any: __ARR0_signed_char$8 2
+located number: __ARR0_signed_char$8 2
+located many: __ARR0_signed_char$8 2
+remembered: __ARR0_signed_char$8 2
 looked: __ARR0_signed_char$8 2
 visited: __ARR0_signed_char$8 2
 filled: __ARR0_signed_char$8 2

@@ -11,8 +11,10 @@
 // So the block's address is followed forward, through variables, members of any object, results of functions, as far as they are pointers to bytes, over all of
 // the unit's own source file, into the functions that it is given to. If some use is as bytes and none is as anything else, the block is believed to be bytes. What is not followed
 // counts as anything else: an element, what a pointer leads to, a union, a `void *`, the address of a variable, functions of other files with a `void *` for it.
-// A `const void *` of a function that is not seen is no use at all: it can only read, and what lies in the block the file has put there itself. Not if the
-// function is told another one to call, which could get the address back as anything. What a pointer calls may be any function of the file that has its type.
+// No use at all is a `const void *` of a function that is not seen, if it is told behind it how many bytes to read, as `write` is, and if no other parameter could take
+// the address out (`struct item **`, `size_t *`): it reads what the file has put there itself. Its result is followed where that may be the address. Who is told no
+// length may keep the address for others to ask for, as containers do; who is told another function to call may give it the address as anything. What a pointer
+// calls may be any function of the file that has its type.
 // Exceptions are what the system's headers declare, which are known not to look at it otherwise (`memcpy`, `iovec.iov_base`), and what frees or resizes memory by
 // its name. Given to one of those that read and write files, an address some bytes into the block is a use as bytes.
 //
@@ -35,6 +37,40 @@ namespace {
 
 bool points_to_bytes(QualType type) {
   return type->isPointerType() && is_byte_type(type->getPointeeType());
+}
+
+// An address may be kept in it: one of type uintptr_t, or as wide and unsigned. Other signed ones are counts.
+bool is_number_of_address(QualType type, const ASTContext& context) {
+  if (!type->isIntegerType() || context.getTypeSize(type) < context.getTypeSize(context.VoidPtrTy))
+    return false;
+  for (QualType at = type; const auto* alias = at->getAs<TypedefType>(); at = alias->desugar()) {
+    if (alias->getDecl()->getName() == "intptr_t") return true;
+  }
+  return type->isUnsignedIntegerOrEnumerationType();
+}
+
+// Whether one could store an address where a parameter of that type points, to be found there as one.
+bool may_give_out_address(QualType type, const ASTContext& context) {
+  if (!type->isPointerType()) return false;
+  QualType pointee = type->getPointeeType();
+  while (const auto* array = context.getAsArrayType(pointee)) pointee = array->getElementType();
+  return !pointee.isConstQualified() &&
+         (pointee->isPointerType() || is_number_of_address(pointee, context));
+}
+
+// Whether a function that is not seen reads what its parameter `number`, a `const void *`, points to and keeps the address from everyone: it is told behind it how many bytes
+// to read, as `write` is, and cannot give an address out but as its result.
+bool is_only_read(const FunctionProtoType* prototype, unsigned number, const ASTContext& context) {
+  const auto parameters = prototype->param_types();
+  if (prototype->isVariadic() || number + 1 >= parameters.size()) return false;
+  const QualType length = parameters[number + 1];
+  const bool is_told_length =
+      length->isIntegerType() &&
+      context.getTypeSize(length) == context.getTypeSize(context.getSizeType());
+  const QualType result = prototype->getReturnType();
+  return is_told_length && (result->isVoidType() || result->isScalarType()) &&
+         llvm::none_of(parameters,
+                       [&](QualType type) { return may_give_out_address(type, context); });
 }
 
 bool is_for_reading(QualType type) {
@@ -174,7 +210,7 @@ class Follower {
       const bool is_value = choice->getCond() != at || common != nullptr;
       return is_value ? above : nullptr;
     }
-    if (const auto* call = dyn_cast<CallExpr>(above)) return give(call, at);
+    if (const auto* call = dyn_cast<CallExpr>(above)) return give(call, at, body);
     if (const auto* list = dyn_cast<InitListExpr>(above)) return give(list, at);
     if (isa<ReturnStmt>(above)) {
       return_from(body.function());
@@ -197,6 +233,7 @@ class Follower {
         return cast->getType()->isVoidPointerType() || points_to_bytes(cast->getType()) ? cast
                                                                                         : other();
       case CK_PointerToBoolean:
+      case CK_IntegralToBoolean:
       case CK_ToVoid:
         return nullptr;
       default:
@@ -216,7 +253,9 @@ class Follower {
     if (operation->isCompoundAssignmentOp()) return operation->getLHS() == at ? operation : other();
     if (!operation->isAdditiveOp()) return other();
     is_moved_ = true;
-    return operation->getType()->isPointerType() ? operation : nullptr;
+    const bool is_distance =
+        !operation->getType()->isPointerType() && cast<Expr>(at)->getType()->isPointerType();
+    return is_distance ? nullptr : operation;
   }
 
   const Stmt* step_through(const UnaryOperator* operation, const FunctionBody& body) {
@@ -236,7 +275,7 @@ class Follower {
     return nullptr;
   }
 
-  const Stmt* give(const CallExpr* call, const Stmt* argument) {
+  const Stmt* give(const CallExpr* call, const Stmt* argument, const FunctionBody& body) {
     unsigned number = 0;
     while (number < call->getNumArgs() && call->getArg(number) != argument) ++number;
     if (number == call->getNumArgs()) return other();
@@ -252,31 +291,46 @@ class Follower {
       return callee != nullptr && callee->hasAttr<FormatAttr>() ? nullptr : other();
     const QualType parameter = prototype->getParamType(number);
     const bool is_followed = callee != nullptr && !is_of_system;
-    if (const FunctionBody* body = is_followed ? body_of_(callee) : nullptr) {
-      receive(body->function()->getParamDecl(number), *body);
+    if (const FunctionBody* own = is_followed ? body_of_(callee) : nullptr) {
+      receive(own->function()->getParamDecl(number), *own);
       return nullptr;
     }
     // `memcpy`, `strchr` and many others return an address in what they are given; what `realloc` and its like return is another block.
     const bool is_resized = callee != nullptr && callee->getName().contains_insensitive("realloc");
-    const Stmt* const result = call->getType()->isPointerType() && !is_resized ? call : nullptr;
+    const bool is_address = call->getType()->isPointerType();
+    const Stmt* const result = is_address && !is_resized ? call : nullptr;
     if (is_told_function(prototype)) return other();
     if (callee == nullptr && (points_to_bytes(parameter) || is_for_reading(parameter))) {
-      for (const FunctionBody* body : like_(prototype))
-        receive(body->function()->getParamDecl(number), *body);
+      for (const FunctionBody* own : like_(prototype))
+        receive(own->function()->getParamDecl(number), *own);
     }
     if (points_to_bytes(parameter)) {
       is_access_ = true;
       return result;
     }
     if (!parameter->isVoidPointerType()) return other();
-    if (callee == nullptr) return is_for_reading(parameter) ? result : other();
-    const StringRef name = callee->getName();
-    if (!is_of_system && is_for_reading(parameter)) return result;
-    if (!is_of_system) return name.contains_insensitive("free") || is_resized ? nullptr : other();
+    const StringRef name = callee == nullptr ? "" : callee->getName();
+    if (!is_of_system) {
+      if (name.contains_insensitive("free") || is_resized) return nullptr;
+      if (!is_for_reading(parameter) || !is_only_read(prototype, number, context_)) return other();
+      const bool may_be_it =
+          is_address || is_number_of_address(prototype->getReturnType(), context_);
+      return may_be_it || is_made_pointer(call, body) ? call : nullptr;
+    }
     if (name == "pthread_setspecific" || name == "tss_set") return other();
     static constexpr StringRef kFiles[] = {"read", "write", "pread", "pwrite", "recv", "send"};
     is_access_ |= is_moved_ && llvm::is_contained(kFiles, name);
     return result;
+  }
+
+  // `(struct item *)count(p, n)`, whatever the type of the number.
+  bool is_made_pointer(const Expr* number, const FunctionBody& body) const {
+    const Stmt* above = body.parent(number);
+    while (isa_and_nonnull<ParenExpr>(above) ||
+           (isa_and_nonnull<CastExpr>(above) && cast<Expr>(above)->getType()->isIntegerType()))
+      above = body.parent(above);
+    const auto* cast = dyn_cast_or_null<CastExpr>(above);
+    return cast != nullptr && cast->getType()->isPointerType();
   }
 
   const Stmt* give(const InitListExpr* list, const Stmt* value) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolchain/plugin/function_body.h"
 
+#include <clang/AST/Attr.h>
 #include <clang/Basic/Builtins.h>
+#include <clang/Basic/SourceManager.h>
 
 #include "toolchain/plugin/passed_bodies.h"
 #include "toolchain/plugin/target_analysis.h"
@@ -9,6 +11,99 @@
 namespace allocs::plugin {
 
 using namespace clang;
+
+namespace {
+
+// What may write to a variable elsewhere than by its name.
+struct Loan {
+  const Stmt* to = nullptr;  // nullptr: nothing
+  bool is_lasting = true;    // also later
+};
+
+// The parameter that `argument` initialises, or nullptr.
+const ParmVarDecl* parameter_of(const Expr* call, const Stmt* argument) {
+  const auto* construction = dyn_cast<CXXConstructExpr>(call);
+  const auto* plain = dyn_cast<CallExpr>(call);
+  const FunctionDecl* callee = construction != nullptr ? construction->getConstructor()
+                               : plain != nullptr      ? plain->getDirectCallee()
+                                                       : nullptr;
+  if (callee == nullptr) return nullptr;
+  const auto arguments = construction != nullptr
+                             ? llvm::ArrayRef(construction->getArgs(), construction->getNumArgs())
+                             : llvm::ArrayRef(plain->getArgs(), plain->getNumArgs());
+  const auto found = llvm::find(arguments, argument);
+  auto number = static_cast<unsigned>(found - arguments.begin());
+  // The first argument of a member operator is the object.
+  const auto* method = dyn_cast<CXXMethodDecl>(callee);
+  if (isa<CXXOperatorCallExpr>(call) && method != nullptr && method->isInstance()) {
+    if (number == 0) return nullptr;
+    --number;
+  }
+  return found != arguments.end() && number < callee->getNumParams() ? callee->getParamDecl(number)
+                                                                     : nullptr;
+}
+
+// The standard library's `const T &`: std::max and others only read it.
+bool is_only_read(const ParmVarDecl* parameter) {
+  return parameter != nullptr && parameter->getType()->isReferenceType() &&
+         parameter->getType().getNonReferenceType().isConstQualified() &&
+         parameter->getASTContext().getSourceManager().isInSystemHeader(parameter->getLocation());
+}
+
+// Who is given it during a call may write to it then; if the call returns something that may lead to it, also later.
+Loan loan_by_call(const CallExpr* call) {
+  const QualType type = call->getType();
+  const bool is_number = type->isVoidType() || type->isArithmeticType() || type->isEnumeralType();
+  return {call, call->isGLValue() || !is_number};
+}
+
+// Of a variable that is named, from there upwards: to be read, to be assigned to, or for something else?
+Loan loan_of(const Expr* name, const FunctionBody& body) {
+  const Stmt* at = name;
+  for (const Stmt* above = body.parent(at); above != nullptr; at = above, above = body.parent(at)) {
+    const auto* expression = dyn_cast<Expr>(above);
+    if (const auto* cast = dyn_cast<CastExpr>(above)) {
+      if (cast->getCastKind() == CK_LValueToRValue || cast->getCastKind() == CK_ToVoid) return {};
+      if (cast->getCastKind() != CK_NoOp || !cast->isGLValue()) return {cast};
+      continue;
+    }
+    if (const auto* operation = dyn_cast<UnaryOperator>(above);
+        operation != nullptr && operation->getOpcode() == UO_AddrOf) {
+      const Stmt* given = operation;
+      const Stmt* taker = body.parent(given);
+      while (isa_and_nonnull<ParenExpr, CastExpr>(taker)) {
+        given = taker;
+        taker = body.parent(given);
+      }
+      const auto* call = dyn_cast_or_null<CallExpr>(taker);
+      return {operation, call == nullptr || loan_by_call(call).is_lasting};
+    }
+    if (const auto* asked = dyn_cast<GenericSelectionExpr>(above);
+        asked != nullptr && asked->getResultExpr() != at)
+      return {};
+    if (isa<UnaryExprOrTypeTraitExpr, CXXTypeidExpr, CXXNoexceptExpr>(above)) return {};
+    if (isa<ParenExpr, FullExpr, GenericSelectionExpr, ChooseExpr, UnaryOperator, BinaryOperator,
+            AbstractConditionalOperator>(above)) {
+      const auto* operation = dyn_cast<BinaryOperator>(above);
+      const bool is_dropped =
+          operation != nullptr && operation->getOpcode() == BO_Comma && operation->getLHS() == at;
+      if (is_dropped || !expression->isGLValue()) return {};
+      continue;
+    }
+    if (const auto* call = dyn_cast<CallExpr>(above)) {
+      if (!is_only_read(parameter_of(call, at))) return loan_by_call(call);
+      if (!call->isGLValue()) return {};
+      continue;
+    }
+    if (isa<CXXConstructExpr>(above) && is_only_read(parameter_of(expression, at))) return {};
+    if (isa<AsmStmt>(above)) return {above, false};
+    const bool is_statement = expression == nullptr && !isa<DeclStmt, ReturnStmt>(above);
+    return is_statement ? Loan{} : Loan{above};
+  }
+  return {at};
+}
+
+}  // namespace
 
 VarDecl* variable_named_by(const Expr* expression) {
   const auto* name = dyn_cast<DeclRefExpr>(expression->IgnoreParenCasts());
@@ -133,10 +228,7 @@ void FunctionBody::visit(Stmt* at) {
       defaulted.push_back(construction->getConstructor());
     return;
   }
-  if (auto* name = dyn_cast<DeclRefExpr>(at)) {
-    if (auto* variable = dyn_cast<VarDecl>(name->getDecl())) uses_[variable].push_back(name);
-    return;
-  }
+  if (auto* name = dyn_cast<DeclRefExpr>(at)) return visit_name(name);
   if (auto* member = dyn_cast<MemberExpr>(at)) {
     auto* field = dyn_cast<FieldDecl>(member->getMemberDecl());
     const QualType type = member->getType();
@@ -159,18 +251,25 @@ void FunctionBody::visit(Stmt* at) {
       assign(variable, {at, nullptr, nullptr, change});
     return;
   }
-  // `&size` may be for something to write to.
-  if (auto* operation = dyn_cast<UnaryOperator>(at);
-      operation && operation->getOpcode() == UO_AddrOf) {
-    VarDecl* variable = variable_named_by(operation->getSubExpr());
-    if (variable != nullptr && variable->getType()->isIntegerType()) assign(variable, {at});
-  }
+}
+
+// `&size`, `int &alias = size`, `[&] { ... }`: something else may write to it.
+void FunctionBody::visit_name(DeclRefExpr* at) {
+  auto* variable = dyn_cast<VarDecl>(at->getDecl());
+  if (variable == nullptr) return;
+  uses_[variable].push_back(at);
+  const QualType type = variable->getType();
+  if (!type->isArithmeticType() && !type->isEnumeralType()) return;
+  const Loan loan = loan_of(at, *this);
+  if (loan.to != nullptr) assign(variable, {loan.to, nullptr, nullptr, BO_Assign, loan.is_lasting});
 }
 
 void FunctionBody::visit_declaration(DeclStmt* at) {
   for (Decl* declaration : at->decls()) {
     if (auto* record = dyn_cast<CXXRecordDecl>(declaration)) nested.push_back(record);
     auto* variable = dyn_cast<VarDecl>(declaration);
+    if (variable != nullptr && variable->hasAttr<BlocksAttr>())
+      assign(variable, {at, nullptr, nullptr, BO_Assign, true});
     if (variable == nullptr || variable->getInit() == nullptr) continue;
     slots_[variable->getInit()] = {variable, nullptr};
     assign(variable, {at, variable->getInit()});

@@ -23,10 +23,11 @@ struct Slot {
 struct Assignment {
   const clang::Stmt* at = nullptr;  // what assigns: a declaration, an operator, a call
   const clang::Expr* value =
-      nullptr;  // nullptr: not known; of `n++` and `n--`, which add and subtract: 1
+      nullptr;  // nullptr: not known, something else may write to it; of `n++` and `n--`, which add and subtract: 1
   const clang::Expr* second =
       nullptr;  // of checked arithmetic (__builtin_mul_overflow) the other operand
   clang::BinaryOperatorKind operation = clang::BO_Assign;
+  bool is_lasting = false;  // something else may write to it, now or at any time from now on
   unsigned order = 0;
 };
 
@@ -34,6 +35,8 @@ struct Assignment {
 // expression, and all places where a variable is used or assigned.
 //
 // Default arguments and default initialisers of members are looked at where they are used, so several bodies may share one.
+//
+// What is written to a number through its address, a reference, a lambda or by assembly is an assignment of something that is not known.
 //
 // Statements are numbered in the order of the source (`order`), which is how "before" is told. What is inside a lambda or a local
 // class is not in here: these have functions of their own, listed in `nested`.
@@ -75,6 +78,7 @@ class FunctionBody {
 
   void walk(clang::Stmt* root);
   void visit(clang::Stmt* at);
+  void visit_name(clang::DeclRefExpr* at);
   void visit_declaration(clang::DeclStmt* at);
   void visit_checked_arithmetic(clang::CallExpr* at);
   void assign(clang::VarDecl* to, const Assignment& how);

@@ -95,7 +95,8 @@ class Chooser {
   std::optional<SiteType> choose_one_of() const {
     const SizeFacts& size = request_.size;
     const SizeTerm* head = nullptr;
-    if (size.is_uncertain || size.is_perhaps_plain || size.has_floor || size.bytes < 0)
+    if (size.is_uncertain || size.is_perhaps_plain || size.has_floor || size.has_lost_choice ||
+        size.bytes < 0)
       return std::nullopt;
     for (const SizeTerm& term : size.terms) {
       if (term.is_negative) return std::nullopt;

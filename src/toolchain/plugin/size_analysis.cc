@@ -39,11 +39,21 @@ SizeFacts unknown() {
   return facts;
 }
 
+// What a result has lost of what it is made of.
+SizeFacts noting_loss(SizeFacts result, const SizeFacts& a, const SizeFacts& b) {
+  const bool had_choice = a.has_choice() || b.has_choice();
+  result.has_lost_choice |=
+      a.has_lost_choice || b.has_lost_choice || (had_choice && !result.has_choice());
+  result.scales_parameters |= a.scales_parameters || b.scales_parameters;
+  return result;
+}
+
 // Something of which only the parameters are known that went into it.
 SizeFacts unknown_of(const SizeFacts& a, const SizeFacts& b) {
   SizeFacts facts = unknown();
   facts.parameters = a.parameters | b.parameters;
-  return facts;
+  facts.scales_parameters = facts.parameters != 0;
+  return noting_loss(facts, a, b);
 }
 
 SizeFacts constant(std::int64_t bytes) {
@@ -102,26 +112,30 @@ const Stmt* outermost_loop(const FunctionBody& body, const Stmt* at, const Stmt*
 // Whether nothing is left of the value before.
 bool is_whole(const Assignment& how) { return how.operation == BO_Assign || how.second != nullptr; }
 
-// The assignments whose value may be in `variable` at `use`.
+// The assignments whose value may be in `variable` at `use`. `scope`: where the one is that hides the earlier ones, or nullptr.
 std::vector<const Assignment*> reaching(const FunctionBody& body, const VarDecl* variable,
-                                        const Stmt* use) {
+                                        const Stmt* use, const Stmt*& scope) {
   const auto all = body.assignments(variable);
   const unsigned here = body.order(use);
   std::vector<const Assignment*> found;
-  const Stmt* scope = nullptr;  // where the assignment that hides the earlier ones is
+  scope = nullptr;
+  bool is_hidden = false;
   for (auto at = all.rbegin(); at != all.rend(); ++at) {
-    if (at->order > here) continue;
+    if (at->order > here || (is_hidden && !at->is_lasting)) continue;
     found.push_back(&*at);
+    if (is_hidden) continue;
     bool is_guarded = false;
     const Stmt* around = compound_around(body, at->at, is_guarded);
     const bool hides = !is_guarded && is_whole(*at) && is_inside(body, use, around);
     if (!hides) continue;
     scope = around;
-    break;
+    is_hidden = true;
   }
   const Stmt* loop = outermost_loop(body, use, scope);
+  const Stmt* any_loop = outermost_loop(body, use, nullptr);
   for (const Assignment& later : all) {
-    if (later.order > here && loop != nullptr && is_inside(body, later.at, loop))
+    const Stmt* back = later.is_lasting ? any_loop : loop;
+    if (later.order > here && back != nullptr && is_inside(body, later.at, back))
       found.push_back(&later);
   }
   return found;
@@ -169,6 +183,7 @@ bool SizeFacts::has_choice() const {
 SizeFacts SizeFacts::without_choice() const {
   if (!has_choice()) return *this;
   SizeFacts facts = *this;
+  facts.has_lost_choice = true;
   facts.has_own_part |= has_more || bytes != 0 || parameters != 0;
   facts.terms.clear();
   facts.has_more = true;
@@ -194,11 +209,12 @@ SizeFacts SizeAnalysis::for_caller(const SizeFacts& facts, const CallExpr* call,
   SizeFacts result = facts;
   SizeFacts factors = constant(1);
   result.parameters = 0;
-  result.multiplies_parameters = false;
+  result.multiplies_parameters = result.scales_parameters = false;
   for (unsigned i = 0; i < kMostParameters; ++i) {
     if ((facts.parameters >> i & 1) == 0) continue;
     if (i >= call->getNumArgs()) return unknown();
-    const SizeFacts argument = facts_of(call->getArg(i), caller);
+    SizeFacts argument = facts_of(call->getArg(i), caller);
+    if (facts.scales_parameters) argument = argument.without_choice();
     if (facts.multiplies_parameters) {
       factors = product(factors, argument);
       continue;
@@ -274,6 +290,7 @@ SizeFacts SizeAnalysis::evaluate_binary(const BinaryOperator* operation, const F
   }
   const SizeFacts left = evaluate(operation->getLHS(), frame, depth);
   const SizeFacts right = evaluate(operation->getRHS(), frame, depth);
+  if (is_rounding(operation)) return padded(left);
   return combine(
       operation->isCompoundAssignmentOp() ? BinaryOperator::getOpForCompoundAssignment(kind) : kind,
       left, right);
@@ -287,19 +304,16 @@ SizeFacts SizeAnalysis::combine(BinaryOperatorKind operation, const SizeFacts& a
     case BO_Add:
       return sum(a, b, false);
     case BO_Sub:
-      return sum(a, b, true);
+      return difference(a, b);
     case BO_Shl: {
-      if (!b.terms.empty()) return unknown();
+      if (!b.terms.empty()) return noting_loss(unknown(), a, b);
       const bool is_known = b.is_constant() && b.bytes >= 0 && b.bytes < 40;
       return product(a, is_known ? constant(std::int64_t{1} << b.bytes) : unknown());
     }
-    // Masks, and the steps of rounding up or down to a multiple.
     case BO_And:
     case BO_Or:
     case BO_Xor:
-      if (!a.terms.empty() || b.is_constant()) return rounded(a);
-      if (!b.terms.empty() || a.is_constant()) return rounded(b);
-      return unknown_of(a, b);
+      return masked(a, b);
     case BO_Div:
     case BO_Rem:
     case BO_Shr:
@@ -310,6 +324,38 @@ SizeFacts SizeAnalysis::combine(BinaryOperatorKind operation, const SizeFacts& a
     default:
       return unknown_of(a, b);
   }
+}
+
+// Masks, and the steps of rounding up or down to a multiple.
+SizeFacts SizeAnalysis::masked(const SizeFacts& a, const SizeFacts& b) const {
+  if (a.has_choice() || b.has_choice()) return masked(a.without_choice(), b.without_choice());
+  SizeFacts facts;
+  if (!a.terms.empty() || b.is_constant()) {
+    facts = padded(a);
+  } else if (!b.terms.empty() || a.is_constant()) {
+    facts = padded(b);
+  } else {
+    return unknown_of(a, b);
+  }
+  facts.scales_parameters |= facts.parameters != 0;
+  return noting_loss(facts, a, b);
+}
+
+SizeFacts SizeAnalysis::difference(const SizeFacts& a, const SizeFacts& b) const {
+  if (b.has_choice()) return unknown_of(a, b);
+  if (!b.is_constant() && a.has_choice()) return difference(a.without_choice(), b);
+  SizeFacts facts = sum(a, b, true);
+  facts.scales_parameters |= !b.is_constant() && facts.parameters != 0;
+  return facts;
+}
+
+// `n & ~15`
+bool SizeAnalysis::is_rounding(const BinaryOperator* operation) const {
+  const Expr* mask = operation->getRHS();
+  Expr::EvalResult result;
+  const bool is_mask = operation->getOpcode() == BO_And && !mask->isValueDependent() &&
+                       mask->EvaluateAsInt(result, context_);
+  return is_mask && result.Val.getInt().isNegatedPowerOf2();
 }
 
 SizeFacts SizeAnalysis::evaluate_name(const DeclRefExpr* name, const Frame& frame, int depth) {
@@ -347,7 +393,14 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
       incoming.parameters = std::uint64_t{1} << index;
     }
   }
-  const auto values = reaching(*frame.body, variable, use);
+  // Of another variable, which may be assigned to under its own name.
+  const bool is_alias =
+      variable->getType()->isReferenceType() && parameter == nullptr &&
+      !isa_and_nonnull<MaterializeTemporaryExpr>(
+          variable->getInit() == nullptr ? nullptr : variable->getInit()->IgnoreParenCasts());
+  if (is_alias) return unknown();
+  const Stmt* scope = nullptr;
+  const auto values = reaching(*frame.body, variable, use, scope);
   const bool is_hidden = !values.empty() && std::any_of(values.begin(), values.end(), [&](auto* a) {
     bool is_guarded = false;
     const Stmt* around = compound_around(*frame.body, a->at, is_guarded);
@@ -361,6 +414,7 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
     is_first = false;
   };
   if (parameter != nullptr && !is_hidden) take(incoming);
+  const Assignment* loan = nullptr;  // the last one
   // `n += x`, `n *= x` change what the others assign; nearest first, so they are applied behind.
   std::vector<const Assignment*> changes;
   std::int64_t counted = 0;  // `n++`, `n--`
@@ -377,6 +431,9 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
     } else if (is_change) {
       changes.push_back(how);
     } else if (how->value == nullptr) {
+      const bool is_later =
+          loan == nullptr || how->is_lasting || (!loan->is_lasting && how->order > loan->order);
+      if (is_later) loan = how;
       take(unknown());
     } else {
       SizeFacts facts = evaluate(how->value, frame, depth);
@@ -386,9 +443,15 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
     }
   }
   if (is_first) return unknown();
+  if (loan != nullptr) result = unknown_of(result, {});
   for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
+    const bool is_before = loan != nullptr && (loan->is_lasting || loan->order > (*change)->order);
+    if (is_before) continue;
     const auto operation = BinaryOperator::getOpForCompoundAssignment((*change)->operation);
-    result = combine(operation, result, evaluate((*change)->value, frame, depth));
+    const bool is_repeated = outermost_loop(*frame.body, (*change)->at, scope) != nullptr;
+    SizeFacts value = evaluate((*change)->value, frame, depth);
+    if (is_repeated) value = product(value, unknown());
+    result = combine(operation, result, value);
   }
   if (counted != 0) result = sum(result, constant(counted), false);
   result.has_more |= is_counted;
@@ -443,8 +506,10 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
     if (!argument->getType()->isIntegerType()) continue;
     const SizeFacts facts = evaluate(argument, frame, depth + kCost).without_choice();
     result.parameters |= facts.parameters;
+    result.scales_parameters |= facts.parameters != 0;
+    result.has_lost_choice |= facts.has_lost_choice;
     if (facts.terms.empty()) continue;
-    if (!result.terms.empty()) return unknown();
+    if (!result.terms.empty()) return noting_loss(unknown(), result, facts);
     result.terms = facts.terms;
     result.is_uncertain = true;
   }
@@ -530,6 +595,11 @@ std::optional<std::set<std::int64_t>> SizeAnalysis::values_of(const Expr* expres
 }
 
 SizeFacts SizeAnalysis::product(const SizeFacts& a, const SizeFacts& b) const {
+  const auto is_one_time = [](const SizeFacts& facts) {
+    return facts.is_constant() && facts.bytes == 1;
+  };
+  if (is_one_time(a)) return b;
+  if (is_one_time(b)) return a;
   if (a.has_choice() || b.has_choice()) return product(a.without_choice(), b.without_choice());
   if (a.is_constant() && b.is_constant()) {
     std::int64_t bytes = 0;
@@ -542,17 +612,22 @@ SizeFacts SizeAnalysis::product(const SizeFacts& a, const SizeFacts& b) const {
       return facts.terms.size() == 1 && !facts.terms[0].is_multiple && facts.bytes == 0 &&
              !facts.has_more && context_.getTypeSizeInChars(facts.terms[0].type).isOne();
     };
-    if (is_one(a)) return b;
-    if (is_one(b)) return a;
-    return unknown();
+    if (is_one(a)) return noting_loss(b, a, b);
+    if (is_one(b)) return noting_loss(a, a, b);
+    return noting_loss(unknown(), a, b);
   }
   const SizeFacts& typed = a.terms.empty() ? b : a;
   const SizeFacts& factor = a.terms.empty() ? a : b;
-  if (factor.is_constant() && factor.bytes == 1) return typed;
   SizeFacts facts = typed;
   facts.multiplies_parameters |=
       facts.terms.empty() && typed.parameters != 0 && factor.parameters != 0;
+  const auto is_one_parameter = [](const SizeFacts& of) {
+    return of.parameters != 0 && of.bytes == 0 && !of.has_more;
+  };
+  const bool are_factors = is_one_parameter(typed) && is_one_parameter(factor) &&
+                           (typed.parameters & factor.parameters) == 0;
   facts.parameters |= factor.parameters;
+  facts.scales_parameters |= facts.parameters != 0 && !are_factors;
   facts.is_uncertain |= factor.is_uncertain;
   facts.has_floor = false;
   for (SizeTerm& term : facts.terms) term.is_multiple = true;
@@ -565,7 +640,7 @@ SizeFacts SizeAnalysis::product(const SizeFacts& a, const SizeFacts& b) const {
   const bool fits = !__builtin_mul_overflow(facts.bytes, factor.bytes, &bytes);
   if (facts.bytes != 0 && (!factor.is_constant() || !fits)) facts.has_more = true;
   facts.bytes = factor.is_constant() && fits ? saturated(bytes) : 0;
-  return facts;
+  return noting_loss(facts, a, b);
 }
 
 SizeFacts SizeAnalysis::sum(SizeFacts a, const SizeFacts& b, bool is_difference) const {
@@ -582,17 +657,23 @@ SizeFacts SizeAnalysis::sum(SizeFacts a, const SizeFacts& b, bool is_difference)
   a.has_more |= b.has_more;
   a.is_uncertain |= b.is_uncertain;
   a.is_perhaps_plain |= b.is_perhaps_plain;
+  a.has_lost_choice |= b.has_lost_choice;
+  a.scales_parameters |= b.scales_parameters || (a.parameters & b.parameters) != 0;
   a.parameters |= b.parameters;
   return a;
 }
 
 // The same with padding: its bytes are no longer counted.
-SizeFacts SizeAnalysis::rounded(SizeFacts a) const {
+SizeFacts SizeAnalysis::padded(SizeFacts a) const {
   a.bytes = 0;
   return a;
 }
 
 SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
+  return noting_loss(merged(a, b), a, b);
+}
+
+SizeFacts SizeAnalysis::merged(const SizeFacts& a, const SizeFacts& b) const {
   if (a.terms.empty() && b.terms.empty()) {
     // `n != 0 ? n : 1` is n.
     if (a.parameters != 0 && b.is_constant()) return a;
@@ -606,7 +687,7 @@ SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
     // `n != 0 ? n * sizeof(T) : 1` is about T; some other number of bytes may be about anything.
     SizeFacts facts = a.terms.empty() ? b : a;
     const SizeFacts& other = a.terms.empty() ? a : b;
-    if (facts.has_choice()) return either(facts.without_choice(), other);
+    if (facts.has_choice()) return merged(facts.without_choice(), other);
     const bool is_constant = facts.parameters == 0 && !facts.has_more &&
                              std::none_of(facts.terms.begin(), facts.terms.end(),
                                           [](const SizeTerm& t) { return t.is_multiple; });

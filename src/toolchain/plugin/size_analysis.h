@@ -28,6 +28,9 @@ struct SizeFacts {
   bool is_perhaps_plain = false;         // ... of a constant
   std::uint64_t parameters = 0;          // bit i: depends on parameter i
   bool multiplies_parameters = false;    // ... which are factors, not addends
+  bool has_lost_choice =
+      false;  // something is in it that is made of a size of one of several types, but not by adding to it
+  bool scales_parameters = false;  // what is made of a parameter is not the sum of it and a number
   bool has_floor =
       false;  // the terms stand in for small parameters: `n < sizeof(T) ? sizeof(T) : n`
   bool has_own_part = false;  // a summand that no parameter goes into and nothing is known of
@@ -72,9 +75,13 @@ class SizeAnalysis {
                                                   int depth);
   SizeFacts combine(clang::BinaryOperatorKind operation, const SizeFacts& a,
                     const SizeFacts& b) const;
+  SizeFacts masked(const SizeFacts& a, const SizeFacts& b) const;
+  SizeFacts difference(const SizeFacts& a, const SizeFacts& b) const;
+  bool is_rounding(const clang::BinaryOperator* operation) const;
   SizeFacts sum(SizeFacts a, const SizeFacts& b, bool is_difference) const;
-  SizeFacts rounded(SizeFacts a) const;
+  SizeFacts padded(SizeFacts a) const;
   SizeFacts either(const SizeFacts& a, const SizeFacts& b) const;
+  SizeFacts merged(const SizeFacts& a, const SizeFacts& b) const;
   std::optional<SizeFacts> one_of(const SizeFacts& a, const SizeFacts& b) const;
   void add_term(SizeFacts& facts, SizeTerm term) const;
   SizeFacts offset_of(const clang::OffsetOfExpr* expression) const;
