@@ -143,7 +143,7 @@ function(allocs_part part)
     allocs_companion_stem(${item} test stem)
     allocs_companion(${part} ${stem} test GTest::gtest_main)
     add_test(NAME unit/${part}/${stem} COMMAND ${library}_${stem}_test --gtest_brief=1)
-    set_tests_properties(unit/${part}/${stem} PROPERTIES LABELS unit TIMEOUT 300)
+    set_tests_properties(unit/${part}/${stem} PROPERTIES LABELS unit TIMEOUT 600)
     if(arg_FREESTANDING)
       # What a guest's arenas hand out lives as long as the process: no leak, but LeakSanitizer cannot know.
       set_tests_properties(unit/${part}/${stem} PROPERTIES ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
