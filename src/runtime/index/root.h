@@ -36,7 +36,8 @@ enum class MallocKind : std::uint32_t {
   unresolved = 0,  // no hook ran yet
   libc,            // glibc's: coarse cells
   foreign,         // another object's: coarse and fine cells
-  bypassed,        // an object before us defines malloc: its blocks are not indexed
+  bypassed,  // an object before us defines malloc, or there is no memory for the directories over a foreign
+             // one: its blocks are not indexed
 };
 
 // One block that is inside realloc: see flux_table.h.
