@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/allocs/finding.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -14,34 +15,45 @@ std::string hexadecimal(std::uint64_t value) { return fmt::format("{:#x}", value
 // A function's type has no size; its code has.
 std::uint64_t public_size(const Finding& finding) { return finding.is_function ? 0 : finding.size; }
 
+void put_text(const Finding& finding, fmt::memory_buffer& text) {
+  const auto put = [&](const auto& compiled, const auto&... values) {
+    fmt::format_to(fmt::appender(text), compiled, values...);
+  };
+  if (finding.error != ALLOC_OK) {
+    const char* prefix = finding.error == ALLOC_E_NOTHING_THERE ? "" : "cannot tell: ";
+    put(FMT_COMPILE("At {:#x}: {}{}\n"), finding.address, prefix, finding.message);
+    return;
+  }
+  put(FMT_COMPILE("At {:#x} is a {}-allocated object of size {}, type {}\n"), finding.address,
+      finding.allocator, public_size(finding), finding.type);
+  const std::uint64_t offset = finding.address - finding.base;
+  put(FMT_COMPILE("    bounds    {:#x} + {} bytes"), finding.base, finding.size);
+  if (offset != 0) put(FMT_COMPILE(", {} bytes in"), offset);
+  if (finding.thread != 0) put(FMT_COMPILE(", thread {}"), finding.thread);
+  put(FMT_COMPILE("\n"));
+  if (!finding.name.empty()) put(FMT_COMPILE("    name      {}\n"), finding.name);
+  if (finding.type_problem.empty()) {
+    put(FMT_COMPILE("    type      {} ({})\n"), finding.human_type, finding.type_grade);
+  } else {
+    put(FMT_COMPILE("    type      unknown: {}\n"), finding.type_problem);
+  }
+  const bool has_path = finding.type_problem.empty() || finding.is_slot;
+  if (has_path && finding.path != finding.name)
+    put(FMT_COMPILE("    path      {}\n"), finding.path);
+  if (!finding.slot_holds.empty())
+    put(FMT_COMPILE("    holds     {}{}{}\n"), finding.slot_holds,
+        finding.slot_type.empty() ? "" : ", ", finding.slot_type);
+  if (finding.site != 0)
+    put(FMT_COMPILE("    site      {:#x} {}\n"), finding.site, finding.site_name);
+  put(FMT_COMPILE("    evidence  {}\n"), finding.evidence);
+}
+
 }  // namespace
 
 void print_text(const Finding& finding) {
-  if (finding.error != ALLOC_OK) {
-    const char* prefix = finding.error == ALLOC_E_NOTHING_THERE ? "" : "cannot tell: ";
-    fmt::print("At {:#x}: {}{}\n", finding.address, prefix, finding.message);
-    return;
-  }
-  fmt::print("At {:#x} is a {}-allocated object of size {}, type {}\n", finding.address,
-             finding.allocator, public_size(finding), finding.type);
-  const std::uint64_t offset = finding.address - finding.base;
-  fmt::print("    bounds    {:#x} + {} bytes", finding.base, finding.size);
-  if (offset != 0) fmt::print(", {} bytes in", offset);
-  if (finding.thread != 0) fmt::print(", thread {}", finding.thread);
-  fmt::print("\n");
-  if (!finding.name.empty()) fmt::print("    name      {}\n", finding.name);
-  if (finding.type_problem.empty()) {
-    fmt::print("    type      {} ({})\n", finding.human_type, finding.type_grade);
-  } else {
-    fmt::print("    type      unknown: {}\n", finding.type_problem);
-  }
-  const bool has_path = finding.type_problem.empty() || finding.is_slot;
-  if (has_path && finding.path != finding.name) fmt::print("    path      {}\n", finding.path);
-  if (!finding.slot_holds.empty())
-    fmt::print("    holds     {}{}{}\n", finding.slot_holds, finding.slot_type.empty() ? "" : ", ",
-               finding.slot_type);
-  if (finding.site != 0) fmt::print("    site      {:#x} {}\n", finding.site, finding.site_name);
-  fmt::print("    evidence  {}\n", finding.evidence);
+  fmt::memory_buffer text;
+  put_text(finding, text);
+  std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
 void print_json(const std::vector<Finding>& findings) {

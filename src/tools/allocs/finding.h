@@ -72,8 +72,11 @@ inline void put_slot(const query::FramePlace& slot, Finding& finding) {
     finding.slot_type = text_of([&](TextWriter& out) { types::put_human_name(out, slot.type); });
 }
 
+// What an allocation lies in, the whole chain: of several microseconds, and only JSON prints it.
+enum class Enclosing : bool { not_asked, asked };
+
 template <query::Process P>
-Finding find_out(const P& process, Address at) {
+Finding find_out(const P& process, Address at, Enclosing enclosing) {
   const query::Answer answer = query::query(process, at);
   Finding finding;
   finding.address = raw(at);
@@ -104,6 +107,7 @@ Finding find_out(const P& process, Address at) {
   finding.base_grade = query::grade_word(answer.base_grade);
   finding.type_grade = query::grade_word(answer.type_grade);
   finding.evidence = text_of([&](TextWriter& out) { query::put_evidence(out, answer.evidence); });
+  if (enclosing == Enclosing::not_asked) return finding;
   query::for_each_enclosing(process, answer, at, [&](const query::Answer& link, const char* name) {
     finding.enclosing.push_back({query::row_of(link.allocator).name, raw(link.range.begin),
                                  link.range.size(), name == nullptr ? "" : name});

@@ -152,7 +152,7 @@ int refs(const RefsOptions& options) {
   const auto address = parse_address(options.address);
   if (!address) return say_not_an_address(options.address);
   return visit_target(options.target, [&](const auto& process, const auto&) {
-    const Finding finding = find_out(process, Address{*address});
+    const Finding finding = find_out(process, Address{*address}, Enclosing::not_asked);
     if (finding.error != ALLOC_OK) {
       fmt::print(stderr, "allocs: at {:#x}: {}\n", *address, finding.message);
       return kExitNotTold;

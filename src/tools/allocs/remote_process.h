@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "elf/notes.h"
@@ -129,7 +130,12 @@ class RemoteProcess {
     return where ? query::read_site_facts(*this, *where) : query::SiteFacts{};
   }
   query::FrameFacts frame_facts(const runt::Frame& frame) const {
-    return query::read_frame_facts(*this, frame);
+    const std::pair where{raw(frame.lookup_pc()), frame.has_fixed_size ? frame.cfa - frame.sp : 0};
+    if (const auto known = frame_facts_.find(where); known != frame_facts_.end())
+      return known->second;
+    const query::FrameFacts facts = query::read_frame_facts(*this, frame);
+    if (!facts.layout.depends_on_registers) frame_facts_.emplace(where, facts);
+    return facts;
   }
 
   query::Answer stack_at(Address at) const;
@@ -244,6 +250,8 @@ class RemoteProcess {
   RemoteMadeCode<M> made_code_;
   RemoteRules<M> rules_{memory_, loaded_, made_code_};
   mutable std::map<int, KeptSearch> searches_;  // by the thread's id
+  // By pc and size; 0 for a frame of no fixed size.
+  mutable std::map<std::pair<std::uint64_t, std::uint64_t>, query::FrameFacts> frame_facts_;
   std::unique_ptr<types::Interner> interner_ = std::make_unique<types::Interner>();
   query::TypeMaker types_;
   mutable std::deque<Entry> objects_;

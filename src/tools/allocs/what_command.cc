@@ -23,9 +23,10 @@ struct WhatOptions {
 template <Memory M>
 int answer(const RemoteProcess<M>& process, const std::vector<std::uint64_t>& addresses,
            bool json) {
+  const Enclosing enclosing = json ? Enclosing::asked : Enclosing::not_asked;
   std::vector<Finding> findings;
   for (const std::uint64_t address : addresses)
-    findings.push_back(find_out(process, Address{address}));
+    findings.push_back(find_out(process, Address{address}, enclosing));
   if (json) {
     print_json(findings);
   } else {
