@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <link.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
+#include "base/raw_syscall.h"
 #include "runt/self.h"
 #include "runtime/allocators/deep_binding.h"
 #include "runtime/allocators/link_map_order.h"
@@ -96,10 +99,18 @@ bool is_c_library(const link_map& object) {
   return DynamicSymbols(object).find("gnu_get_libc_version") != nullptr;
 }
 
+// Where address space is limited, other allocators end the program or crash when what we took is what they lack, so it is left to them
+// unless there is plenty.
+bool is_plenty_of_addresses(std::size_t size) {
+  rlimit limit{};
+  return !raw_syscall(SYS_prlimit64, 0, RLIMIT_AS, 0, &limit).ok() || size <= limit.rlim_cur / 4;
+}
+
 // In place of the hooks' directory, which stays empty. False: there is no memory for them.
 bool open_foreign_directories() {
   if (g_root.fine_directory != Address{}) return true;
   constexpr std::size_t kDirectory = kRegionCount * sizeof(std::uint64_t);
+  if (!is_plenty_of_addresses(2 * kDirectory)) return false;
   void* const directories = map_own_pages(2 * kDirectory);
   if (directories == nullptr) return false;
   store_release(g_root.directory, address_of(directories));
