@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/allocs/finding.h"
@@ -24,16 +24,19 @@ template <Memory M>
 int answer(const RemoteProcess<M>& process, const std::vector<std::uint64_t>& addresses,
            bool json) {
   const Enclosing enclosing = json ? Enclosing::asked : Enclosing::not_asked;
-  std::vector<Finding> findings;
-  for (const std::uint64_t address : addresses)
-    findings.push_back(find_out(process, Address{address}, enclosing));
-  if (json) {
-    print_json(findings);
-  } else {
-    std::ranges::for_each(findings, print_text);
+  std::vector<Finding> findings;  // for JSON, which is one text
+  bool all_told = true;
+  for (const std::uint64_t address : addresses) {
+    Finding finding = find_out(process, Address{address}, enclosing);
+    all_told = all_told && finding.error == ALLOC_OK;
+    if (json) {
+      findings.push_back(std::move(finding));
+    } else {
+      print_text(finding);
+    }
   }
-  const auto is_told = [](const Finding& finding) { return finding.error == ALLOC_OK; };
-  return std::ranges::all_of(findings, is_told) ? 0 : kExitNotTold;
+  if (json) print_json(findings);
+  return all_told ? 0 : kExitNotTold;
 }
 
 int what(const WhatOptions& options) {
