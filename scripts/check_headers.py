@@ -5,13 +5,15 @@
 usage: check_headers.py [--stamp FILE] [HEADER...]
 
 Public C headers are compiled as C99, C11 and C++20, all others as C++20, with the compilers in $CC and
-$CXX (default: cc and c++). With --stamp nothing is done when no header changed since the last success.
+$CXX (default: cc and c++). A header that its own source file, or its test, includes before anything else has been compiled alone
+when that was, and is left out unless it is named. With --stamp nothing is done when no header changed since the last success.
 """
 import argparse
 import concurrent.futures
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -20,6 +22,7 @@ from repository import ROOT, files, name_of
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
 INCLUDES = ["-I", str(ROOT / "src"), "-I", str(ROOT / "include")]
 NEEDS_COMPILERS_HEADERS = {ROOT / "src/toolchain/plugin", ROOT / "src/toolchain/gcc_plugin"}
+FIRST_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)', re.MULTILINE)
 COMPATIBILITY = ROOT / "include/compat"
 
 
@@ -28,6 +31,16 @@ def languages_of(header):
     if public and header.suffix == ".h":
         return ["c99", "c11", "c++20"]
     return ["c++20"]
+
+
+def is_first_in_its_source(header):
+    for source in (header.with_suffix(".cc"), header.with_name(header.stem + "_test.cc")):
+        if not source.exists():
+            continue
+        first = FIRST_INCLUDE.search(source.read_text())
+        if first and first[1] == str(header.relative_to(ROOT / "src")):
+            return True
+    return False
 
 
 def compile_alone(job):
@@ -47,6 +60,7 @@ def digest(headers):
     content = hashlib.sha256(repr(sorted(os.environ.get(v, "") for v in ("CC", "CXX"))).encode())
     for header in headers:
         content.update(str(header).encode() + b"\0" + header.read_bytes())
+        content.update(bytes([ROOT / "src" in header.parents and is_first_in_its_source(header)]))
     return content.hexdigest()
 
 
@@ -62,14 +76,16 @@ def main():
     if options.stamp and options.stamp.exists() and options.stamp.read_text() == current:
         print(f"{len(headers)} headers, unchanged since they last compiled")
         return 0
-    jobs = [(header, standard) for header in headers for standard in languages_of(header)]
+    in_sources = [] if options.headers else [
+        h for h in headers if ROOT / "src" in h.parents and is_first_in_its_source(h)]
+    jobs = [(header, standard) for header in sorted(set(headers) - set(in_sources)) for standard in languages_of(header)]
     problems = 0
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         for header, standard, errors in pool.map(compile_alone, jobs):
             if errors:
                 print(f"{name_of(header)} does not compile alone as {standard}:\n{errors}")
                 problems += 1
-    print(f"{len(headers)} headers, {len(jobs)} compilations, {problems} failed")
+    print(f"{len(headers)} headers, {len(in_sources)} of them first in their source, {len(jobs)} compilations, {problems} failed")
     if options.stamp and not problems:
         options.stamp.write_text(current)
     return 1 if problems else 0
