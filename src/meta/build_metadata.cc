@@ -10,6 +10,7 @@
 #include "meta/constants.h"
 #include "meta/containers.h"
 #include "meta/dwarf_facts.h"
+#include "meta/heap_of_build.h"
 #include "meta/jump_tables.h"
 #include "meta/linkage.h"
 #include "meta/literals.h"
@@ -139,6 +140,7 @@ bool fill(types::ObjectModel& model, const Options& options, Diagnostics& diag) 
 }  // namespace
 
 std::vector<std::byte> build_image(const Options& options, Diagnostics& diag) {
+  prepare_heap_of_build();
   types::ObjectModel model;
   if (!fill(model, options, diag)) return {};
   // Nothing of the object is in memory any more but what the model has.
