@@ -72,7 +72,7 @@ struct TypeMaker {
 // find_object(a)      the loaded object whose range contains a, with its metadata as far as that may be had now; or nullptr
 // may_be_object(a)    whether the loader has an object there that find_object() cannot give now
 // find_instance(n)    the object of that module instance, loaded or retired; or nullptr
-// for_each_object(f)  f(const Object&) for each loaded object, until f returns false
+// for_each_object(f)  f(const Object&) for each loaded object, perhaps without those that have no thread-locals, without metadata and is_loader, until f returns false
 // for_each_thread(f)  f(const ThreadView&) for each known thread, until f returns false
 // stack_at(a)         the stack that is known to contain `a`, of a thread or the first one's as it has grown; or nothing there
 // query_stacks(a)     the answer if `a` lies in a known thread's stack

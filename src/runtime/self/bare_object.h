@@ -6,16 +6,20 @@
 
 namespace allocs::self {
 
+// bare_object(), without a look at the name: is_loader is not told.
+inline query::Object nameless_object(const index::ModuleRecord& module) {
+  return {.range = {module.begin, module.end},
+          .bias = {module.bias},
+          .path = module.path == Address{} ? "" : reinterpret_cast<const char*>(raw(module.path)),
+          .instance = module.instance,
+          .tls_module = module.tls_module,
+          .tls_size = module.tls_size,
+          .image_error = ALLOC_E_NOT_YET};
+}
+
 // What the module table alone says of an object of this process. The path is the table's own copy. Context: signal.
 inline query::Object bare_object(const index::ModuleRecord& module) {
-  query::Object object{
-      .range = {module.begin, module.end},
-      .bias = {module.bias},
-      .path = module.path == Address{} ? "" : reinterpret_cast<const char*>(raw(module.path)),
-      .instance = module.instance,
-      .tls_module = module.tls_module,
-      .tls_size = module.tls_size,
-      .image_error = ALLOC_E_NOT_YET};
+  query::Object object = nameless_object(module);
   object.is_loader = query::is_loader_path(object.path);
   return object;
 }

@@ -100,7 +100,7 @@ class SelfProcess {
   void for_each_object(Visit&& visit) const {
     index::for_each_module(tables(), *root(), [&](const index::ModuleRecord& module) {
       if (module.state != index::ModuleState::loaded || module.tls_module == 0) return true;
-      return visit(bare_object(module));
+      return visit(nameless_object(module));
     });
   }
   // The asking thread first: its memory needs no check. Others may be gone: their memory is read through the kernel.
