@@ -85,6 +85,16 @@ std::vector<std::string> words_for_compiling(const CommandLine& line, const Comp
   return words;
 }
 
+std::vector<std::string> words_for_package(const CommandLine& line, const Compiler& compiler) {
+  const bool has_version = any_option(line, [](const Argument& argument) {
+    const std::string_view word = argument.words[0];
+    return word == "-gdwarf" || word.starts_with("-gdwarf-");
+  });
+  const bool is_wanted =
+      compiler.is_clang && line.compiled_inputs() != 0 && line.debug_level() >= 0 && !has_version;
+  return is_wanted ? std::vector<std::string>{"-gdwarf-4"} : std::vector<std::string>{};
+}
+
 std::optional<std::vector<std::string>> words_for_records(const CommandLine& line,
                                                           const Compiler& compiler,
                                                           const Installation& installation,

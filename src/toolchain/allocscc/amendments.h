@@ -16,6 +16,10 @@ std::vector<std::string> words_for_compiling(const toolsub::CommandLine& line,
                                              const Compiler& compiler,
                                              const Installation& installation);
 
+// The same, where a Debian package is built. That ends in dwz, and Debian 12's does not read what clang 19 writes as DWARF 5.
+std::vector<std::string> words_for_package(const toolsub::CommandLine& line,
+                                           const Compiler& compiler);
+
 // The same, for records of blocks of alloca and for sub-allocators that are declared: a gcc of that major version needs a plugin for them.
 // Absent: there is none for it, so there will be no records, and no word of pieces. (clang's plugin sees to them.)
 std::optional<std::vector<std::string>> words_for_records(const toolsub::CommandLine& line,

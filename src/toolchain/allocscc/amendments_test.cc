@@ -48,6 +48,21 @@ TEST(Compiling, ThePluginStaysAwayFromHeadersAndProfiles) {
   EXPECT_EQ(compiling("-g -c a.c -fpseudo-probe-for-profiling", true), "");
 }
 
+TEST(Compiling, InAPackageBuildClangWritesWhatDwzReads) {
+  const auto packaging = [](std::string_view words, bool is_clang) {
+    Compiler compiler;
+    compiler.is_clang = is_clang;
+    return joined(words_for_package(cc(words), compiler));
+  };
+  EXPECT_EQ(packaging("-g -O2 -c a.c", true), "-gdwarf-4");
+  EXPECT_EQ(packaging("-c a.c", true), "-gdwarf-4");
+  EXPECT_EQ(packaging("-g -gsplit-dwarf -c a.c", true), "-gdwarf-4");
+  EXPECT_EQ(packaging("-g -c a.c", false), "");
+  EXPECT_EQ(packaging("-gdwarf-5 -c a.c", true), "");
+  EXPECT_EQ(packaging("-g -g0 -c a.c", true), "");
+  EXPECT_EQ(packaging("a.o -o p", true), "");
+}
+
 TEST(Compiling, NothingIsAddedWhereNothingIsCompiled) {
   EXPECT_EQ(compiling("-c a.s", true), "");
   EXPECT_EQ(compiling("a.o -o p", true), "");

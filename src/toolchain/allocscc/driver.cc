@@ -293,6 +293,10 @@ Ending drive(const Job& job) {
   const declarations::DeclaredHere declared = declarations::declared_here();
   if (!accept(job, declared.all)) return Ending{2 << 8};
   Words to_compile = words_for_compiling(job.line, job.compiler, job.installation);
+  if (job.settings.builds_package) {
+    const Words more = words_for_package(job.line, job.compiler);
+    to_compile.insert(to_compile.end(), more.begin(), more.end());
+  }
   add_for_records(job, declared.all, to_compile);
   tell_caches(declared.hash, to_compile);
   const LinkAmendment amendment = amendment_of_link(job.line, job.compiler);

@@ -43,6 +43,7 @@ Settings read_settings(int argc, char** argv) {
     settings.is_named_for_c = !settings.compiler.empty();
   }
   settings.is_verbose = !environment("ALLOCSCC_VERBOSE").empty();
+  settings.builds_package = !environment("DEB_HOST_ARCH").empty();
 
   constexpr std::string_view kCompiler = "--allocs-cc=";
   for (int i = 1; i < argc; ++i) {

@@ -14,12 +14,13 @@ struct Settings {
   bool is_named_for_c = false;  // `compiler` names a C compiler, and this is allocsc++
   bool is_verbose = false;
   bool wants_help = false;
+  bool builds_package = false;     // dpkg-buildpackage is at work
   std::string bad_option;          // one of --allocs-... that there is not; else empty
   std::vector<std::string> words;  // for the compiler
 };
 
 // Options that begin with --allocs- are ours, and only outside of response files. The environment is read for
-// ALLOCSCC_CC, ALLOCSCXX_CXX and ALLOCSCC_VERBOSE.
+// ALLOCSCC_CC, ALLOCSCXX_CXX, ALLOCSCC_VERBOSE, and DEB_HOST_ARCH, which dpkg-buildpackage sets.
 Settings read_settings(int argc, char** argv);
 
 void print_help(const Settings& settings);
