@@ -138,14 +138,14 @@ std::optional<Request> AllocationCalls::known_request(const CallExpr* call,
   request.size = sizes_.facts_of(size, body);
   request.bytes = constant_of(size);
   if (number != nullptr) {
-    request.size = sizes_.product(request.size, sizes_.facts_of(number, body));
+    request.size = sizes_.arithmetic().product(request.size, sizes_.facts_of(number, body));
     const auto times = constant_of(number);
     request.bytes = request.bytes && times ? std::optional{*request.bytes * *times} : std::nullopt;
   }
   if (declared != nullptr && declared->unit != 1) {
     SizeFacts unit;
     unit.bytes = declared->unit;
-    request.size = sizes_.product(request.size, unit);
+    request.size = sizes_.arithmetic().product(request.size, unit);
     if (request.bytes) *request.bytes *= static_cast<std::uint64_t>(declared->unit);
   }
   if (declared != nullptr && declared->may_be_counted()) {
@@ -190,7 +190,7 @@ std::optional<Request> AllocationCalls::attributed_request(const CallExpr* call,
   if (sized->getNumElemsParam().isValid()) {
     const Expr* count = argument(sized->getNumElemsParam());
     if (count == nullptr) return std::nullopt;
-    request.size = sizes_.product(request.size, sizes_.facts_of(count, body));
+    request.size = sizes_.arithmetic().product(request.size, sizes_.facts_of(count, body));
   }
   return request;
 }

@@ -11,8 +11,7 @@
 // The tree has been type-checked, so each sizeof knows its type, template arguments included. Everything else is bytes.
 //
 // A local variable is what its assignments make of it. Of those before the use in the source the last one that no condition guards
-// hides the earlier ones; those after the use count only if a loop leads back. Where the ways differ in nothing but the structure whose size
-// they begin with, the size is that of one of them; where they differ in more, nothing is concluded.
+// hides the earlier ones; those after the use count only if a loop leads back.
 //
 // The work is bounded in depth and in steps: the size of a hostile expression costs no more than its bytes.
 #include "toolchain/plugin/size_analysis.h"
@@ -29,43 +28,7 @@ namespace {
 
 constexpr int kDeepest = 40;
 constexpr unsigned kMostSteps = 4000;  // for one size
-constexpr std::size_t kMostTerms = 8;
-constexpr std::size_t kMostOthers = 15;
 constexpr unsigned kMostParameters = 64;
-
-SizeFacts unknown() {
-  SizeFacts facts;
-  facts.has_more = true;
-  return facts;
-}
-
-// What a result has lost of what it is made of.
-SizeFacts noting_loss(SizeFacts result, const SizeFacts& a, const SizeFacts& b) {
-  const bool had_choice = a.has_choice() || b.has_choice();
-  result.has_lost_choice |=
-      a.has_lost_choice || b.has_lost_choice || (had_choice && !result.has_choice());
-  result.scales_parameters |= a.scales_parameters || b.scales_parameters;
-  return result;
-}
-
-// Something of which only the parameters are known that went into it.
-SizeFacts unknown_of(const SizeFacts& a, const SizeFacts& b) {
-  SizeFacts facts = unknown();
-  facts.parameters = a.parameters | b.parameters;
-  facts.scales_parameters = facts.parameters != 0;
-  return noting_loss(facts, a, b);
-}
-
-SizeFacts constant(std::int64_t bytes) {
-  SizeFacts facts;
-  facts.bytes = bytes;
-  return facts;
-}
-
-std::int64_t saturated(std::int64_t value) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 48;
-  return std::clamp(value, -kMost, kMost);
-}
 
 bool is_loop(const Stmt* statement) {
   return isa<ForStmt, WhileStmt, DoStmt, CXXForRangeStmt>(statement);
@@ -171,34 +134,6 @@ struct SizeAnalysis::Frame {
   const Frame* caller = nullptr;
 };
 
-bool SizeFacts::has_positive_term() const {
-  return std::any_of(terms.begin(), terms.end(), [](const SizeTerm& t) { return !t.is_negative; });
-}
-
-bool SizeFacts::has_choice() const {
-  return std::any_of(terms.begin(), terms.end(),
-                     [](const SizeTerm& t) { return !t.others.empty(); });
-}
-
-SizeFacts SizeFacts::without_choice() const {
-  if (!has_choice()) return *this;
-  SizeFacts facts = *this;
-  facts.has_lost_choice = true;
-  facts.has_own_part |= has_more || bytes != 0 || parameters != 0;
-  facts.terms.clear();
-  facts.has_more = true;
-  facts.is_uncertain = facts.has_floor = false;
-  return facts;
-}
-
-SizeFacts SizeFacts::without_floor() const {
-  SizeFacts facts = *this;
-  facts.terms.clear();
-  facts.is_uncertain = false;
-  facts.has_floor = false;
-  return facts;
-}
-
 SizeFacts SizeAnalysis::facts_of(const Expr* size, const FunctionBody& body) {
   steps_ = 0;
   return evaluate(size, Frame{&body, nullptr, nullptr}, 0);
@@ -207,26 +142,26 @@ SizeFacts SizeAnalysis::facts_of(const Expr* size, const FunctionBody& body) {
 SizeFacts SizeAnalysis::for_caller(const SizeFacts& facts, const CallExpr* call,
                                    const FunctionBody& caller) {
   SizeFacts result = facts;
-  SizeFacts factors = constant(1);
+  SizeFacts factors = constant_size(1);
   result.parameters = 0;
   result.multiplies_parameters = result.scales_parameters = false;
   for (unsigned i = 0; i < kMostParameters; ++i) {
     if ((facts.parameters >> i & 1) == 0) continue;
-    if (i >= call->getNumArgs()) return unknown();
+    if (i >= call->getNumArgs()) return unknown_size();
     SizeFacts argument = facts_of(call->getArg(i), caller);
     if (facts.scales_parameters) argument = argument.without_choice();
     if (facts.multiplies_parameters) {
-      factors = product(factors, argument);
+      factors = arithmetic_.product(factors, argument);
       continue;
     }
     const bool both = !result.terms.empty() && !argument.terms.empty();
-    result = both ? either(result, argument) : sum(result, argument, false);
+    result = both ? arithmetic_.either(result, argument) : arithmetic_.sum(result, argument, false);
   }
-  return facts.multiplies_parameters ? sum(result, factors, false) : result;
+  return facts.multiplies_parameters ? arithmetic_.sum(result, factors, false) : result;
 }
 
 SizeFacts SizeAnalysis::evaluate(const Expr* size, const Frame& frame, int depth) {
-  if (size == nullptr || depth > kDeepest || ++steps_ > kMostSteps) return unknown();
+  if (size == nullptr || depth > kDeepest || ++steps_ > kMostSteps) return unknown_size();
   size = size->IgnoreParenCasts();
   ++depth;
   if (const auto* e = dyn_cast<ConstantExpr>(size)) return evaluate(e->getSubExpr(), frame, depth);
@@ -238,12 +173,12 @@ SizeFacts SizeAnalysis::evaluate(const Expr* size, const Frame& frame, int depth
   if (const auto* e = dyn_cast<OpaqueValueExpr>(size))
     return evaluate(e->getSourceExpr(), frame, depth);
   if (const auto* e = dyn_cast<IntegerLiteral>(size)) {
-    return constant(saturated(static_cast<std::int64_t>(e->getValue().getLimitedValue(1u << 30))));
+    return constant_size(static_cast<std::int64_t>(e->getValue().getLimitedValue(1u << 30)));
   }
   if (const auto* e = dyn_cast<UnaryExprOrTypeTraitExpr>(size)) {
-    if (e->getKind() != UETT_SizeOf) return unknown();
+    if (e->getKind() != UETT_SizeOf) return unknown_size();
     SizeFacts facts;
-    add_term(facts, {e->getTypeOfArgument().getNonReferenceType()});
+    arithmetic_.add_term(facts, {e->getTypeOfArgument().getNonReferenceType()});
     return facts;
   }
   if (const auto* e = dyn_cast<OffsetOfExpr>(size)) return offset_of(e);
@@ -252,20 +187,20 @@ SizeFacts SizeAnalysis::evaluate(const Expr* size, const Frame& frame, int depth
   if (const auto* e = dyn_cast<ChooseExpr>(size); e && !e->isConditionDependent())
     return evaluate(e->getChosenSubExpr(), frame, depth);
   if (const auto* e = dyn_cast<AbstractConditionalOperator>(size)) {
-    return either(evaluate(e->getTrueExpr(), frame, depth),
-                  evaluate(e->getFalseExpr(), frame, depth));
+    return arithmetic_.either(evaluate(e->getTrueExpr(), frame, depth),
+                              evaluate(e->getFalseExpr(), frame, depth));
   }
   if (const auto* e = dyn_cast<BinaryOperator>(size)) return evaluate_binary(e, frame, depth);
   if (const auto* e = dyn_cast<UnaryOperator>(size)) {
     const SizeFacts facts = evaluate(e->getSubExpr(), frame, depth);
     if (e->isIncrementDecrementOp()) return unknown_of(facts, {});
     // A mask, most likely; its value does not matter.
-    return facts.is_constant() ? constant(0) : unknown_of(facts, {});
+    return facts.is_constant() ? constant_size(0) : unknown_of(facts, {});
   }
   if (const auto* e = dyn_cast<DeclRefExpr>(size)) return evaluate_name(e, frame, depth);
   if (const auto* e = dyn_cast<MemberExpr>(size)) {
     const auto* variable = dyn_cast<VarDecl>(e->getMemberDecl());  // a static constant
-    return variable == nullptr ? unknown() : evaluate_variable(variable, e, frame, depth);
+    return variable == nullptr ? unknown_size() : evaluate_variable(variable, e, frame, depth);
   }
   if (const auto* e = dyn_cast<CallExpr>(size)) return evaluate_call(e, frame, depth);
   if (const auto* e = dyn_cast<StmtExpr>(size)) {
@@ -273,7 +208,7 @@ SizeFacts SizeAnalysis::evaluate(const Expr* size, const Frame& frame, int depth
     const auto* last = block->body_empty() ? nullptr : dyn_cast<Expr>(block->body_back());
     return evaluate(last, frame, depth);
   }
-  return unknown();
+  return unknown_size();
 }
 
 SizeFacts SizeAnalysis::evaluate_binary(const BinaryOperator* operation, const Frame& frame,
@@ -286,67 +221,14 @@ SizeFacts SizeAnalysis::evaluate_binary(const BinaryOperator* operation, const F
   if (may_be_count && !operation->isValueDependent() &&
       operation->EvaluateAsInt(result, context_)) {
     const auto value = static_cast<std::int64_t>(result.Val.getInt().getLimitedValue(1u << 30));
-    if (kind == BO_Div || value == 0) return constant(value);
+    if (kind == BO_Div || value == 0) return constant_size(value);
   }
   const SizeFacts left = evaluate(operation->getLHS(), frame, depth);
   const SizeFacts right = evaluate(operation->getRHS(), frame, depth);
-  if (is_rounding(operation)) return padded(left);
-  return combine(
+  if (is_rounding(operation)) return arithmetic_.padded(left);
+  return arithmetic_.combine(
       operation->isCompoundAssignmentOp() ? BinaryOperator::getOpForCompoundAssignment(kind) : kind,
       left, right);
-}
-
-SizeFacts SizeAnalysis::combine(BinaryOperatorKind operation, const SizeFacts& a,
-                                const SizeFacts& b) const {
-  switch (operation) {
-    case BO_Mul:
-      return product(a, b);
-    case BO_Add:
-      return sum(a, b, false);
-    case BO_Sub:
-      return difference(a, b);
-    case BO_Shl: {
-      if (!b.terms.empty()) return noting_loss(unknown(), a, b);
-      const bool is_known = b.is_constant() && b.bytes >= 0 && b.bytes < 40;
-      return product(a, is_known ? constant(std::int64_t{1} << b.bytes) : unknown());
-    }
-    case BO_And:
-    case BO_Or:
-    case BO_Xor:
-      return masked(a, b);
-    case BO_Div:
-    case BO_Rem:
-    case BO_Shr:
-      // How many there are: of that only the parameters matter.
-      if (a.is_constant() && b.is_constant() && b.bytes > 0 && operation == BO_Div)
-        return constant(a.bytes / b.bytes);
-      return unknown_of(a, b);
-    default:
-      return unknown_of(a, b);
-  }
-}
-
-// Masks, and the steps of rounding up or down to a multiple.
-SizeFacts SizeAnalysis::masked(const SizeFacts& a, const SizeFacts& b) const {
-  if (a.has_choice() || b.has_choice()) return masked(a.without_choice(), b.without_choice());
-  SizeFacts facts;
-  if (!a.terms.empty() || b.is_constant()) {
-    facts = padded(a);
-  } else if (!b.terms.empty() || a.is_constant()) {
-    facts = padded(b);
-  } else {
-    return unknown_of(a, b);
-  }
-  facts.scales_parameters |= facts.parameters != 0;
-  return noting_loss(facts, a, b);
-}
-
-SizeFacts SizeAnalysis::difference(const SizeFacts& a, const SizeFacts& b) const {
-  if (b.has_choice()) return unknown_of(a, b);
-  if (!b.is_constant() && a.has_choice()) return difference(a.without_choice(), b);
-  SizeFacts facts = sum(a, b, true);
-  facts.scales_parameters |= !b.is_constant() && facts.parameters != 0;
-  return facts;
 }
 
 // `n & ~15`
@@ -363,10 +245,10 @@ SizeFacts SizeAnalysis::evaluate_name(const DeclRefExpr* name, const Frame& fram
   if (const auto* enumerator = dyn_cast<EnumConstantDecl>(declaration)) {
     if (enumerator->getInitExpr() != nullptr)
       return evaluate(enumerator->getInitExpr(), Frame{}, depth);
-    return constant(saturated(enumerator->getInitVal().getExtValue()));
+    return constant_size(enumerator->getInitVal().getExtValue());
   }
   const auto* variable = dyn_cast<VarDecl>(declaration);
-  return variable == nullptr ? unknown() : evaluate_variable(variable, name, frame, depth);
+  return variable == nullptr ? unknown_size() : evaluate_variable(variable, name, frame, depth);
 }
 
 SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* use,
@@ -377,19 +259,19 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
   if (!is_ours) {
     const Expr* init = variable->getAnyInitializer();
     if (!variable->getType().getNonReferenceType().isConstQualified() && !variable->isConstexpr())
-      return unknown();
-    return is_sound(init) ? evaluate(init, Frame{}, depth) : unknown();
+      return unknown_size();
+    return is_sound(init) ? evaluate(init, Frame{}, depth) : unknown_size();
   }
-  SizeFacts incoming = unknown();
+  SizeFacts incoming = unknown_size();
   const auto* parameter = dyn_cast<ParmVarDecl>(variable);
   if (parameter != nullptr) {
     const unsigned index = parameter->getFunctionScopeIndex();
     if (frame.call != nullptr) {
       incoming = index < frame.call->getNumArgs()
                      ? evaluate(frame.call->getArg(index), *frame.caller, depth)
-                     : unknown();
+                     : unknown_size();
     } else if (index < kMostParameters && parameter->getType()->isIntegerType()) {
-      incoming = constant(0);
+      incoming = constant_size(0);
       incoming.parameters = std::uint64_t{1} << index;
     }
   }
@@ -398,7 +280,7 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
       variable->getType()->isReferenceType() && parameter == nullptr &&
       !isa_and_nonnull<MaterializeTemporaryExpr>(
           variable->getInit() == nullptr ? nullptr : variable->getInit()->IgnoreParenCasts());
-  if (is_alias) return unknown();
+  if (is_alias) return unknown_size();
   const Stmt* scope = nullptr;
   const auto values = reaching(*frame.body, variable, use, scope);
   const bool is_hidden = !values.empty() && std::any_of(values.begin(), values.end(), [&](auto* a) {
@@ -410,7 +292,7 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
   SizeFacts result;
   bool is_first = true;
   const auto take = [&](const SizeFacts& facts) {
-    result = is_first ? facts : either(result, facts);
+    result = is_first ? facts : arithmetic_.either(result, facts);
     is_first = false;
   };
   if (parameter != nullptr && !is_hidden) take(incoming);
@@ -434,15 +316,15 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
       const bool is_later =
           loan == nullptr || how->is_lasting || (!loan->is_lasting && how->order > loan->order);
       if (is_later) loan = how;
-      take(unknown());
+      take(unknown_size());
     } else {
       SizeFacts facts = evaluate(how->value, frame, depth);
       if (how->second != nullptr)
-        facts = combine(how->operation, facts, evaluate(how->second, frame, depth));
+        facts = arithmetic_.combine(how->operation, facts, evaluate(how->second, frame, depth));
       take(facts);
     }
   }
-  if (is_first) return unknown();
+  if (is_first) return unknown_size();
   if (loan != nullptr) result = unknown_of(result, {});
   for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
     const bool is_before = loan != nullptr && (loan->is_lasting || loan->order > (*change)->order);
@@ -450,10 +332,10 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
     const auto operation = BinaryOperator::getOpForCompoundAssignment((*change)->operation);
     const bool is_repeated = outermost_loop(*frame.body, (*change)->at, scope) != nullptr;
     SizeFacts value = evaluate((*change)->value, frame, depth);
-    if (is_repeated) value = product(value, unknown());
-    result = combine(operation, result, value);
+    if (is_repeated) value = arithmetic_.product(value, unknown_size());
+    result = arithmetic_.combine(operation, result, value);
   }
-  if (counted != 0) result = sum(result, constant(counted), false);
+  if (counted != 0) result = arithmetic_.sum(result, constant_size(counted), false);
   result.has_more |= is_counted;
   return result;
 }
@@ -470,9 +352,9 @@ std::optional<SizeFacts> SizeAnalysis::evaluate_declared(const CallExpr* call, c
     return evaluate(call->getArg(static_cast<unsigned>(n)), frame, depth);
   };
   SizeFacts facts = argument(declared->size());
-  if (declared->unit != 1) facts = product(facts, constant(declared->unit));
+  if (declared->unit != 1) facts = arithmetic_.product(facts, constant_size(declared->unit));
   if (declared->count() != declarations::Declaration::kNone)
-    return product(facts, argument(declared->count()));
+    return arithmetic_.product(facts, argument(declared->count()));
   facts.has_more = true;
   return facts;
 }
@@ -481,7 +363,7 @@ std::optional<SizeFacts> SizeAnalysis::evaluate_declared(const CallExpr* call, c
 SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, int depth) {
   constexpr int kCost = 6;
   const FunctionDecl* callee = call->getDirectCallee();
-  if (!call->getType()->isIntegerType()) return unknown();
+  if (!call->getType()->isIntegerType()) return unknown_size();
   if (const auto declared = evaluate_declared(call, frame, depth + kCost)) return *declared;
   const FunctionBody* body =
       callee != nullptr && depth + kCost < kDeepest ? bodies_.of(callee) : nullptr;
@@ -492,7 +374,7 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
     for (const ReturnStmt* statement : body->returns) {
       if (is_never_reached(statement, inner, depth + kCost)) continue;
       const SizeFacts facts = evaluate(statement->getRetValue(), inner, depth + kCost);
-      result = is_first ? facts : either(result, facts);
+      result = is_first ? facts : arithmetic_.either(result, facts);
       is_first = false;
     }
     return result;
@@ -501,7 +383,7 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
       builtin == Builtin::BI__builtin_expect || builtin == Builtin::BI__builtin_assume_aligned) {
     return evaluate(call->getArg(0), frame, depth);
   }
-  SizeFacts result = unknown();
+  SizeFacts result = unknown_size();
   for (const Expr* argument : call->arguments()) {
     if (!argument->getType()->isIntegerType()) continue;
     const SizeFacts facts = evaluate(argument, frame, depth + kCost).without_choice();
@@ -509,7 +391,7 @@ SizeFacts SizeAnalysis::evaluate_call(const CallExpr* call, const Frame& frame, 
     result.scales_parameters |= facts.parameters != 0;
     result.has_lost_choice |= facts.has_lost_choice;
     if (facts.terms.empty()) continue;
-    if (!result.terms.empty()) return noting_loss(unknown(), result, facts);
+    if (!result.terms.empty()) return noting_loss(unknown_size(), result, facts);
     result.terms = facts.terms;
     result.is_uncertain = true;
   }
@@ -594,200 +476,6 @@ std::optional<std::set<std::int64_t>> SizeAnalysis::values_of(const Expr* expres
   return all.empty() ? std::nullopt : std::optional{all};
 }
 
-SizeFacts SizeAnalysis::product(const SizeFacts& a, const SizeFacts& b) const {
-  const auto is_one_time = [](const SizeFacts& facts) {
-    return facts.is_constant() && facts.bytes == 1;
-  };
-  if (is_one_time(a)) return b;
-  if (is_one_time(b)) return a;
-  if (a.has_choice() || b.has_choice()) return product(a.without_choice(), b.without_choice());
-  if (a.is_constant() && b.is_constant()) {
-    std::int64_t bytes = 0;
-    if (__builtin_mul_overflow(a.bytes, b.bytes, &bytes)) return unknown();
-    return constant(saturated(bytes));
-  }
-  if (!a.terms.empty() && !b.terms.empty()) {
-    // sizeof(char) is a way to write 1, and n * sizeof(T) * sizeof(U) is nothing that we know.
-    const auto is_one = [&](const SizeFacts& facts) {
-      return facts.terms.size() == 1 && !facts.terms[0].is_multiple && facts.bytes == 0 &&
-             !facts.has_more && context_.getTypeSizeInChars(facts.terms[0].type).isOne();
-    };
-    if (is_one(a)) return noting_loss(b, a, b);
-    if (is_one(b)) return noting_loss(a, a, b);
-    return noting_loss(unknown(), a, b);
-  }
-  const SizeFacts& typed = a.terms.empty() ? b : a;
-  const SizeFacts& factor = a.terms.empty() ? a : b;
-  SizeFacts facts = typed;
-  facts.multiplies_parameters |=
-      facts.terms.empty() && typed.parameters != 0 && factor.parameters != 0;
-  const auto is_one_parameter = [](const SizeFacts& of) {
-    return of.parameters != 0 && of.bytes == 0 && !of.has_more;
-  };
-  const bool are_factors = is_one_parameter(typed) && is_one_parameter(factor) &&
-                           (typed.parameters & factor.parameters) == 0;
-  facts.parameters |= factor.parameters;
-  facts.scales_parameters |= facts.parameters != 0 && !are_factors;
-  facts.is_uncertain |= factor.is_uncertain;
-  facts.has_floor = false;
-  for (SizeTerm& term : facts.terms) term.is_multiple = true;
-  if (facts.terms.empty()) {
-    facts.has_more |= factor.has_more;
-  } else {
-    facts.parameters = typed.parameters;  // how many is not what: the type is known here
-  }
-  std::int64_t bytes = 0;
-  const bool fits = !__builtin_mul_overflow(facts.bytes, factor.bytes, &bytes);
-  if (facts.bytes != 0 && (!factor.is_constant() || !fits)) facts.has_more = true;
-  facts.bytes = factor.is_constant() && fits ? saturated(bytes) : 0;
-  return noting_loss(facts, a, b);
-}
-
-SizeFacts SizeAnalysis::sum(SizeFacts a, const SizeFacts& b, bool is_difference) const {
-  const auto is_own = [](const SizeFacts& facts) {
-    return facts.has_more && facts.terms.empty() && facts.parameters == 0;
-  };
-  a.has_own_part |= b.has_own_part || is_own(a) || is_own(b);
-  a.has_floor = (a.has_floor && b.terms.empty()) || (b.has_floor && a.terms.empty());
-  for (SizeTerm term : b.terms) {
-    if (is_difference) term.is_negative = !term.is_negative;
-    add_term(a, term);
-  }
-  a.bytes = saturated(is_difference ? a.bytes - b.bytes : a.bytes + b.bytes);
-  a.has_more |= b.has_more;
-  a.is_uncertain |= b.is_uncertain;
-  a.is_perhaps_plain |= b.is_perhaps_plain;
-  a.has_lost_choice |= b.has_lost_choice;
-  a.scales_parameters |= b.scales_parameters || (a.parameters & b.parameters) != 0;
-  a.parameters |= b.parameters;
-  return a;
-}
-
-// The same with padding: its bytes are no longer counted.
-SizeFacts SizeAnalysis::padded(SizeFacts a) const {
-  a.bytes = 0;
-  return a;
-}
-
-SizeFacts SizeAnalysis::either(const SizeFacts& a, const SizeFacts& b) const {
-  return noting_loss(merged(a, b), a, b);
-}
-
-SizeFacts SizeAnalysis::merged(const SizeFacts& a, const SizeFacts& b) const {
-  if (a.terms.empty() && b.terms.empty()) {
-    // `n != 0 ? n : 1` is n.
-    if (a.parameters != 0 && b.is_constant()) return a;
-    if (b.parameters != 0 && a.is_constant()) return b;
-    SizeFacts facts = a;
-    facts.has_more |= b.has_more || a.bytes != b.bytes;
-    facts.parameters |= b.parameters;
-    return facts;
-  }
-  if (a.terms.empty() || b.terms.empty()) {
-    // `n != 0 ? n * sizeof(T) : 1` is about T; some other number of bytes may be about anything.
-    SizeFacts facts = a.terms.empty() ? b : a;
-    const SizeFacts& other = a.terms.empty() ? a : b;
-    if (facts.has_choice()) return merged(facts.without_choice(), other);
-    const bool is_constant = facts.parameters == 0 && !facts.has_more &&
-                             std::none_of(facts.terms.begin(), facts.terms.end(),
-                                          [](const SizeTerm& t) { return t.is_multiple; });
-    facts.has_floor |= is_constant && other.parameters != 0;
-    facts.is_uncertain |= !other.is_constant();
-    facts.is_perhaps_plain = true;
-    facts.parameters |= other.parameters;
-    return facts;
-  }
-  const auto same = [&](const SizeTerm& s, const SizeTerm& t) {
-    return context_.hasSameUnqualifiedType(s.type, t.type) && s.is_negative == t.is_negative &&
-           s.is_offset == t.is_offset && s.others == t.others;
-  };
-  const bool are_same = a.terms.size() == b.terms.size() &&
-                        std::equal(a.terms.begin(), a.terms.end(), b.terms.begin(), same);
-  if (!are_same) {
-    if (auto facts = one_of(a, b)) return *facts;
-    // One may be a part of the other: sizeof(T), and then sizeof(T) + more.
-    const SizeFacts& shorter = a.terms.size() < b.terms.size() ? a : b;
-    const SizeFacts& longer = a.terms.size() < b.terms.size() ? b : a;
-    const bool begins =
-        shorter.terms.size() < longer.terms.size() &&
-        std::equal(shorter.terms.begin(), shorter.terms.end(), longer.terms.begin(), same);
-    if (!begins) return unknown();
-    SizeFacts facts = longer;
-    facts.has_floor = false;
-    facts.is_uncertain |= shorter.is_uncertain;
-    facts.is_perhaps_plain |= shorter.is_perhaps_plain;
-    facts.has_more |= shorter.has_more || shorter.bytes != longer.bytes;
-    return facts;
-  }
-  SizeFacts facts = a;
-  for (std::size_t i = 0; i < facts.terms.size(); ++i)
-    facts.terms[i].is_multiple |= b.terms[i].is_multiple;
-  facts.has_more |= b.has_more || a.bytes != b.bytes;
-  facts.has_floor &= b.has_floor;
-  facts.is_uncertain |= b.is_uncertain;
-  facts.is_perhaps_plain |= b.is_perhaps_plain;
-  facts.parameters |= b.parameters;
-  return facts;
-}
-
-// The size of one structure or of another, and perhaps more: `flag ? sizeof(A) : sizeof(B) + n`. Not if there is any doubt on one side.
-std::optional<SizeFacts> SizeAnalysis::one_of(const SizeFacts& a, const SizeFacts& b) const {
-  const auto is_head = [](const SizeFacts& facts) {
-    if (facts.terms.size() != 1 || facts.bytes < 0) return false;
-    if (facts.is_uncertain || facts.is_perhaps_plain || facts.has_floor) return false;
-    const SizeTerm& term = facts.terms[0];
-    return term.type->isRecordType() && !term.is_multiple && !term.is_negative && !term.is_offset;
-  };
-  if (!is_head(a) || !is_head(b)) return std::nullopt;
-  SizeFacts facts = a;
-  SizeTerm& term = facts.terms[0];
-  const auto add = [&](QualType type) {
-    const auto is_known = [&](QualType one) { return context_.hasSameType(one, type); };
-    if (!is_known(term.type) && llvm::none_of(term.others, is_known)) term.others.push_back(type);
-  };
-  add(b.terms[0].type);
-  for (const QualType type : b.terms[0].others) add(type);
-  if (term.others.size() > kMostOthers) return std::nullopt;
-  facts.has_more |= b.has_more || a.bytes != b.bytes;
-  facts.has_own_part |= b.has_own_part;
-  facts.parameters |= b.parameters;
-  return facts;
-}
-
-void SizeAnalysis::add_term(SizeFacts& facts, SizeTerm term) const {
-  term.type = term.type.getUnqualifiedType();
-  const bool has_no_size = term.type.isNull() || term.type->isDependentType() ||
-                           term.type->isIncompleteType() || term.type->isFunctionType() ||
-                           term.type->isVoidType() || term.type->isVariablyModifiedType();
-  if (has_no_size) {
-    facts.has_more = true;
-    return;
-  }
-  for (auto known = facts.terms.begin(); known != facts.terms.end(); ++known) {
-    if (!context_.hasSameType(known->type, term.type)) continue;
-    if (!known->others.empty() || !term.others.empty()) continue;
-    if (known->is_negative != term.is_negative && !known->is_offset && !term.is_offset) {
-      // n * sizeof(T) - sizeof(T): one less of them. sizeof(T) - sizeof(T): none.
-      if (known->is_multiple || term.is_multiple) {
-        known->is_multiple = true;
-        known->is_negative = false;
-      } else {
-        facts.terms.erase(known);
-      }
-      return;
-    }
-    if (known->is_negative == term.is_negative && known->is_offset == term.is_offset) {
-      known->is_multiple = true;
-      return;
-    }
-  }
-  if (facts.terms.size() < kMostTerms) {
-    facts.terms.push_back(term);
-  } else {
-    facts.has_more = true;
-  }
-}
-
 SizeFacts SizeAnalysis::offset_of(const OffsetOfExpr* expression) const {
   SizeTerm term{expression->getTypeSourceInfo()->getType()};
   term.is_offset = true;
@@ -795,7 +483,7 @@ SizeFacts SizeAnalysis::offset_of(const OffsetOfExpr* expression) const {
   for (unsigned i = 0; i < expression->getNumComponents(); ++i) {
     const OffsetOfNode& node = expression->getComponent(i);
     if (node.getKind() == OffsetOfNode::Field) field = node.getField();
-    if (node.getKind() == OffsetOfNode::Identifier) return unknown();
+    if (node.getKind() == OffsetOfNode::Identifier) return unknown_size();
   }
   if (field != nullptr && field->getType()->isArrayType()) {
     bool is_last = true;
@@ -807,7 +495,7 @@ SizeFacts SizeAnalysis::offset_of(const OffsetOfExpr* expression) const {
     term.is_open = is_last;
   }
   SizeFacts facts;
-  add_term(facts, term);
+  arithmetic_.add_term(facts, term);
   return facts;
 }
 

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where ways differ in nothing but the structure whose size they begin with, the size is that of one of them; where they differ in more,
+// nothing is concluded.
+#include "toolchain/plugin/size_facts.h"
+
+#include <algorithm>
+
+namespace allocs::plugin {
+
+using namespace clang;
+
+namespace {
+
+constexpr std::size_t kMostTerms = 8;
+constexpr std::size_t kMostOthers = 15;
+
+std::int64_t saturated(std::int64_t value) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 48;
+  return std::clamp(value, -kMost, kMost);
+}
+
+}  // namespace
+
+bool SizeFacts::has_positive_term() const {
+  return std::any_of(terms.begin(), terms.end(), [](const SizeTerm& t) { return !t.is_negative; });
+}
+
+bool SizeFacts::has_choice() const {
+  return std::any_of(terms.begin(), terms.end(),
+                     [](const SizeTerm& t) { return !t.others.empty(); });
+}
+
+SizeFacts SizeFacts::without_choice() const {
+  if (!has_choice()) return *this;
+  SizeFacts facts = *this;
+  facts.has_lost_choice = true;
+  facts.has_own_part |= has_more || bytes != 0 || parameters != 0;
+  facts.terms.clear();
+  facts.has_more = true;
+  facts.is_uncertain = facts.has_floor = false;
+  return facts;
+}
+
+SizeFacts SizeFacts::without_floor() const {
+  SizeFacts facts = *this;
+  facts.terms.clear();
+  facts.is_uncertain = false;
+  facts.has_floor = false;
+  return facts;
+}
+
+SizeFacts unknown_size() {
+  SizeFacts facts;
+  facts.has_more = true;
+  return facts;
+}
+
+SizeFacts constant_size(std::int64_t bytes) {
+  SizeFacts facts;
+  facts.bytes = saturated(bytes);
+  return facts;
+}
+
+SizeFacts noting_loss(SizeFacts result, const SizeFacts& a, const SizeFacts& b) {
+  const bool had_choice = a.has_choice() || b.has_choice();
+  result.has_lost_choice |=
+      a.has_lost_choice || b.has_lost_choice || (had_choice && !result.has_choice());
+  result.scales_parameters |= a.scales_parameters || b.scales_parameters;
+  return result;
+}
+
+SizeFacts unknown_of(const SizeFacts& a, const SizeFacts& b) {
+  SizeFacts facts = unknown_size();
+  facts.parameters = a.parameters | b.parameters;
+  facts.scales_parameters = facts.parameters != 0;
+  return noting_loss(facts, a, b);
+}
+
+SizeFacts SizeArithmetic::combine(BinaryOperatorKind operation, const SizeFacts& a,
+                                const SizeFacts& b) const {
+  switch (operation) {
+    case BO_Mul:
+      return product(a, b);
+    case BO_Add:
+      return sum(a, b, false);
+    case BO_Sub:
+      return difference(a, b);
+    case BO_Shl: {
+      if (!b.terms.empty()) return noting_loss(unknown_size(), a, b);
+      const bool is_known = b.is_constant() && b.bytes >= 0 && b.bytes < 40;
+      return product(a, is_known ? constant_size(std::int64_t{1} << b.bytes) : unknown_size());
+    }
+    case BO_And:
+    case BO_Or:
+    case BO_Xor:
+      return masked(a, b);
+    case BO_Div:
+    case BO_Rem:
+    case BO_Shr:
+      // How many there are: of that only the parameters matter.
+      if (a.is_constant() && b.is_constant() && b.bytes > 0 && operation == BO_Div)
+        return constant_size(a.bytes / b.bytes);
+      return unknown_of(a, b);
+    default:
+      return unknown_of(a, b);
+  }
+}
+
+// Masks, and the steps of rounding up or down to a multiple.
+SizeFacts SizeArithmetic::masked(const SizeFacts& a, const SizeFacts& b) const {
+  if (a.has_choice() || b.has_choice()) return masked(a.without_choice(), b.without_choice());
+  SizeFacts facts;
+  if (!a.terms.empty() || b.is_constant()) {
+    facts = padded(a);
+  } else if (!b.terms.empty() || a.is_constant()) {
+    facts = padded(b);
+  } else {
+    return unknown_of(a, b);
+  }
+  facts.scales_parameters |= facts.parameters != 0;
+  return noting_loss(facts, a, b);
+}
+
+SizeFacts SizeArithmetic::difference(const SizeFacts& a, const SizeFacts& b) const {
+  if (b.has_choice()) return unknown_of(a, b);
+  if (!b.is_constant() && a.has_choice()) return difference(a.without_choice(), b);
+  SizeFacts facts = sum(a, b, true);
+  facts.scales_parameters |= !b.is_constant() && facts.parameters != 0;
+  return facts;
+}
+
+SizeFacts SizeArithmetic::product(const SizeFacts& a, const SizeFacts& b) const {
+  const auto is_one_time = [](const SizeFacts& facts) {
+    return facts.is_constant() && facts.bytes == 1;
+  };
+  if (is_one_time(a)) return b;
+  if (is_one_time(b)) return a;
+  if (a.has_choice() || b.has_choice()) return product(a.without_choice(), b.without_choice());
+  if (a.is_constant() && b.is_constant()) {
+    std::int64_t bytes = 0;
+    if (__builtin_mul_overflow(a.bytes, b.bytes, &bytes)) return unknown_size();
+    return constant_size(bytes);
+  }
+  if (!a.terms.empty() && !b.terms.empty()) {
+    // sizeof(char) is a way to write 1, and n * sizeof(T) * sizeof(U) is nothing that we know.
+    const auto is_one = [&](const SizeFacts& facts) {
+      return facts.terms.size() == 1 && !facts.terms[0].is_multiple && facts.bytes == 0 &&
+             !facts.has_more && context_.getTypeSizeInChars(facts.terms[0].type).isOne();
+    };
+    if (is_one(a)) return noting_loss(b, a, b);
+    if (is_one(b)) return noting_loss(a, a, b);
+    return noting_loss(unknown_size(), a, b);
+  }
+  const SizeFacts& typed = a.terms.empty() ? b : a;
+  const SizeFacts& factor = a.terms.empty() ? a : b;
+  SizeFacts facts = typed;
+  facts.multiplies_parameters |=
+      facts.terms.empty() && typed.parameters != 0 && factor.parameters != 0;
+  const auto is_one_parameter = [](const SizeFacts& of) {
+    return of.parameters != 0 && of.bytes == 0 && !of.has_more;
+  };
+  const bool are_factors = is_one_parameter(typed) && is_one_parameter(factor) &&
+                           (typed.parameters & factor.parameters) == 0;
+  facts.parameters |= factor.parameters;
+  facts.scales_parameters |= facts.parameters != 0 && !are_factors;
+  facts.is_uncertain |= factor.is_uncertain;
+  facts.has_floor = false;
+  for (SizeTerm& term : facts.terms) term.is_multiple = true;
+  if (facts.terms.empty()) {
+    facts.has_more |= factor.has_more;
+  } else {
+    facts.parameters = typed.parameters;  // how many is not what: the type is known here
+  }
+  std::int64_t bytes = 0;
+  const bool fits = !__builtin_mul_overflow(facts.bytes, factor.bytes, &bytes);
+  if (facts.bytes != 0 && (!factor.is_constant() || !fits)) facts.has_more = true;
+  facts.bytes = factor.is_constant() && fits ? saturated(bytes) : 0;
+  return noting_loss(facts, a, b);
+}
+
+SizeFacts SizeArithmetic::sum(SizeFacts a, const SizeFacts& b, bool is_difference) const {
+  const auto is_own = [](const SizeFacts& facts) {
+    return facts.has_more && facts.terms.empty() && facts.parameters == 0;
+  };
+  a.has_own_part |= b.has_own_part || is_own(a) || is_own(b);
+  a.has_floor = (a.has_floor && b.terms.empty()) || (b.has_floor && a.terms.empty());
+  for (SizeTerm term : b.terms) {
+    if (is_difference) term.is_negative = !term.is_negative;
+    add_term(a, term);
+  }
+  a.bytes = saturated(is_difference ? a.bytes - b.bytes : a.bytes + b.bytes);
+  a.has_more |= b.has_more;
+  a.is_uncertain |= b.is_uncertain;
+  a.is_perhaps_plain |= b.is_perhaps_plain;
+  a.has_lost_choice |= b.has_lost_choice;
+  a.scales_parameters |= b.scales_parameters || (a.parameters & b.parameters) != 0;
+  a.parameters |= b.parameters;
+  return a;
+}
+
+SizeFacts SizeArithmetic::padded(SizeFacts a) {
+  a.bytes = 0;
+  return a;
+}
+
+SizeFacts SizeArithmetic::either(const SizeFacts& a, const SizeFacts& b) const {
+  return noting_loss(merged(a, b), a, b);
+}
+
+SizeFacts SizeArithmetic::merged(const SizeFacts& a, const SizeFacts& b) const {
+  if (a.terms.empty() && b.terms.empty()) {
+    // `n != 0 ? n : 1` is n.
+    if (a.parameters != 0 && b.is_constant()) return a;
+    if (b.parameters != 0 && a.is_constant()) return b;
+    SizeFacts facts = a;
+    facts.has_more |= b.has_more || a.bytes != b.bytes;
+    facts.parameters |= b.parameters;
+    return facts;
+  }
+  if (a.terms.empty() || b.terms.empty()) {
+    // `n != 0 ? n * sizeof(T) : 1` is about T; some other number of bytes may be about anything.
+    SizeFacts facts = a.terms.empty() ? b : a;
+    const SizeFacts& other = a.terms.empty() ? a : b;
+    if (facts.has_choice()) return merged(facts.without_choice(), other);
+    const bool is_constant = facts.parameters == 0 && !facts.has_more &&
+                             std::none_of(facts.terms.begin(), facts.terms.end(),
+                                          [](const SizeTerm& t) { return t.is_multiple; });
+    facts.has_floor |= is_constant && other.parameters != 0;
+    facts.is_uncertain |= !other.is_constant();
+    facts.is_perhaps_plain = true;
+    facts.parameters |= other.parameters;
+    return facts;
+  }
+  const auto same = [&](const SizeTerm& s, const SizeTerm& t) {
+    return context_.hasSameUnqualifiedType(s.type, t.type) && s.is_negative == t.is_negative &&
+           s.is_offset == t.is_offset && s.others == t.others;
+  };
+  const bool are_same = a.terms.size() == b.terms.size() &&
+                        std::equal(a.terms.begin(), a.terms.end(), b.terms.begin(), same);
+  if (!are_same) {
+    if (auto facts = one_of(a, b)) return *facts;
+    // One may be a part of the other: sizeof(T), and then sizeof(T) + more.
+    const SizeFacts& shorter = a.terms.size() < b.terms.size() ? a : b;
+    const SizeFacts& longer = a.terms.size() < b.terms.size() ? b : a;
+    const bool begins =
+        shorter.terms.size() < longer.terms.size() &&
+        std::equal(shorter.terms.begin(), shorter.terms.end(), longer.terms.begin(), same);
+    if (!begins) return unknown_size();
+    SizeFacts facts = longer;
+    facts.has_floor = false;
+    facts.is_uncertain |= shorter.is_uncertain;
+    facts.is_perhaps_plain |= shorter.is_perhaps_plain;
+    facts.has_more |= shorter.has_more || shorter.bytes != longer.bytes;
+    return facts;
+  }
+  SizeFacts facts = a;
+  for (std::size_t i = 0; i < facts.terms.size(); ++i)
+    facts.terms[i].is_multiple |= b.terms[i].is_multiple;
+  facts.has_more |= b.has_more || a.bytes != b.bytes;
+  facts.has_floor &= b.has_floor;
+  facts.is_uncertain |= b.is_uncertain;
+  facts.is_perhaps_plain |= b.is_perhaps_plain;
+  facts.parameters |= b.parameters;
+  return facts;
+}
+
+// The size of one structure or of another, and perhaps more: `flag ? sizeof(A) : sizeof(B) + n`. Not if there is any doubt on one side.
+std::optional<SizeFacts> SizeArithmetic::one_of(const SizeFacts& a, const SizeFacts& b) const {
+  const auto is_head = [](const SizeFacts& facts) {
+    if (facts.terms.size() != 1 || facts.bytes < 0) return false;
+    if (facts.is_uncertain || facts.is_perhaps_plain || facts.has_floor) return false;
+    const SizeTerm& term = facts.terms[0];
+    return term.type->isRecordType() && !term.is_multiple && !term.is_negative && !term.is_offset;
+  };
+  if (!is_head(a) || !is_head(b)) return std::nullopt;
+  SizeFacts facts = a;
+  SizeTerm& term = facts.terms[0];
+  const auto add = [&](QualType type) {
+    const auto is_known = [&](QualType one) { return context_.hasSameType(one, type); };
+    if (!is_known(term.type) && llvm::none_of(term.others, is_known)) term.others.push_back(type);
+  };
+  add(b.terms[0].type);
+  for (const QualType type : b.terms[0].others) add(type);
+  if (term.others.size() > kMostOthers) return std::nullopt;
+  facts.has_more |= b.has_more || a.bytes != b.bytes;
+  facts.has_own_part |= b.has_own_part;
+  facts.parameters |= b.parameters;
+  return facts;
+}
+
+void SizeArithmetic::add_term(SizeFacts& facts, SizeTerm term) const {
+  term.type = term.type.getUnqualifiedType();
+  const bool has_no_size = term.type.isNull() || term.type->isDependentType() ||
+                           term.type->isIncompleteType() || term.type->isFunctionType() ||
+                           term.type->isVoidType() || term.type->isVariablyModifiedType();
+  if (has_no_size) {
+    facts.has_more = true;
+    return;
+  }
+  for (auto known = facts.terms.begin(); known != facts.terms.end(); ++known) {
+    if (!context_.hasSameType(known->type, term.type)) continue;
+    if (!known->others.empty() || !term.others.empty()) continue;
+    if (known->is_negative != term.is_negative && !known->is_offset && !term.is_offset) {
+      // n * sizeof(T) - sizeof(T): one less of them. sizeof(T) - sizeof(T): none.
+      if (known->is_multiple || term.is_multiple) {
+        known->is_multiple = true;
+        known->is_negative = false;
+      } else {
+        facts.terms.erase(known);
+      }
+      return;
+    }
+    if (known->is_negative == term.is_negative && known->is_offset == term.is_offset) {
+      known->is_multiple = true;
+      return;
+    }
+  }
+  if (facts.terms.size() < kMostTerms) {
+    facts.terms.push_back(term);
+  } else {
+    facts.has_more = true;
+  }
+}
+
+}  // namespace allocs::plugin
