@@ -78,7 +78,7 @@ SizeFacts unknown_of(const SizeFacts& a, const SizeFacts& b) {
 }
 
 SizeFacts SizeArithmetic::combine(BinaryOperatorKind operation, const SizeFacts& a,
-                                const SizeFacts& b) const {
+                                  const SizeFacts& b) const {
   switch (operation) {
     case BO_Mul:
       return product(a, b);
