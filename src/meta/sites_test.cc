@@ -479,6 +479,54 @@ int main() { return 0; }
   }
 }
 
+TEST(Sites, OfAPowerOfTwoOfElementsAreConfirmedByTheStride) {
+  constexpr std::string_view kSource = R"(#include <stdlib.h>
+struct node { struct node *next; long payload[2]; };
+void *volatile hidden;
+__attribute__((noinline)) void power(unsigned k) { struct node *n = malloc(sizeof *n << k); n->next = 0; hidden = n; }
+int main() { return 0; }
+)";
+  for (const Compilation& compilation : all_compilations(false)) {
+    CompiledSubject subject{compilation, kSource, false};
+    const auto image = subject.image();
+    ASSERT_TRUE(image) << compilation.command;
+    const auto sites = image->table<types::SiteRecord>(types::Table::sites);
+    const bool is_told = std::any_of(sites.begin(), sites.end(), [&](const auto& site) {
+      return std::string_view(image->text(site.function)) == "power" &&
+             (site.evidence & types::kSiteStrideFits) != 0;
+    });
+    EXPECT_TRUE(is_told) << compilation.command;
+  }
+}
+
+// The object begins 8 bytes behind `outer`; when code is optimised nothing points there but what the debug information computes.
+TEST(Sites, OfMembersOfObjectsAtComputedPlacesHaveTheirTypes) {
+  constexpr std::string_view kSource = R"(#include <stdlib.h>
+struct value { long low, high; };
+struct thread { long id; struct value *stack; long top; };
+void *volatile given;
+__attribute__((noinline)) long filled(size_t k) {
+  char *outer = given;
+  struct thread *inner = (struct thread *)(outer + 8);
+  inner->stack = calloc(k, sizeof(struct value));
+  inner->top = 0;
+  return 1;
+}
+int main() { return 0; }
+)";
+  for (const Compilation& compilation : all_compilations(false)) {
+    if (compilation.command.find("-O0") != std::string::npos) continue;
+    CompiledSubject subject{compilation, kSource, false};
+    const auto image = subject.image();
+    ASSERT_TRUE(image) << compilation.command;
+    for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {
+      const types::TypeRecord* type = image->type(site.type);
+      ASSERT_NE(type, nullptr) << compilation.command;
+      EXPECT_EQ(std::string_view(image->text(type->name)), "__ARR0_value") << compilation.command;
+    }
+  }
+}
+
 TEST(Sites, OfCharactersAreConfirmedByUseAndNothingElse) {
   for (const Compilation& compilation : all_compilations(false)) {
     CompiledSubject subject{compilation, kUses, false};

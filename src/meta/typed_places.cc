@@ -255,6 +255,10 @@ std::vector<TypedPlace> PointerTypes::targets(const Value& value, Register r, st
       const TypeIndex target = pointee_of(model_.types, type);
       if (target != kNoType) add_new(found, {target, 0});
     }
+    for (const ComputedPointer& one : variables_.computed_from(r, pc, pc + 1)) {
+      const TypeIndex target = pointee_of(model_.types, one.type);
+      if (target != kNoType && one.addend) add_new(found, {target, times(*one.addend, -1)});
+    }
   }
   if (value.is_constant()) {
     for (const TypedPlace& place : statics_.at(static_cast<std::uint64_t>(value.addend))) {

@@ -354,6 +354,8 @@ class Evaluation {
         const Value v = read(to, i.first);
         const bool simple =
             i.second.is_immediate() && i.second.immediate < 32 && i.second.immediate >= 0;
+        // `24 << n`: some multiple of 24.
+        if (!simple && v.is_constant()) return write(i.first, scaled(opaque(to), v.addend));
         return write(i.first,
                      simple ? scaled(v, std::int64_t{1} << i.second.immediate) : opaque(to, {v}));
       }
