@@ -3,8 +3,8 @@
 
 namespace allocs::meta {
 
-// Lets the heap of this process grow in huge pages from here on, as far as the system gives them: a build touches some hundred megabytes once,
-// and page by page the kernel needs half as long for that as the build itself. The heap does not shrink any more. Where there is no such room,
+// Lets the next 256 MB of this process's heap be huge pages, as far as the system gives them: a build touches some hundred megabytes once,
+// and page by page the kernel needs half as long for that as the build itself. What the heap takes beyond is in small pages. The heap hardly shrinks any more. Where there is no such room,
 // or no huge pages, nothing changes. Context: host, from the thread that builds, before it has others.
 void prepare_heap_of_build();
 

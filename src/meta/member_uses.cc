@@ -12,8 +12,6 @@
 //     memcpy(client->buffer + client->used, text, n)       tells nothing: any memory is copied so
 //     client->buffer[client->used++] = '\n'                one byte
 //     ((struct head *)client->buffer)->size                more than bytes
-//     give_back(client->buffer)                            what give_back does with its argument
-//     write(file, client->buffer + client->sent, n)        bytes: one goes on anywhere
 //
 // So all functions are followed whose code has the member's distance from the structure's start in some instruction (most have not). Where
 // the member is loaded, what is loaded is followed like the result of a call. If that is more code than is worth it, if there are ways
@@ -69,12 +67,11 @@ struct MemberUses::Followed {
 };
 
 MemberUses::MemberUses(const ElfFile& object, const types::ObjectModel& model,
-                       const TypedStatics& statics, const ComputedPointers& computed,
-                       const VirtualTables& virtual_tables, CodeAround code_around, Follow follow)
+                       const TypedStatics& statics, const VirtualTables& virtual_tables,
+                       CodeAround code_around, Follow follow)
     : object_(object),
       model_(model),
       statics_(statics),
-      computed_(computed),
       virtual_tables_(virtual_tables),
       code_around_(std::move(code_around)),
       follow_(std::move(follow)) {}
@@ -139,79 +136,37 @@ const MemberUses::Followed* MemberUses::followed(std::uint64_t low) {
   if (code_followed_ > kMostCode || code.low == code.high) return nullptr;
   one = std::make_unique<Followed>();
   one->flow = follow_(code);
-  one->targets = std::make_unique<TargetFinder>(model_, statics_, computed_, virtual_tables_,
+  one->targets = std::make_unique<TargetFinder>(model_, statics_, virtual_tables_,
                                                 types::function_at(model_, low), one->flow);
   return one.get();
 }
 
-MemoryUse MemberUses::use_in(const Followed& function, const TypedPlace& member) {
+MemoryUse MemberUses::use_in(const Followed& function, const TypedPlace& member) const {
   MemoryUse all;
   const AtomTable& atoms = function.flow.atoms;
+  const auto is_more = [&](TypeIndex type) { return !is_character(model_.types[type]); };
   for (AtomId load = 0; load < atoms.size(); ++load) {
     if (atoms[load].kind != AtomKind::load || atoms.access_of(atoms[load]).size != 8) continue;
     const std::vector<TypedPlace> places = function.targets->places_read(load);
     const bool is_it = std::any_of(places.begin(), places.end(), [&](const TypedPlace& place) {
       return member_at(model_.types, place) == member;
     });
-    if (is_it) all.add(of_value(function, load, &member));
+    if (!is_it) continue;
+    all.add(function.targets->memory_use(load));
+    const auto places_of_it = function.targets->places_written(load);
+    // Kept in the same member again is where it was; anywhere else is not followed.
+    if (!places_of_it || std::ranges::any_of(*places_of_it, [&](const TypedPlace& place) {
+          return member_at(model_.types, place) != member;
+        }))
+      all.is_hidden = true;
+    const std::vector<SiteTarget> targets = function.targets->targets_of(load);
+    const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(load);
+    all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||
+                  std::any_of(targets.begin(), targets.end(), [&](const SiteTarget& target) {
+                    return target.is_direct && is_more(target.type);
+                  });
   }
   return all;
-}
-
-// `kept_in`: the member where it was; anywhere else is not followed.
-MemoryUse MemberUses::of_value(const Followed& function, AtomId atom, const TypedPlace* kept_in) {
-  const auto is_more = [&](TypeIndex type) { return !is_character(model_.types[type]); };
-  MemoryUse all = function.targets->memory_use(
-      atom, [&](const CallFact& call, int n) { return by_callee(*function.targets, call, n); });
-  const auto places = function.targets->places_written(atom);
-  if (!places || std::ranges::any_of(*places, [&](const TypedPlace& place) {
-        return kept_in == nullptr || member_at(model_.types, place) != *kept_in;
-      }))
-    all.is_hidden = true;
-  const std::vector<SiteTarget> targets = function.targets->targets_of(atom);
-  const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(atom);
-  all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||
-                std::any_of(targets.begin(), targets.end(), [&](const SiteTarget& target) {
-                  return target.is_direct && is_more(target.type);
-                });
-  return all;
-}
-
-MemoryUse MemberUses::by_callee(const TargetFinder& around, const CallFact& call, int n) {
-  constexpr MemoryUse kHidden{.is_hidden = true};
-  if (call.callee.may_be_another) return kHidden;
-  if (call.callee.address != 0) return of_argument(call.callee.address, n);
-  if (call.callee.known()) return kHidden;
-  const std::vector<TypeIndex> types = around.types_called(call);
-  MemoryUse all;
-  bool is_any = false;
-  for (const FunctionRecord& function : model_.functions) {
-    if (std::ranges::find(types, function.type) == types.end()) continue;
-    if (!code_around_(function.low).is_entry) continue;
-    all.add(of_argument(function.low, n));
-    is_any = true;
-    if (all.is_hidden) break;
-  }
-  return is_any ? all : kHidden;
-}
-
-MemoryUse MemberUses::of_argument(std::uint64_t low, int n) {
-  constexpr MemoryUse kHidden{.is_hidden = true};
-  const auto [at, is_new] = of_arguments_.try_emplace({low, n}, kHidden);
-  if (!is_new) return at->second;
-  const Followed* function = followed(low);
-  if (function == nullptr || function->flow.low != low || !function->flow.is_complete)
-    return kHidden;
-  const AtomTable& atoms = function->flow.atoms;
-  const auto wanted = static_cast<std::int64_t>(kArgumentRegisters[n]);
-  for (AtomId atom = 0; atom < atoms.size(); ++atom) {
-    if (atoms[atom].kind != AtomKind::entry || atoms[atom].where != wanted) continue;
-    MemoryUse use = of_value(*function, atom, nullptr);
-    use.as_bytes = false;
-    if (function->targets->is_returned(atom)) use.is_hidden = true;
-    return of_arguments_[{low, n}] = use;
-  }
-  return kHidden;
 }
 
 }  // namespace allocs::meta

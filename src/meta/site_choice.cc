@@ -339,8 +339,7 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
     std::erase_if(proposals, [&](const Proposal& p) { return is_character(graph[p.type]); });
   }
   std::erase_if(proposals, [&](const Proposal& p) {
-    return p.rank == Rank::unknown && p.shape != Shape::flexible &&
-           is_used_elsewhere_as_other(graph, p.type, targets_elsewhere);
+    return p.rank == Rank::unknown && is_used_elsewhere_as_other(graph, p.type, targets_elsewhere);
   });
   SiteType answer;
   answer.conflict = proposals.size() > 1;

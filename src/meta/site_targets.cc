@@ -54,15 +54,7 @@ bool takes_any_memory(const Callee& callee) {
       "pwrite",       "fread",        "fwrite",     "recv",
       "send",         "__memcpy_chk", "bcopy",      "bzero",
       "bcmp",         "__memset_chk", "__read_chk", "__memmove_chk",
-      "__fread_chk",  "memrchr",      "cfree",      "malloc_usable_size",
-      "madvise"};
-  return callee.address == 0 && std::ranges::find(kFunctions, callee.name) != std::end(kFunctions);
-}
-
-// Those that pass bytes on to a file as they are, or from it.
-bool is_of_stream(const Callee& callee) {
-  static constexpr std::string_view kFunctions[] = {"read",   "write", "pread",
-                                                    "pwrite", "recv",  "send"};
+      "__fread_chk",  "memrchr",      "cfree",      "malloc_usable_size"};
   return callee.address == 0 && std::ranges::find(kFunctions, callee.name) != std::end(kFunctions);
 }
 
@@ -208,13 +200,13 @@ TypeIndex returned_pointee(const ObjectModel& model, const FunctionRecord* funct
 }
 
 TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics,
-                           const ComputedPointers& computed, const VirtualTables& virtual_tables,
-                           const FunctionRecord* function, const FunctionFlow& flow)
+                           const VirtualTables& virtual_tables, const FunctionRecord* function,
+                           const FunctionFlow& flow)
     : model_(model),
       virtual_tables_(virtual_tables),
       function_(function),
       flow_(flow),
-      variables_(model, computed, function),
+      variables_(model, function),
       pointers_(model, statics, variables_, flow, result_types_),
       uses_(flow) {
   for (const CallFact& call : flow.calls) {
@@ -262,17 +254,16 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
   const auto add_type = [&](TypeIndex type) {
     if (type != kNoType && type != types::TypeGraph::kVoid) found.push_back(type);
   };
-  const auto add_computed = [&](const HoldFact& hold, bool is_at_known_distance) {
-    for (const ComputedPointer& one : variables_.computed_from(hold.gpr, hold.low, hold.high)) {
-      const bool is_elsewhere =
-          !is_at_known_distance || !one.addend || plus(hold.value.addend, *one.addend) != 0;
+  const auto add_computed = [&](const HoldFact& hold) {
+    for (const auto& one : variables_.computed_from(hold.gpr, hold.low, hold.high)) {
+      const bool is_elsewhere = !one.addend || plus(hold.value.addend, *one.addend) != 0;
       if (is_elsewhere) add_type(pointee_of(model_.types, one.type));
     }
   };
   const ResultUses& uses = uses_.uses_of(atom);
-  for (const ResultUses::Hold& hold : uses.holds) add_computed(*hold.fact, true);
+  for (const ResultUses::Hold& hold : uses.holds) add_computed(*hold.fact);
   for (const HoldFact* hold : uses.holds_elsewhere) {
-    add_computed(*hold, hold->value.atom == atom);
+    add_computed(*hold);
     for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high))
       add_type(pointee_of(model_.types, type));
   }
@@ -292,46 +283,22 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
   return found;
 }
 
-MemoryUse TargetFinder::memory_use(AtomId atom, const UseByCallee& by_callee) const {
+MemoryUse TargetFinder::memory_use(AtomId atom) const {
   const ResultUses& uses = uses_.uses_of(atom);
   MemoryUse found;
   for (const UseFact* use : uses.memory) {
     // Vector registers copy memory, whatever lies in it.
     (use->is_block ? found.is_hidden : use->size == 1 ? found.as_bytes : found.as_more) = true;
   }
-  const auto see_argument = [&](const CallFact& call, int n, bool is_elsewhere) {
-    MemoryUse use;
+  const auto see_argument = [&](const CallFact& call, int n) {
     if (takes_text(call.callee, n)) {
-      use.as_bytes = true;
-    } else if (takes_any_memory(call.callee)) {
-      use.to_stream = is_of_stream(call.callee);
-    } else if (!is_declared_as_text(call.callee, n)) {
-      use = by_callee(call, n);
+      found.as_bytes = true;
+    } else if (!takes_any_memory(call.callee) && !is_declared_as_text(call.callee, n)) {
+      found.is_hidden = true;
     }
-    // A file continues at any byte, and at any byte does what was written before in part.
-    if (use.to_stream && is_elsewhere) use.as_bytes = true;
-    found.add(use);
   };
-  for (const ResultUses::Argument& use : uses.arguments) see_argument(*use.call, use.number, false);
-  for (const auto& [call, n] : uses.arguments_elsewhere) see_argument(*call, n, true);
-  return found;
-}
-
-bool TargetFinder::is_returned(AtomId atom) const {
-  const ResultUses& uses = uses_.uses_of(atom);
-  return uses.is_returned || uses.is_returned_elsewhere;
-}
-
-std::vector<TypeIndex> TargetFinder::types_called(const CallFact& call) const {
-  std::vector<TypeIndex> found;
-  if (call.through == kConstant) return found;
-  for (const TypedPlace& place : places_read(call.through)) {
-    for (const ScalarPlace& scalar : scalars_at(model_.types, place)) {
-      const types::TypeRecord& pointer = model_.types[scalar.type];
-      if (pointer.kind != Kind::address || pointer.target == kNoType) continue;
-      if (model_.types[pointer.target].kind == Kind::subprogram) found.push_back(pointer.target);
-    }
-  }
+  for (const ResultUses::Argument& use : uses.arguments) see_argument(*use.call, use.number);
+  for (const auto& [call, n] : uses.arguments_elsewhere) see_argument(*call, n);
   return found;
 }
 

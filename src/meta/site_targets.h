@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -103,27 +102,22 @@ struct MemoryUse {
   bool as_bytes = false;   // single bytes, or text by one of libc's functions
   bool as_more = false;    // wider numbers, pointers or floating-point numbers: not just bytes
   bool is_hidden = false;  // something is done of which it cannot be told how it is meant
-  bool to_stream = false;  // read from or written to a file as it is: neither
 
   bool is_of_bytes() const { return as_bytes && !as_more && !is_hidden; }
   void add(const MemoryUse& other) {
     as_bytes = as_bytes || other.as_bytes;
     as_more = as_more || other.as_more;
     is_hidden = is_hidden || other.is_hidden;
-    to_stream = to_stream || other.to_stream;
   }
 };
-
-// What the callee does with the memory that its argument `n` points at.
-using UseByCallee = std::function<MemoryUse(const CallFact& call, int n)>;
 
 // The types that the program gives to what calls return, in one function.
 class TargetFinder {
  public:
   // `function` is nullptr where there is no debug information. Nothing is copied: all must outlive this.
   TargetFinder(const types::ObjectModel& model, const TypedStatics& statics,
-               const ComputedPointers& computed, const VirtualTables& virtual_tables,
-               const types::FunctionRecord* function, const FunctionFlow& flow);
+               const VirtualTables& virtual_tables, const types::FunctionRecord* function,
+               const FunctionFlow& flow);
 
   // Of the pointer variables, members, arguments and so on that get the result of `call`.
   std::vector<SiteTarget> targets_of_result(const CallFact& call) const;
@@ -134,10 +128,7 @@ class TargetFinder {
   std::vector<types::TypeIndex> targets_elsewhere(const CallFact& call) const;
   std::vector<types::TypeIndex> targets_elsewhere(AtomId atom) const;
   // Of the memory at the address that is the value of `atom`, and behind it.
-  MemoryUse memory_use(AtomId atom, const UseByCallee& by_callee) const;
-  bool is_returned(AtomId atom) const;  // it, or an address at some distance from it
-  // The types of function that the pointer is declared to lead to through which the call goes.
-  std::vector<types::TypeIndex> types_called(const CallFact& call) const;
+  MemoryUse memory_use(AtomId atom) const;
   // The places that are written with the value of `atom`, variables in the frame apart: where in what object that starts there.
   // Nothing if one of them is not known.
   std::optional<std::vector<TypedPlace>> places_written(AtomId atom) const;

@@ -99,10 +99,9 @@ std::vector<TypedPlace> TypedStatics::at(std::uint64_t address) const {
   return found;
 }
 
-TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPointers& computed,
+TypedVariables::TypedVariables(const types::ObjectModel& model,
                                const types::FunctionRecord* function) {
   if (function == nullptr) return;
-  computed_ = computed.in(function->low, function->low + function->length);
   for (const types::VariableRecord& variable : types::variables_of(model, *function)) {
     if (variable.type == kNoType) continue;
     const TypeRecord& type = model.types[variable.type];
@@ -110,6 +109,13 @@ TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPo
                              (variable.flags & types::kVariableInlined) == 0;
     for (const types::LocationPiece& piece :
          types::read_locations(model.locations, variable.locations, function->low)) {
+      if (piece.kind == types::LocationKind::value) {
+        const RegisterSum sum = sum_of_registers(
+            types::expression_at(model.locations, static_cast<std::uint64_t>(piece.value)));
+        if (sum.registers != 0)
+          computed_.push_back({piece.low, piece.high, sum.registers, {variable.type, sum.addend}});
+        continue;
+      }
       pieces_.push_back({piece, variable.type, type.size, is_argument});
     }
   }
@@ -126,12 +132,12 @@ std::vector<TypeIndex> TypedVariables::in_register(Register r, std::uint64_t low
   return found;
 }
 
-std::vector<ComputedPointer> TypedVariables::computed_from(Register r, std::uint64_t low,
-                                                           std::uint64_t high) const {
-  std::vector<ComputedPointer> found;
-  for (const ComputedPointer& one : computed_) {
-    const bool takes_part = (one.registers >> static_cast<unsigned>(r) & 1) != 0;
-    if (takes_part && one.low < high && one.high > low) found.push_back(one);
+std::vector<TypedVariables::Computed> TypedVariables::computed_from(Register r, std::uint64_t low,
+                                                                    std::uint64_t high) const {
+  std::vector<Computed> found;
+  for (const ComputedPiece& piece : computed_) {
+    const bool takes_part = (piece.registers >> static_cast<unsigned>(r) & 1) != 0;
+    if (takes_part && piece.low < high && piece.high > low) found.push_back(piece.what);
   }
   return found;
 }
@@ -254,10 +260,6 @@ std::vector<TypedPlace> PointerTypes::targets(const Value& value, Register r, st
     for (const TypeIndex type : variables_.in_register_at(r, pc)) {
       const TypeIndex target = pointee_of(model_.types, type);
       if (target != kNoType) add_new(found, {target, 0});
-    }
-    for (const ComputedPointer& one : variables_.computed_from(r, pc, pc + 1)) {
-      const TypeIndex target = pointee_of(model_.types, one.type);
-      if (target != kNoType && one.addend) add_new(found, {target, times(*one.addend, -1)});
     }
   }
   if (value.is_constant()) {

@@ -354,8 +354,6 @@ class Evaluation {
         const Value v = read(to, i.first);
         const bool simple =
             i.second.is_immediate() && i.second.immediate < 32 && i.second.immediate >= 0;
-        // `24 << n`: some multiple of 24.
-        if (!simple && v.is_constant()) return write(i.first, scaled(opaque(to), v.addend));
         return write(i.first,
                      simple ? scaled(v, std::int64_t{1} << i.second.immediate) : opaque(to, {v}));
       }
@@ -469,23 +467,10 @@ class Evaluation {
     return linkage_.callee_in_slot(static_cast<std::uint64_t>(place.displacement));
   }
 
-  // The load that the address of a callee comes from.
-  AtomId load_behind(const Operand& target) {
-    if (target.is_memory() && target.memory.known) {
-      const AtomId id = atom_here(AtomKind::load, Register::none);
-      flow_.atoms.set_access(id, access_of(target));
-      return id;
-    }
-    if (!target.is_gpr()) return kConstant;
-    const Value& v = (*state_)[target.gpr];
-    return v.is_atom() && flow_.atoms[v.atom].kind == AtomKind::load ? v.atom : kConstant;
-  }
-
   CallFact call_fact(const Callee& callee) {
     CallFact fact;
     fact.at = now_->address;
     fact.callee = callee;
-    if (!callee.known()) fact.through = load_behind(now_->first);
     for (std::size_t n = 0; n < 6; ++n) fact.arguments[n] = (*state_)[kArgumentRegisters[n]];
     return fact;
   }
@@ -545,20 +530,13 @@ class Evaluation {
 
   // --- what is written down in the last round
 
-  bool is_argument(const Value& v) const {
-    const Atom& atom = flow_.atoms[v.atom];
-    return atom.kind == AtomKind::entry && std::ranges::any_of(kArgumentRegisters, [&](Register r) {
-             return atom.where == static_cast<std::int64_t>(r);
-           });
-  }
-
   // Or an address at some distance from one.
   bool may_be_result(const Value& v) const {
     if (v.factor != 1) return false;
     const auto may = [&](const Value& value) {
       const AtomKind kind = flow_.atoms[value.atom].kind;
       return kind == AtomKind::result || kind == AtomKind::choice || kind == AtomKind::sum ||
-             (origins_ == Origins::all && (kind == AtomKind::load || is_argument(value)));
+             (kind == AtomKind::load && origins_ == Origins::calls_and_loads);
     };
     const Atom& atom = flow_.atoms[v.atom];
     if (atom.kind != AtomKind::sum && atom.kind != AtomKind::opaque) return may(v);

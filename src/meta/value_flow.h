@@ -25,7 +25,6 @@ struct CallFact {
       0;          // 0: a jump that ends the function, so that its caller gets the result
   Callee callee;  // not known: a call or jump through a pointer
   AtomId result = kConstant;
-  AtomId through = kConstant;        // of an unknown callee: the load of its address, if it was one
   std::array<Value, 6> arguments{};  // in the registers that hold arguments
 };
 
@@ -79,8 +78,8 @@ struct FunctionCode {
   bool is_entry = true;  // false: a piece that other code jumps to, or an unknown one
 };
 
-// Whose holds, stores and uses are written down: of what calls return, or of what is loaded from memory and of arguments as well.
-enum class Origins : std::uint8_t { calls, all };
+// Whose holds, stores and uses are written down: of what calls return, or of what is loaded from memory as well.
+enum class Origins : std::uint8_t { calls, calls_and_loads };
 
 // Follows every value through the code at [code.low, code.high).
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,

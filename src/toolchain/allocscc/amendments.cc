@@ -87,8 +87,11 @@ std::vector<std::string> words_for_compiling(const CommandLine& line, const Comp
 
 std::vector<std::string> words_for_package(const CommandLine& line, const Compiler& compiler) {
   const bool has_version = any_option(line, [](const Argument& argument) {
+    // `-gdwarf` alone is clang's own choice, `-gdwarf-aranges` no version.
+    constexpr std::string_view kVersion = "-gdwarf-";
     const std::string_view word = argument.words[0];
-    return word == "-gdwarf" || word.starts_with("-gdwarf-");
+    return word.starts_with(kVersion) && word.size() == kVersion.size() + 1 && word.back() >= '2' &&
+           word.back() <= '9';
   });
   const bool is_wanted =
       compiler.is_clang && line.compiled_inputs() != 0 && line.debug_level() >= 0 && !has_version;

@@ -59,7 +59,9 @@ TEST(Compiling, InAPackageBuildClangWritesWhatDwzReads) {
   EXPECT_EQ(packaging("-g -gsplit-dwarf -c a.c", true), "-gdwarf-4");
   EXPECT_EQ(packaging("-g -c a.c", false), "");
   EXPECT_EQ(packaging("-gdwarf-5 -c a.c", true), "");
-  EXPECT_EQ(packaging("-g -g0 -c a.c", true), "");
+  EXPECT_EQ(packaging("-gdwarf -c a.c", true), "-gdwarf-4");
+  EXPECT_EQ(packaging("-gdwarf-aranges -c a.c", true), "-gdwarf-4");
+  EXPECT_EQ(packaging("-g0 -c a.c", true), "-gdwarf-4");  // types are described all the same
   EXPECT_EQ(packaging("a.o -o p", true), "");
 }
 

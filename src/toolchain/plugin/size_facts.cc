@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where ways differ in nothing but the structure whose size they begin with, the size is that of one of them; where they differ in more,
-// nothing is concluded.
+// A variable may have one value on one way through a function and another on another. Where these differ in nothing but the structure whose
+// size they begin with, the size is that of one of them; where they differ in more, nothing is concluded.
 #include "toolchain/plugin/size_facts.h"
 
 #include <algorithm>
