@@ -33,7 +33,7 @@ void prepare_heap_of_build() {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_THRESHOLD, kLargestBlock);
   mallopt(M_TRIM_THRESHOLD, kRoom + kLargestBlock);
-  // Room for a block makes room for as much more.
+  // The heap grows by what a block needs and the pad: so this block makes the room.
   const std::uintptr_t before = end_of_heap();
   mallopt(M_TOP_PAD, kRoom);
   void* volatile const block = std::malloc(kHugePage);
