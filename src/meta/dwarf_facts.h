@@ -60,6 +60,15 @@ struct CountDraft {
   std::uint32_t piece_count = 0;
 };
 
+// During [low, low + length) a variable is nowhere, and its value is made of what these registers hold, and of no memory.
+struct ComputedValue {
+  EntityIndex entity = kNoEntity;
+  std::uint32_t registers = 0;  // bit r
+  std::uint64_t low = 0;
+  std::uint32_t length = 0;
+  std::optional<std::int32_t> addend;  // if the value is one register and this number
+};
+
 struct FunctionDraft {
   EntityIndex entity = kNoEntity;
   types::StringRef unit = 0;
@@ -137,6 +146,7 @@ struct DwarfFacts {
   std::vector<types::LocationPiece>
       pieces;  // of `computed` and `value` ones the value is an offset in `expressions`
   std::vector<CountDraft> counts;
+  std::vector<ComputedValue> computed_values;  // of variables that the program declares
   ExpressionPool expressions;
   std::vector<SiteMark> site_marks;
   std::vector<AllocaType> alloca_types;

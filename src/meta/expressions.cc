@@ -125,6 +125,7 @@ RegisterSum sum_of_registers(std::span<const std::byte> expression) {
       number = reader.read_sleb();
       continue;
     }
+    if (operation == DW_OP_stack_value) break;
     if (operation == DW_OP_deref || operation == DW_OP_deref_size) return {};
     if (!skip_operands(operation, reader)) return {};
     is_one = false;

@@ -51,6 +51,7 @@ TEST(SumOfRegisters, KnowsOneRegisterAndANumberFromAllElse) {
   EXPECT_FALSE(two.addend);
   EXPECT_FALSE(sum_of_registers(bytes({DW_OP_breg0, 0, DW_OP_lit1, DW_OP_shl})).addend);
   EXPECT_EQ(sum_of_registers(bytes({DW_OP_breg0, 8, DW_OP_deref})).registers, 0u);
+  EXPECT_EQ(sum_of_registers(bytes({DW_OP_breg3, 16, DW_OP_stack_value})).addend, 16);
   EXPECT_EQ(sum_of_registers(bytes({DW_OP_fbreg, 8})).registers, 0u);
   EXPECT_EQ(sum_of_registers(bytes({DW_OP_breg0})).registers, 0u) << "cut short";
 }

@@ -28,6 +28,10 @@ class MachineState {
     const auto at = lower(offset);
     return at != slots_.end() && at->offset == offset && at->size == size ? &at->value : nullptr;
   }
+  template <typename Visit>
+  void for_each_slot(Visit visit) const {
+    for (const Slot& slot : slots_) visit(slot.value);
+  }
   void set_slot(std::int64_t offset, std::uint8_t size, const Value& value) {
     forget_slots(offset, offset + size);
     slots_.insert(slots_.begin() + (lower(offset) - slots_.begin()), {offset, size, value});

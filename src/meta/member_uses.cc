@@ -12,16 +12,20 @@
 //     memcpy(client->buffer + client->used, text, n)       tells nothing: any memory is copied so
 //     client->buffer[client->used++] = '\n'                one byte
 //     ((struct head *)client->buffer)->size                more than bytes
+//     give_back(client->buffer)                            what give_back does with its argument
+//     put(&client->buffer)                                 not followed: put may do anything with what it finds there
 //
 // So all functions are followed whose code has the member's distance from the structure's start in some instruction (most have not). Where
 // the member is loaded, what is loaded is followed like the result of a call. If that is more code than is worth it, if there are ways
-// through it that are not known, or if the structure lies in others, in arrays or in static variables, nothing is told.
+// through it that are not known, or if the structure lies in others, in arrays or in static variables, nothing is told. Structures that begin
+// alike may be one and the same memory: what is done with the member of one speaks against the other.
 namespace allocs::meta {
 
 using types::CompositeKind;
 using types::FunctionRecord;
 using types::Kind;
 using types::kNoType;
+using types::MemberRecord;
 using types::TypeGraph;
 using types::TypeIndex;
 using types::TypeRecord;
@@ -31,15 +35,17 @@ namespace {
 constexpr std::uint64_t kMostCodeOfMember = 256u << 10;  // bytes
 constexpr std::uint64_t kMostCode = 1u << 20;            // of all members
 constexpr int kDeepest = 12;
+constexpr int kDeepestCall = 40;  // calls that are followed into what they call
 
 // The pointer that is a member of a structure, itself in nothing else, and begins at `place`.
 std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& place) {
-  if (place.type == kNoType || place.offset < 0) return std::nullopt;
+  if (place.type == kNoType) return std::nullopt;
   const TypeRecord& type = graph[place.type];
   const bool is_structure = type.kind == Kind::composite && type.size != types::kUnknownSize &&
                             type.detail != static_cast<std::uint8_t>(CompositeKind::union_);
   if (!is_structure || type.size == 0) return std::nullopt;
-  const std::uint64_t offset = static_cast<std::uint64_t>(place.offset) % type.size;
+  const auto size = static_cast<std::int64_t>(type.size);
+  const auto offset = static_cast<std::uint64_t>((place.offset % size + size) % size);
   const bool is_there = std::ranges::any_of(graph.members_of(place.type), [&](const auto& one) {
     return one.type != kNoType && types::has_place(one) && one.offset == offset &&
            graph[one.type].kind == Kind::address;
@@ -50,16 +56,50 @@ std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& pl
 
 // Whether the bytes of some instruction may have the displacement.
 bool may_have_displacement(std::span<const std::byte> code, std::int64_t displacement) {
-  if (displacement == 0) return true;  // it is left out
+  if (displacement == 0) return true;  // nothing is written where there is none
   std::array<std::byte, 4> wide{};
   const auto number = static_cast<std::int32_t>(displacement);
   std::memcpy(wide.data(), &number, sizeof number);
-  const bool is_short = displacement <= std::numeric_limits<std::int8_t>::max();
+  const bool is_short = displacement <= std::numeric_limits<std::int8_t>::max() &&
+                        displacement >= std::numeric_limits<std::int8_t>::min();
   const std::span<const std::byte> wanted = std::span{wide}.first(is_short ? 1 : 4);
   return std::search(code.begin(), code.end(), wanted.begin(), wanted.end()) != code.end();
 }
 
+const MemberRecord* member_with_place(const TypeGraph& graph, TypeIndex type, std::int64_t offset) {
+  for (const MemberRecord& one : graph.members_of(type)) {
+    const bool is_it = one.type != kNoType && types::has_place(one) &&
+                       one.offset == static_cast<std::uint64_t>(offset);
+    if (is_it) return &one;
+  }
+  return nullptr;
+}
+
+// Whether what lies in front of `offset` looks the same in both.
+bool begin_alike(const TypeGraph& graph, TypeIndex a, TypeIndex b, std::int64_t offset) {
+  const auto in_front = [&](TypeIndex type) {
+    std::vector<std::array<std::uint64_t, 3>> all;
+    for (const MemberRecord& one : graph.members_of(type)) {
+      if (one.type == kNoType || one.offset >= static_cast<std::uint64_t>(offset)) continue;
+      const TypeRecord& record = graph[one.type];
+      all.push_back({one.offset, record.size, static_cast<std::uint64_t>(record.kind)});
+    }
+    return all;
+  };
+  return in_front(a) == in_front(b);
+}
+
 }  // namespace
+
+struct MemberUses::Deeper {
+  explicit Deeper(int& depth) : depth_(depth) { ++depth_; }
+  ~Deeper() { --depth_; }
+  Deeper(const Deeper&) = delete;
+  Deeper& operator=(const Deeper&) = delete;
+
+ private:
+  int& depth_;
+};
 
 struct MemberUses::Followed {
   FunctionFlow flow;
@@ -67,46 +107,87 @@ struct MemberUses::Followed {
 };
 
 MemberUses::MemberUses(const ElfFile& object, const types::ObjectModel& model,
-                       const TypedStatics& statics, const VirtualTables& virtual_tables,
-                       CodeAround code_around, Follow follow)
+                       const TypedStatics& statics, const ComputedPointers& computed,
+                       const VirtualTables& virtual_tables, CodeAround code_around, Follow follow)
     : object_(object),
       model_(model),
       statics_(statics),
+      computed_(computed),
       virtual_tables_(virtual_tables),
       code_around_(std::move(code_around)),
       follow_(std::move(follow)) {}
 MemberUses::~MemberUses() = default;
 
 MemoryUse MemberUses::of(const TypedPlace& place) {
-  constexpr MemoryUse kHidden{.is_hidden = true};
   const auto member = member_at(model_.types, place);
+  // What it leads to is read or written as a file is, whatever it is.
+  if (member && model_.strings[model_.types[member->type].name] == "iovec") return {};
   find_embedded();
   // A member of what lies in something else is reached by other distances, too.
-  if (!member || embedded_.contains(member->type)) return kHidden;
-  const auto [at, is_new] = answers_.try_emplace({member->type, member->offset}, kHidden);
-  if (is_new) at->second = look_at(*member);
-  return at->second;
+  if (!member || embedded_.contains(member->type) || depth_ >= kDeepestCall)
+    return MemoryUse::lost();
+  const auto [at, is_new] = answers_.try_emplace({member->type, member->offset}, MemoryUse::lost());
+  if (!is_new) return at->second;
+  const Deeper deeper{depth_};
+  return at->second = look_at(*member);
 }
 
 MemoryUse MemberUses::look_at(const TypedPlace& member) {
-  constexpr MemoryUse kHidden{.is_hidden = true};
+  const Watched what = watched(member);
+  const auto size_of_structure = static_cast<std::int64_t>(model_.types[member.type].size);
   std::vector<std::uint64_t> lows;
   std::uint64_t size = 0;
   for (const FunctionRecord& function : model_.functions) {
     const auto code = object_.bytes_at(function.low, function.length);
-    if (!may_have_displacement(code, member.offset)) continue;
+    const bool may_reach =
+        std::ranges::any_of(what.row,
+                            [&](std::int64_t offset) {
+                              // `end[-1].member` as well.
+                              return may_have_displacement(code, offset) ||
+                                     may_have_displacement(code, offset - size_of_structure);
+                            }) ||
+        std::ranges::any_of(types::variables_of(model_, function), [&](const auto& variable) {
+          return is_of_structure(variable.type, what);
+        });
+    if (!may_reach) continue;
     lows.push_back(function.low);
     size += function.length;
-    if (size > kMostCodeOfMember) return kHidden;
+    if (size > kMostCodeOfMember) return MemoryUse::lost();
   }
   MemoryUse all;
   for (const std::uint64_t low : lows) {
     const Followed* function = followed(low);
-    if (function == nullptr) return kHidden;
-    all.add(use_in(*function, member));
-    if (!function->flow.is_complete) all.is_hidden = true;
+    if (function == nullptr) return MemoryUse::lost();
+    all.add(use_in(*function, what));
+    if (!function->flow.is_complete) all.add(MemoryUse::lost());
   }
   return all;
+}
+
+// That structure, or one that begins alike.
+bool MemberUses::is_of_structure(TypeIndex type, const Watched& what) {
+  return type == what.member.type || std::ranges::find(what.twins, type) != what.twins.end();
+}
+
+MemberUses::Watched MemberUses::watched(const TypedPlace& member) const {
+  const TypeGraph& graph = model_.types;
+  Watched what{.member = member, .row = {member.offset}};
+  const auto is_pointer = [&](std::int64_t offset) {
+    const MemberRecord* one = member_with_place(graph, member.type, offset);
+    return one != nullptr && graph[one->type].kind == Kind::address;
+  };
+  for (std::int64_t at = member.offset - 8; at >= 0 && is_pointer(at); at -= 8)
+    what.row.push_back(at);
+  const MemberRecord* itself = member_with_place(graph, member.type, member.offset);
+  for (TypeIndex other = 0; other < graph.size(); ++other) {
+    if (graph[other].kind != Kind::composite || other == member.type) continue;
+    const MemberRecord* one = member_with_place(graph, other, member.offset);
+    const bool is_twin = one != nullptr && one->name == itself->name &&
+                         graph[one->type].kind == Kind::address &&
+                         begin_alike(graph, member.type, other, member.offset);
+    if (is_twin) what.twins.push_back(other);
+  }
+  return what;
 }
 
 void MemberUses::find_embedded() {
@@ -132,41 +213,98 @@ const MemberUses::Followed* MemberUses::followed(std::uint64_t low) {
   std::unique_ptr<Followed>& one = followed_[low];
   if (one != nullptr) return one.get();
   const FunctionCode code = code_around_(low);
-  code_followed_ += code.high - code.low;
-  if (code_followed_ > kMostCode || code.low == code.high) return nullptr;
+  const std::uint64_t size = code.high - code.low;
+  if (size == 0 || code_followed_ + size > kMostCode) return nullptr;
+  code_followed_ += size;
   one = std::make_unique<Followed>();
   one->flow = follow_(code);
-  one->targets = std::make_unique<TargetFinder>(model_, statics_, virtual_tables_,
+  one->targets = std::make_unique<TargetFinder>(model_, statics_, computed_, virtual_tables_,
                                                 types::function_at(model_, low), one->flow);
   return one.get();
 }
 
-MemoryUse MemberUses::use_in(const Followed& function, const TypedPlace& member) const {
+MemoryUse MemberUses::use_in(const Followed& function, const Watched& what) {
   MemoryUse all;
   const AtomTable& atoms = function.flow.atoms;
-  const auto is_more = [&](TypeIndex type) { return !is_character(model_.types[type]); };
   for (AtomId load = 0; load < atoms.size(); ++load) {
     if (atoms[load].kind != AtomKind::load || atoms.access_of(atoms[load]).size != 8) continue;
+    const Access& access = atoms.access_of(atoms[load]);
     const std::vector<TypedPlace> places = function.targets->places_read(load);
-    const bool is_it = std::any_of(places.begin(), places.end(), [&](const TypedPlace& place) {
-      return member_at(model_.types, place) == member;
-    });
-    if (!is_it) continue;
-    all.add(function.targets->memory_use(load));
-    const auto places_of_it = function.targets->places_written(load);
-    // Kept in the same member again is where it was; anywhere else is not followed.
-    if (!places_of_it || std::ranges::any_of(*places_of_it, [&](const TypedPlace& place) {
-          return member_at(model_.types, place) != member;
-        }))
-      all.is_hidden = true;
-    const std::vector<SiteTarget> targets = function.targets->targets_of(load);
-    const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(load);
-    all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||
-                  std::any_of(targets.begin(), targets.end(), [&](const SiteTarget& target) {
-                    return target.is_direct && is_more(target.type);
-                  });
+    bool is_it = false;
+    // Of an address that no variable says the type of (`((struct client *)any)->reply`) the distance has to do.
+    bool may_be = places.empty() && !access.base.is_in_frame() &&
+                  access.place.base != Register::none &&
+                  access.place.displacement == what.member.offset;
+    for (const TypedPlace& place : places) {
+      const auto member = member_at(model_.types, place);
+      is_it = is_it || member == what.member;
+      may_be = may_be || (member && member->offset == what.member.offset &&
+                          is_of_structure(member->type, what));
+    }
+    if (!is_it && !may_be) continue;
+    MemoryUse use = of_value(function, load, what.member);
+    use.as_bytes = use.as_bytes && is_it;
+    all.add(use);
   }
+  const bool is_reached_otherwise = std::ranges::any_of(what.row, [&](std::int64_t offset) {
+    return function.targets->is_address_handed_on({what.member.type, offset});
+  });
+  if (is_reached_otherwise || function.targets->is_read_blindly(what.member))
+    all.add(MemoryUse::lost());
   return all;
+}
+
+// `kept_in`: the member that it is in anyway.
+MemoryUse MemberUses::of_value(const Followed& function, AtomId atom,
+                               const std::optional<TypedPlace>& kept_in) {
+  const auto is_more = [&](TypeIndex type) { return !is_character(model_.types[type]); };
+  MemoryUse all = function.targets->memory_use(
+      atom, [&](const CallFact& call, int n) { return by_callee(call, n); });
+  const auto places = function.targets->places_written(atom);
+  if (!places || function.targets->is_returned(atom)) all.add(MemoryUse::lost());
+  for (const TypedPlace& place : places.value_or(std::vector<TypedPlace>{})) {
+    if (all.as_more || all.is_lost) break;
+    const bool is_there = kept_in && member_at(model_.types, place) == kept_in;
+    if (is_there) continue;
+    MemoryUse there = of(place);
+    there.as_bytes = false;  // that may be said of other blocks
+    all.add(there);
+  }
+  const std::vector<SiteTarget> targets = function.targets->targets_of(atom);
+  const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(atom);
+  all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||
+                std::any_of(targets.begin(), targets.end(), [&](const SiteTarget& target) {
+                  return target.is_direct && is_more(target.type);
+                });
+  return all;
+}
+
+MemoryUse MemberUses::by_callee(const CallFact& call, int n) {
+  if (call.callee.may_be_another) return MemoryUse::lost();
+  if (call.callee.address != 0) return of_argument(call.callee.address, n);
+  return {.is_hidden = true};  // another object's, or one that a pointer leads to
+}
+
+MemoryUse MemberUses::of_argument(std::uint64_t low, int n) {
+  if (depth_ >= kDeepestCall) return MemoryUse::lost();
+  // While it is looked for, and for whoever comes back to it then, it is lost.
+  const auto [at, is_new] = of_arguments_.try_emplace({low, n}, MemoryUse::lost());
+  if (!is_new) return at->second;
+  const Deeper deeper{depth_};
+  const Followed* function = followed(low);
+  if (function == nullptr || function->flow.low != low || !function->flow.is_complete)
+    return MemoryUse::lost();
+  const AtomTable& atoms = function->flow.atoms;
+  const auto wanted = static_cast<std::int64_t>(kArgumentRegisters[n]);
+  for (AtomId atom = 0; atom < atoms.size(); ++atom) {
+    if (atoms[atom].kind != AtomKind::entry || atoms[atom].where != wanted) continue;
+    if (!function->targets->has_argument(n)) return MemoryUse::lost();  // `...`
+    MemoryUse use = of_value(*function, atom, std::nullopt);
+    use.is_hidden = use.is_hidden || use.at_number;
+    use.as_bytes = use.at_number = false;
+    return of_arguments_[{low, n}] = use;
+  }
+  return MemoryUse::lost();
 }
 
 }  // namespace allocs::meta

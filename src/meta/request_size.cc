@@ -47,6 +47,7 @@ LinearForm form_of_atom(const AtomTable& atoms, AtomId id, int& steps) {
       return {std::max<std::int64_t>(times(a.stride, b.stride), 1), 0};
     }
     case AtomKind::choice: {
+      if (atom.sources.size() >= kMostSources) return kUnknownForm;
       std::optional<LinearForm> all;
       for (const Value& source : atom.sources) {
         const LinearForm one = form_of(atoms, source, steps);

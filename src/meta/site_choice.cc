@@ -195,7 +195,9 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
       containers.has_of_size(target.type, static_cast<std::uint64_t>(bytes.stride))) {
     return std::nullopt;
   }
-  proposal.evidence |= types::kSiteStrideFits;
+  // Several structures may be one and something behind it, or a piece of memory that begins with one.
+  const bool tells = proposal.rank == Rank::exact || type.kind != Kind::composite;
+  if (tells) proposal.evidence |= types::kSiteStrideFits;
   return proposal;
 }
 
@@ -256,6 +258,27 @@ bool is_used_elsewhere_as_other(const TypeGraph& graph, TypeIndex type,
                                 std::span<const TypeIndex> targets_elsewhere) {
   return std::any_of(targets_elsewhere.begin(), targets_elsewhere.end(),
                      [&](TypeIndex other) { return other != type && !is_character(graph[other]); });
+}
+
+// Whether a T, or a part of one, is of the type `inner`.
+bool has_inside(const TypeGraph& graph, TypeIndex type, TypeIndex inner, int depth = 0) {
+  if (type == inner) return true;
+  const TypeRecord& record = graph[type];
+  if (depth > kDeepest) return true;  // nobody looks so far
+  if (record.kind == Kind::array) return has_inside(graph, record.target, inner, depth + 1);
+  if (record.kind != Kind::composite) return false;
+  return std::ranges::any_of(graph.members_of(type), [&](const MemberRecord& member) {
+    return member.type != kNoType && has_inside(graph, member.type, inner, depth + 1);
+  });
+}
+
+// `void **block = malloc(4096); first = (struct item *)(block + 1)`: the numbers fit, but something else lies behind.
+bool is_followed_by_other(const TypeGraph& graph, const Proposal& proposal,
+                          std::span<const TypeIndex> targets_elsewhere) {
+  if (proposal.shape != Shape::array) return false;
+  return std::ranges::any_of(targets_elsewhere, [&](TypeIndex other) {
+    return !is_character(graph[other]) && !has_inside(graph, proposal.type, other);
+  });
 }
 
 // One if the targets agree, none if there are none that fit, several if they disagree.
@@ -339,7 +362,8 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
     std::erase_if(proposals, [&](const Proposal& p) { return is_character(graph[p.type]); });
   }
   std::erase_if(proposals, [&](const Proposal& p) {
-    return p.rank == Rank::unknown && is_used_elsewhere_as_other(graph, p.type, targets_elsewhere);
+    return p.rank == Rank::unknown && p.shape != Shape::flexible &&
+           is_used_elsewhere_as_other(graph, p.type, targets_elsewhere);
   });
   SiteType answer;
   answer.conflict = proposals.size() > 1;
@@ -349,6 +373,9 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
   answer.element = best.type;
   answer.shape = best.shape;
   answer.evidence = best.evidence;
+  if (is_followed_by_other(graph, best, targets_elsewhere))
+    answer.evidence &=
+        static_cast<std::uint8_t>(~(types::kSiteStrideFits | types::kSiteConstantSizeFits));
   const bool is_new = kind == AllocationKind::new_one || kind == AllocationKind::new_array;
   if (best.rank == Rank::unknown) {
     answer.provenance = types::Provenance::target;

@@ -2,6 +2,9 @@
 #include "meta/site_targets.h"
 
 #include <algorithm>
+#include <array>
+
+#include "meta/library_memory.h"
 
 namespace allocs::meta {
 
@@ -16,46 +19,6 @@ namespace {
 const FunctionRecord* function_with_entry(const ObjectModel& model, std::uint64_t address) {
   const FunctionRecord* function = types::function_at(model, address);
   return function != nullptr && function->low == address ? function : nullptr;
-}
-
-// Functions of libc that read or write text at their argument `n`. Those that copy any memory are none.
-bool takes_text(const Callee& callee, int n) {
-  constexpr struct {
-    std::string_view name;
-    unsigned arguments;  // bit n: argument n is text
-  } kFunctions[] = {
-      {"strlen", 1},     {"strnlen", 1},  {"strcpy", 3},     {"stpcpy", 3},    {"strncpy", 3},
-      {"strcat", 3},     {"strncat", 3},  {"strcmp", 3},     {"strncmp", 3},   {"strcasecmp", 3},
-      {"strchr", 1},     {"strrchr", 1},  {"strstr", 3},     {"strspn", 3},    {"strcspn", 3},
-      {"strpbrk", 3},    {"strdup", 1},   {"strtol", 1},     {"strtoul", 1},   {"strtoll", 1},
-      {"strtoull", 1},   {"strtod", 1},   {"atoi", 1},       {"atol", 1},      {"atoll", 1},
-      {"sprintf", 3},    {"vsprintf", 3}, {"snprintf", 5},   {"vsnprintf", 5}, {"fgets", 1},
-      {"fputs", 1},      {"puts", 1},     {"getcwd", 1},     {"realpath", 3},  {"readlink", 3},
-      {"strerror_r", 2}, {"strftime", 5}, {"strncasecmp", 3}};
-  std::string_view name = callee.name;
-  if (callee.address != 0 || n < 0) return false;  // the program's own of that name
-  constexpr std::string_view kChecked = "__", kEnd = "_chk";
-  if (name.starts_with(kChecked) && name.ends_with(kEnd))
-    name = name.substr(kChecked.size(), name.size() - kChecked.size() - kEnd.size());
-  // snprintf and its like have two more numbers in front of the format when they are checked.
-  const bool is_checked_format = name != callee.name && name.ends_with("printf");
-  for (const auto& [known, arguments] : kFunctions) {
-    if (name == known) return (is_checked_format ? n == 0 : (arguments >> n & 1) != 0);
-  }
-  return false;
-}
-
-// Functions of libc that copy, clear, move or free memory of any kind.
-bool takes_any_memory(const Callee& callee) {
-  static constexpr std::string_view kFunctions[] = {
-      "memcpy",       "memmove",      "memset",     "mempcpy",
-      "memcmp",       "memchr",       "free",       "realloc",
-      "reallocarray", "read",         "write",      "pread",
-      "pwrite",       "fread",        "fwrite",     "recv",
-      "send",         "__memcpy_chk", "bcopy",      "bzero",
-      "bcmp",         "__memset_chk", "__read_chk", "__memmove_chk",
-      "__fread_chk",  "memrchr",      "cfree",      "malloc_usable_size"};
-  return callee.address == 0 && std::ranges::find(kFunctions, callee.name) != std::end(kFunctions);
 }
 
 void add(std::vector<SiteTarget>& targets, TypeIndex type, std::uint8_t evidence, bool is_direct) {
@@ -85,7 +48,11 @@ TypeIndex argument_by_position(const ObjectModel& model, const FunctionRecord& f
 }
 
 UseIndex::UseIndex(const FunctionFlow& flow)
-    : flow_(flow), is_returned_(flow.atoms.size()), is_returned_moved_(flow.atoms.size()) {
+    : flow_(flow),
+      is_returned_(flow.atoms.size()),
+      is_returned_moved_(flow.atoms.size()),
+      is_returned_second_(flow.atoms.size()),
+      escapes_(flow.atoms.size()) {
   for (AtomId id = 0; id < flow.atoms.size(); ++id) {
     const AtomKind kind = flow.atoms[id].kind;
     const bool is_choice = kind == AtomKind::choice;
@@ -93,7 +60,10 @@ UseIndex::UseIndex(const FunctionFlow& flow)
     if (!is_choice && !is_distance) continue;
     for (const Value& source : flow.atoms[id].sources) {
       if (is_choice && source.is_atom()) choices_.add(source.atom, id);
-      if (source.factor == 1) derived_.add(source.atom, {id, is_distance || source.addend != 0});
+      const Distance distance = is_distance          ? Distance::any
+                                : source.addend != 0 ? Distance::number
+                                                     : Distance::none;
+      if (source.factor == 1) derived_.add(source.atom, {id, distance});
     }
   }
   for (const HoldFact& hold : flow.holds) holds_.add(hold.value.atom, &hold);
@@ -117,6 +87,8 @@ UseIndex::UseIndex(const FunctionFlow& flow)
     if (value.is_atom()) is_returned_[value.atom] = true;
     if (value.factor == 1 && value.addend != 0) is_returned_moved_[value.atom] = true;
   }
+  for (const Value& value : flow.second_returns) is_returned_second_[value.atom] = true;
+  for (const Value& value : flow.escapes) escapes_[value.atom] = true;
   choices_.sort(flow.atoms.size());
   derived_.sort(flow.atoms.size());
   holds_.sort(flow.atoms.size());
@@ -163,18 +135,20 @@ const ResultUses& UseIndex::uses_of(AtomId result) const {
 }
 
 void UseIndex::add_uses_elsewhere(AtomId result, ResultUses& uses) const {
-  std::vector<bool> seen_at(flow_.atoms.size()), seen_elsewhere(flow_.atoms.size());
+  std::array<std::vector<bool>, 3> seen;  // by distance
+  seen.fill(std::vector<bool>(flow_.atoms.size()));
   std::vector<Derived> todo;
-  const auto visit = [&](AtomId atom, bool is_elsewhere) {
-    std::vector<bool>& seen = is_elsewhere ? seen_elsewhere : seen_at;
-    if (!seen[atom]) todo.push_back({atom, is_elsewhere});
-    seen[atom] = true;
+  const auto visit = [&](AtomId atom, Distance distance) {
+    auto is_seen = seen[static_cast<std::size_t>(distance)][atom];
+    if (!is_seen) todo.push_back({atom, distance});
+    is_seen = true;
   };
-  visit(result, false);
+  visit(result, Distance::none);
   while (!todo.empty()) {
     const Derived at = todo.back();
     todo.pop_back();
-    const auto counts = [&](const Value& value) { return at.is_elsewhere || value.addend != 0; };
+    const bool is_elsewhere = at.distance != Distance::none;
+    const auto counts = [&](const Value& value) { return is_elsewhere || value.addend != 0; };
     for (const HoldFact* hold : holds_.of(at.atom)) {
       if (counts(hold->value)) uses.holds_elsewhere.push_back(hold);
     }
@@ -186,10 +160,14 @@ void UseIndex::add_uses_elsewhere(AtomId result, ResultUses& uses) const {
         uses.arguments_elsewhere.emplace_back(call, n);
     }
     for (const UseFact* use : memory_.of(at.atom)) uses.memory.push_back(use);
-    uses.is_returned_elsewhere = uses.is_returned_elsewhere || is_returned_moved_[at.atom] ||
-                                 (at.is_elsewhere && is_returned_[at.atom]);
+    uses.is_lost = uses.is_lost || escapes_[at.atom];
+    uses.is_returned_second = uses.is_returned_second || is_returned_second_[at.atom];
+    const bool is_moved = is_returned_moved_[at.atom] || (is_elsewhere && is_returned_[at.atom]);
+    uses.is_returned_elsewhere = uses.is_returned_elsewhere || is_moved;
+    uses.is_returned_behind_head =
+        uses.is_returned_behind_head || (is_moved && at.distance != Distance::any);
     for (const Derived& next : derived_.of(at.atom))
-      visit(next.atom, at.is_elsewhere || next.is_elsewhere);
+      visit(next.atom, std::max(at.distance, next.distance));
   }
 }
 
@@ -200,13 +178,13 @@ TypeIndex returned_pointee(const ObjectModel& model, const FunctionRecord* funct
 }
 
 TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics,
-                           const VirtualTables& virtual_tables, const FunctionRecord* function,
-                           const FunctionFlow& flow)
+                           const ComputedPointers& computed, const VirtualTables& virtual_tables,
+                           const FunctionRecord* function, const FunctionFlow& flow)
     : model_(model),
       virtual_tables_(virtual_tables),
       function_(function),
       flow_(flow),
-      variables_(model, function),
+      variables_(model, computed, function),
       pointers_(model, statics, variables_, flow, result_types_),
       uses_(flow) {
   for (const CallFact& call : flow.calls) {
@@ -254,16 +232,17 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
   const auto add_type = [&](TypeIndex type) {
     if (type != kNoType && type != types::TypeGraph::kVoid) found.push_back(type);
   };
-  const auto add_computed = [&](const HoldFact& hold) {
-    for (const auto& one : variables_.computed_from(hold.gpr, hold.low, hold.high)) {
-      const bool is_elsewhere = !one.addend || plus(hold.value.addend, *one.addend) != 0;
+  const auto add_computed = [&](const HoldFact& hold, bool is_at_known_distance) {
+    for (const ComputedPointer& one : variables_.computed_from(hold.gpr, hold.low, hold.high)) {
+      const bool is_elsewhere =
+          !is_at_known_distance || !one.addend || plus(hold.value.addend, *one.addend) != 0;
       if (is_elsewhere) add_type(pointee_of(model_.types, one.type));
     }
   };
   const ResultUses& uses = uses_.uses_of(atom);
-  for (const ResultUses::Hold& hold : uses.holds) add_computed(*hold.fact);
+  for (const ResultUses::Hold& hold : uses.holds) add_computed(*hold.fact, true);
   for (const HoldFact* hold : uses.holds_elsewhere) {
-    add_computed(*hold);
+    add_computed(*hold, hold->value.atom == atom);
     for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high))
       add_type(pointee_of(model_.types, type));
   }
@@ -271,9 +250,9 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
     for (const TypeIndex type : pointers_.declared_targets(store->access, store->after))
       add_type(type);
   }
-  for (const auto& [callee, n] : uses.arguments_elsewhere) {
+  for (const auto& [call, n] : uses.arguments_elsewhere) {
     std::vector<SiteTarget> targets;
-    add_argument_targets(targets, callee->callee, n, true);
+    add_argument_targets(targets, call->callee, n, true);
     for (const SiteTarget& target : targets) add_type(target.type);
   }
   if (uses.is_returned_elsewhere && function_ != nullptr && function_->type != kNoType) {
@@ -283,23 +262,156 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
   return found;
 }
 
-MemoryUse TargetFinder::memory_use(AtomId atom) const {
+MemoryUse TargetFinder::memory_use(AtomId atom, const UseByCallee& by_callee) const {
   const ResultUses& uses = uses_.uses_of(atom);
   MemoryUse found;
   for (const UseFact* use : uses.memory) {
     // Vector registers copy memory, whatever lies in it.
     (use->is_block ? found.is_hidden : use->size == 1 ? found.as_bytes : found.as_more) = true;
+    found.at_number = found.at_number || (use->size == 1 && use->is_at_number);
   }
+  // `p = malloc(16 + n); return p + 16;`: who gets that may look in front of it.
+  const bool is_lost = uses.is_returned_behind_head || uses.is_lost || flow_.has_cut_choices ||
+                       (uses.is_returned_second && returns_two_words());
+  if (is_lost) found.add(MemoryUse::lost());
   const auto see_argument = [&](const CallFact& call, int n) {
+    if (is_not_passed(call.callee, n)) return;
     if (takes_text(call.callee, n)) {
       found.as_bytes = true;
-    } else if (!takes_any_memory(call.callee) && !is_declared_as_text(call.callee, n)) {
-      found.is_hidden = true;
+    } else if (takes_any_memory(call.callee)) {
+      found.is_hidden = found.is_hidden || is_moved_as_structures(call, n);
+    } else if (!is_declared_as_text(call.callee, n)) {
+      found.add(by_callee(call, n));
+    } else if (call.callee.address != 0) {
+      MemoryUse use = by_callee(call, n);
+      use.is_hidden =
+          use.is_lost;  // else what it does is what one does with text, though all need not be seen
+      found.add(use);
     }
   };
   for (const ResultUses::Argument& use : uses.arguments) see_argument(*use.call, use.number);
   for (const auto& [call, n] : uses.arguments_elsewhere) see_argument(*call, n);
   return found;
+}
+
+// Whether the function returns a structure of two words.
+bool TargetFinder::returns_two_words() const {
+  if (function_ == nullptr || function_->type == kNoType) return true;
+  const TypeIndex type = model_.types[function_->type].target;
+  return type == kNoType ||
+         (model_.types[type].kind == Kind::composite && model_.types[type].size > 8);
+}
+
+// A register of arguments that the callee has none for: it holds what it held.
+bool TargetFinder::is_not_passed(const Callee& callee, int n) const {
+  const FunctionRecord* function =
+      callee.address == 0 ? nullptr : function_with_entry(model_, callee.address);
+  if (function == nullptr || function->type == kNoType) return false;
+  const types::TypeRecord& type = model_.types[function->type];
+  const bool is_known = (type.flags & types::kTypePrototyped) != 0 &&
+                        (type.flags & types::kTypeVariadic) == 0 &&
+                        callee.name.find('.') == std::string_view::npos;
+  if (!is_known) return false;
+  const auto arguments = model_.types.members_of(function->type);
+  const bool are_simple = std::ranges::all_of(arguments, [&](const types::MemberRecord& one) {
+    return one.type != kNoType && model_.types[one.type].kind != Kind::composite;
+  });
+  return are_simple && static_cast<std::size_t>(n) >= arguments.size();
+}
+
+// memcpy(block, &structure, n), fread(block, sizeof(structure), n, file): it is written or read as such.
+bool TargetFinder::is_moved_as_structures(const CallFact& call, int n) const {
+  const int size = record_size_argument(call.callee);
+  if (size >= 0)
+    return n == 0 && call.arguments[static_cast<std::size_t>(size)] != Value::constant(1);
+  if (!copies_memory(call.callee) || n > 1) return false;
+  const auto other = static_cast<std::size_t>(1 - n);
+  const std::vector<TypedPlace> places =
+      pointers_.targets_of(call.arguments[other], kArgumentRegisters[other], call.at);
+  return std::ranges::any_of(places, [&](const TypedPlace& place) {
+    return place.type != kNoType && !is_character(model_.types[place.type]) &&
+           model_.types[place.type].kind != Kind::array;
+  });
+}
+
+bool TargetFinder::is_returned(AtomId atom) const {
+  const TypeIndex type = function_ == nullptr || function_->type == kNoType
+                             ? kNoType
+                             : model_.types[function_->type].target;
+  if (type != kNoType && model_.types[type].size < 8)
+    return false;  // it is what rax happens to hold
+  const ResultUses& uses = uses_.uses_of(atom);
+  return uses.is_returned || uses.is_returned_elsewhere;
+}
+
+bool TargetFinder::is_address_handed_on(const TypedPlace& place) const {
+  const auto leads_there = [&](const Value& value, std::uint64_t pc) {
+    if (value.factor != 1 || value.addend != place.offset) return false;
+    const auto targets = pointers_.targets_of(value, Register::none, pc);
+    return std::ranges::find(targets, place) != targets.end();
+  };
+  // The address of a structure is that of its first member.
+  const auto is_pointers = [&](TypeIndex type) {
+    return type != kNoType && model_.types[type].kind == Kind::address;
+  };
+  const bool is_held = std::ranges::any_of(flow_.holds, [&](const HoldFact& hold) {
+    if (!leads_there(hold.value, hold.low)) return false;
+    const auto types = variables_.in_register(hold.gpr, hold.low, hold.high);
+    return place.offset != 0 || std::ranges::any_of(types, [&](TypeIndex type) {
+             return is_pointers(pointee_of(model_.types, type));
+           });
+  });
+  const bool is_stored = std::ranges::any_of(flow_.stores, [&](const StoreFact& store) {
+    return leads_there(store.value, store.after) &&
+           (place.offset != 0 ||
+            std::ranges::any_of(pointers_.declared_targets(store.access, store.after),
+                                is_pointers));
+  });
+  if (is_held || is_stored) return true;
+  for (const CallFact& call : flow_.calls) {
+    for (int n = 0; n < 6; ++n) {
+      if (!leads_there(call.arguments[static_cast<std::size_t>(n)], call.at)) continue;
+      std::vector<SiteTarget> targets;
+      add_argument_targets(targets, call.callee, n, true);
+      if (place.offset != 0 || std::ranges::any_of(targets, [&](const SiteTarget& target) {
+            return is_pointers(target.type);
+          }))
+        return true;
+    }
+  }
+  for (AtomId load = 0; load < flow_.atoms.size(); ++load) {
+    if (flow_.atoms[load].kind != AtomKind::load) continue;
+    const Access& access = flow_.atoms.access_of(flow_.atoms[load]);
+    const bool is_indexed = access.size == 8 && access.place.index != Register::none;
+    if (!is_indexed || access.place.base == Register::none) continue;
+    const auto targets = pointers_.targets_of(access.base, access.place.base, access.pc);
+    const bool is_there = std::ranges::any_of(targets, [&](const TypedPlace& target) {
+      return TypedPlace{target.type, plus(target.offset, access.place.displacement)} == place;
+    });
+    if (is_there) return true;
+  }
+  return false;
+}
+
+bool TargetFinder::has_argument(int n) const {
+  return function_ != nullptr &&
+         (argument_by_position(model_, *function_, n) != kNoType ||
+          variables_.is_argument_in_register(kArgumentRegisters[n], function_->low));
+}
+
+bool TargetFinder::is_read_blindly(const TypedPlace& place) const {
+  return std::ranges::any_of(flow_.blind_reads, [&](const Access& read) {
+    const auto covers = [&](std::int64_t from) {
+      return from < place.offset + 8 && from + read.size > place.offset;
+    };
+    const std::vector<TypedPlace> places = pointers_.places_of(read, read.pc);
+    const bool is_of_unknown =
+        places.empty() && !read.base.is_in_frame() && read.place.base != Register::none;
+    if (is_of_unknown) return covers(read.place.displacement);
+    return std::ranges::any_of(places, [&](const TypedPlace& one) {
+      return one.type == place.type && covers(one.offset);
+    });
+  });
 }
 
 bool TargetFinder::is_declared_as_text(const Callee& callee, int n) const {
@@ -312,14 +424,43 @@ bool TargetFinder::is_declared_as_text(const Callee& callee, int n) const {
 
 std::optional<std::vector<TypedPlace>> TargetFinder::places_written(AtomId atom) const {
   std::vector<TypedPlace> found;
-  for (const ResultUses::Store& store : uses_.uses_of(atom).stores) {
-    if (store.fact->access.base.is_in_frame()) continue;
-    const std::vector<TypedPlace> places =
-        pointers_.places_of(store.fact->access, store.fact->after);
-    if (places.empty()) return std::nullopt;
+  const auto add_place = [&](const StoreFact& store) {
+    if (store.access.base.is_in_frame() && is_frame_private(store.access)) return true;
+    const std::vector<TypedPlace> places = pointers_.places_of(store.access, store.after);
     found.insert(found.end(), places.begin(), places.end());
+    return !places.empty();
+  };
+  const ResultUses& uses = uses_.uses_of(atom);
+  const bool all =
+      std::ranges::all_of(uses.stores, [&](const auto& store) { return add_place(*store.fact); }) &&
+      std::ranges::all_of(uses.stores_elsewhere,
+                          [&](const auto* store) { return add_place(*store); });
+  return all ? std::optional{std::move(found)} : std::nullopt;
+}
+
+// Whether only the function itself reads the eight bytes at `access`, in the frame, and what it reads there was followed: nobody was told the address of
+// the variable that lies there, and it is no argument of a call, which the function does not read again.
+bool TargetFinder::is_frame_private(const Access& access) const {
+  if (access.place.index != Register::none) return false;
+  const std::int64_t slot = plus(access.base.addend, access.place.displacement);
+  for (AtomId load = 0; load < flow_.atoms.size(); ++load) {
+    if (flow_.atoms[load].kind != AtomKind::load) continue;
+    const Access& read = flow_.atoms.access_of(flow_.atoms[load]);
+    if (!read.base.is_in_frame()) continue;
+    const std::int64_t distance = plus(read.base.addend, read.place.displacement) - slot;
+    if (read.place.index != Register::none || (distance > -8 && distance < 8)) return false;
   }
-  return found;
+  const bool is_lent = std::ranges::any_of(flow_.frame_addresses, [&](std::int64_t address) {
+    return address < slot + 8 && variables_.may_be_one_in_frame(address, slot);
+  });
+  // A vector register may carry it to where it is not followed.
+  const bool is_carried = std::ranges::any_of(flow_.frame_reads, [&](const FrameBytes& read) {
+    return read.size > 8 && read.offset < slot + 8 && read.offset + read.size > slot;
+  });
+  return !is_lent && !is_carried &&
+         std::ranges::any_of(flow_.frame_reads, [&](const FrameBytes& read) {
+           return read.offset < slot + 8 && read.offset + read.size > slot;
+         });
 }
 
 std::vector<TypedPlace> TargetFinder::places_read(AtomId load) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -15,6 +16,9 @@
 #include "types/write/object_model.h"
 
 namespace allocs::meta {
+
+// How far an address is from the start of a block.
+enum class Distance : std::uint8_t { none, number, any };
 
 // What one function does with the result of one of its calls.
 struct ResultUses {
@@ -41,7 +45,11 @@ struct ResultUses {
   std::vector<std::pair<const CallFact*, int>> arguments_elsewhere;
   std::vector<const UseFact*> memory;  // there, or somewhere from there on
   bool is_returned_elsewhere = false;
+  bool is_returned_behind_head = false;  // at a distance that is a number
   bool is_returned = false;
+  bool is_lost =
+      false;  // it, or an address at some distance from it, goes where it is not followed
+  bool is_returned_second = false;  // in rdx
   bool is_returned_always = false;  // where it is returned, nothing else may be
 };
 
@@ -80,7 +88,7 @@ class UseIndex {
  private:
   struct Derived {
     AtomId atom;
-    bool is_elsewhere;
+    Distance distance;
   };
   void add_uses_elsewhere(AtomId result, ResultUses& uses) const;
 
@@ -94,6 +102,8 @@ class UseIndex {
   ByAtom<Derived> derived_;  // ... or an address at some distance from it
   std::vector<bool> is_returned_;
   std::vector<bool> is_returned_moved_;  // ... with a number added
+  std::vector<bool> is_returned_second_;
+  std::vector<bool> escapes_;
   mutable std::unordered_map<AtomId, ResultUses> uses_;
 };
 
@@ -102,22 +112,31 @@ struct MemoryUse {
   bool as_bytes = false;   // single bytes, or text by one of libc's functions
   bool as_more = false;    // wider numbers, pointers or floating-point numbers: not just bytes
   bool is_hidden = false;  // something is done of which it cannot be told how it is meant
+  bool is_lost =
+      false;  // it goes where it is not followed, so that anybody may do anything with it
+  bool at_number = false;  // single bytes at fixed distances, as a structure's flags are
 
+  static constexpr MemoryUse lost() { return {.is_hidden = true, .is_lost = true}; }
   bool is_of_bytes() const { return as_bytes && !as_more && !is_hidden; }
   void add(const MemoryUse& other) {
     as_bytes = as_bytes || other.as_bytes;
     as_more = as_more || other.as_more;
     is_hidden = is_hidden || other.is_hidden;
+    is_lost = is_lost || other.is_lost;
+    at_number = at_number || other.at_number;
   }
 };
+
+// What the callee does with the memory that its argument `n` points at.
+using UseByCallee = std::function<MemoryUse(const CallFact& call, int n)>;
 
 // The types that the program gives to what calls return, in one function.
 class TargetFinder {
  public:
   // `function` is nullptr where there is no debug information. Nothing is copied: all must outlive this.
   TargetFinder(const types::ObjectModel& model, const TypedStatics& statics,
-               const VirtualTables& virtual_tables, const types::FunctionRecord* function,
-               const FunctionFlow& flow);
+               const ComputedPointers& computed, const VirtualTables& virtual_tables,
+               const types::FunctionRecord* function, const FunctionFlow& flow);
 
   // Of the pointer variables, members, arguments and so on that get the result of `call`.
   std::vector<SiteTarget> targets_of_result(const CallFact& call) const;
@@ -128,9 +147,16 @@ class TargetFinder {
   std::vector<types::TypeIndex> targets_elsewhere(const CallFact& call) const;
   std::vector<types::TypeIndex> targets_elsewhere(AtomId atom) const;
   // Of the memory at the address that is the value of `atom`, and behind it.
-  MemoryUse memory_use(AtomId atom) const;
-  // The places that are written with the value of `atom`, variables in the frame apart: where in what object that starts there.
-  // Nothing if one of them is not known.
+  MemoryUse memory_use(AtomId atom, const UseByCallee& by_callee) const;
+  bool is_returned(AtomId atom) const;  // it, or an address at some distance from it
+  // Whether the address of `place`, the member of a structure, goes to a register, to memory or to a function, or whether something is
+  // read at an index from there, so that the member may be reached by other ways.
+  bool is_address_handed_on(const TypedPlace& place) const;
+  bool has_argument(int n) const;  // declared, and not one of those behind `...`
+  // Whether memory is read at `place`, or where that may be, by an instruction whose result is not followed.
+  bool is_read_blindly(const TypedPlace& place) const;
+  // The places that are written with the value of `atom`, or with an address at some distance from it, apart from those in the frame that the function
+  // keeps to itself: where in what object that starts there. Nothing if one of them is not known.
   std::optional<std::vector<TypedPlace>> places_written(AtomId atom) const;
   // ... and that the atom, a load, is read from.
   std::vector<TypedPlace> places_read(AtomId load) const;
@@ -148,6 +174,10 @@ class TargetFinder {
   bool is_from_argument(const Value& value, std::uint64_t pc) const;
 
  private:
+  bool returns_two_words() const;
+  bool is_not_passed(const Callee& callee, int n) const;
+  bool is_moved_as_structures(const CallFact& call, int n) const;
+  bool is_frame_private(const Access& access) const;
   // Is argument `n` of the callee, a function of this object, a pointer to characters?
   bool is_declared_as_text(const Callee& callee, int n) const;
   void add_argument_targets(std::vector<SiteTarget>& targets, const Callee& callee, int n,

@@ -58,8 +58,9 @@ const declarations::Content kText{declarations::Content::Shape::array, "char", 0
 class SiteReader {
  public:
   SiteReader(const ObjectFiles& files, const Linkage& linkage, const CodeScan& scan,
-             CallFrames& frames, const VirtualTables& virtual_tables,
-             const declarations::Declarations& declared, ObjectModel& model)
+             CallFrames& frames, const VirtualTables& virtual_tables, const DwarfFacts& facts,
+             std::span<const TypeIndex> index_of, const declarations::Declarations& declared,
+             ObjectModel& model)
       : object_(*files.object),
         declared_(declared, *files.object),
         linkage_(linkage),
@@ -67,14 +68,14 @@ class SiteReader {
         frames_(frames),
         model_(model),
         statics_(model),
+        computed_(facts, index_of, model),
         virtual_tables_(virtual_tables),
         containers_(model.types),
         member_uses_(
-            object_, model_, statics_, virtual_tables_,
+            object_, model_, statics_, computed_, virtual_tables_,
             [this](std::uint64_t pc) { return code_around(pc); },
             [this](const FunctionCode& code) {
-              return follow_values(object_, linkage_, code, frame_rules(code),
-                                   Origins::calls_and_loads);
+              return follow_values(object_, linkage_, code, frame_rules(code), Origins::all);
             }) {}
 
   std::vector<Site> read() {
@@ -245,7 +246,7 @@ class SiteReader {
     Followed& followed = *errand.followed;
     followed.record = types::function_at(model_, errand.code.low);
     followed.flow = follow_values(object_, linkage_, errand.code, errand.rules);
-    followed.targets = std::make_unique<TargetFinder>(model_, statics_, virtual_tables_,
+    followed.targets = std::make_unique<TargetFinder>(model_, statics_, computed_, virtual_tables_,
                                                       followed.record, followed.flow);
   }
 
@@ -360,7 +361,8 @@ class SiteReader {
     if (!type.is_known() || call.return_address == 0) return false;
     if (!is_character(model_.types[type.element])) return false;
     const auto places = followed.targets->places_written(call.result);
-    MemoryUse use = followed.targets->memory_use(call.result);
+    MemoryUse use = followed.targets->memory_use(
+        call.result, [&](const CallFact& to, int n) { return member_uses_.by_callee(to, n); });
     use.is_hidden = use.is_hidden || !places || !followed.flow.is_complete;
     for (const TypedPlace& place : places.value_or(std::vector<TypedPlace>{})) {
       if (use.as_more || use.is_hidden) break;
@@ -445,6 +447,7 @@ class SiteReader {
   CallFrames& frames_;
   ObjectModel& model_;
   TypedStatics statics_;
+  ComputedPointers computed_;
   const VirtualTables& virtual_tables_;
   Containers containers_;
   MemberUses member_uses_;
@@ -526,7 +529,8 @@ void read_allocation_sites(const ObjectFiles& files, const Linkage& linkage, con
                            const declarations::Declarations& declared, SiteWitnesses witnesses,
                            ObjectModel& model, Diagnostics& diag) {
   std::vector<Site> sites =
-      SiteReader{files, linkage, scan, frames, virtual_tables, declared, model}.read();
+      SiteReader{files, linkage, scan, frames, virtual_tables, facts, index_of, declared, model}
+          .read();
   // Types are only added from here on: what was decided above does not change.
   std::vector<SiteRecord> stated;
   for (Site& site : sites) {

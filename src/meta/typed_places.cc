@@ -99,9 +99,10 @@ std::vector<TypedPlace> TypedStatics::at(std::uint64_t address) const {
   return found;
 }
 
-TypedVariables::TypedVariables(const types::ObjectModel& model,
+TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPointers& computed,
                                const types::FunctionRecord* function) {
   if (function == nullptr) return;
+  computed_ = computed.in(function->low, function->low + function->length);
   for (const types::VariableRecord& variable : types::variables_of(model, *function)) {
     if (variable.type == kNoType) continue;
     const TypeRecord& type = model.types[variable.type];
@@ -109,13 +110,6 @@ TypedVariables::TypedVariables(const types::ObjectModel& model,
                              (variable.flags & types::kVariableInlined) == 0;
     for (const types::LocationPiece& piece :
          types::read_locations(model.locations, variable.locations, function->low)) {
-      if (piece.kind == types::LocationKind::value) {
-        const RegisterSum sum = sum_of_registers(
-            types::expression_at(model.locations, static_cast<std::uint64_t>(piece.value)));
-        if (sum.registers != 0)
-          computed_.push_back({piece.low, piece.high, sum.registers, {variable.type, sum.addend}});
-        continue;
-      }
       pieces_.push_back({piece, variable.type, type.size, is_argument});
     }
   }
@@ -132,12 +126,12 @@ std::vector<TypeIndex> TypedVariables::in_register(Register r, std::uint64_t low
   return found;
 }
 
-std::vector<TypedVariables::Computed> TypedVariables::computed_from(Register r, std::uint64_t low,
-                                                                    std::uint64_t high) const {
-  std::vector<Computed> found;
-  for (const ComputedPiece& piece : computed_) {
-    const bool takes_part = (piece.registers >> static_cast<unsigned>(r) & 1) != 0;
-    if (takes_part && piece.low < high && piece.high > low) found.push_back(piece.what);
+std::vector<ComputedPointer> TypedVariables::computed_from(Register r, std::uint64_t low,
+                                                           std::uint64_t high) const {
+  std::vector<ComputedPointer> found;
+  for (const ComputedPointer& one : computed_) {
+    const bool takes_part = (one.registers >> static_cast<unsigned>(r) & 1) != 0;
+    if (takes_part && one.low < high && one.high > low) found.push_back(one);
   }
   return found;
 }
@@ -152,6 +146,21 @@ std::vector<TypedPlace> TypedVariables::in_frame(std::int64_t offset, std::uint6
     add_new(found, {piece.type, inside});
   }
   return found;
+}
+
+bool TypedVariables::Piece::is_in_frame_at(std::int64_t offset) const {
+  return where.kind == types::LocationKind::memory && offset >= where.value &&
+         static_cast<std::uint64_t>(offset - where.value) < size;
+}
+
+bool TypedVariables::may_be_one_in_frame(std::int64_t low, std::int64_t high) const {
+  bool is_known = false;
+  for (const Piece& piece : pieces_) {
+    if (!piece.is_in_frame_at(low)) continue;
+    if (piece.is_in_frame_at(high)) return true;
+    is_known = true;
+  }
+  return !is_known;
 }
 
 bool TypedVariables::is_argument_in_frame(std::int64_t offset, std::uint64_t pc) const {
@@ -203,7 +212,11 @@ std::vector<TypeIndex> PointerTypes::pointees(std::span<const TypedPlace> places
     }
     if (here.size() == 1) add_new(found, here.front());  // more: a union, which says nothing
   }
-  return found;
+  // One says that it is no particular type.
+  const bool is_open = found.size() > 1 && std::ranges::any_of(found, [&](TypeIndex type) {
+                         return type == TypeGraph::kVoid || is_character(model_.types[type]);
+                       });
+  return is_open ? std::vector<TypeIndex>{} : found;
 }
 
 // Places that stay typed when an index moves them in steps of `step` bytes: whole elements of the pointed-at array, or of an array
@@ -260,6 +273,10 @@ std::vector<TypedPlace> PointerTypes::targets(const Value& value, Register r, st
     for (const TypeIndex type : variables_.in_register_at(r, pc)) {
       const TypeIndex target = pointee_of(model_.types, type);
       if (target != kNoType) add_new(found, {target, 0});
+    }
+    for (const ComputedPointer& one : variables_.computed_from(r, pc, pc + 1)) {
+      const TypeIndex target = pointee_of(model_.types, one.type);
+      if (target != kNoType && one.addend) add_new(found, {target, times(*one.addend, -1)});
     }
   }
   if (value.is_constant()) {

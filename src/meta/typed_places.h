@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "meta/computed_pointers.h"
 #include "meta/value_flow.h"
 #include "types/write/object_model.h"
 
@@ -49,7 +50,8 @@ class TypedStatics {
 // The variables of one function, the ones inlined into it included.
 class TypedVariables {
  public:
-  TypedVariables(const types::ObjectModel& model, const types::FunctionRecord* function);
+  TypedVariables(const types::ObjectModel& model, const ComputedPointers& computed,
+                 const types::FunctionRecord* function);
 
   // Types of the variables that live in `r` somewhere in [low, high), or at `pc`.
   std::vector<types::TypeIndex> in_register(Register r, std::uint64_t low,
@@ -57,15 +59,13 @@ class TypedVariables {
   std::vector<types::TypeIndex> in_register_at(Register r, std::uint64_t pc) const {
     return in_register(r, pc, pc + 1);
   }
-  // Likewise of those that are nowhere, but whose value the debug information computes from what is in `r`: "rax + 16". `addend` is
-  // that number, or nothing where it is not so simple.
-  struct Computed {
-    types::TypeIndex type;
-    std::optional<std::int64_t> addend;
-  };
-  std::vector<Computed> computed_from(Register r, std::uint64_t low, std::uint64_t high) const;
+  // Likewise those that are nowhere, but whose value the debug information computes from what is in `r`.
+  std::vector<ComputedPointer> computed_from(Register r, std::uint64_t low,
+                                             std::uint64_t high) const;
   // Places of variables in memory that hold the byte at `offset` from the canonical frame address when control is at `pc`.
   std::vector<TypedPlace> in_frame(std::int64_t offset, std::uint64_t pc) const;
+  // Whether who knows the address of `low` in the frame may get at `high`, because both are in one variable, or `low` in none that is known.
+  bool may_be_one_in_frame(std::int64_t low, std::int64_t high) const;
   // Whether an argument of the function itself lives there.
   bool is_argument_in_frame(std::int64_t offset, std::uint64_t pc) const;
   bool is_argument_in_register(Register r, std::uint64_t pc) const;
@@ -76,14 +76,10 @@ class TypedVariables {
     types::TypeIndex type;
     std::uint64_t size;
     bool is_argument;
-  };
-  struct ComputedPiece {
-    std::uint64_t low, high;
-    std::uint32_t registers;  // bit r: it takes part
-    Computed what;
+    bool is_in_frame_at(std::int64_t offset) const;
   };
   std::vector<Piece> pieces_;
-  std::vector<ComputedPiece> computed_;
+  std::span<const ComputedPointer> computed_;
 };
 
 // What values point at, told by variables, members, statics and results of functions.

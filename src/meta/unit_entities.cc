@@ -51,6 +51,8 @@ void UnitEntities::visit_facts(Visit visit) {
     visit(row.entity);
     visit(row.inlined);
   });
+  each(facts_.computed_values, old_.computed_values,
+       [&](ComputedValue& row) { visit(row.entity); });
   each(facts_.scopes, old_.scopes, [&](CodeScope& row) { visit(row.function); });
   each(facts_.allocate_code, old_.allocate_code, [&](AllocateCode& row) { visit(row.function); });
   each(facts_.allocate_functions, old_.allocate_functions,
@@ -59,13 +61,9 @@ void UnitEntities::visit_facts(Visit visit) {
 
 void UnitEntities::begin() {
   first_ = static_cast<EntityIndex>(facts_.entities.size());
-  old_ = {facts_.statics.size(),
-          facts_.declared_variables.size(),
-          facts_.functions.size(),
-          facts_.variables.size(),
-          facts_.scopes.size(),
-          facts_.allocate_code.size(),
-          facts_.allocate_functions.size()};
+  old_ = {facts_.statics.size(),       facts_.declared_variables.size(), facts_.functions.size(),
+          facts_.variables.size(),     facts_.computed_values.size(),    facts_.scopes.size(),
+          facts_.allocate_code.size(), facts_.allocate_functions.size()};
   kept_.clear();
 }
 

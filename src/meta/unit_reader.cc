@@ -6,6 +6,7 @@
 #include "meta/unit_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "meta/site_lists.h"
 #include "meta/source_language.h"
@@ -527,25 +528,24 @@ void UnitReader::read_variable(const Die& die, const UnitContext& context) {
 void UnitReader::read_location(const Die& die, const UnitContext& context, EntityIndex entity) {
   const AttributeValue& value = die[At::location];
   const Scope& around = scopes_.back();
+  const bool is_artificial = die.flag(At::artificial) && die.tag == DW_TAG_variable;
+  const auto take = [&](const Place& place, PcRange range) {
+    const bool is_computed = place.kind == Place::Kind::value && !is_artificial;
+    is_computed ? note_computed(place, range, entity) : convert(place, range);
+  };
   pieces_.clear();
   if (value.kind == ValueClass::block) {
     const Place place = place_of(context.unit, {value.bytes, value.number});
     if (file_static(place, entity) || functions_.empty()) return;
     if (place.kind == Place::Kind::in_register) functions_.back().draft.is_optimised = true;
-    convert(place, {0, ~std::uint64_t{0}});
+    take(place, {0, ~std::uint64_t{0}});
   } else {
     if (functions_.empty() || around.range_count == 0) return;
     functions_.back().draft.is_optimised = true;
     entries_.clear();
     read_location_list(context.unit, value, entries_);
     for (const LocationEntry& entry : entries_)
-      convert(place_of(context.unit, entry.expression), entry.range);
-  }
-  const bool is_artificial = die.flag(At::artificial) && die.tag == DW_TAG_variable;
-  if (!is_artificial) {
-    std::erase_if(pieces_, [](const types::LocationPiece& piece) {
-      return piece.kind == types::LocationKind::value;
-    });
+      take(place_of(context.unit, entry.expression), entry.range);
   }
   if (pieces_.empty()) return;
   VariableDraft draft;
@@ -616,9 +616,30 @@ std::uint64_t UnitReader::offset_in_tls(std::uint64_t value) const {
   return value;
 }
 
-// The parts of the scope's code that are `within`, each with the function's piece that it lies in.
 void UnitReader::convert(const Place& place, PcRange within) {
   if (place.kind == Place::Kind::unknown) return;
+  for_each_stretch(within, [&](PcRange stretch, PcRange piece) {
+    FrameConverter{frames_, facts_.expressions, functions_.back().draft.frame_base, piece}.convert(
+        place, stretch, pieces_);
+  });
+}
+
+void UnitReader::note_computed(const Place& place, PcRange within, EntityIndex entity) {
+  const RegisterSum sum = sum_of_registers(place.expression);
+  if (sum.registers == 0) return;
+  ComputedValue value{entity, sum.registers, 0, 0, std::nullopt};
+  if (sum.addend && std::in_range<std::int32_t>(*sum.addend))
+    value.addend = static_cast<std::int32_t>(*sum.addend);
+  for_each_stretch(within, [&](PcRange stretch, PcRange) {
+    value.low = stretch.low;
+    value.length = static_cast<std::uint32_t>(stretch.high - stretch.low);
+    facts_.computed_values.push_back(value);
+  });
+}
+
+// The parts of the scope's code that are `within`, each with the function's piece that it lies in.
+template <typename Visit>
+void UnitReader::for_each_stretch(PcRange within, Visit&& visit) const {
   const Scope& around = scopes_.back();
   const OpenFunction& function = functions_.back();
   const std::span function_ranges =
@@ -628,9 +649,7 @@ void UnitReader::convert(const Place& place, PcRange within) {
     for (const PcRange& piece : function_ranges) {
       const std::uint64_t low = std::max({scope.low, within.low, piece.low});
       const std::uint64_t high = std::min({scope.high, within.high, piece.high});
-      if (low < high)
-        FrameConverter{frames_, facts_.expressions, function.draft.frame_base, piece}.convert(
-            place, {low, high}, pieces_);
+      if (low < high) visit(PcRange{low, high}, piece);
     }
   }
 }

@@ -92,6 +92,9 @@ class UnitReader {
   void settle_tails();
   std::uint64_t offset_in_tls(std::uint64_t value) const;
   void convert(const Place& place, PcRange within);
+  void note_computed(const Place& place, PcRange within, EntityIndex entity);
+  template <typename Visit>
+  void for_each_stretch(PcRange within, Visit&& visit) const;
   void convert_for_function(const Place& place);
   std::uint32_t keep_pieces(std::uint32_t& first);  // moves pieces_ to the facts; returns how many
 

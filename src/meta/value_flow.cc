@@ -2,6 +2,7 @@
 #include "meta/value_flow.h"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 
 #include "meta/code_paths.h"
@@ -41,7 +42,6 @@ namespace allocs::meta {
 namespace {
 
 constexpr int kMostRounds = 24;
-constexpr std::size_t kMostSources = 16;
 constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
 
 class Evaluation {
@@ -129,9 +129,11 @@ class Evaluation {
     for (const Value& value : {a, b}) {
       std::vector<Value>& sources = flow_.atoms[id].sources;
       if (sources.empty()) sources.reserve(4);
-      if (value == Value::of(id) || sources.size() >= kMostSources) continue;
-      if (std::find(sources.begin(), sources.end(), value) == sources.end()) {
+      if (value == Value::of(id) || std::ranges::find(sources, value) != sources.end()) continue;
+      if (sources.size() < kMostSources) {
         sources.push_back(value);
+      } else {
+        flow_.has_cut_choices = true;
       }
     }
     return Value::of(id);
@@ -313,7 +315,9 @@ class Evaluation {
     if (!is_stack_register) note_address(value);
   }
   void note_address(const Value& value) {
-    if (!value.is_in_frame() || value.addend >= escaped_from_) return;
+    if (!value.is_in_frame()) return;
+    if (recording_) flow_.frame_addresses.push_back(value.addend);
+    if (value.addend >= escaped_from_) return;
     escaped_from_ = value.addend;
     changed_ = true;
   }
@@ -354,6 +358,10 @@ class Evaluation {
         const Value v = read(to, i.first);
         const bool simple =
             i.second.is_immediate() && i.second.immediate < 32 && i.second.immediate >= 0;
+        // `24 << n`: so many things of 24. Of a power of two (`4096 << n`) it is not known what it counts.
+        const bool counts = !simple && v.is_constant() && v.addend > 0 &&
+                            !std::has_single_bit(static_cast<std::uint64_t>(v.addend));
+        if (counts) return write(i.first, scaled(opaque(to), v.addend));
         return write(i.first,
                      simple ? scaled(v, std::int64_t{1} << i.second.immediate) : opaque(to, {v}));
       }
@@ -376,7 +384,10 @@ class Evaluation {
       case Operation::branch:
         return branch();
       case Operation::return_:
-        if (recording_) flow_.returns.push_back((*state_)[Register::rax]);
+        if (recording_) {
+          flow_.returns.push_back((*state_)[Register::rax]);
+          flow_.second_returns.push_back((*state_)[Register::rdx]);
+        }
         state_.reset();
         return;
       case Operation::stop:
@@ -413,7 +424,14 @@ class Evaluation {
   void push(const Value& value) {
     move_stack(-8);
     const Value& rsp = (*state_)[Register::rsp];
-    if (rsp.is_in_frame()) state_->set_slot(rsp.addend, 8, value);
+    if (!rsp.is_in_frame()) return;
+    if (recording_) {
+      Access access{{}, 8, now_->address, rsp, {}};
+      access.place.known = true;
+      access.place.base = Register::rsp;
+      record_store(access, value);
+    }
+    state_->set_slot(rsp.addend, 8, value);
   }
   void pop_to(Register to) {
     const Value rsp = (*state_)[Register::rsp];
@@ -432,6 +450,7 @@ class Evaluation {
     for (const Operand* operand : {&now_->first, &now_->second}) {
       if (operand->is_gpr()) sources.push_back((*state_)[operand->gpr]);
     }
+    if (recording_) record_unfollowed(sources);
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
       if ((now_->writes & mask_of(reg)) == 0) continue;
@@ -507,6 +526,8 @@ class Evaluation {
                             : std::nullopt;
     if (inside) {
       flow_to(*inside);
+    } else if (target.is_immediate() && is_own_piece(target)) {
+      record_way_out();
     } else if (const Callee callee = callee_of(target); callee.known()) {
       if (recording_) flow_.calls.push_back(call_fact(callee));
       if (recording_ && returns_first_argument(callee, object_))
@@ -525,10 +546,54 @@ class Evaluation {
     if (!now_->first.is_immediate()) return;
     if (const auto inside = paths_.index_of(static_cast<std::uint64_t>(now_->first.immediate))) {
       flow_to(*inside);
+    } else {
+      record_way_out();
     }
+  }
+  // Whether it is code that only other code jumps to, as compilers put aside what is done rarely.
+  bool is_own_piece(const Operand& target) const {
+    const std::string_view name =
+        linkage_.callee_at(static_cast<std::uint64_t>(target.immediate)).name;
+    return name.find(".cold") != std::string_view::npos;
+  }
+  void record_way_out() {
+    if (!recording_) return;
+    for (const Value& value : state_->registers) record_escape(value);
+    state_->for_each_slot([&](const Value& value) { record_escape(value); });
   }
 
   // --- what is written down in the last round
+
+  void record_escape(const Value& value) {
+    if (!value.is_constant() && may_be_result(value)) flow_.escapes.push_back(value);
+  }
+  // Of an instruction that is not modelled, with what its general registers hold.
+  void record_unfollowed(const std::vector<Value>& sources) {
+    bool moves_elsewhere = false;
+    for (const Operand* operand : {&now_->first, &now_->second}) {
+      const bool is_foreign = operand->kind == Operand::Kind::foreign;
+      moves_elsewhere = moves_elsewhere || is_foreign || operand->is_memory();
+    }
+    if (moves_elsewhere) {
+      for (const Value& value : sources) record_escape(value);
+    }
+  }
+  // Eight bytes or more that no load stands for.
+  void record_blind_read(const Operand& operand) {
+    constexpr std::uint8_t kPointer = 8, kVector = 16;  // bytes
+    const bool is_written_alone =
+        &operand == &now_->first && now_->second.kind == Operand::Kind::foreign;
+    const bool is_blind = operand.size >= kVector ||
+                          (operand.size == kPointer && now_->operation == Operation::other);
+    if (is_blind && !is_written_alone) flow_.blind_reads.push_back(access_of(operand));
+  }
+
+  bool is_argument(const Value& v) const {
+    const Atom& atom = flow_.atoms[v.atom];
+    return atom.kind == AtomKind::entry && std::ranges::any_of(kArgumentRegisters, [&](Register r) {
+             return atom.where == static_cast<std::int64_t>(r);
+           });
+  }
 
   // Or an address at some distance from one.
   bool may_be_result(const Value& v) const {
@@ -536,7 +601,7 @@ class Evaluation {
     const auto may = [&](const Value& value) {
       const AtomKind kind = flow_.atoms[value.atom].kind;
       return kind == AtomKind::result || kind == AtomKind::choice || kind == AtomKind::sum ||
-             (kind == AtomKind::load && origins_ == Origins::calls_and_loads);
+             (origins_ == Origins::all && (kind == AtomKind::load || is_argument(value)));
     };
     const Atom& atom = flow_.atoms[v.atom];
     if (atom.kind != AtomKind::sum && atom.kind != AtomKind::opaque) return may(v);
@@ -569,12 +634,17 @@ class Evaluation {
     for (const Operand* operand : {&now_->first, &now_->second}) {
       if (!operand->is_memory() || !operand->memory.known || operand->size == 0) continue;
       record_use(*operand);
+      record_blind_read(*operand);
+      const bool is_only_written = operand == &now_->first && now_->operation == Operation::move;
+      const auto offset = is_only_written ? std::nullopt : frame_offset(access_of(*operand));
+      if (offset) flow_.frame_reads.push_back({*offset, operand->size});
     }
   }
   void record_use(const Operand& operand) {
     constexpr std::uint8_t kVector = 16;  // bytes; a number in such a register has less
     const MemoryPlace& place = operand.memory;
-    UseFact use{{}, operand.size, operand.size >= kVector};
+    const bool is_at_number = place.displacement != 0 && place.index == Register::none;
+    UseFact use{{}, operand.size, operand.size >= kVector, is_at_number};
     const auto record = [&](Register r) {
       if (r == Register::none) return;
       use.address = (*state_)[r];

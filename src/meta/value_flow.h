@@ -47,8 +47,15 @@ struct StoreFact {
 // Memory is read or written through a value that may be a call's result or an address at some distance from one.
 struct UseFact {
   Value address;
-  std::uint8_t size = 0;  // bytes
-  bool is_block = false;  // in a vector register, as memory is copied, whatever lies in it
+  std::uint8_t size = 0;      // bytes
+  bool is_block = false;      // in a vector register, as memory is copied, whatever lies in it
+  bool is_at_number = false;  // at a fixed distance from the address, as members are
+};
+
+// Bytes of the frame, `offset` from the canonical frame address.
+struct FrameBytes {
+  std::int64_t offset = 0;
+  std::uint8_t size = 0;
 };
 
 // A value is kept in the frame, `offset` from the canonical frame address; `after` is where control is then.
@@ -67,7 +74,16 @@ struct FunctionFlow {
   std::vector<StoreFact> stores;
   std::vector<UseFact> uses;
   std::unordered_map<AtomId, std::vector<KeptFact>> kept_in_frame;
-  std::vector<Value> returns;  // rax where the function returns
+  std::vector<FrameBytes> frame_reads;  // what the function itself reads, but by pop
+  std::vector<std::int64_t>
+      frame_addresses;  // places whose address was in a register: others may read from there on
+  std::vector<Value> returns;         // rax where the function returns
+  std::vector<Value> second_returns;  // rdx there: the second half of a structure
+  // What goes where it is not followed: to memory or to a vector register by an instruction that does more than move, or into code that only this function
+  // jumps to (its cold part).
+  std::vector<Value> escapes;
+  std::vector<Access> blind_reads;  // what such instructions read, and vector registers
+  bool has_cut_choices = false;  // of more than kMostSources: what some values may be is not known
   bool is_complete =
       true;  // false: there are ways through the code that were not found; trust no constant
 };
@@ -78,8 +94,8 @@ struct FunctionCode {
   bool is_entry = true;  // false: a piece that other code jumps to, or an unknown one
 };
 
-// Whose holds, stores and uses are written down: of what calls return, or of what is loaded from memory as well.
-enum class Origins : std::uint8_t { calls, calls_and_loads };
+// Whose holds, stores and uses are written down: of what calls return, or of what is loaded from memory and of arguments as well.
+enum class Origins : std::uint8_t { calls, all };
 
 // Follows every value through the code at [code.low, code.high).
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,

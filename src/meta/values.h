@@ -67,6 +67,9 @@ enum class AtomKind : std::uint8_t {
   choice,   // one of the sources, depending on the way taken to `pc`
 };
 
+// Of a choice with so many sources there may be more that are not known.
+inline constexpr std::size_t kMostSources = 16;
+
 // `where` is a register's number, or, for a choice, kSlotBase plus an offset from the canonical frame address.
 inline constexpr std::int64_t kSlotBase = std::int64_t{1} << 40;
 
