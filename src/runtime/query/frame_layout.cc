@@ -67,15 +67,17 @@ void for_each_variable_in_memory(const types::Image& image, const types::Functio
         if (entry.covers(layout.pc)) layout.has_computed_variables = true;
         return;
       }
+      const bool is_by_register =
+          entry.kind == LocationKind::memory_at_sp || entry.kind == LocationKind::memory_at_fp;
       const std::optional<std::int64_t> base = base_of(entry.kind, layout.registers);
-      if (!base) return;
+      if (!base && !is_by_register) return;
       narrow(layout, entry.begin);
       narrow(layout, entry.end);
       if (!entry.covers(layout.pc)) return;
       const std::uint64_t size = size_in_memory(image, variable.type);
       if (size == 0 || size > kLargestVariable) return;
-      if (entry.kind != LocationKind::memory) layout.depends_on_registers = true;
-      visit(variable, *base + entry.value, size);
+      if (is_by_register) layout.depends_on_registers = true;
+      if (base) visit(variable, *base + entry.value, size);
     });
   }
 }

@@ -65,10 +65,10 @@ class FrameLayoutTest : public testing::Test {
     object_.slots = slots_;
     return object_;
   }
-  FrameLayout at(std::uint64_t pc, std::int64_t depth = 64) {
+  FrameLayout at(std::uint64_t pc, std::int64_t depth = 64, bool has_fp = true) {
     const types::Image& image = *object().image;
     return frame_layout(image, *image.find_function(pc), pc,
-                        {.sp = -depth, .fp = -16, .has_fp = true});
+                        {.sp = -depth, .fp = -16, .has_fp = has_fp});
   }
   std::string range(const FrameLayout& layout) {
     char text[200];
@@ -118,6 +118,13 @@ TEST_F(FrameLayoutTest, ARealignedFrameCountsFromTheStackPointer) {
 TEST_F(FrameLayoutTest, OrFromTheFramePointer) {
   add_variable("aligned", {{0, 0x7F, LocationKind::memory_at_fp, -40}});
   EXPECT_EQ(at(0x1010).low, -56);
+}
+
+TEST_F(FrameLayoutTest, WhereTheFramePointerIsNotKnownAnotherFrameMayHaveMore) {
+  add_variable("aligned", {{0, 0x40, LocationKind::memory_at_fp, -40}});
+  EXPECT_EQ(at(0x1010, 64, false).size(), 0u);
+  EXPECT_TRUE(at(0x1010, 64, false).depends_on_registers);
+  EXPECT_FALSE(at(0x1050, 64, false).depends_on_registers);
 }
 
 TEST_F(FrameLayoutTest, AFrameTypeIsMadeOnceAndOnlyWhenThatIsAllowed) {
