@@ -35,6 +35,11 @@ for malloc in $(other_mallocs); do
     [ $status -ne 1 ] || fail "$malloc, $kib KiB: $(cat out)"
     [ $status -eq 0 ] || [ $kib -lt 60000 ] || fail "$malloc, $kib KiB: ends with $status: $(cat out)"
   done
+  # RLIMIT_DATA counts what is private and may be written, wherever it is.
+  for kib in 30000 40000 52000 56000 60000 64000 100000 200000; do
+    (ulimit -d $kib && LD_PRELOAD="$malloc" ./a > /dev/null 2>&1) || continue
+    (ulimit -d $kib && LD_PRELOAD="$PRELOAD $malloc" ./a > out 2>&1) || fail "$malloc, $kib KiB of data: $(cat out)"
+  done
   (ulimit -v 1000000 && LD_PRELOAD="$PRELOAD $malloc" ./a > out 2>&1) || fail "$malloc: does not run in 1 GB"
   expect out << 'END'
 1000 told, 0 wrong

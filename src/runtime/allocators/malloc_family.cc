@@ -99,11 +99,14 @@ bool is_c_library(const link_map& object) {
   return DynamicSymbols(object).find("gnu_get_libc_version") != nullptr;
 }
 
-// Where address space is limited, other allocators end the program or crash when what we took is what they lack, so it is left to them
-// unless there is plenty.
+// Where address space or private memory is limited, other allocators end the program or crash when what we took is what they lack, so it is left to
+// them unless there is plenty.
 bool is_plenty_of_addresses(std::size_t size) {
-  rlimit limit{};
-  return !raw_syscall(SYS_prlimit64, 0, RLIMIT_AS, 0, &limit).ok() || size <= limit.rlim_cur / 4;
+  const auto is_plenty = [&](int resource) {
+    rlimit limit{};
+    return !raw_syscall(SYS_prlimit64, 0, resource, 0, &limit).ok() || size <= limit.rlim_cur / 4;
+  };
+  return is_plenty(RLIMIT_AS) && is_plenty(RLIMIT_DATA);
 }
 
 // In place of the hooks' directory, which stays empty. False: there is no memory for them.
