@@ -15,10 +15,12 @@
 //     give_back(client->buffer)                            what give_back does with its argument
 //     put(&client->buffer)                                 not followed: put may do anything with what it finds there
 //
-// So all functions are followed whose code has the member's distance from the structure's start in some instruction (most have not). Where
-// the member is loaded, what is loaded is followed like the result of a call. If that is more code than is worth it, if there are ways
-// through it that are not known, or if the structure lies in others, in arrays or in static variables, nothing is told. Structures that begin
-// alike may be one and the same memory: what is done with the member of one speaks against the other.
+// So all functions are followed whose code has the member's distance from the structure's start in some
+// instruction (most have not), or that have such a structure in a variable. Where the member is loaded, what is
+// loaded is followed like the result of a call. If that is more code than is worth it, if there are ways through it
+// that are not known, or if the structure lies in others, in arrays or in static variables, nothing is told.
+// Structures that begin alike may be one and the same memory: what is done with the member of one speaks against the
+// other. So does what is loaded at the member's distance from an address that nothing says the type of.
 namespace allocs::meta {
 
 using types::CompositeKind;

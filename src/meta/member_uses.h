@@ -31,12 +31,13 @@ class MemberUses {
              CodeAround code_around, Follow follow);
   ~MemberUses();
 
-  // Of the pointer at `place`. Hidden where it is not the member of a structure that is always reached by its own address, where its own address is handed
-  // on, or where the functions that may load it are too much code to be followed.
+  // Of the pointer at `place`. Lost where it is not the member of a structure that is always reached by its own
+  // address, where its own address is handed on, or where the functions that may load it are too much code.
   MemoryUse of(const TypedPlace& place);
 
-  // Of the pointer that `call` passes as its argument `n`, by the callee. Never `as_bytes`: to look at any memory byte by byte is nothing special (a hash, a
-  // checksum). Hidden if it is another object's, or one that a pointer leads to; lost if it keeps the pointer, returns it or is not followed.
+  // Of the pointer that `call` passes as its argument `n`, by the callee. Never `as_bytes`: to look at any memory
+  // byte by byte is nothing special (a hash, a checksum). Hidden if it is another object's, or one that a pointer
+  // leads to; lost if it keeps the pointer, returns it or is not followed.
   MemoryUse by_callee(const CallFact& call, int n);
 
  private:

@@ -438,8 +438,9 @@ std::optional<std::vector<TypedPlace>> TargetFinder::places_written(AtomId atom)
   return all ? std::optional{std::move(found)} : std::nullopt;
 }
 
-// Whether only the function itself reads the eight bytes at `access`, in the frame, and what it reads there was followed: nobody was told the address of
-// the variable that lies there, and it is no argument of a call, which the function does not read again.
+// Whether only the function itself reads the eight bytes at `access`, in the frame, and what it reads there was
+// followed: nobody was told the address of the variable that lies there, and it is no argument of a call, which the
+// function does not read again.
 bool TargetFinder::is_frame_private(const Access& access) const {
   if (access.place.index != Register::none) return false;
   const std::int64_t slot = plus(access.base.addend, access.place.displacement);

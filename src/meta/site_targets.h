@@ -155,8 +155,9 @@ class TargetFinder {
   bool has_argument(int n) const;  // declared, and not one of those behind `...`
   // Whether memory is read at `place`, or where that may be, by an instruction whose result is not followed.
   bool is_read_blindly(const TypedPlace& place) const;
-  // The places that are written with the value of `atom`, or with an address at some distance from it, apart from those in the frame that the function
-  // keeps to itself: where in what object that starts there. Nothing if one of them is not known.
+  // The places that are written with the value of `atom`, or with an address at some distance from it, apart from
+  // those in the frame that the function keeps to itself: where in what object that starts there. Nothing if one of
+  // them is not known.
   std::optional<std::vector<TypedPlace>> places_written(AtomId atom) const;
   // ... and that the atom, a load, is read from.
   std::vector<TypedPlace> places_read(AtomId load) const;

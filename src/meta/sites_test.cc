@@ -567,8 +567,8 @@ TEST(Sites, OfCharactersAreConfirmedByUseAndNothingElse) {
   }
 }
 
-// Each block is written as bytes where it can be seen, and read as a structure where that is hard to see. Functions that do not go by a name in
-// _agrees must not say that it is of bytes.
+// Each block is written as bytes where it can be seen, and read as a structure where that is hard to see. Of those in
+// functions whose name does not end in _agrees use must not say that they are of bytes.
 constexpr std::string_view kSeenNowhere = R"(#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

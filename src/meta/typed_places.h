@@ -64,7 +64,8 @@ class TypedVariables {
                                              std::uint64_t high) const;
   // Places of variables in memory that hold the byte at `offset` from the canonical frame address when control is at `pc`.
   std::vector<TypedPlace> in_frame(std::int64_t offset, std::uint64_t pc) const;
-  // Whether who knows the address of `low` in the frame may get at `high`, because both are in one variable, or `low` in none that is known.
+  // Whether who knows the address of `low` in the frame may get at `high`, because both are in one variable, or
+  // `low` in none that is known.
   bool may_be_one_in_frame(std::int64_t low, std::int64_t high) const;
   // Whether an argument of the function itself lives there.
   bool is_argument_in_frame(std::int64_t offset, std::uint64_t pc) const;

@@ -79,8 +79,8 @@ struct FunctionFlow {
       frame_addresses;  // places whose address was in a register: others may read from there on
   std::vector<Value> returns;         // rax where the function returns
   std::vector<Value> second_returns;  // rdx there: the second half of a structure
-  // What goes where it is not followed: to memory or to a vector register by an instruction that does more than move, or into code that only this function
-  // jumps to (its cold part).
+  // What goes where it is not followed: to memory or to a vector register by an instruction that does more than
+  // move, or into code that only this function jumps to (its cold part).
   std::vector<Value> escapes;
   std::vector<Access> blind_reads;  // what such instructions read, and vector registers
   bool has_cut_choices = false;  // of more than kMostSources: what some values may be is not known

@@ -99,8 +99,8 @@ bool is_c_library(const link_map& object) {
   return DynamicSymbols(object).find("gnu_get_libc_version") != nullptr;
 }
 
-// Where address space or private memory is limited, other allocators end the program or crash when what we took is what they lack, so it is left to
-// them unless there is plenty.
+// Where address space or private memory is limited, other allocators end the program or crash when what we took is
+// what they lack, so it is left to them unless there is plenty.
 bool is_plenty_of_addresses(std::size_t size) {
   const auto is_plenty = [&](int resource) {
     rlimit limit{};
