@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "meta/expressions.h"
-
 // Debug information types places: variables, members, statics. Code moves values. Here the two meet: a value is traced back to a
 // place whose type is declared, and from there on types are followed, not bytes.
 //

@@ -61,3 +61,34 @@ for megabytes in 0 1000 100 40 24 8; do
 END
   done
 done
+
+# Where a part of the index is refused, it is not asked for with every block.
+cat > b.c << 'END'
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+enum { kPairs = 1000000 };
+static void *pairs(void *unused) {
+  for (int i = 0; i < kPairs; ++i) {
+    void *volatile p = malloc(40);
+    free(p);
+  }
+  return unused;
+}
+int main(void) {
+  const struct rlimit limit = {30 << 20, 30 << 20};
+  setrlimit(RLIMIT_DATA, &limit);
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 65536);
+  pthread_t thread;
+  if (pthread_create(&thread, &small, pairs, NULL) != 0) return 1;
+  return pthread_join(thread, NULL);
+}
+END
+build b.c -O1 -pthread
+ALLOCS_META=never ALLOCS_STATS=1 ALLOCS_STATS_FILE="$PWD/statistics" preload ./b || fail "exit status $? with 30 MB"
+count() { awk -v name="$1" '{ for (i = 1; i < NF; ++i) if ($i == name) print $(i + 1) }' statistics; }
+[ "$(count trouble.blocks_without_leaf)" -gt 900000 ] || fail "the blocks were indexed: $(cat statistics)"
+[ "$(count trouble.own_memory_failed)" -lt 1000 ] || fail "$(count trouble.own_memory_failed) requests"

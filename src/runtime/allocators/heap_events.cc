@@ -22,13 +22,16 @@ namespace {
 // One bit for each page of the directories: a leaf was made of a region in it.
 constinit std::uint64_t g_pages_with_leaves[kRegionCount / kRegionsInPage / 64] = {};
 
+template <Granularity kG>
+constinit Refusals g_refusals_of_leaves{};
+
 // Maps the leaf of a region on first use.
 template <Granularity kG>
 struct LeafMaker {
   std::uint64_t* directory;
 
   std::uint64_t operator()(std::uint64_t region) const {
-    void* const leaf = map_own_pages(leaf_size(kG));
+    void* const leaf = map_own_pages(leaf_size(kG), g_refusals_of_leaves<kG>);
     if (leaf == nullptr) return 0;
     const std::uint64_t word = biased(raw(address_of(leaf)), region, kG);
     const std::uint64_t page = region / kRegionsInPage;

@@ -120,6 +120,22 @@ void* map_own_pages(std::size_t size) {
   return pages;
 }
 
+void* map_own_pages(std::size_t size, Refusals& refusals) {
+  constexpr std::uint32_t kRarest = 12;  // power of two
+  // Several threads may count at once, and lose some: that is no harm.
+  const std::uint32_t to_skip = load_relaxed(refusals.to_skip);
+  if (to_skip != 0) {
+    store_relaxed(refusals.to_skip, to_skip - 1);
+    return nullptr;
+  }
+  void* const pages = map_own_pages(size);
+  const std::uint32_t in_a_row = pages != nullptr ? 0 : load_relaxed(refusals.in_a_row) + 1;
+  store_relaxed(refusals.in_a_row, in_a_row);
+  if (in_a_row != 0)
+    store_relaxed(refusals.to_skip, (1u << (in_a_row < kRarest ? in_a_row : kRarest)) - 1);
+  return pages;
+}
+
 void unmap_own_pages(void* pages, std::size_t size) {
   size = whole_pages(size);
   const std::uint32_t count = load_acquire(g_root.own_range_count);

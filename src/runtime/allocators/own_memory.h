@@ -19,6 +19,15 @@ void refuse_huge_pages(void* pages, std::size_t size);
 // Context: hook.
 void* map_own_pages(std::size_t size);
 
+// How often the kernel has refused memory of one kind, which is asked for again with every block. Zeroed; one for each kind.
+struct Refusals {
+  std::uint32_t in_a_row = 0;
+  std::uint32_t to_skip = 0;  // requests that are refused without asking
+};
+// As map_own_pages. After refusals it asks ever more rarely, at least once in some 4000 requests: where memory is limited, a program would
+// make a system call for each block. Context: hook.
+void* map_own_pages(std::size_t size, Refusals& refusals);
+
 // Gives back what map_own_pages returned, when it turned out not to be needed. Context: hook.
 void unmap_own_pages(void* pages, std::size_t size);
 

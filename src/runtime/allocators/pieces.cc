@@ -90,10 +90,13 @@ std::uint64_t* cell_directory() {
 }
 std::uint64_t* page_directory() { return cell_directory() + kRegionCount; }
 
+constinit Refusals g_refusals_of_cells{}, g_refusals_of_pages{};
+
 // Publishes `size` bytes in the directory, biased by `bias`. Returns the word, or 0.
-std::uint64_t make_part(std::uint64_t& word, std::size_t size, std::uint64_t bias) {
+std::uint64_t make_part(std::uint64_t& word, std::size_t size, std::uint64_t bias,
+                        Refusals& refusals) {
   if (const std::uint64_t known = load_acquire(word); known != 0) return known;
-  void* const made = map_own_pages(size);
+  void* const made = map_own_pages(size, refusals);
   if (made == nullptr) return 0;
   std::uint64_t published = 0;
   const std::uint64_t mine = raw(address_of(made)) - bias;
@@ -106,7 +109,7 @@ struct LeafMaker {
   std::uint64_t operator()(std::uint64_t region) const {
     const std::uint64_t first = region << kRegionShift;
     return make_part(cell_directory()[region], leaf_size(kFine),
-                     (first >> kPieceUnitShift) * sizeof(Cell));
+                     (first >> kPieceUnitShift) * sizeof(Cell), g_refusals_of_cells);
   }
 };
 using Writer = ShadowWriter<kFine, LeafMaker>;
@@ -116,7 +119,7 @@ std::uint8_t* page_byte(std::uint64_t at) {
   const std::uint64_t region = region_of(at);
   const std::uint64_t first = region << kRegionShift;
   const std::uint64_t word =
-      make_part(page_directory()[region], kPagesInRegion, first >> kPageShift);
+      make_part(page_directory()[region], kPagesInRegion, first >> kPageShift, g_refusals_of_pages);
   return word == 0 ? nullptr : reinterpret_cast<std::uint8_t*>(word + (at >> kPageShift));
 }
 
