@@ -32,23 +32,22 @@ bool takes_text(const Callee& callee, int n) {
   return false;
 }
 
-bool takes_any_memory(const Callee& callee) {
-  static constexpr std::string_view kFunctions[] = {
-      "memcpy",       "memmove",      "memset",     "mempcpy",
-      "memcmp",       "memchr",       "free",       "realloc",
-      "reallocarray", "read",         "write",      "pread",
-      "pwrite",       "fread",        "fwrite",     "recv",
-      "send",         "__memcpy_chk", "bcopy",      "bzero",
-      "bcmp",         "__memset_chk", "__read_chk", "__memmove_chk",
-      "__fread_chk",  "memrchr",      "cfree",      "malloc_usable_size",
-      "madvise"};
-  return callee.address == 0 && std::ranges::find(kFunctions, callee.name) != std::end(kFunctions);
-}
-
 bool copies_memory(const Callee& callee) {
   static constexpr std::string_view kFunctions[] = {"memcpy", "memmove", "mempcpy", "__memcpy_chk",
                                                     "__memmove_chk"};
   return callee.address == 0 && std::ranges::find(kFunctions, callee.name) != std::end(kFunctions);
+}
+
+bool takes_any_memory(const Callee& callee) {
+  static constexpr std::string_view kFunctions[] = {
+      "memset",  "memcmp",       "memchr",       "memrchr",    "bcopy",
+      "bzero",   "bcmp",         "__memset_chk", "free",       "cfree",
+      "realloc", "reallocarray", "read",         "write",      "pread",
+      "pwrite",  "recv",         "send",         "__read_chk", "malloc_usable_size",
+      "madvise"};
+  return copies_memory(callee) || record_size_argument(callee) >= 0 ||
+         (callee.address == 0 &&
+          std::ranges::find(kFunctions, callee.name) != std::end(kFunctions));
 }
 
 int record_size_argument(const Callee& callee) {

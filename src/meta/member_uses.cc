@@ -122,8 +122,6 @@ MemberUses::~MemberUses() = default;
 
 MemoryUse MemberUses::of(const TypedPlace& place) {
   const auto member = member_at(model_.types, place);
-  // What it leads to is read or written as a file is, whatever it is.
-  if (member && model_.strings[model_.types[member->type].name] == "iovec") return {};
   find_embedded();
   // A member of what lies in something else is reached by other distances, too.
   if (!member || embedded_.contains(member->type) || depth_ >= kDeepestCall)

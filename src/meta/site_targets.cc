@@ -271,8 +271,8 @@ MemoryUse TargetFinder::memory_use(AtomId atom, const UseByCallee& by_callee) co
     found.at_number = found.at_number || (use->size == 1 && use->is_at_number);
   }
   // `p = malloc(16 + n); return p + 16;`: who gets that may look in front of it.
-  const bool is_lost = uses.is_returned_behind_head || uses.is_lost || flow_.has_cut_choices ||
-                       (uses.is_returned_second && returns_two_words());
+  const bool is_lost = (uses.is_returned_behind_head && may_return_address()) || uses.is_lost ||
+                       flow_.has_cut_choices || (uses.is_returned_second && returns_two_words());
   if (is_lost) found.add(MemoryUse::lost());
   const auto see_argument = [&](const CallFact& call, int n) {
     if (is_not_passed(call.callee, n)) return;
@@ -335,13 +335,15 @@ bool TargetFinder::is_moved_as_structures(const CallFact& call, int n) const {
 }
 
 bool TargetFinder::is_returned(AtomId atom) const {
-  const TypeIndex type = function_ == nullptr || function_->type == kNoType
-                             ? kNoType
-                             : model_.types[function_->type].target;
-  if (type != kNoType && model_.types[type].size < 8)
-    return false;  // it is what rax happens to hold
   const ResultUses& uses = uses_.uses_of(atom);
-  return uses.is_returned || uses.is_returned_elsewhere;
+  return may_return_address() && (uses.is_returned || uses.is_returned_elsewhere);
+}
+
+// Else rax is what it happens to hold.
+bool TargetFinder::may_return_address() const {
+  if (function_ == nullptr || function_->type == kNoType) return true;
+  const TypeIndex type = model_.types[function_->type].target;
+  return type == kNoType || model_.types[type].size >= 8;
 }
 
 bool TargetFinder::is_address_handed_on(const TypedPlace& place) const {

@@ -175,6 +175,7 @@ class TargetFinder {
   bool is_from_argument(const Value& value, std::uint64_t pc) const;
 
  private:
+  bool may_return_address() const;
   bool returns_two_words() const;
   bool is_not_passed(const Callee& callee, int n) const;
   bool is_moved_as_structures(const CallFact& call, int n) const;
