@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "meta/code_scan.h"
 
-#include <Zydis/Zydis.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
 
-#include "meta/machine_code.h"
+#include "elf/x86_instruction.h"
 
-// The pass that every byte of code goes through, so it is cheap: the decoder runs in its minimal mode, which gives length, opcode and
-// raw fields but no operands, and the few opcodes of interest are taken apart here. Functions that allocate are then
-// decoded in full (machine_code.h) and followed value by value (value_flow.h).
+// The pass that every byte of code goes through, so it is cheap: of an instruction only the fields are read (elf/x86_instruction.h), and the
+// few opcodes of interest are taken apart here. Functions that allocate are then decoded in full (machine_code.h) and
+// followed value by value (value_flow.h). A disassembler took three quarters of this pass's time.
 //
 // What it remembers from one instruction to the next is which register holds which address that was taken last. That is enough to
 // tell the address of a text from the address of a jump table or of a constant that is copied:
@@ -68,8 +66,6 @@ class Scanner {
  public:
   Scanner(const ElfFile& object, const Linkage& linkage, std::span<const std::uint64_t> starts)
       : linkage_(linkage), starts_(starts) {
-    ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    ZydisDecoderEnableMode(&decoder_, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
     fixed_ = object.header().e_type == ET_EXEC;
     for (const Section& section : object.sections()) {
       if ((section.flags & SHF_ALLOC) == 0 || (section.flags & SHF_EXECINSTR) != 0) continue;
@@ -92,14 +88,17 @@ class Scanner {
   CodeScan take() { return std::move(result_); }
 
  private:
+  using Fields = elf::InstructionFields;
+
   void scan_function(std::span<const std::byte> bytes, std::uint64_t low) {
     low_ = low;
     high_ = low + bytes.size();
     forget(0xFFFF);
     watched_ = 0;
     for (std::size_t at = 0; at < bytes.size();) {
-      if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder_, nullptr, bytes.data() + at,
-                                                      bytes.size() - at, &raw_))) {
+      raw_ = elf::instruction_fields(reinterpret_cast<const std::uint8_t*>(bytes.data()) + at,
+                                     bytes.size() - at);
+      if (raw_.length == 0) {
         ++at;
         continue;
       }
@@ -115,9 +114,9 @@ class Scanner {
     note_table();
     note_slot();
     note_read();
-    if (raw_.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT) {
+    if (is_plain()) {
       plain_opcode();
-    } else if (raw_.opcode_map == ZYDIS_OPCODE_MAP_0F &&
+    } else if (raw_.map == Fields::Map::two_bytes &&
                (raw_.opcode == 0xAF || (raw_.opcode & 0xF0) == 0x40 || raw_.opcode == 0xB6 ||
                 raw_.opcode == 0xB7 || raw_.opcode == 0xBE || raw_.opcode == 0xBF)) {
       forget_one(register_field());  // imul, cmov, movzx, movsx
@@ -138,9 +137,9 @@ class Scanner {
       case kLea:
         return lea();
       case kMov:
-        return copy(register_field(), raw_.raw.modrm.mod == 3 ? rm_field() : kNobody);
+        return copy(register_field(), raw_.mod == 3 ? rm_field() : kNobody);
       case kMovToMemory:
-        if (raw_.raw.modrm.mod == 3) copy(rm_field(), register_field());
+        if (raw_.mod == 3) copy(rm_field(), register_field());
         return;
       case kMovsxd:
         return forget_one(register_field());
@@ -151,13 +150,13 @@ class Scanner {
       case kMovs8:
         return string_copy(1);
       case kMovs:
-        return string_copy(raw_.raw.rex.W != 0 ? 8 : 4);
+        return string_copy(raw_.w ? 8 : 4);
       case kIndirect:
-        if (raw_.raw.modrm.reg == 2) {
+        if (raw_.reg == 2) {
           call_indirect();
-        } else if (raw_.raw.modrm.reg == 4) {
+        } else if (raw_.reg == 4) {
           jump_indirect();
-        } else if (raw_.raw.modrm.mod == 3 && raw_.raw.modrm.reg < 2) {
+        } else if (raw_.mod == 3 && raw_.reg < 2) {
           forget_one(rm_field());
         }
         return;
@@ -165,17 +164,16 @@ class Scanner {
         break;
     }
     if ((opcode & 0xF8) == kMovImmediate) {
-      const unsigned reg = (opcode & 7u) | (raw_.raw.rex.B != 0 ? 8u : 0u);
+      const unsigned reg = (opcode & 7u) | (raw_.b ? 8u : 0u);
       forget_one(reg);
       constants_[reg] = immediate();
       if (fixed_) take_address(immediate(), reg);
     } else if ((opcode & 0xF8) == kPop) {
-      forget_one((opcode & 7u) | (raw_.raw.rex.B != 0 ? 8u : 0u));
+      forget_one((opcode & 7u) | (raw_.b ? 8u : 0u));
     } else if (opcode < 0x40 && (opcode & 7) < 4 &&
                (opcode & 0x38) != 0x38) {  // add, or, ..., xor: two operands
       forget_one((opcode & 2) != 0 ? register_field() : rm_field());
-    } else if ((opcode == 0x81 || opcode == 0x83) && raw_.raw.modrm.mod == 3 &&
-               raw_.raw.modrm.reg != 7) {
+    } else if ((opcode == 0x81 || opcode == 0x83) && raw_.mod == 3 && raw_.reg != 7) {
       forget_one(rm_field());
     }
   }
@@ -183,15 +181,13 @@ class Scanner {
   // --- what the instruction's fields say
 
   static constexpr unsigned kNobody = 16;
-  unsigned register_field() const { return raw_.raw.modrm.reg | (raw_.raw.rex.R != 0 ? 8u : 0u); }
-  unsigned rm_field() const {
-    return raw_.raw.modrm.mod == 3 ? raw_.raw.modrm.rm | (raw_.raw.rex.B != 0 ? 8u : 0u) : kNobody;
-  }
-  std::uint64_t immediate() const { return raw_.raw.imm[0].value.u; }
-  bool has_modrm() const { return (raw_.attributes & ZYDIS_ATTRIB_HAS_MODRM) != 0; }
+  unsigned register_field() const { return raw_.reg | (raw_.r ? 8u : 0u); }
+  unsigned rm_field() const { return raw_.mod == 3 ? raw_.rm | (raw_.b ? 8u : 0u) : kNobody; }
+  std::uint64_t immediate() const { return static_cast<std::uint64_t>(raw_.constant); }
+  bool is_plain() const { return raw_.map == Fields::Map::one_byte; }
   std::optional<std::uint64_t> rip_place() const {
-    if (!has_modrm() || raw_.raw.modrm.mod != 0 || raw_.raw.modrm.rm != 5) return std::nullopt;
-    return at_ + raw_.length + static_cast<std::uint64_t>(raw_.raw.disp.value);
+    if (!raw_.has_modrm || raw_.mod != 0 || raw_.rm != 5) return std::nullopt;
+    return at_ + raw_.length + static_cast<std::uint64_t>(raw_.displacement);
   }
 
   // --- what is known of registers
@@ -218,10 +214,9 @@ class Scanner {
     const unsigned to = register_field();
     forget_one(to);
     if (const auto place = rip_place()) return take_address(*place, to);
-    const auto& modrm = raw_.raw.modrm;
-    const bool absolute = modrm.mod == 0 && modrm.rm == 4 && raw_.raw.sib.base == 5 &&
-                          raw_.raw.sib.index == 4 && raw_.raw.rex.X == 0;
-    if (absolute && fixed_) take_address(static_cast<std::uint64_t>(raw_.raw.disp.value), to);
+    const bool absolute =
+        raw_.mod == 0 && raw_.rm == 4 && raw_.base == 5 && raw_.index == 4 && !raw_.x;
+    if (absolute && fixed_) take_address(static_cast<std::uint64_t>(raw_.displacement), to);
   }
 
   bool is_data(std::uint64_t target) const {
@@ -239,12 +234,11 @@ class Scanner {
 
   // An operand [base + index*2|4|8], or [table + index*8] with the table's address in the instruction.
   void note_table() {
-    if (!has_modrm() || raw_.raw.modrm.mod == 3 || raw_.raw.modrm.rm != 4) return;
-    const auto& sib = raw_.raw.sib;
-    const bool no_index = sib.index == 4 && raw_.raw.rex.X == 0;
-    if (no_index || sib.scale < 1) return;
-    if (sib.base == 5 && raw_.raw.modrm.mod == 0) return;
-    const std::size_t held = holds_[sib.base | (raw_.raw.rex.B != 0 ? 8u : 0u)];
+    if (!raw_.has_modrm || raw_.mod == 3 || raw_.rm != 4) return;
+    const bool no_index = raw_.index == 4 && !raw_.x;
+    if (no_index || raw_.scale < 1) return;
+    if (raw_.base == 5 && raw_.mod == 0) return;
+    const std::size_t held = holds_[raw_.base | (raw_.b ? 8u : 0u)];
     if (held != kNoReference) result_.references[held].is_table = true;
   }
 
@@ -252,14 +246,13 @@ class Scanner {
     const auto place = rip_place();
     if (!place || raw_.opcode == kLea) return;
     if (!linkage_.callee_in_slot(*place).known()) return;
-    const bool is_call = raw_.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && raw_.opcode == kIndirect &&
-                         raw_.raw.modrm.reg == 2;
+    const bool is_call = is_plain() && raw_.opcode == kIndirect && raw_.reg == 2;
     result_.slot_uses.push_back({at_, is_call ? at_ + raw_.length : 0, *place});
   }
 
   void note_read() {
     const auto place = rip_place();
-    if (!place || (raw_.opcode == kLea && raw_.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT)) return;
+    if (!place || (raw_.opcode == kLea && is_plain())) return;
     if (!is_data(*place)) return;
     DataRead read{*place};
     const auto arithmetic = constant_size();
@@ -272,14 +265,14 @@ class Scanner {
   // of whole vectors are not told: they may copy a part of something larger.
   std::pair<std::uint8_t, bool> constant_size() const {
     constexpr std::pair<std::uint8_t, bool> kOther{0, false};
-    if (raw_.opcode_map != ZYDIS_OPCODE_MAP_0F) return kOther;
+    if (raw_.map != Fields::Map::two_bytes) return kOther;
     enum { kPlain, k66, kF3, kF2 } prefix = kPlain;
     bool is_wide = false;
-    if (raw_.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
-      prefix = static_cast<decltype(prefix)>(raw_.raw.vex.pp);
-      is_wide = raw_.raw.vex.L != 0;
-    } else if (raw_.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
-      prefix = has_prefix(0xF2) ? kF2 : has_prefix(0xF3) ? kF3 : has_prefix(0x66) ? k66 : kPlain;
+    if (raw_.form == Fields::Form::vex) {
+      prefix = static_cast<decltype(prefix)>(raw_.vector_prefix);
+      is_wide = raw_.is_long_vector;
+    } else if (raw_.form == Fields::Form::legacy) {
+      prefix = raw_.has_repne ? kF2 : raw_.has_rep ? kF3 : raw_.is_short ? k66 : kPlain;
     } else {
       return kOther;
     }
@@ -352,23 +345,22 @@ class Scanner {
       return;
     }
     result_.indirect_jumps.push_back(at_);
-    const bool is_indexed =
-        raw_.raw.modrm.rm == 4 && (raw_.raw.sib.index != 4 || raw_.raw.rex.X != 0);
-    if (raw_.raw.modrm.mod != 3 && !is_indexed) result_.jumps_through_memory.push_back(at_);
+    const bool is_indexed = raw_.rm == 4 && (raw_.index != 4 || raw_.x);
+    if (raw_.mod != 3 && !is_indexed) result_.jumps_through_memory.push_back(at_);
   }
 
   // What the first instruction that looks at rax after an indirect call makes of it.
   void watch_result() {
     --watched_;
-    if (raw_.opcode_map != ZYDIS_OPCODE_MAP_DEFAULT) return;
-    const bool is_base = has_modrm() && raw_.raw.modrm.mod != 3 && raw_.raw.rex.B == 0 &&
-                         (raw_.raw.modrm.rm == 4 ? raw_.raw.sib.base == 0 : raw_.raw.modrm.rm == 0);
+    if (!is_plain()) return;
+    const bool is_base = raw_.has_modrm && raw_.mod != 3 && !raw_.b &&
+                         (raw_.rm == 4 ? raw_.base == 0 : raw_.rm == 0);
     const std::uint8_t opcode = raw_.opcode;
     const bool leaves = opcode == kReturn || opcode == kJump || opcode == kJumpShort ||
                         (opcode & 0xF0) == kBranchShort;
     const bool looks =
         (opcode == kMovToMemory || opcode == kTest || opcode == kCompare) && register_field() == 0;
-    if (is_base || leaves || (looks && raw_.raw.rex.W != 0)) {
+    if (is_base || leaves || (looks && raw_.w)) {
       result_.indirect_calls.back().gives_address = true;
       watched_ = 0;
     } else if (looks || opcode == kTestByte || opcode == kCall || is_overwritten()) {
@@ -378,24 +370,16 @@ class Scanner {
   bool is_overwritten() const {
     if (raw_.opcode == kMovToMemory || raw_.opcode == kXor) return rm_field() == 0;
     if (raw_.opcode == kMov) return register_field() == 0;
-    return raw_.opcode == kMovImmediate && raw_.raw.rex.B == 0;
+    return raw_.opcode == kMovImmediate && !raw_.b;
   }
 
   void string_copy(std::uint64_t width) {
     if (holds_[kRawSi] != kNoReference) {
-      const bool repeated = (raw_.attributes & ZYDIS_ATTRIB_HAS_REP) != 0 || has_prefix(0xF3);
-      const auto count = repeated ? constants_[kRawCx] : std::optional<std::uint64_t>{1};
+      const auto count = raw_.has_rep ? constants_[kRawCx] : std::optional<std::uint64_t>{1};
       copies(count ? *count * width : kUnknownCopied);
     }
     forget(1u << kRawSi | 1u << kRawDi | 1u << kRawCx);
   }
-  bool has_prefix(std::uint8_t value) const {
-    for (int i = 0; i < raw_.raw.prefix_count; ++i) {
-      if (raw_.raw.prefixes[i].value == value) return true;
-    }
-    return false;
-  }
-
   void copies(std::uint64_t size) {
     AddressTaken& reference = result_.references[holds_[kRawSi]];
     reference.copied = std::max(reference.copied, size);
@@ -405,8 +389,7 @@ class Scanner {
   std::span<const std::uint64_t> starts_;
   std::vector<const Section*> data_;
   bool fixed_ = false;  // loaded where it was linked: addresses may be plain numbers
-  ZydisDecoder decoder_{};
-  ZydisDecodedInstruction raw_{};
+  Fields raw_{};
   static constexpr int kWatched = 6;  // instructions
 
   std::uint64_t at_ = 0, low_ = 0, high_ = 0;

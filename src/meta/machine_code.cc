@@ -3,6 +3,8 @@
 
 #include <Zydis/Zydis.h>
 
+#include "meta/common_instructions.h"
+
 namespace allocs::meta {
 namespace {
 
@@ -207,32 +209,41 @@ void normalise(Instruction& instruction, const ZydisDecodedInstruction& raw) {
 
 }  // namespace
 
-std::vector<Instruction> decode_code(std::span<const std::byte> bytes, std::uint64_t address) {
-  ZydisDecoder decoder;
-  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-  std::vector<Instruction> code;
-  code.reserve(bytes.size() / 4);
+std::optional<Instruction> disassemble(std::span<const std::byte> bytes, std::uint64_t address) {
+  static const ZydisDecoder decoder = [] {
+    ZydisDecoder made;
+    ZydisDecoderInit(&made, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    return made;
+  }();
   ZydisDecodedInstruction raw;
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes.data(), bytes.size(), &raw, operands)))
+    return std::nullopt;
+  Instruction instruction;
+  instruction.address = address;
+  instruction.length = raw.length;
+  instruction.operation = operation_of(raw);
+  instruction.writes = writes_of(raw, operands);
+  if (instruction.operation == Operation::branch) instruction.condition = raw.opcode & 0xF;
+  const std::uint64_t next = instruction.end();
+  if (raw.operand_count_visible > 0) instruction.first = operand_of(operands[0], next);
+  if (raw.operand_count_visible > 1) instruction.second = operand_of(operands[1], next);
+  if (raw.operand_count_visible > 2) instruction.third = operand_of(operands[2], next);
+  normalise(instruction, raw);
+  return instruction;
+}
+
+std::vector<Instruction> decode_code(std::span<const std::byte> bytes, std::uint64_t address) {
+  std::vector<Instruction> code;
+  code.reserve(bytes.size() / 4);
   for (std::size_t at = 0; at < bytes.size();) {
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes.data() + at, bytes.size() - at, &raw,
-                                             operands))) {
-      ++at;
-      continue;
-    }
-    Instruction instruction;
-    instruction.address = address + at;
-    instruction.length = raw.length;
-    instruction.operation = operation_of(raw);
-    instruction.writes = writes_of(raw, operands);
-    if (instruction.operation == Operation::branch) instruction.condition = raw.opcode & 0xF;
-    const std::uint64_t next = instruction.end();
-    if (raw.operand_count_visible > 0) instruction.first = operand_of(operands[0], next);
-    if (raw.operand_count_visible > 1) instruction.second = operand_of(operands[1], next);
-    if (raw.operand_count_visible > 2) instruction.third = operand_of(operands[2], next);
-    normalise(instruction, raw);
-    code.push_back(instruction);
-    at += raw.length;
+    const std::span<const std::byte> rest = bytes.subspan(at);
+    const elf::InstructionFields fields =
+        elf::instruction_fields(reinterpret_cast<const std::uint8_t*>(rest.data()), rest.size());
+    std::optional<Instruction> instruction = common_instruction(fields, address + at);
+    if (!instruction) instruction = disassemble(rest, address + at);
+    at += instruction ? instruction->length : 1;
+    if (instruction) code.push_back(*instruction);
   }
   return code;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -51,6 +52,7 @@ struct MemoryPlace {
   bool known = true;
   std::int64_t displacement = 0;
 
+  bool operator==(const MemoryPlace&) const = default;
   bool is_absolute() const { return known && base == Register::none && index == Register::none; }
 };
 
@@ -69,6 +71,7 @@ struct Operand {
   std::int64_t immediate = 0;  // the link address of a direct call's or jump's target
   MemoryPlace memory;
 
+  bool operator==(const Operand&) const = default;
   bool is_gpr() const { return kind == Kind::gpr; }
   bool is_immediate() const { return kind == Kind::immediate; }
   bool is_memory() const { return kind == Kind::memory; }
@@ -106,8 +109,12 @@ struct Instruction {
   std::uint8_t condition = 0;  // of a branch: the low four bits of its opcode
   Operand first, second, third;
 
+  bool operator==(const Instruction&) const = default;
   std::uint64_t end() const { return address + length; }
 };
+
+// The first instruction in `bytes`, which lie at `address`, as a disassembler sees it.
+std::optional<Instruction> disassemble(std::span<const std::byte> bytes, std::uint64_t address);
 
 // The instructions in `bytes`, which lie at `address`, one after the other. Bytes that are no instruction are skipped one by one.
 std::vector<Instruction> decode_code(std::span<const std::byte> bytes, std::uint64_t address);

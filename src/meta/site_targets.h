@@ -78,11 +78,13 @@ class ByAtom {
   std::vector<Item> items_;
 };
 
-// Finds them. The facts are indexed by value once; a result then costs no more than the choices that it is part of.
+// Finds them. The facts are indexed by value when the first result is asked for; a result then costs no more than the choices
+// that it is part of.
 class UseIndex {
  public:
   // Keeps a reference to `flow`.
-  explicit UseIndex(const FunctionFlow& flow);
+  explicit UseIndex(const FunctionFlow& flow) : flow_(flow) {}
+  // Context: one thread at a time.
   const ResultUses& uses_of(AtomId result) const;
 
  private:
@@ -90,20 +92,25 @@ class UseIndex {
     AtomId atom;
     Distance distance;
   };
-  void add_uses_elsewhere(AtomId result, ResultUses& uses) const;
+  struct Facts {
+    ByAtom<const HoldFact*> holds;
+    ByAtom<const StoreFact*> stores;
+    ByAtom<const StoreFact*> stores_through;
+    ByAtom<const UseFact*> memory;
+    ByAtom<std::pair<const CallFact*, int>> arguments;
+    ByAtom<AtomId> choices;   // that may be the value
+    ByAtom<Derived> derived;  // ... or an address at some distance from it
+    std::vector<bool> is_returned;
+    std::vector<bool> is_returned_moved;  // ... with a number added
+    std::vector<bool> is_returned_second;
+    std::vector<bool> escapes;
+
+    explicit Facts(const FunctionFlow& flow);
+  };
+  void add_uses_elsewhere(const Facts& facts, AtomId result, ResultUses& uses) const;
 
   const FunctionFlow& flow_;
-  ByAtom<const HoldFact*> holds_;
-  ByAtom<const StoreFact*> stores_;
-  ByAtom<const StoreFact*> stores_through_;
-  ByAtom<const UseFact*> memory_;
-  ByAtom<std::pair<const CallFact*, int>> arguments_;
-  ByAtom<AtomId> choices_;   // that may be the value
-  ByAtom<Derived> derived_;  // ... or an address at some distance from it
-  std::vector<bool> is_returned_;
-  std::vector<bool> is_returned_moved_;  // ... with a number added
-  std::vector<bool> is_returned_second_;
-  std::vector<bool> escapes_;
+  mutable std::optional<Facts> facts_;
   mutable std::unordered_map<AtomId, ResultUses> uses_;
 };
 

@@ -88,7 +88,10 @@ class SiteReader {
       find_callers();
       follow_all_callers();
       // Which functions allocate is fixed from here on.
-      for (auto& [low, followed] : followed_) read_function(*followed, sites);
+      for (auto& [low, followed] : followed_) {
+        read_function(*followed, sites);
+        followed.reset();  // these are most of the memory that is needed here
+      }
     }
     add_calls_not_seen(sites);
     return sites;

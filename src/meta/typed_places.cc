@@ -111,14 +111,19 @@ TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPo
       pieces_.push_back({piece, variable.type, type.size, is_argument});
     }
   }
+  std::ranges::stable_sort(pieces_, {}, &Piece::number);
+}
+
+std::size_t TypedVariables::Piece::number() const {
+  return where.kind == types::LocationKind::in_register ? static_cast<std::size_t>(where.value)
+                                                        : kInNoRegister;
 }
 
 std::vector<TypeIndex> TypedVariables::in_register(Register r, std::uint64_t low,
                                                    std::uint64_t high) const {
   std::vector<TypeIndex> found;
-  for (const Piece& piece : pieces_) {
-    if (piece.where.kind != types::LocationKind::in_register) continue;
-    if (piece.where.value != static_cast<std::int64_t>(r)) continue;
+  for (const Piece& piece :
+       std::ranges::equal_range(pieces_, static_cast<std::size_t>(r), {}, &Piece::number)) {
     if (piece.where.low < high && piece.where.high > low) add_new(found, piece.type);
   }
   return found;

@@ -77,9 +77,11 @@ class TypedVariables {
     types::TypeIndex type;
     std::uint64_t size;
     bool is_argument;
+    std::size_t number() const;  // of the register, or kInNoRegister
     bool is_in_frame_at(std::int64_t offset) const;
   };
-  std::vector<Piece> pieces_;
+  static constexpr std::size_t kInNoRegister = ~std::size_t{0};
+  std::vector<Piece> pieces_;  // by number, then as the variables come
   std::span<const ComputedPointer> computed_;
 };
 

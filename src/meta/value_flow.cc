@@ -42,6 +42,7 @@ namespace allocs::meta {
 namespace {
 
 constexpr int kMostRounds = 24;
+constexpr std::uint32_t kAllRegisters = (1u << kRegisterCount) - 1;
 constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
 
 class Evaluation {
@@ -106,6 +107,7 @@ class Evaluation {
   }
 
   void flow_to(std::size_t target) {
+    if (recording_) return;  // nothing changes any more
     const auto [at, is_first] = starts_.try_emplace(target, *state_);
     if (is_first) {
       changed_ = true;
@@ -125,18 +127,29 @@ class Evaluation {
   }
 
   Value choose(std::uint64_t pc, std::int64_t where, const Value& a, const Value& b) {
-    const AtomId id = flow_.atoms.intern(AtomKind::choice, pc, where);
-    for (const Value& value : {a, b}) {
-      std::vector<Value>& sources = flow_.atoms[id].sources;
-      if (sources.empty()) sources.reserve(4);
-      if (value == Value::of(id) || std::ranges::find(sources, value) != sources.end()) continue;
-      if (sources.size() < kMostSources) {
-        sources.push_back(value);
-      } else {
-        flow_.has_cut_choices = true;
-      }
+    if (is_choice_of(a, pc, where)) {
+      add_source(a.atom, b);
+      return a;
     }
+    const AtomId id = flow_.atoms.intern(AtomKind::choice, pc, where);
+    std::vector<Value>& sources = flow_.atoms[id].sources;
+    if (sources.empty()) sources.reserve(4);
+    add_source(id, a);
+    add_source(id, b);
     return Value::of(id);
+  }
+  bool is_choice_of(const Value& value, std::uint64_t pc, std::int64_t where) const {
+    const Atom& atom = flow_.atoms[value.atom];
+    return value.is_atom() && atom.kind == AtomKind::choice && atom.pc == pc && atom.where == where;
+  }
+  void add_source(AtomId choice, const Value& value) {
+    std::vector<Value>& sources = flow_.atoms[choice].sources;
+    if (value == Value::of(choice) || std::ranges::find(sources, value) != sources.end()) return;
+    if (sources.size() < kMostSources) {
+      sources.push_back(value);
+    } else {
+      flow_.has_cut_choices = true;
+    }
   }
 
   void settle() {
@@ -188,6 +201,7 @@ class Evaluation {
     start.is_new = false;
     start.escaped_from = escaped_from_;
     state_ = start.state;
+    may_have_changed_ = kAllRegisters;
   }
 
   // --- values
@@ -609,24 +623,27 @@ class Evaluation {
   }
 
   void record_holds() {
-    for (std::size_t r = 0; r < kRegisterCount; ++r) {
+    const bool goes_on = held_until_ == now_->address;
+    for (std::uint32_t left = may_have_changed_; left != 0; left &= left - 1) {
+      const auto r = static_cast<std::size_t>(std::countr_zero(left));
       const Value& v = state_->registers[r];
       HoldFact& open = open_[r];
-      const bool goes_on =
-          open.gpr != Register::none && open.value == v && open.high == now_->address;
-      if (goes_on) {
-        open.high = now_->end();
-        continue;
-      }
-      if (open.gpr != Register::none) flow_.holds.push_back(open);
-      open = {};
-      if (may_be_result(v)) open = {static_cast<Register>(r), now_->address, now_->end(), v};
+      if (goes_on && open.gpr != Register::none && open.value == v) continue;
+      close_hold(open);
+      if (may_be_result(v)) open = {static_cast<Register>(r), now_->address, 0, v};
     }
+    held_until_ = now_->end();
+    may_have_changed_ = now_->writes;
+    if (now_->operation == Operation::call) may_have_changed_ |= kCallClobbers;
+  }
+  void close_hold(HoldFact& open) {
+    if (open.gpr == Register::none) return;
+    open.high = held_until_;
+    flow_.holds.push_back(open);
+    open = {};
   }
   void close_holds() {
-    for (HoldFact& open : open_) {
-      if (open.gpr != Register::none) flow_.holds.push_back(open);
-    }
+    for (HoldFact& open : open_) close_hold(open);
   }
 
   void record_uses() {
@@ -689,6 +706,9 @@ class Evaluation {
   bool changed_ = false;
   bool recording_ = false;
   std::array<HoldFact, kRegisterCount> open_{};
+  std::uint64_t held_until_ =
+      0;  // the end of the last instruction before which all in `open_` were held
+  std::uint32_t may_have_changed_ = 0;  // registers, since then
 };
 
 }  // namespace

@@ -75,9 +75,9 @@ inline constexpr std::int64_t kSlotBase = std::int64_t{1} << 40;
 
 struct Atom {
   AtomKind kind = AtomKind::constant;
+  std::uint32_t access = 0;  // of a load: see AtomTable::access_of
   std::uint64_t pc = 0;
   std::int64_t where = 0;
-  std::uint32_t access = 0;  // of a load: see AtomTable::access_of
   std::vector<Value> sources;
 };
 
@@ -133,7 +133,7 @@ inline AtomId AtomTable::intern(AtomKind kind, std::uint64_t pc, std::int64_t wh
   }
   const AtomId id = size();
   slots_[at] = id;
-  atoms_.push_back({kind, pc, where, 0, {}});
+  atoms_.push_back({kind, 0, pc, where, {}});
   if (atoms_.size() * 2 > slots_.size()) grow();
   return id;
 }

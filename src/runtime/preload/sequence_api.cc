@@ -4,7 +4,7 @@
 #include "base/export.h"
 #include "base/public_names.h"
 #include "elf/elf.h"
-#include "elf/x86_length.h"
+#include "elf/x86_instruction.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/preload/elf_types.h"
 #include "runtime/preload/promote.h"

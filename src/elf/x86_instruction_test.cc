@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "elf/x86_length.h"
+#include "elf/x86_instruction.h"
 
 #include <gtest/gtest.h>
 
