@@ -298,7 +298,6 @@ MemoryUse MemberUses::of_argument(std::uint64_t low, int n) {
   const auto wanted = static_cast<std::int64_t>(kArgumentRegisters[n]);
   for (AtomId atom = 0; atom < atoms.size(); ++atom) {
     if (atoms[atom].kind != AtomKind::entry || atoms[atom].where != wanted) continue;
-    if (!function->targets->has_argument(n)) return MemoryUse::lost();  // `...`
     MemoryUse use = of_value(*function, atom, std::nullopt);
     use.is_hidden = use.is_hidden || use.at_number;
     use.as_bytes = use.at_number = false;

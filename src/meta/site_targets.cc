@@ -397,12 +397,6 @@ bool TargetFinder::is_address_handed_on(const TypedPlace& place) const {
   return false;
 }
 
-bool TargetFinder::has_argument(int n) const {
-  return function_ != nullptr &&
-         (argument_by_position(model_, *function_, n) != kNoType ||
-          variables_.is_argument_in_register(kArgumentRegisters[n], function_->low));
-}
-
 bool TargetFinder::is_read_blindly(const TypedPlace& place) const {
   return std::ranges::any_of(flow_.blind_reads, [&](const Access& read) {
     const auto covers = [&](std::int64_t from) {

@@ -159,7 +159,6 @@ class TargetFinder {
   // Whether the address of `place`, the member of a structure, goes to a register, to memory or to a function, or whether something is
   // read at an index from there, so that the member may be reached by other ways.
   bool is_address_handed_on(const TypedPlace& place) const;
-  bool has_argument(int n) const;  // declared, and not one of those behind `...`
   // Whether memory is read at `place`, or where that may be, by an instruction whose result is not followed.
   bool is_read_blindly(const TypedPlace& place) const;
   // The places that are written with the value of `atom`, or with an address at some distance from it, apart from
