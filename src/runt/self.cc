@@ -55,7 +55,7 @@ MappingAnswer mapping_of(Address address) {
   return table.mapping_of(address);
 }
 
-void set_loader_lookup(void* dl_find_object) {
+[[gnu::hot]] void set_loader_lookup(void* dl_find_object) {
   g_find_object = reinterpret_cast<FindObject>(dl_find_object);
 }
 

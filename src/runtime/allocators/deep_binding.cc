@@ -128,7 +128,7 @@ void redirect_deep_bindings() {
   }
 }
 
-void* undirected(const SymbolName& name, void* found) {
+[[gnu::hot]] void* undirected(const SymbolName& name, void* found) {
   if (load_acquire(g_are_saved) == 0) return found;
   for (std::size_t i = 0; i < kCount; ++i) {
     if (g_targets[i].own != nullptr && g_targets[i].own == found &&

@@ -31,8 +31,8 @@ struct SymbolName {
 
 class DynamicSymbols {
  public:
-  explicit DynamicSymbols(const link_map& object) : DynamicSymbols(object.l_addr, object.l_ld) {}
-  DynamicSymbols(std::uint64_t bias, const ElfW(Dyn) * dynamic) : bias_(bias) {
+  [[gnu::hot]] explicit DynamicSymbols(const link_map& object) : DynamicSymbols(object.l_addr, object.l_ld) {}
+  [[gnu::hot]] DynamicSymbols(std::uint64_t bias, const ElfW(Dyn) * dynamic) : bias_(bias) {
     for (const ElfW(Dyn)* entry = dynamic; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
       switch (entry->d_tag) {
         case DT_SYMTAB:
@@ -54,7 +54,7 @@ class DynamicSymbols {
   }
 
   // The symbol that defines `name`, or nullptr.
-  const ElfW(Sym) * find(const SymbolName& name) const {
+  [[gnu::hot]] const ElfW(Sym) * find(const SymbolName& name) const {
     if (symbols_ == nullptr || strings_ == nullptr) return nullptr;
     if (gnu_hash_ != nullptr) return find_gnu(name);
     return sysv_hash_ != nullptr ? find_sysv(name.text()) : nullptr;

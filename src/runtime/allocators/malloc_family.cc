@@ -137,7 +137,7 @@ constinit MallocFamily g_next{
     first_rare<&MallocFamily::reallocarray, "reallocarray">,
 };
 
-void find_malloc_family() {
+[[gnu::hot]] void find_malloc_family() {
   if (g_root.size == 0) refuse_huge_pages(&g_hot, sizeof(g_hot));
   open_root();
   const link_map* const self = our_object();
@@ -197,12 +197,12 @@ bool realloc_is_anothers() {
 
 bool records_rare_functions() { return load_relaxed(g_records_rare_functions); }
 
-void* c_library_function(const SymbolName& name) {
+[[gnu::hot]] void* c_library_function(const SymbolName& name) {
   const link_map* const libc = definer_of("gnu_get_libc_version", _r_debug.r_map);
   return libc == nullptr ? nullptr : undirected(name, DynamicSymbols(*libc).address_of(name));
 }
 
-void* next_definition_of(const SymbolName& name) {
+[[gnu::hot]] void* next_definition_of(const SymbolName& name) {
   const link_map* const self = our_object();
   void* const found = self == nullptr ? nullptr : definition_of(name, self->l_next);
   return undirected(name, found != nullptr ? found : definition_of(name, _r_debug.r_map));

@@ -63,7 +63,7 @@ struct LoadedObject {
   std::uint64_t tls_module;
 };
 
-ModuleRecord* record_at(std::uint32_t instance) {
+[[gnu::hot]] ModuleRecord* record_at(std::uint32_t instance) {
   const Place place = place_of<kModuleFirstShift>(instance);
   const Address chunk = load_acquire(g_root.module_chunks[place.chunk]);
   return chunk == Address{} ? nullptr : reinterpret_cast<ModuleRecord*>(raw(chunk)) + place.index;
@@ -118,7 +118,7 @@ bool is_new(const ModuleRecord& record) {
 
 // Replaces the snapshot: what is still there of the old one, and what is new. Two buffers take turns; a reader that was
 // overtaken twice sees the generation change and starts again.
-void publish_snapshot() {
+[[gnu::hot]] void publish_snapshot() {
   ModuleSnapshot* const old = current_snapshot();
   std::uint32_t needed = static_cast<std::uint32_t>(spans_of(old).size());
   for (ModuleRecord* record = g_new_records; record != nullptr; record = next_new(*record))
@@ -174,7 +174,7 @@ AddressRange range_of(const LoadedObject& object) {
 }
 
 // Inside a segment that is mapped and readable.
-bool is_loaded_part(const LoadedObject& object, const ElfW(Phdr) & part) {
+[[gnu::hot]] bool is_loaded_part(const LoadedObject& object, const ElfW(Phdr) & part) {
   for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
     const ElfW(Phdr)& header = object.phdrs[i];
     if (header.p_type == PT_LOAD && (header.p_flags & PF_R) != 0 &&
@@ -217,7 +217,7 @@ bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::B
 }
 
 // What depends on the address.
-void place(ModuleRecord& record, const LoadedObject& object, AddressRange range) {
+[[gnu::hot]] void place(ModuleRecord& record, const LoadedObject& object, AddressRange range) {
   record.bias = object.bias;
   record.begin = range.begin;
   record.end = range.end;
@@ -299,7 +299,7 @@ constinit UnnotedClosing g_unnoted_closing[16] = {};
 constinit std::uint32_t g_unnoted_count = 0;
 
 // An object that is noted now, and is in its finalisers already.
-bool is_closing_unnoted(AddressRange range) {
+[[gnu::hot]] bool is_closing_unnoted(AddressRange range) {
   for (const UnnotedClosing& each : g_unnoted_closing) {
     if (range.contains(Address{load_acquire(each.handle)}) &&
         load_relaxed(each.unloads) == unloads_so_far())
@@ -314,7 +314,7 @@ bool is_in_finalisers(const ModuleRecord& record) {
 }
 
 // The table lock is held. Nothing is noted twice; whatever else the table has at that place is gone.
-ModuleRecord* note(const LoadedObject& object) {
+[[gnu::hot]] ModuleRecord* note(const LoadedObject& object) {
   const AddressRange range = range_of(object);
   if (range.size() == 0) return nullptr;
   const Notes notes = notes_of(object);
@@ -397,7 +397,7 @@ void note_other_namespaces() {
 }
 
 // Asked for once: later there may be a sandbox, or another root directory.
-const char* executable_path() {
+[[gnu::hot]] const char* executable_path() {
   static constinit const char* path = nullptr;
   if (path != nullptr) return path;
   char buffer[1024];
@@ -428,7 +428,7 @@ struct Walk {
   bool changed = false;
 };
 
-int visit(dl_phdr_info* object, std::size_t, void* argument) {
+[[gnu::hot]] int visit(dl_phdr_info* object, std::size_t, void* argument) {
   auto& walk = *static_cast<Walk*>(argument);
   const char* path = object->dlpi_name != nullptr ? object->dlpi_name : "";
   if (walk.is_first) {
@@ -458,7 +458,7 @@ void retire_what_was_not_seen() {
 }
 
 // Is the object still where the table says? (Its first byte is asked about: what is left of its last page the loader does not count as its.)
-bool agrees_with_loader(const ModuleRecord& record) {
+[[gnu::hot]] bool agrees_with_loader(const ModuleRecord& record) {
   if (g_find_object == nullptr) return true;
   LoaderObject found{};
   return loader_finds(record.begin, found) && address_of(found.map_start) == record.begin &&
@@ -560,7 +560,7 @@ Refreshed refresh_modules_at(Address a) {
   return may_lock_loader() ? refresh_modules() : refresh_place(a);
 }
 
-Refreshed refresh_modules() {
+[[gnu::hot]] Refreshed refresh_modules() {
   if (!may_lock_loader()) return Refreshed::no;
   const TableLock lock;
   if (!lock) return Refreshed::no;
@@ -585,7 +585,19 @@ ModuleRecord* record_around(Address a) {
 
 }  // namespace
 
-void module_is_closing(const void* handle) {
+// In the loader's list, whose order the instances have, a library that was opened comes behind the C library.
+void objects_of_program_stay(const void* in_c_library) {
+  const ModuleRecord* const own = present_record_at(address_of(&g_root));
+  const ModuleRecord* const c_library = present_record_at(address_of(in_c_library));
+  if (own == nullptr || c_library == nullptr || own->instance > c_library->instance) return;
+  for (std::uint32_t instance = 1; instance <= g_root.module_count; ++instance) {
+    ModuleRecord& record = *record_at(instance);
+    if (is_present(record)) record.stays = 1;
+  }
+}
+
+// Each object of a process comes by when it ends, in many a forked child with little else: a page that is written to here is a page to copy.
+[[gnu::hot]] void module_is_closing(const void* handle) {
   ModuleRecord* record = present_record_at(address_of(handle));
   // The snapshot may lag behind the records, or be changing too fast.
   if (record == nullptr || !is_present(*record) || !agrees_with_loader(*record))
@@ -597,6 +609,7 @@ void module_is_closing(const void* handle) {
     fetch_add(g_root.modules_changed, std::uint64_t{1});
     return;
   }
+  if (record->stays != 0) return;
   store_relaxed(record->closing_unloads, unloads_so_far());
   store_release(record->state, ModuleState::closing);
   forget_cached_sites(*record);
@@ -604,7 +617,7 @@ void module_is_closing(const void* handle) {
   fetch_add(g_root.modules_changed, std::uint64_t{1});
 }
 
-void set_loader_lookup(void* dl_find_object, void* walk_objects) {
+[[gnu::hot]] void set_loader_lookup(void* dl_find_object, void* walk_objects) {
   g_find_object = reinterpret_cast<FindObject>(dl_find_object);
   if (walk_objects != nullptr) g_walk_objects = reinterpret_cast<WalkObjects>(walk_objects);
 }

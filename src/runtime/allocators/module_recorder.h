@@ -48,6 +48,10 @@ Refreshed refresh_modules_at(Address a);
 // look-up the table is believed. Context: signal.
 bool table_is_true_at(Address a, std::uint32_t instance);
 
+// What is loaded now came with the program, unless we came later than the C library, in which the address is. Such objects run their finalisers when the process ends and are
+// unloaded never, so that of them nothing need be remembered. Context: init.
+void objects_of_program_stay(const void* in_c_library);
+
 // The object that contains `handle` runs its finalisers. Context: hook.
 void module_is_closing(const void* handle);
 

@@ -303,7 +303,7 @@ void watch_other_frees() {
   }
 }
 
-void watch_other_names() {
+[[gnu::hot]] void watch_other_names() {
   const link_map* const self = our_object();
   if (self == nullptr || g_root.malloc_kind != index::MallocKind::foreign) return;
   const link_map* const owner = definer_of("malloc", self->l_next);

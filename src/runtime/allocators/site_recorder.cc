@@ -285,7 +285,7 @@ void reconsider_sites(ModuleRecord& module) {
   });
 }
 
-void retire_moduleless_sites(AddressRange range) {
+[[gnu::hot]] void retire_moduleless_sites(AddressRange range) {
   for_each_site(load_acquire(g_moduleless_sites), [&](SiteRecord& record) {
     if (range.contains(record.return_address)) retire(record);
   });

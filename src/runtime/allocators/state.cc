@@ -15,7 +15,7 @@ constinit Sandbox g_sandbox = Sandbox::none;
 extern "C" __attribute__((visibility("default"), alias("_ZN6allocs10allocators6g_rootE")))
 index::Root __allocs_root;
 
-void open_root() {
+[[gnu::hot]] void open_root() {
   std::uint32_t none = 0;
   index::compare_exchange(g_root.site_count, none, index::kFirstSite - 1);
   g_root.magic = index::kRootMagic;

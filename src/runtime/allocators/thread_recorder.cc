@@ -104,7 +104,7 @@ void sweep() {
   store_relaxed(g_next_sweep, std::max(64u, live * 2));
 }
 
-ThreadRecord* take_ended() {
+[[gnu::hot]] ThreadRecord* take_ended() {
   const std::uint32_t count = load_acquire(g_root.thread_count);
   std::uint32_t number = load_relaxed(g_next_to_take);
   for (std::uint32_t left = count; left > 0 && load_relaxed(g_ended) != 0; --left, ++number) {
@@ -119,7 +119,7 @@ ThreadRecord* take_ended() {
 }
 
 // A record in state `claimed`, or nullptr.
-ThreadRecord* claim_record() {
+[[gnu::hot]] ThreadRecord* claim_record() {
   if (ThreadRecord* const record = take_ended(); record != nullptr) return record;
   if (load_acquire(g_root.thread_count) >= load_relaxed(g_next_sweep)) {
     sweep();
@@ -153,7 +153,7 @@ void supersede(const ThreadRecord& mine) {
   });
 }
 
-void start_running(ThreadRecord& record, Address stack_pointer) {
+[[gnu::hot]] void start_running(ThreadRecord& record, Address stack_pointer) {
   record.tid = is_sandboxed() ? 0 : static_cast<std::uint32_t>(raw_syscall(SYS_gettid).value);
   record.thread_pointer = thread_pointer();
   record.first_stack_pointer = stack_pointer;
@@ -299,7 +299,7 @@ int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*s
   return error;
 }
 
-void register_main_thread(const void* initial_stack) {
+[[gnu::hot]] void register_main_thread(const void* initial_stack) {
   ThreadRecord* const record = claim_record();
   if (record == nullptr) return;
   rlimit limit{};

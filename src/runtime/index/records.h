@@ -87,7 +87,8 @@ struct ModuleRecord {
   std::uint32_t closing_unloads =
       0;                           // while closing: how many unloads there had been when that began
   std::uint32_t has_wrappers = 0;  // allocators/wrappers.cc
-  std::uint32_t has_marker = 0;    // it has the note kMarkerNote
+  std::uint16_t has_marker = 0;    // it has the note kMarkerNote
+  std::uint16_t stays = 0;         // loaded with the program: the loader never unloads it
   Address site_image{};            // self/wrapper_sites.cc
 };
 static_assert(sizeof(ModuleRecord) == 192);

@@ -220,7 +220,7 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
   return status == 0 ? MakeResult::made : MakeResult::failed;
 }
 
-void set_clone(void* function) {
+[[gnu::hot]] void set_clone(void* function) {
   if (function != nullptr) g_clone = reinterpret_cast<CloneFunction>(function);
 }
 

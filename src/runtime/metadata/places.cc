@@ -17,7 +17,7 @@ namespace {
 
 // If `variable` is "NAME=...", keeps it in `kept` when it fits. Returns the value, or nullptr if it is another variable.
 template <std::size_t N>
-const char* keep_if(const char* variable, std::string_view name, char (&kept)[N]) {
+[[gnu::hot]] const char* keep_if(const char* variable, std::string_view name, char (&kept)[N]) {
   const std::size_t length = std::strlen(variable);
   if (length <= name.size() || std::memcmp(variable, name.data(), name.size()) != 0 ||
       variable[name.size()] != '=') {
@@ -30,7 +30,7 @@ const char* keep_if(const char* variable, std::string_view name, char (&kept)[N]
 
 }  // namespace
 
-void Places::read_environment(const char* const* environment, const char* program) {
+[[gnu::hot]] void Places::read_environment(const char* const* environment, const char* program) {
   const char* home = "";
   const char* xdg = "";
   const char* xdg_config = "";
@@ -81,7 +81,7 @@ void Places::read_environment(const char* const* environment, const char* progra
 }
 
 // With the whole path, because the host may go to another directory before the tool is started.
-void Places::choose_first_configuration(const char* program) {
+[[gnu::hot]] void Places::choose_first_configuration(const char* program) {
   char path[kLongest];
   TextWriter text(path, sizeof(path));
   text.put(kConfigurationVariable).put('=');

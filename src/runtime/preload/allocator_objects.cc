@@ -104,7 +104,7 @@ allocator* objects_of_program() {
 
 }  // namespace
 
-void adopt_objects_of_program() {
+[[gnu::hot]] void adopt_objects_of_program() {
   allocator* const objects = objects_of_program();
   if (objects == nullptr) return;
   allocators::SymbolPlace places[kCount];

@@ -37,7 +37,7 @@ void read_initial_stack() {
 
 types::Interner& interner() { return g_interner; }
 
-void open(const char* const* environment) {
+[[gnu::hot]] void open(const char* const* environment) {
   g_interner.open(type_memory());
   g_loader.open(environment);
   open_wrapper_sites(g_loader.places());

@@ -92,7 +92,7 @@ void write_all(int file, std::string_view text) {
 
 }  // namespace
 
-void Statistics::open(const char* const* environment) {
+[[gnu::hot]] void Statistics::open(const char* const* environment) {
   bool is_wanted = false;
   std::string_view file = kDefaultFile;
   for (; environment != nullptr && *environment != nullptr; ++environment) {

@@ -52,6 +52,7 @@ class Statistics {
     if (is_on_) [[unlikely]]
       add(question, answer.allocator, answer.error, answer.type_error);
   }
+  bool is_on() const { return is_on_; }
   // Writes the file, if that was asked for. Context: query.
   void close() const;
 

@@ -81,7 +81,7 @@ const types::Image* site_image_of(ModuleRecord& module) {
 
 }  // namespace
 
-void open_wrapper_sites(const metadata::Places& places) {
+[[gnu::hot]] void open_wrapper_sites(const metadata::Places& places) {
   g_places.store(&places, std::memory_order_release);
   // Constructors of other libraries ran before; what they allocated has been recorded.
   for (std::uint32_t instance = 1;; ++instance) {
