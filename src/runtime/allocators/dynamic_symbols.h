@@ -31,7 +31,8 @@ struct SymbolName {
 
 class DynamicSymbols {
  public:
-  [[gnu::hot]] explicit DynamicSymbols(const link_map& object) : DynamicSymbols(object.l_addr, object.l_ld) {}
+  [[gnu::hot]] explicit DynamicSymbols(const link_map& object)
+      : DynamicSymbols(object.l_addr, object.l_ld) {}
   [[gnu::hot]] DynamicSymbols(std::uint64_t bias, const ElfW(Dyn) * dynamic) : bias_(bias) {
     for (const ElfW(Dyn)* entry = dynamic; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
       switch (entry->d_tag) {

@@ -508,7 +508,7 @@ bool table_is_true_at(Address a, std::uint32_t instance) {
   return load_acquire(record.state) == ModuleState::loaded && agrees_with_loader(record);
 }
 
-ModuleRecord* module_record(std::uint32_t instance) {
+[[gnu::hot]] ModuleRecord* module_record(std::uint32_t instance) {
   const bool is_known = instance != 0 && instance <= load_acquire(g_root.module_count);
   return is_known ? record_at(instance) : nullptr;
 }
@@ -586,7 +586,7 @@ ModuleRecord* record_around(Address a) {
 }  // namespace
 
 // In the loader's list, whose order the instances have, a library that was opened comes behind the C library.
-void objects_of_program_stay(const void* in_c_library) {
+[[gnu::hot]] void objects_of_program_stay(const void* in_c_library) {
   const ModuleRecord* const own = present_record_at(address_of(&g_root));
   const ModuleRecord* const c_library = present_record_at(address_of(in_c_library));
   if (own == nullptr || c_library == nullptr || own->instance > c_library->instance) return;

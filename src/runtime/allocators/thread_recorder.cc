@@ -36,7 +36,7 @@ void find_pthread_function(Function& function, const SymbolName& name) {
   function = reinterpret_cast<Function>(next_definition_of(name));
 }
 
-ThreadRecord* record_at(std::uint32_t number) {
+[[gnu::hot]] ThreadRecord* record_at(std::uint32_t number) {
   const Place place = place_of<kThreadFirstShift>(number);
   const Address chunk = load_acquire(g_root.thread_chunks[place.chunk]);
   return chunk == Address{} ? nullptr : reinterpret_cast<ThreadRecord*>(raw(chunk)) + place.index;

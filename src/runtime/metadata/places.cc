@@ -70,7 +70,7 @@ template <std::size_t N>
   choose_first_configuration(program);
 
   ConfigurationHash hash;
-  for_each_configuration_file([&](const char* path) {
+  for_each_configuration_file([&] [[gnu::hot]] (const char* path) {
     const auto file = map_file(path);
     if (!file) return;
     hash.add({reinterpret_cast<const char*>(file->bytes), file->size});

@@ -61,7 +61,7 @@ const char* keep_text(const char* text) {
   return made->text;
 }
 
-types::TypeMemory type_memory() { return {.allocate = allocate}; }
+[[gnu::hot]] types::TypeMemory type_memory() { return {.allocate = allocate}; }
 types::ScratchMemory scratch_memory() {
   return {.take = take_scratch, .give_back = give_back_scratch};
 }
