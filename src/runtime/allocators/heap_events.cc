@@ -281,7 +281,6 @@ void* allocated_longer(void* block, Cell start, Cell size) {
 }
 
 [[gnu::hot]] void freed_without_leaf(void* block) {
-  if (block == nullptr) return;
   const std::uint64_t start = raw(address_of(block));
   if (start >= raw(kEndOfUserAddresses)) return;
   if (const std::uint64_t leaf = word_in(coarse_directory(), start); leaf != 0) {
