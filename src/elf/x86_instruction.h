@@ -10,12 +10,10 @@ inline constexpr std::size_t kLongestInstruction = 15;
 
 // What the bytes of an x86-64 instruction say, before anything is made of them.
 struct InstructionFields {
-  enum class Map : std::uint8_t {
-    one_byte,
-    two_bytes,
-    other
-  };                                                      // the opcode's; behind nothing, behind 0F
-  enum class Form : std::uint8_t { legacy, vex, other };  // other: EVEX, XOP
+  // The opcode's: behind nothing, behind 0F, behind more.
+  enum class Map : std::uint8_t { one_byte, two_bytes, other };
+  // Other: EVEX, XOP.
+  enum class Form : std::uint8_t { legacy, vex, other };
 
   std::uint8_t length = 0;  // bytes; 0 for no instruction
   Map map = Map::one_byte;
@@ -24,7 +22,7 @@ struct InstructionFields {
 
   bool w = false, r = false, x = false, b = false;  // of a REX or a vector prefix, not inverted
   bool is_short = false;                            // 66
-  bool has_rep = false, has_repne = false;          // F3, F2
+  bool has_rep = false, has_repne = false;          // F3, F2: of several the last
   bool has_lock = false;
   bool has_small_address = false;  // 67
   bool is_thread_local = false;    // fs or gs

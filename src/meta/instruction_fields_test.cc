@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <link.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 #include <string>
@@ -36,9 +37,9 @@ class Disassembler {
   ZydisDecoder decoder_;
 };
 
-std::string text_of(const std::uint8_t* code) {
+std::string text_of(const std::uint8_t* code, std::size_t left = elf::kLongestInstruction) {
   std::string text;
-  for (std::size_t i = 0; i < elf::kLongestInstruction; ++i) {
+  for (std::size_t i = 0; i < std::min(left, elf::kLongestInstruction); ++i) {
     char byte[4];
     std::snprintf(byte, sizeof byte, "%02x ", code[i]);
     text += byte;
@@ -133,8 +134,8 @@ struct Comparison {
     const auto known = disassemble(std::as_bytes(std::span(code, left)), kAddress);
     if (known && *mine == *known) return;
     if (++differences <= 20)
-      ADD_FAILURE() << text_of(code) << "\nis  " << (known ? text_of(*known) : "none") << "\nnot "
-                    << text_of(*mine);
+      ADD_FAILURE() << text_of(code, left) << "\nis  " << (known ? text_of(*known) : "none")
+                    << "\nnot " << text_of(*mine);
   }
 };
 

@@ -54,6 +54,11 @@ N void take(struct carrier *c) { ((struct head *)c->what)->size = c->kind; }
 N void carry(void *p) { struct carrier c = { 3, p }; take(&c); }
 N void use(struct owner *o) { carry(o->bytes); }
 )"},
+    {"in an iovec", true, R"(
+#include <sys/uio.h>
+N void take(struct iovec *v) { ((struct head *)v->iov_base)->size = v->iov_len; }
+N void use(struct owner *o) { struct iovec v = { o->bytes, 8 }; take(&v); }
+)"},
     {"behind an ellipsis", true, R"(
 N void take(int n, ...) { va_list a; va_start(a, n); struct head *h = va_arg(a, struct head *); if (h) h->size = n; va_end(a); }
 N void use(struct owner *o) { take(1, o->bytes); }
@@ -243,6 +248,7 @@ int is_confirmed(const Compilation& compilation, std::string_view code, bool has
   std::string source(has_unseen ? "#define UNSEEN\n" : "");
   (source += kCommon) += code;
   CompiledSubject subject{compilation, source + "int main() { return 0; }\n", false};
+  EXPECT_TRUE(subject.is_compiled());
   const auto image = subject.is_compiled() ? subject.image() : std::nullopt;
   if (!image) return -1;
   for (const types::SiteRecord& site : image->table<types::SiteRecord>(types::Table::sites)) {

@@ -345,7 +345,8 @@ bool TargetFinder::is_returned(AtomId atom) const {
 bool TargetFinder::may_return_address() const {
   if (function_ == nullptr || function_->type == kNoType) return true;
   const TypeIndex type = model_.types[function_->type].target;
-  return type == kNoType || model_.types[type].size >= 8;
+  return type == kNoType || model_.types[type].size >=
+                                8;  // what is only declared has no known size, which is the largest
 }
 
 bool TargetFinder::is_address_handed_on(const TypedPlace& place) const {

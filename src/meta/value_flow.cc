@@ -107,7 +107,7 @@ class Evaluation {
   }
 
   void flow_to(std::size_t target) {
-    if (recording_) return;  // nothing changes any more
+    if (recording_) return;  // nothing changes any more, or it was given up
     const auto [at, is_first] = starts_.try_emplace(target, *state_);
     if (is_first) {
       changed_ = true;
@@ -624,6 +624,7 @@ class Evaluation {
 
   void record_holds() {
     const bool goes_on = held_until_ == now_->address;
+    if (!goes_on) may_have_changed_ = kAllRegisters;
     for (std::uint32_t left = may_have_changed_; left != 0; left &= left - 1) {
       const auto r = static_cast<std::size_t>(std::countr_zero(left));
       const Value& v = state_->registers[r];
@@ -706,9 +707,9 @@ class Evaluation {
   bool changed_ = false;
   bool recording_ = false;
   std::array<HoldFact, kRegisterCount> open_{};
-  std::uint64_t held_until_ =
-      0;  // the end of the last instruction before which all in `open_` were held
-  std::uint32_t may_have_changed_ = 0;  // registers, since then
+  // The end of the last instruction before which all in `open_` were held, and the registers that may have changed since.
+  std::uint64_t held_until_ = 0;
+  std::uint32_t may_have_changed_ = 0;
 };
 
 }  // namespace

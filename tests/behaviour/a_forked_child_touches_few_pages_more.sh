@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A forked child that does little pays for what it touches: each page of code that its parent had is mapped again, each page that it writes to is
-# copied. Shell scripts are made of such children. A library that only forwards costs three or four page faults, so may we.
+# copied. Shell scripts are made of such children. A library that only forwards costs two to four page faults, we may cost six.
 . "$(dirname "$0")/lib.sh"
 
 cat > a.c << 'END'
@@ -39,6 +39,7 @@ build a.c -O1
 more=
 for run in 1 2 3; do
   alone=$(./a) || fail "alone: exit status $?"
+  [ "$alone" -gt 0 ] || skip "page faults are not counted here"
   guest=$(ALLOCS_META=never preload ./a) || fail "guest: exit status $?"
   more="$more $((guest - alone))"
 done

@@ -98,6 +98,7 @@ void set_state(ModuleRecord& record, ModuleState state) {
 
 void retire(ModuleRecord& record) {
   set_state(record, ModuleState::retired);
+  record.stays = 0;
   retire_sites(record);
 }
 
@@ -585,14 +586,22 @@ ModuleRecord* record_around(Address a) {
 
 }  // namespace
 
-// In the loader's list, whose order the instances have, a library that was opened comes behind the C library.
+// In the loader's list the C library is one of those that came with the program, and whatever is opened, by whom and in which way, comes behind it.
 [[gnu::hot]] void objects_of_program_stay(const void* in_c_library) {
-  const ModuleRecord* const own = present_record_at(address_of(&g_root));
+  const TableLock lock;
   const ModuleRecord* const c_library = present_record_at(address_of(in_c_library));
-  if (own == nullptr || c_library == nullptr || own->instance > c_library->instance) return;
-  for (std::uint32_t instance = 1; instance <= g_root.module_count; ++instance) {
-    ModuleRecord& record = *record_at(instance);
-    if (is_present(record)) record.stays = 1;
+  const ModuleRecord* const own = present_record_at(address_of(&g_root));
+  if (!lock || c_library == nullptr || own == nullptr) return;
+  const auto record_of = [](const link_map& object) {
+    return present_record_at(address_of(object.l_ld));
+  };
+  const link_map* last = _r_debug.r_map;
+  bool is_own_before = false;
+  for (; last != nullptr && record_of(*last) != c_library; last = last->l_next)
+    is_own_before = is_own_before || record_of(*last) == own;
+  if (last == nullptr || !is_own_before) return;
+  for (const link_map* at = _r_debug.r_map; at != last->l_next; at = at->l_next) {
+    if (ModuleRecord* const record = record_of(*at); record != nullptr) record->stays = 1;
   }
 }
 

@@ -48,8 +48,9 @@ Refreshed refresh_modules_at(Address a);
 // look-up the table is believed. Context: signal.
 bool table_is_true_at(Address a, std::uint32_t instance);
 
-// What is loaded now came with the program, unless we came later than the C library, in which the address is. Such objects run their finalisers when the process ends and are
-// unloaded never, so that of them nothing need be remembered. Context: init.
+// Objects that came with the program run their finalisers when the process ends and are unloaded never, so that of them nothing need be remembered
+// then. From here on that is so for those up to the C library in the loader's list. `in_c_library`: an address in it. Does nothing if we were opened
+// after it. Context: init.
 void objects_of_program_stay(const void* in_c_library);
 
 // The object that contains `handle` runs its finalisers. Context: hook.

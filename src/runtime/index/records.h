@@ -88,7 +88,7 @@ struct ModuleRecord {
       0;                           // while closing: how many unloads there had been when that began
   std::uint32_t has_wrappers = 0;  // allocators/wrappers.cc
   std::uint16_t has_marker = 0;    // it has the note kMarkerNote
-  std::uint16_t stays = 0;         // loaded with the program: the loader never unloads it
+  std::uint16_t stays = 0;         // it came with the program, so it is not unloaded
   Address site_image{};            // self/wrapper_sites.cc
 };
 static_assert(sizeof(ModuleRecord) == 192);

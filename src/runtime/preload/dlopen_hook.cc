@@ -7,7 +7,6 @@
 #include "runtime/allocators/deep_binding.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/index/word.h"
-#include "runtime/preload/start.h"
 
 // dlopen is jumped to, so that the loader sees who called: it looks for a library where the caller says. On the way its arguments are looked at:
 // does a library come that passes our hooks by, or does the program want the C library itself, to ask it for its functions?
@@ -27,8 +26,6 @@ bool names_c_library(const char* file) {
 }
 
 }  // namespace
-
-bool preload::dlopen_was_called() { return index::load_acquire(g_next_dlopen) != nullptr; }
 
 extern "C" {
 

@@ -17,9 +17,9 @@
 // The order in which the run time starts. Hooks came by before, and were served: the loader's own mallocs, and the constructors
 // of objects that are initialised earlier.
 //
-// What runs at the start alone is marked cold, and what runs at the end of a process hot, in the hooks' sense: that puts both beside the hooks, and a
-// process that does little else touches one stretch of our code instead of seven. Each costs it a page fault, and shell scripts are
-// made of such processes.
+// What runs at the start or the end of every process is marked hot, here and in what is called from here: so it lies beside the hooks, and a process
+// that does little else touches one stretch of our code instead of seven. Each costs it a page fault, and shell scripts are made of such
+// processes.
 namespace allocs::preload {
 
 using namespace allocators;
@@ -57,7 +57,7 @@ void find_other_functions() {
   g_root.initial_stack = address_of(arguments - 1);
   register_main_thread(arguments);
   refresh_modules();
-  if (!dlopen_was_called()) objects_of_program_stay(c_library_function("clone"));
+  objects_of_program_stay(c_library_function("clone"));
   watch_other_names();
   // The tables are true from here on.
 

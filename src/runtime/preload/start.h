@@ -10,8 +10,6 @@ using PrctlFunction = int (*)(int, unsigned long, unsigned long, unsigned long, 
 using SyscallFunction = long (*)(long, unsigned long, unsigned long, unsigned long, unsigned long,
                                  unsigned long, unsigned long);
 PrctlFunction next_prctl();
-// Whether somebody has called dlopen.
-bool dlopen_was_called();
 SyscallFunction next_syscall();
 
 }  // namespace allocs::preload
