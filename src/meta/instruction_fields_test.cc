@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,74 +38,87 @@ class Disassembler {
   ZydisDecoder decoder_;
 };
 
-std::string text_of(const std::uint8_t* code, std::size_t left = elf::kLongestInstruction) {
+using Code = std::span<const std::uint8_t>;
+
+std::string text_of(Code code) {
   std::string text;
-  for (std::size_t i = 0; i < std::min(left, elf::kLongestInstruction); ++i) {
+  for (const std::uint8_t each : code.first(std::min(code.size(), elf::kLongestInstruction))) {
     char byte[4];
-    std::snprintf(byte, sizeof byte, "%02x ", code[i]);
+    std::snprintf(byte, sizeof byte, "%02x ", each);
     text += byte;
   }
   return text;
 }
 
-// Every instruction of all code that this very process has loaded, from each of its bytes.
-TEST(InstructionLength, AgreesWithADisassemblerAboutAllLoadedCode) {
-  struct Tally {
-    Disassembler disassembler;
-    std::size_t instructions = 0, differences = 0;
-  } tally;
+// The segments of code that this very process has loaded, this program's first.
+std::vector<Code> loaded_code() {
+  std::vector<Code> found;
   dl_iterate_phdr(
       [](dl_phdr_info* object, std::size_t, void* context) {
-        auto& all = *static_cast<Tally*>(context);
         for (int i = 0; i < object->dlpi_phnum; ++i) {
           const auto& segment = object->dlpi_phdr[i];
           if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
-          const auto* code =
-              reinterpret_cast<const std::uint8_t*>(object->dlpi_addr + segment.p_vaddr);
-          for (std::size_t at = 0; at + elf::kLongestInstruction <= segment.p_memsz; ++at) {
-            const std::size_t left = segment.p_memsz - at;
-            const std::size_t known = all.disassembler.length(code + at, left);
-            if (known == 0) continue;
-            ++all.instructions;
-            if (elf::instruction_length(code + at, left) == known) continue;
-            if (++all.differences <= 10)
-              ADD_FAILURE() << text_of(code + at) << "is " << known << " long, not "
-                            << elf::instruction_length(code + at, left);
-          }
+          static_cast<std::vector<Code>*>(context)->emplace_back(
+              reinterpret_cast<const std::uint8_t*>(object->dlpi_addr + segment.p_vaddr),
+              segment.p_memsz);
         }
         return 0;
       },
-      &tally);
-  EXPECT_GT(tally.instructions, 1000000u);
-  EXPECT_EQ(tally.differences, 0u);
+      &found);
+  return found;
 }
 
-// Bytes by chance, behind prefixes and opcodes by chance, reach what compilers do not make.
-TEST(InstructionLength, AgreesWithADisassemblerAboutAnyBytes) {
-  const Disassembler disassembler;
+// Calls look(code), to the end of the segment, from each byte of all loaded code: what compilers make is among it, and much that they do not.
+template <typename Look>
+void for_each_byte_of_loaded_code(Look look) {
+  for (const Code segment : loaded_code()) {
+    for (std::size_t at = 0; at + elf::kLongestInstruction <= segment.size(); ++at)
+      look(segment.subspan(at));
+  }
+}
+
+// Calls look(code) for bytes by chance, which prefixes and opcodes by chance begin: they reach what compilers do not make.
+template <typename Look>
+void for_bytes_by_chance(int rounds, Look look) {
+  constexpr std::uint8_t kStarts[] = {0x66, 0x67, 0xF2, 0xF3, 0x48, 0x0F, 0x41, 0x4C,
+                                      0x44, 0xC4, 0xC5, 0x62, 0x8F, 0x2E, 0x64, 0xF0};
   std::mt19937 random(20240607);
-  constexpr std::uint8_t kStarts[] = {0x66, 0x67, 0xF2, 0xF3, 0x48, 0x0F, 0xC4,
-                                      0xC5, 0x62, 0x8F, 0x2E, 0x41, 0xF0};
-  std::size_t instructions = 0, differences = 0, too_many = 0;
-  for (int round = 0; round < 3000000; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     std::uint8_t code[elf::kLongestInstruction];
     for (std::uint8_t& byte : code) byte = static_cast<std::uint8_t>(random());
     const unsigned starts = random() % 4;
     for (unsigned i = 0; i < starts; ++i) code[i] = kStarts[random() % sizeof kStarts];
-    const std::size_t known = disassembler.length(code, sizeof code);
-    const std::size_t told = elf::instruction_length(code, sizeof code);
-    if (known == 0) {
-      too_many += told != 0 ? 1 : 0;
-      continue;
-    }
+    look(Code(code));
+  }
+}
+
+struct LengthComparison {
+  Disassembler disassembler;
+  std::size_t instructions = 0, differences = 0;
+
+  void look_at(Code code) {
+    const std::size_t known = disassembler.length(code.data(), code.size());
+    if (known == 0) return;
     ++instructions;
-    if (told == known) continue;
+    const std::size_t told = elf::instruction_length(code.data(), code.size());
+    if (told == known) return;
     if (++differences <= 20)
       ADD_FAILURE() << text_of(code) << "is " << known << " long, not " << told;
   }
-  EXPECT_EQ(differences, 0u);
-  EXPECT_GT(instructions, 1000000u);
-  RecordProperty("undefined_but_told", static_cast<int>(too_many));
+};
+
+TEST(InstructionLength, AgreesWithADisassemblerAboutAllLoadedCode) {
+  LengthComparison all;
+  for_each_byte_of_loaded_code([&](Code code) { all.look_at(code); });
+  EXPECT_GT(all.instructions, 1000000u);
+  EXPECT_EQ(all.differences, 0u);
+}
+
+TEST(InstructionLength, AgreesWithADisassemblerAboutAnyBytes) {
+  LengthComparison all;
+  for_bytes_by_chance(3000000, [&](Code code) { all.look_at(code); });
+  EXPECT_GT(all.instructions, 1000000u);
+  EXPECT_EQ(all.differences, 0u);
 }
 
 std::string text_of(const Operand& o) {
@@ -126,76 +140,42 @@ std::string text_of(const Instruction& i) {
 struct Comparison {
   std::size_t common = 0, others = 0, differences = 0;
 
-  void look_at(const std::uint8_t* code, std::size_t left) {
+  void look_at(Code code) {
     constexpr std::uint64_t kAddress = 0x400000;
-    const auto mine = common_instruction(elf::instruction_fields(code, left), kAddress);
+    const auto mine =
+        common_instruction(elf::instruction_fields(code.data(), code.size()), kAddress);
     ++(mine ? common : others);
     if (!mine) return;
-    const auto known = disassemble(std::as_bytes(std::span(code, left)), kAddress);
+    const auto known = disassemble(std::as_bytes(code), kAddress);
     if (known && *mine == *known) return;
     if (++differences <= 20)
-      ADD_FAILURE() << text_of(code, left) << "\nis  " << (known ? text_of(*known) : "none")
-                    << "\nnot " << text_of(*mine);
+      ADD_FAILURE() << text_of(code) << "\nis  " << (known ? text_of(*known) : "none") << "\nnot "
+                    << text_of(*mine);
   }
 };
 
-// From each byte of the code that this process has loaded, so what compilers make is among it, and much that they do not.
 TEST(CommonInstructions, AreWhatADisassemblerSeesInAllLoadedCode) {
   Comparison all;
-  dl_iterate_phdr(
-      [](dl_phdr_info* object, std::size_t, void* context) {
-        auto& comparison = *static_cast<Comparison*>(context);
-        for (int i = 0; i < object->dlpi_phnum; ++i) {
-          const auto& segment = object->dlpi_phdr[i];
-          if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
-          const auto* code =
-              reinterpret_cast<const std::uint8_t*>(object->dlpi_addr + segment.p_vaddr);
-          for (std::size_t at = 0; at + elf::kLongestInstruction <= segment.p_memsz; ++at)
-            comparison.look_at(code + at, segment.p_memsz - at);
-        }
-        return 0;
-      },
-      &all);
+  for_each_byte_of_loaded_code([&](Code code) { all.look_at(code); });
   EXPECT_GT(all.common, 1000000u);
   EXPECT_EQ(all.differences, 0u);
 }
 
 TEST(CommonInstructions, AreWhatADisassemblerSeesInAnyBytes) {
-  std::mt19937 random(20240607);
-  constexpr std::uint8_t kStarts[] = {0x66, 0x67, 0xF2, 0xF3, 0x48, 0x0F, 0x41,
-                                      0x4C, 0x62, 0x64, 0x2E, 0x44, 0xF0};
   Comparison all;
-  for (int round = 0; round < 1000000; ++round) {
-    std::uint8_t code[elf::kLongestInstruction];
-    for (std::uint8_t& byte : code) byte = static_cast<std::uint8_t>(random());
-    const unsigned starts = random() % 4;
-    for (unsigned i = 0; i < starts; ++i) code[i] = kStarts[random() % sizeof kStarts];
-    all.look_at(code, sizeof code);
-  }
+  for_bytes_by_chance(1000000, [&](Code code) { all.look_at(code); });
   EXPECT_GT(all.common, 200000u);
   EXPECT_EQ(all.differences, 0u);
 }
 
-// Instruction after instruction, as compilers made them: nine in ten should need no disassembler.
+// This program's own, instruction after instruction: nine in ten should need no disassembler.
 TEST(CommonInstructions, AreMostOfCompiledCode) {
   Comparison all;
-  dl_iterate_phdr(
-      [](dl_phdr_info* object, std::size_t, void* context) {
-        auto& comparison = *static_cast<Comparison*>(context);
-        for (int i = 0; i < object->dlpi_phnum; ++i) {
-          const auto& segment = object->dlpi_phdr[i];
-          if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
-          const auto* code =
-              reinterpret_cast<const std::uint8_t*>(object->dlpi_addr + segment.p_vaddr);
-          for (std::size_t at = 0; at < segment.p_memsz;) {
-            comparison.look_at(code + at, segment.p_memsz - at);
-            at +=
-                std::max<std::size_t>(elf::instruction_length(code + at, segment.p_memsz - at), 1);
-          }
-        }
-        return 1;  // this program's own code alone
-      },
-      &all);
+  for (Code code = loaded_code().front(); !code.empty();) {
+    all.look_at(code);
+    code =
+        code.subspan(std::max<std::size_t>(elf::instruction_length(code.data(), code.size()), 1));
+  }
   EXPECT_GT(all.common, all.others * 8);
 }
 
