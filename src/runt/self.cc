@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 
 namespace allocs::runt::self {
@@ -55,7 +56,7 @@ MappingAnswer mapping_of(Address address) {
   return table.mapping_of(address);
 }
 
-[[gnu::hot]] void set_loader_lookup(void* dl_find_object) {
+[[ALLOCS_EVERY_PROCESS]] void set_loader_lookup(void* dl_find_object) {
   g_find_object = reinterpret_cast<FindObject>(dl_find_object);
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "runtime/allocators/link_map_order.h"
 #include "runtime/allocators/module_recorder.h"
@@ -128,7 +129,7 @@ void redirect_deep_bindings() {
   }
 }
 
-[[gnu::hot]] void* undirected(const SymbolName& name, void* found) {
+[[ALLOCS_EVERY_PROCESS]] void* undirected(const SymbolName& name, void* found) {
   if (load_acquire(g_are_saved) == 0) return found;
   for (std::size_t i = 0; i < kCount; ++i) {
     if (g_targets[i].own != nullptr && g_targets[i].own == found &&

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/every_process.h"
+
 // Symbol look-up in one loaded object of this process, by its own hash table (System V gABI, and the GNU hash table). Unlike
 // dlsym it takes no lock, allocates nothing, and works before any constructor ran.
 // Context: hook.
@@ -31,9 +33,10 @@ struct SymbolName {
 
 class DynamicSymbols {
  public:
-  [[gnu::hot]] explicit DynamicSymbols(const link_map& object)
+  [[ALLOCS_EVERY_PROCESS]] explicit DynamicSymbols(const link_map& object)
       : DynamicSymbols(object.l_addr, object.l_ld) {}
-  [[gnu::hot]] DynamicSymbols(std::uint64_t bias, const ElfW(Dyn) * dynamic) : bias_(bias) {
+  [[ALLOCS_EVERY_PROCESS]] DynamicSymbols(std::uint64_t bias, const ElfW(Dyn) * dynamic)
+      : bias_(bias) {
     for (const ElfW(Dyn)* entry = dynamic; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
       switch (entry->d_tag) {
         case DT_SYMTAB:
@@ -55,7 +58,7 @@ class DynamicSymbols {
   }
 
   // The symbol that defines `name`, or nullptr.
-  [[gnu::hot]] const ElfW(Sym) * find(const SymbolName& name) const {
+  [[ALLOCS_EVERY_PROCESS]] const ElfW(Sym) * find(const SymbolName& name) const {
     if (symbols_ == nullptr || strings_ == nullptr) return nullptr;
     if (gnu_hash_ != nullptr) return find_gnu(name);
     return sysv_hash_ != nullptr ? find_sysv(name.text()) : nullptr;

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "runt/self.h"
 #include "runtime/allocators/deep_binding.h"
@@ -137,7 +138,7 @@ constinit MallocFamily g_next{
     first_rare<&MallocFamily::reallocarray, "reallocarray">,
 };
 
-[[gnu::hot]] void find_malloc_family() {
+[[ALLOCS_EVERY_PROCESS]] void find_malloc_family() {
   if (g_root.size == 0) refuse_huge_pages(&g_hot, sizeof(g_hot));
   open_root();
   const link_map* const self = our_object();
@@ -197,12 +198,12 @@ bool realloc_is_anothers() {
 
 bool records_rare_functions() { return load_relaxed(g_records_rare_functions); }
 
-[[gnu::hot]] void* c_library_function(const SymbolName& name) {
+[[ALLOCS_EVERY_PROCESS]] void* c_library_function(const SymbolName& name) {
   const link_map* const libc = definer_of("gnu_get_libc_version", _r_debug.r_map);
   return libc == nullptr ? nullptr : undirected(name, DynamicSymbols(*libc).address_of(name));
 }
 
-[[gnu::hot]] void* next_definition_of(const SymbolName& name) {
+[[ALLOCS_EVERY_PROCESS]] void* next_definition_of(const SymbolName& name) {
   const link_map* const self = our_object();
   void* const found = self == nullptr ? nullptr : definition_of(name, self->l_next);
   return undirected(name, found != nullptr ? found : definition_of(name, _r_debug.r_map));

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <span>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "elf/build_id.h"
 #include "runt/self.h"
@@ -63,7 +64,7 @@ struct LoadedObject {
   std::uint64_t tls_module;
 };
 
-[[gnu::hot]] ModuleRecord* record_at(std::uint32_t instance) {
+[[ALLOCS_EVERY_PROCESS]] ModuleRecord* record_at(std::uint32_t instance) {
   const Place place = place_of<kModuleFirstShift>(instance);
   const Address chunk = load_acquire(g_root.module_chunks[place.chunk]);
   return chunk == Address{} ? nullptr : reinterpret_cast<ModuleRecord*>(raw(chunk)) + place.index;
@@ -119,7 +120,7 @@ bool is_new(const ModuleRecord& record) {
 
 // Replaces the snapshot: what is still there of the old one, and what is new. Two buffers take turns; a reader that was
 // overtaken twice sees the generation change and starts again.
-[[gnu::hot]] void publish_snapshot() {
+[[ALLOCS_EVERY_PROCESS]] void publish_snapshot() {
   ModuleSnapshot* const old = current_snapshot();
   std::uint32_t needed = static_cast<std::uint32_t>(spans_of(old).size());
   for (ModuleRecord* record = g_new_records; record != nullptr; record = next_new(*record))
@@ -175,7 +176,7 @@ AddressRange range_of(const LoadedObject& object) {
 }
 
 // Inside a segment that is mapped and readable.
-[[gnu::hot]] bool is_loaded_part(const LoadedObject& object, const ElfW(Phdr) & part) {
+[[ALLOCS_EVERY_PROCESS]] bool is_loaded_part(const LoadedObject& object, const ElfW(Phdr) & part) {
   for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
     const ElfW(Phdr)& header = object.phdrs[i];
     if (header.p_type == PT_LOAD && (header.p_flags & PF_R) != 0 &&
@@ -218,7 +219,8 @@ bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::B
 }
 
 // What depends on the address.
-[[gnu::hot]] void place(ModuleRecord& record, const LoadedObject& object, AddressRange range) {
+[[ALLOCS_EVERY_PROCESS]] void place(ModuleRecord& record, const LoadedObject& object,
+                                    AddressRange range) {
   record.bias = object.bias;
   record.begin = range.begin;
   record.end = range.end;
@@ -300,7 +302,7 @@ constinit UnnotedClosing g_unnoted_closing[16] = {};
 constinit std::uint32_t g_unnoted_count = 0;
 
 // An object that is noted now, and is in its finalisers already.
-[[gnu::hot]] bool is_closing_unnoted(AddressRange range) {
+[[ALLOCS_EVERY_PROCESS]] bool is_closing_unnoted(AddressRange range) {
   for (const UnnotedClosing& each : g_unnoted_closing) {
     if (range.contains(Address{load_acquire(each.handle)}) &&
         load_relaxed(each.unloads) == unloads_so_far())
@@ -315,7 +317,7 @@ bool is_in_finalisers(const ModuleRecord& record) {
 }
 
 // The table lock is held. Nothing is noted twice; whatever else the table has at that place is gone.
-[[gnu::hot]] ModuleRecord* note(const LoadedObject& object) {
+[[ALLOCS_EVERY_PROCESS]] ModuleRecord* note(const LoadedObject& object) {
   const AddressRange range = range_of(object);
   if (range.size() == 0) return nullptr;
   const Notes notes = notes_of(object);
@@ -398,7 +400,7 @@ void note_other_namespaces() {
 }
 
 // Asked for once: later there may be a sandbox, or another root directory.
-[[gnu::hot]] const char* executable_path() {
+[[ALLOCS_EVERY_PROCESS]] const char* executable_path() {
   static constinit const char* path = nullptr;
   if (path != nullptr) return path;
   char buffer[1024];
@@ -429,7 +431,7 @@ struct Walk {
   bool changed = false;
 };
 
-[[gnu::hot]] int visit(dl_phdr_info* object, std::size_t, void* argument) {
+[[ALLOCS_EVERY_PROCESS]] int visit(dl_phdr_info* object, std::size_t, void* argument) {
   auto& walk = *static_cast<Walk*>(argument);
   const char* path = object->dlpi_name != nullptr ? object->dlpi_name : "";
   if (walk.is_first) {
@@ -459,7 +461,7 @@ void retire_what_was_not_seen() {
 }
 
 // Is the object still where the table says? (Its first byte is asked about: what is left of its last page the loader does not count as its.)
-[[gnu::hot]] bool agrees_with_loader(const ModuleRecord& record) {
+[[ALLOCS_EVERY_PROCESS]] bool agrees_with_loader(const ModuleRecord& record) {
   if (g_find_object == nullptr) return true;
   LoaderObject found{};
   return loader_finds(record.begin, found) && address_of(found.map_start) == record.begin &&
@@ -509,7 +511,7 @@ bool table_is_true_at(Address a, std::uint32_t instance) {
   return load_acquire(record.state) == ModuleState::loaded && agrees_with_loader(record);
 }
 
-[[gnu::hot]] ModuleRecord* module_record(std::uint32_t instance) {
+[[ALLOCS_EVERY_PROCESS]] ModuleRecord* module_record(std::uint32_t instance) {
   const bool is_known = instance != 0 && instance <= load_acquire(g_root.module_count);
   return is_known ? record_at(instance) : nullptr;
 }
@@ -561,7 +563,7 @@ Refreshed refresh_modules_at(Address a) {
   return may_lock_loader() ? refresh_modules() : refresh_place(a);
 }
 
-[[gnu::hot]] Refreshed refresh_modules() {
+[[ALLOCS_EVERY_PROCESS]] Refreshed refresh_modules() {
   if (!may_lock_loader()) return Refreshed::no;
   const TableLock lock;
   if (!lock) return Refreshed::no;
@@ -587,7 +589,7 @@ ModuleRecord* record_around(Address a) {
 }  // namespace
 
 // In the loader's list the C library is one of those that came with the program, and whatever is opened, by whom and in which way, comes behind it.
-[[gnu::hot]] void objects_of_program_stay(const void* in_c_library) {
+[[ALLOCS_EVERY_PROCESS]] void objects_of_program_stay(const void* in_c_library) {
   const TableLock lock;
   const ModuleRecord* const c_library = present_record_at(address_of(in_c_library));
   const ModuleRecord* const own = present_record_at(address_of(&g_root));
@@ -606,7 +608,7 @@ ModuleRecord* record_around(Address a) {
 }
 
 // Each object of a process comes by when it ends, in many a forked child with little else: a page that is written to here is a page to copy.
-[[gnu::hot]] void module_is_closing(const void* handle) {
+[[ALLOCS_EVERY_PROCESS]] void module_is_closing(const void* handle) {
   ModuleRecord* record = present_record_at(address_of(handle));
   // The snapshot may lag behind the records, or be changing too fast.
   if (record == nullptr || !is_present(*record) || !agrees_with_loader(*record))
@@ -626,7 +628,7 @@ ModuleRecord* record_around(Address a) {
   fetch_add(g_root.modules_changed, std::uint64_t{1});
 }
 
-[[gnu::hot]] void set_loader_lookup(void* dl_find_object, void* walk_objects) {
+[[ALLOCS_EVERY_PROCESS]] void set_loader_lookup(void* dl_find_object, void* walk_objects) {
   g_find_object = reinterpret_cast<FindObject>(dl_find_object);
   if (walk_objects != nullptr) g_walk_objects = reinterpret_cast<WalkObjects>(walk_objects);
 }

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "runtime/allocators/heap_events.h"
 #include "runtime/allocators/held_blocks.h"
@@ -303,7 +304,7 @@ void watch_other_frees() {
   }
 }
 
-[[gnu::hot]] void watch_other_names() {
+[[ALLOCS_EVERY_PROCESS]] void watch_other_names() {
   const link_map* const self = our_object();
   if (self == nullptr || g_root.malloc_kind != index::MallocKind::foreign) return;
   const link_map* const owner = definer_of("malloc", self->l_next);

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
@@ -104,7 +105,7 @@ Block* next_block(Block* full, std::size_t size) {
 
 constinit ForkPage& g_fork_page = g_fork_pages.page;
 
-[[gnu::hot]] void refuse_huge_pages(void* pages, std::size_t size) {
+[[ALLOCS_EVERY_PROCESS]] void refuse_huge_pages(void* pages, std::size_t size) {
   if (!is_sandboxed()) raw_syscall(SYS_madvise, pages, size, MADV_NOHUGEPAGE);
 }
 
@@ -149,7 +150,7 @@ void unmap_own_pages(void* pages, std::size_t size) {
   raw_syscall(SYS_munmap, pages, size);
 }
 
-[[gnu::hot]] void* allocate_own(std::size_t size, std::size_t alignment) {
+[[ALLOCS_EVERY_PROCESS]] void* allocate_own(std::size_t size, std::size_t alignment) {
   Block* block = load_acquire(g_block);
   if (block == nullptr) block = first_block();
   while (block != nullptr) {
@@ -165,7 +166,7 @@ void unmap_own_pages(void* pages, std::size_t size) {
 }
 
 constexpr std::size_t kLargeChunk = std::size_t{1} << 15;
-[[gnu::hot]] void* allocate_chunk(std::size_t size) {
+[[ALLOCS_EVERY_PROCESS]] void* allocate_chunk(std::size_t size) {
   return size >= kLargeChunk ? map_own_pages(size) : allocate_own(size, 64);
 }
 void give_back_chunk(void* chunk, std::size_t size) {
@@ -177,7 +178,7 @@ void set_others_stopped(bool are_stopped) {
   store_release(g_others_are_stopped, std::uint32_t{are_stopped});
 }
 
-[[gnu::hot]] bool may_lock_loader() {
+[[ALLOCS_EVERY_PROCESS]] bool may_lock_loader() {
   if (others_are_stopped()) return false;
   return g_root.process_token == Address{} || load_acquire(g_fork_page.loader_lock_is_sound) != 0;
 }

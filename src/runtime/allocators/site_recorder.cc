@@ -3,6 +3,7 @@
 
 #include <link.h>
 
+#include "base/every_process.h"
 #include "runtime/allocators/base_level.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
@@ -285,7 +286,7 @@ void reconsider_sites(ModuleRecord& module) {
   });
 }
 
-[[gnu::hot]] void retire_moduleless_sites(AddressRange range) {
+[[ALLOCS_EVERY_PROCESS]] void retire_moduleless_sites(AddressRange range) {
   for_each_site(load_acquire(g_moduleless_sites), [&](SiteRecord& record) {
     if (range.contains(record.return_address)) retire(record);
   });

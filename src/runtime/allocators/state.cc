@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/state.h"
 
+#include "base/every_process.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/index/records.h"
 #include "runtime/index/word.h"
@@ -15,7 +16,7 @@ constinit Sandbox g_sandbox = Sandbox::none;
 extern "C" __attribute__((visibility("default"), alias("_ZN6allocs10allocators6g_rootE")))
 index::Root __allocs_root;
 
-[[gnu::hot]] void open_root() {
+[[ALLOCS_EVERY_PROCESS]] void open_root() {
   std::uint32_t none = 0;
   index::compare_exchange(g_root.site_count, none, index::kFirstSite - 1);
   g_root.magic = index::kRootMagic;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
@@ -36,7 +37,7 @@ void find_pthread_function(Function& function, const SymbolName& name) {
   function = reinterpret_cast<Function>(next_definition_of(name));
 }
 
-[[gnu::hot]] ThreadRecord* record_at(std::uint32_t number) {
+[[ALLOCS_EVERY_PROCESS]] ThreadRecord* record_at(std::uint32_t number) {
   const Place place = place_of<kThreadFirstShift>(number);
   const Address chunk = load_acquire(g_root.thread_chunks[place.chunk]);
   return chunk == Address{} ? nullptr : reinterpret_cast<ThreadRecord*>(raw(chunk)) + place.index;
@@ -104,7 +105,7 @@ void sweep() {
   store_relaxed(g_next_sweep, std::max(64u, live * 2));
 }
 
-[[gnu::hot]] ThreadRecord* take_ended() {
+[[ALLOCS_EVERY_PROCESS]] ThreadRecord* take_ended() {
   const std::uint32_t count = load_acquire(g_root.thread_count);
   std::uint32_t number = load_relaxed(g_next_to_take);
   for (std::uint32_t left = count; left > 0 && load_relaxed(g_ended) != 0; --left, ++number) {
@@ -119,7 +120,7 @@ void sweep() {
 }
 
 // A record in state `claimed`, or nullptr.
-[[gnu::hot]] ThreadRecord* claim_record() {
+[[ALLOCS_EVERY_PROCESS]] ThreadRecord* claim_record() {
   if (ThreadRecord* const record = take_ended(); record != nullptr) return record;
   if (load_acquire(g_root.thread_count) >= load_relaxed(g_next_sweep)) {
     sweep();
@@ -153,7 +154,7 @@ void supersede(const ThreadRecord& mine) {
   });
 }
 
-[[gnu::hot]] void start_running(ThreadRecord& record, Address stack_pointer) {
+[[ALLOCS_EVERY_PROCESS]] void start_running(ThreadRecord& record, Address stack_pointer) {
   record.tid = is_sandboxed() ? 0 : static_cast<std::uint32_t>(raw_syscall(SYS_gettid).value);
   record.thread_pointer = thread_pointer();
   record.first_stack_pointer = stack_pointer;
@@ -299,7 +300,7 @@ int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*s
   return error;
 }
 
-[[gnu::hot]] void register_main_thread(const void* initial_stack) {
+[[ALLOCS_EVERY_PROCESS]] void register_main_thread(const void* initial_stack) {
   ThreadRecord* const record = claim_record();
   if (record == nullptr) return;
   rlimit limit{};

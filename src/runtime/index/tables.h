@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/address.h"
+#include "base/every_process.h"
 #include "base/memory.h"
 #include "runtime/index/doubling.h"
 #include "runtime/index/records.h"
@@ -61,7 +62,8 @@ void for_each_module(const M& memory, const Root& root, Visit visit) {
 // The instance of the loaded (or closing) module that spans `a`. 0: none that is known; the table lags behind dlopen until
 // somebody refreshes it.
 template <Memory M>
-[[gnu::hot]] std::uint32_t module_instance_at(const M& memory, const Root& root, Address a) {
+[[ALLOCS_EVERY_PROCESS]] std::uint32_t module_instance_at(const M& memory, const Root& root,
+                                                          Address a) {
   constexpr int kAttempts = 16;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const Address at = load_acquire(root.module_snapshot);

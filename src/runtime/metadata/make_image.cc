@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/every_process.h"
 #include "base/raw_signal.h"
 #include "base/raw_syscall.h"
 
@@ -220,7 +221,7 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
   return status == 0 ? MakeResult::made : MakeResult::failed;
 }
 
-[[gnu::hot]] void set_clone(void* function) {
+[[ALLOCS_EVERY_PROCESS]] void set_clone(void* function) {
   if (function != nullptr) g_clone = reinterpret_cast<CloneFunction>(function);
 }
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 
 namespace allocs::metadata {
@@ -27,7 +28,7 @@ void note_failure(const SyscallResult& result) {
 
 std::uint64_t failures_for_want() { return g_failures_for_want.load(std::memory_order_relaxed); }
 
-[[gnu::hot]] std::optional<MappedFile> map_file(const char* path) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<MappedFile> map_file(const char* path) {
   const auto opened =
       raw_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   note_failure(opened);

@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "base/text.h"
 #include "runtime/metadata/mapped_file.h"
@@ -17,7 +18,8 @@ namespace {
 
 // If `variable` is "NAME=...", keeps it in `kept` when it fits. Returns the value, or nullptr if it is another variable.
 template <std::size_t N>
-[[gnu::hot]] const char* keep_if(const char* variable, std::string_view name, char (&kept)[N]) {
+[[ALLOCS_EVERY_PROCESS]] const char* keep_if(const char* variable, std::string_view name,
+                                             char (&kept)[N]) {
   const std::size_t length = std::strlen(variable);
   if (length <= name.size() || std::memcmp(variable, name.data(), name.size()) != 0 ||
       variable[name.size()] != '=') {
@@ -30,7 +32,8 @@ template <std::size_t N>
 
 }  // namespace
 
-[[gnu::hot]] void Places::read_environment(const char* const* environment, const char* program) {
+[[ALLOCS_EVERY_PROCESS]] void Places::read_environment(const char* const* environment,
+                                                       const char* program) {
   const char* home = "";
   const char* xdg = "";
   const char* xdg_config = "";
@@ -70,7 +73,7 @@ template <std::size_t N>
   choose_first_configuration(program);
 
   ConfigurationHash hash;
-  for_each_configuration_file([&] [[gnu::hot]] (const char* path) {
+  for_each_configuration_file([&] [[ALLOCS_EVERY_PROCESS]] (const char* path) {
     const auto file = map_file(path);
     if (!file) return;
     hash.add({reinterpret_cast<const char*>(file->bytes), file->size});
@@ -81,7 +84,7 @@ template <std::size_t N>
 }
 
 // With the whole path, because the host may go to another directory before the tool is started.
-[[gnu::hot]] void Places::choose_first_configuration(const char* program) {
+[[ALLOCS_EVERY_PROCESS]] void Places::choose_first_configuration(const char* program) {
   char path[kLongest];
   TextWriter text(path, sizeof(path));
   text.put(kConfigurationVariable).put('=');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/preload/allocator_objects.h"
 
+#include "base/every_process.h"
 #include "base/export.h"
 #include "base/public_names.h"
 #include "elf/notes.h"
@@ -104,7 +105,7 @@ allocator* objects_of_program() {
 
 }  // namespace
 
-[[gnu::hot]] void adopt_objects_of_program() {
+[[ALLOCS_EVERY_PROCESS]] void adopt_objects_of_program() {
   allocator* const objects = objects_of_program();
   if (objects == nullptr) return;
   allocators::SymbolPlace places[kCount];

@@ -16,10 +16,6 @@
 
 // The order in which the run time starts. Hooks came by before, and were served: the loader's own mallocs, and the constructors
 // of objects that are initialised earlier.
-//
-// What runs at the start or the end of every process is marked hot, here and in what is called from here: so it lies beside the hooks, and a process
-// that does little else touches one stretch of our code instead of seven. Each costs it a page fault, and shell scripts are made of such
-// processes.
 namespace allocs::preload {
 
 using namespace allocators;

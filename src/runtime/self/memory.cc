@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "base/every_process.h"
 #include "base/hash.h"
 #include "base/raw_syscall.h"
 #include "runtime/allocators/own_memory.h"
@@ -61,7 +62,7 @@ const char* keep_text(const char* text) {
   return made->text;
 }
 
-[[gnu::hot]] types::TypeMemory type_memory() { return {.allocate = allocate}; }
+[[ALLOCS_EVERY_PROCESS]] types::TypeMemory type_memory() { return {.allocate = allocate}; }
 types::ScratchMemory scratch_memory() {
   return {.take = take_scratch, .give_back = give_back_scratch};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/self/self_process.h"
 
+#include "base/every_process.h"
 #include "runtime/allocators/module_frames.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/index/find_block.h"
@@ -37,7 +38,7 @@ void read_initial_stack() {
 
 types::Interner& interner() { return g_interner; }
 
-[[gnu::hot]] void open(const char* const* environment) {
+[[ALLOCS_EVERY_PROCESS]] void open(const char* const* environment) {
   g_interner.open(type_memory());
   g_loader.open(environment);
   open_wrapper_sites(g_loader.places());

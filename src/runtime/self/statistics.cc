@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "base/text_writer.h"
 #include "runtime/index/tables.h"
@@ -92,7 +93,7 @@ void write_all(int file, std::string_view text) {
 
 }  // namespace
 
-[[gnu::hot]] void Statistics::open(const char* const* environment) {
+[[ALLOCS_EVERY_PROCESS]] void Statistics::open(const char* const* environment) {
   bool is_wanted = false;
   std::string_view file = kDefaultFile;
   for (; environment != nullptr && *environment != nullptr; ++environment) {

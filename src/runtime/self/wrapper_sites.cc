@@ -5,6 +5,7 @@
 #include <new>
 #include <type_traits>
 
+#include "base/every_process.h"
 #include "base/text.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/sandbox.h"
@@ -81,7 +82,7 @@ const types::Image* site_image_of(ModuleRecord& module) {
 
 }  // namespace
 
-[[gnu::hot]] void open_wrapper_sites(const metadata::Places& places) {
+[[ALLOCS_EVERY_PROCESS]] void open_wrapper_sites(const metadata::Places& places) {
   g_places.store(&places, std::memory_order_release);
   // Constructors of other libraries ran before; what they allocated has been recorded.
   for (std::uint32_t instance = 1;; ++instance) {
