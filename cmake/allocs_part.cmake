@@ -102,6 +102,19 @@ function(allocs_check_existing part list suffix)
   endforeach()
 endfunction()
 
+# Half of the time of a test's compilation went into reading gtest's headers: they are read once for all tests.
+if(ALLOCS_TESTS)
+  file(WRITE ${CMAKE_BINARY_DIR}/gtest_headers.cc "")
+  add_library(allocs_gtest_headers OBJECT ${CMAKE_BINARY_DIR}/gtest_headers.cc)
+  allocs_set_options(allocs_gtest_headers FALSE)
+  set_target_properties(allocs_gtest_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  if(CMAKE_POSITION_INDEPENDENT_CODE)
+    target_compile_options(allocs_gtest_headers PRIVATE ${CMAKE_CXX_COMPILE_OPTIONS_PIE})  # as a program has it
+  endif()
+  target_link_libraries(allocs_gtest_headers PRIVATE GTest::gtest_main Threads::Threads)
+  target_precompile_headers(allocs_gtest_headers PRIVATE <gtest/gtest.h>)
+endif()
+
 # One companion program: build/<preset>/test/<part>/<stem>_<suffix>.
 function(allocs_companion part stem suffix)
   allocs_target_of(${part} library)
@@ -111,6 +124,9 @@ function(allocs_companion part stem suffix)
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${stem}_${suffix}
                         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test/${part})
   target_link_libraries(${target} PRIVATE ${library} ${ARGN} Threads::Threads)
+  if(suffix STREQUAL test)
+    target_precompile_headers(${target} REUSE_FROM allocs_gtest_headers)
+  endif()
 endfunction()
 
 function(allocs_part part)

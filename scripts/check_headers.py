@@ -5,8 +5,8 @@
 usage: check_headers.py [--stamp FILE] [HEADER...]
 
 Public C headers are compiled as C99, C11 and C++20, all others as C++20, with the compilers in $CC and
-$CXX (default: cc and c++). A header that its own source file, or its test, includes before anything else has been compiled alone
-when that was, and is left out unless it is named. With --stamp nothing is done when no header changed since the last success.
+$CXX (default: cc and c++). A header that its own source file includes before anything else has been compiled alone when that was,
+and is left out unless it is named (tests are compiled behind gtest's headers). With --stamp nothing is done when no header changed since the last success.
 """
 import argparse
 import concurrent.futures
@@ -34,13 +34,9 @@ def languages_of(header):
 
 
 def is_first_in_its_source(header):
-    for source in (header.with_suffix(".cc"), header.with_name(header.stem + "_test.cc")):
-        if not source.exists():
-            continue
-        first = FIRST_INCLUDE.search(source.read_text())
-        if first and first[1] == str(header.relative_to(ROOT / "src")):
-            return True
-    return False
+    source = header.with_suffix(".cc")
+    first = FIRST_INCLUDE.search(source.read_text()) if source.exists() else None
+    return first is not None and first[1] == str(header.relative_to(ROOT / "src"))
 
 
 def compile_alone(job):

@@ -140,7 +140,11 @@ int main(int argc, char** argv) {
         mmap(NULL, 1 << 18, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     const allocator first = made_allocator(code, 0);
     const allocator second = made_allocator(code, 1 << 17);
-    free(first(24));
+    // Until the cache does not grow any more, and the slot is the first one's.
+    for (int i = 0; i < 2000; i++) {
+      free(first(24));
+      free(second(24));
+    }
     REPEAT({
       void* block = second(24);
       KEEP(block);

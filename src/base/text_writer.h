@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/every_process.h"
+
 // Text into a buffer of the caller's, with the contract of snprintf: what does not fit is counted and dropped, and the text ends in
 // a NUL whenever the buffer has room for one. Takes no memory, no lock, no locale. Context: signal.
 namespace allocs {
@@ -20,7 +22,7 @@ class TextWriter {
   TextWriter(const TextWriter&) = delete;
   TextWriter& operator=(const TextWriter&) = delete;
 
-  TextWriter& put(char c) {
+  [[ALLOCS_EVERY_PROCESS]] TextWriter& put(char c) {
     if (next_ != end_) {
       *next_++ = c;
       *next_ = '\0';
@@ -30,7 +32,7 @@ class TextWriter {
     return *this;
   }
   // Most are names of a few letters: measuring and copying them in one pass costs less than two calls.
-  TextWriter& put(const char* text) {
+  [[ALLOCS_EVERY_PROCESS]] TextWriter& put(const char* text) {
     char* to = next_;
     for (; to != end_ && *text != '\0'; ++text) *to++ = *text;
     *to = '\0';
@@ -38,7 +40,7 @@ class TextWriter {
     for (; *text != '\0'; ++text) ++dropped_;
     return *this;
   }
-  TextWriter& put(std::string_view text) {
+  [[ALLOCS_EVERY_PROCESS]] TextWriter& put(std::string_view text) {
     const auto room = static_cast<std::size_t>(end_ - next_);
     const std::size_t count = text.size() < room ? text.size() : room;
     __builtin_memcpy(next_, text.data(), count);

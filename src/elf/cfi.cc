@@ -2,6 +2,7 @@
 #include "elf/cfi.h"
 
 #include "base/byte_reader.h"
+#include "base/every_process.h"
 #include "elf/eh_pointer.h"
 
 // The instructions of a CIE and then of an FDE are a small program that writes a table: for every pc of the function, how
@@ -79,7 +80,7 @@ class RowProgram {
  private:
   // The instructions of nearly all code stand here, so that the reader and the location stay in registers; the others
   // follow below. A reader that has failed is at its end.
-  bool run(const FrameRecord& record, std::size_t begin) {
+  [[ALLOCS_EVERY_PROCESS]] bool run(const FrameRecord& record, std::size_t begin) {
     ByteReader reader{record.bytes + begin, record.size - begin};
     std::uint64_t location = location_;
     while (!reader.at_end()) {
@@ -266,8 +267,8 @@ struct FunctionEntry {
   std::size_t instructions = 0;
 };
 
-std::optional<FunctionEntry> read_function_entry(const CommonEntry& common,
-                                                 const FrameRecord& record) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<FunctionEntry> read_function_entry(
+    const CommonEntry& common, const FrameRecord& record) {
   ByteReader reader{record.bytes, record.size};
   const auto offset = [&] { return record.size - reader.remaining(); };
   reader.skip(4);
@@ -313,7 +314,7 @@ Expression UnwindRule::expression_of(unsigned which) const {
   return {reader.position(), static_cast<std::size_t>(size)};
 }
 
-std::optional<CommonEntry> read_common_entry(const FrameRecord& record) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<CommonEntry> read_common_entry(const FrameRecord& record) {
   ByteReader reader{record.bytes, record.size};
   CommonEntry entry;
   if (reader.read<std::uint32_t>() != 0) return std::nullopt;
@@ -347,8 +348,8 @@ std::optional<AddressRange> read_function_range(const CommonEntry& common,
   return entry->range;
 }
 
-std::optional<UnwindRule> unwind_rule_of(const FrameRecord& common_record,
-                                         const FrameRecord& function_record, Address pc) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<UnwindRule> unwind_rule_of(
+    const FrameRecord& common_record, const FrameRecord& function_record, Address pc) {
   std::optional<UnwindRule> rule;
   const auto common = read_common_entry(common_record);
   if (!common) return rule;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/byte_reader.h"
+#include "base/every_process.h"
 #include "base/memory.h"
 #include "elf/cfi.h"
 #include "elf/eh_pointer.h"
@@ -64,7 +65,9 @@ std::optional<Header> read_header(const M& memory, const EhFrame& section) {
 
 // The record at `at`, with `at` moved behind it. Absent at the terminator and where it does not fit.
 template <Memory M>
-std::optional<FrameRecord> read_record(const M& memory, const AddressRange& bounds, Address& at) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<FrameRecord> read_record(const M& memory,
+                                                                const AddressRange& bounds,
+                                                                Address& at) {
   if (!bounds.contains(at) || bounds.end - at < 4) return std::nullopt;
   const auto short_length = load<std::uint32_t>(memory, at);
   if (!short_length || *short_length == 0) return std::nullopt;
@@ -90,8 +93,9 @@ inline std::uint32_t id_of(
 }
 
 template <Memory M>
-std::optional<FrameRecord> common_entry_of(const M& memory, const EhFrame& section,
-                                           const FrameRecord& function) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<FrameRecord> common_entry_of(const M& memory,
+                                                                    const EhFrame& section,
+                                                                    const FrameRecord& function) {
   Address at = function.at - id_of(function);
   const auto common = read_record(memory, section.bounds, at);
   if (!common || id_of(*common) != 0) return std::nullopt;

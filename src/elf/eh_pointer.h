@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/byte_reader.h"
+#include "base/every_process.h"
 
 namespace allocs::elf {
 
@@ -19,7 +20,8 @@ inline constexpr std::uint8_t kEhDataRelative4 =
     0x3B;  // the search table as every linker writes it
 
 // Reads the number in one of the formats; absent for formats that do not exist.
-inline std::optional<std::uint64_t> read_eh_number(ByteReader& reader, std::uint8_t encoding) {
+[[ALLOCS_EVERY_PROCESS]] inline std::optional<std::uint64_t> read_eh_number(ByteReader& reader,
+                                                                            std::uint8_t encoding) {
   std::uint64_t value;
   switch (encoding & kEhFormatMask) {
     case 0x0:

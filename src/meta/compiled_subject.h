@@ -21,16 +21,23 @@ struct Compilation {
   std::string command;  // compiler and flags
 };
 
-// Every compiler that is installed, with -O0 to -O3, position-independent and not, and the ways of calling other objects.
-inline std::vector<Compilation> all_compilations(bool is_cxx) {
+// Every compiler that is installed, with -O0 to -O3; at -O2 position-independent and not, and with the ways of calling other objects. With
+// ALLOCS_TEST_SIZE=all, or where the test wants it, so at every level, which takes twice the time.
+inline bool is_large_test() {
+  const char* size = std::getenv("ALLOCS_TEST_SIZE");
+  return size != nullptr && std::string_view(size) == "all";
+}
+inline std::vector<Compilation> all_compilations(bool is_cxx, bool is_whole = is_large_test()) {
   std::vector<Compilation> all;
   for (const char* compiler : {"gcc", "clang-14", "clang-19"}) {
     std::string name = compiler;
     if (is_cxx) name = name == "gcc" ? "g++" : "clang++" + name.substr(5);
     if (std::system(("command -v " + name + " >/dev/null").c_str()) != 0) continue;
-    for (const char* level : {"-O0", "-O1", "-O2", "-O3"}) {
-      for (const char* kind : {"-fPIE -pie", "-fno-PIE -no-pie", "-fPIC -shared -fno-plt"}) {
-        all.push_back({name + " -g " + level + " " + kind});
+    for (const std::string_view level : {"-O0", "-O1", "-O2", "-O3"}) {
+      for (const std::string_view kind :
+           {"-fPIE -pie", "-fno-PIE -no-pie", "-fPIC -shared -fno-plt"}) {
+        if (!is_whole && level != "-O2" && kind != "-fPIE -pie") continue;
+        all.push_back({name + " -g " + std::string(level) + " " + std::string(kind)});
       }
     }
   }

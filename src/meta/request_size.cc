@@ -21,6 +21,11 @@ LinearForm add(const LinearForm& a, const LinearForm& b) {
   return {std::gcd(a.stride, b.stride), plus(a.addend, b.addend)};
 }
 
+LinearForm multiply(const LinearForm& a, const LinearForm& b) {
+  if (a.addend != 0 || b.addend != 0) return kUnknownForm;
+  return {std::max<std::int64_t>(times(a.stride, b.stride), 1), 0};
+}
+
 // True of what either form is true of. All ones is what `new T[n]` asks for when n overflows: it says nothing about T.
 LinearForm either(const LinearForm& a, const LinearForm& b) {
   if (a == constant_form(-1)) return b;
@@ -40,12 +45,9 @@ LinearForm form_of_atom(const AtomTable& atoms, AtomId id, int& steps) {
   switch (atom.kind) {
     case AtomKind::sum:
       return add(form_of(atoms, atom.sources[0], steps), form_of(atoms, atom.sources[1], steps));
-    case AtomKind::product: {
-      const LinearForm a = form_of(atoms, atom.sources[0], steps);
-      const LinearForm b = form_of(atoms, atom.sources[1], steps);
-      if (a.addend != 0 || b.addend != 0) return kUnknownForm;
-      return {std::max<std::int64_t>(times(a.stride, b.stride), 1), 0};
-    }
+    case AtomKind::product:
+      return multiply(form_of(atoms, atom.sources[0], steps),
+                      form_of(atoms, atom.sources[1], steps));
     case AtomKind::choice: {
       if (atom.sources.size() >= kMostSources) return kUnknownForm;
       std::optional<LinearForm> all;
@@ -107,7 +109,7 @@ RequestSize request_size(const FunctionFlow& flow, const CallFact& call,
     size.bytes = scale(bytes, count.addend);
     size.element = count.addend;  // the other way round: calloc(sizeof(T), n)
   } else {
-    size.bytes = kUnknownForm;
+    size.bytes = multiply(count, bytes);  // rows of elements
   }
   return size;
 }

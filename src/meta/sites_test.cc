@@ -548,6 +548,51 @@ int main() { return 0; }
   }
 }
 
+// A wrapper of calloc whose case of nothing the compiler makes a way of its own; and rows that are stored in what has just grown, which no variable
+// says the type of.
+constexpr std::string_view kRows = R"(#include <stdlib.h>
+struct pair { void *first; long second; };
+struct node { struct node *next; long payload[5]; };
+struct grid { unsigned row_size, stride, count; struct pair **rows; };
+struct list { unsigned room; int **numbers; void **anything; };
+long limit; struct grid grid; struct list list; void *volatile hidden;
+__attribute__((noinline)) void check_limit(size_t n) { if (limit == 0) limit = atol(getenv("LIMIT")); if (n > (size_t)limit) abort(); }
+__attribute__((noinline)) void *xcalloc(size_t n, size_t size) { if (n && size > (size_t)-1 / n) abort(); check_limit(n * size); void *p = calloc(n, size); if (!p && (!n || !size)) p = calloc(1, 1); if (!p) abort(); return p; } //= wrapper
+__attribute__((noinline)) void *xrealloc(void *old, size_t n) { void *p = realloc(old, n); if (!p) abort(); return p; } //= wrapper
+__attribute__((noinline)) struct pair *pair_at(struct grid *g, unsigned n, int add) {
+  unsigned row = n / g->row_size, slot = n % g->row_size;
+  if (g->count <= row) {
+    if (!add) return NULL;
+    g->rows = xrealloc(g->rows, (row + 1) * sizeof *g->rows); //= __ARR0___PTR_pair
+    for (unsigned i = g->count; i <= row; i++) g->rows[i] = NULL;
+    g->count = row + 1;
+  }
+  if (!g->rows[row]) {
+    if (!add) return NULL;
+    g->rows[row] = xcalloc(g->row_size, sizeof **g->rows * g->stride); //= __ARR0_pair
+  }
+  return &g->rows[row][slot * g->stride];
+}
+__attribute__((noinline)) void numbers_at(struct list *l, unsigned n) {
+  if (l->room <= n) { l->numbers = xrealloc(l->numbers, (n + 1) * sizeof *l->numbers); l->room = n + 1; } //= __ARR0___PTR_int$32
+  l->numbers[n] = xcalloc(n, sizeof(int)); //= __ARR0_int$32
+}
+__attribute__((noinline)) void anything_at(struct list *l, unsigned n, size_t size) {
+  if (l->room <= n) { l->anything = xrealloc(l->anything, (n + 1) * sizeof *l->anything); l->room = n + 1; } //= __ARR0___PTR_void
+  l->anything[n] = xcalloc(n, size * 16); //= none
+}
+__attribute__((noinline)) void either_at(struct list *l, struct grid *g, unsigned n, size_t size) {
+  hidden = xcalloc(n, size * 16); //= none
+  ((void **)(n > 5 ? (void *)l->numbers : (void *)g->rows))[n] = xcalloc(n, size * 16); //= none
+}
+void one(void) { struct node *n = xcalloc(1, sizeof *n); n->next = n; hidden = n; } //= node
+void some(int k) { struct node *n = xcalloc(k, sizeof *n); n->next = n; hidden = n; } //= __ARR0_node
+int main(int n, char **v) { pair_at(&grid, n, n > 1); numbers_at(&list, n); anything_at(&list, n, n); either_at(&list, &grid, n, n); one(); some(n); return 0; }
+)";
+TEST(Sites, OfRowsInWhatHasJustGrownAreRightWithEveryCompilerAndLevel) {
+  check_all(kRows, false, 95);
+}
+
 TEST(Sites, OfCharactersAreConfirmedByUseAndNothingElse) {
   for (const Compilation& compilation : all_compilations(false)) {
     CompiledSubject subject{compilation, kUses, false};

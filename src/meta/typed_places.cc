@@ -339,6 +339,10 @@ void PointerTypes::add_atom_targets(std::vector<TypedPlace>& found, const Value&
           add(t);
         }
       }
+      if (found.empty()) {
+        for (const TypedPlace& place : targets_of_choice(value.atom, depth))
+          add_new(found, {place.type, plus(place.offset, value.addend)});
+      }
       break;
     case AtomKind::sum:
       for (int side = 0; side < 2; ++side) {
@@ -355,6 +359,21 @@ void PointerTypes::add_atom_targets(std::vector<TypedPlace>& found, const Value&
     default:
       break;
   }
+}
+
+// A pointer that no variable says the type of: `s->rows`, or what that has just been set to. All that it may be point at one type; of what a
+// call returned that need not be known.
+std::vector<TypedPlace> PointerTypes::targets_of_choice(AtomId choice, int depth) const {
+  std::vector<TypedPlace> found;
+  for (const AtomId id : flow_.atoms.alternatives(Value::of(choice))) {
+    const Atom& atom = flow_.atoms[id];
+    if (atom.kind == AtomKind::choice) continue;
+    const auto here = targets(Value::of(id), Register::none, atom.pc, depth + 1);
+    if (here.empty() && atom.kind == AtomKind::result) continue;
+    if (here.size() != 1 || (!found.empty() && found != here)) return {};
+    found = here;
+  }
+  return found;
 }
 
 }  // namespace allocs::meta

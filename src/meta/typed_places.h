@@ -111,6 +111,7 @@ class PointerTypes {
                                   int depth) const;
   void add_atom_targets(std::vector<TypedPlace>& found, const Value& value, std::uint64_t pc,
                         int depth) const;
+  std::vector<TypedPlace> targets_of_choice(AtomId choice, int depth) const;
   std::vector<TypedPlace> stepped(std::vector<TypedPlace> places, std::int64_t step) const;
   std::vector<types::TypeIndex> pointees(std::span<const TypedPlace> places) const;
 

@@ -142,6 +142,8 @@ std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model
   }
   if (!from_argument) return std::nullopt;
   const AllocationFunction wrapper = sized_like(flow.atoms, call, callee);
+  // `calloc(0, n)`: a way on which the compiler knows that nothing is asked for. The others tell.
+  if (wrapper.unit == 0) return std::nullopt;
   // Which of its arguments a pointer's function takes for the size is a guess; what is declared to be an address is none, nor is what a register happens to hold.
   const bool is_guess = !call.callee.known() || call.callee.may_be_another;
   for (const int n : {wrapper.size, wrapper.count}) {

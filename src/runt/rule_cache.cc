@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runt/rule_cache.h"
 
+#include "base/every_process.h"
+
 namespace allocs::runt {
 
-std::optional<PackedRule> PackedRule::pack(const elf::UnwindRule& rule) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<PackedRule> PackedRule::pack(const elf::UnwindRule& rule) {
   using elf::Saved;
   if (rule.is_signal_frame || rule.cfa_is_expression || rule.return_register != elf::kRip)
     return std::nullopt;

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/every_process.h"
 #include "base/hash.h"
 #include "base/text_writer.h"
 
@@ -22,8 +23,8 @@ struct ObjectIdentity {
 
 // "<directory>/ab/cdef....meta" by build-id; "<directory>/by-path/<16 hex digits>.meta" without one. What users declared goes into an
 // image, so it goes into its name as well: "...+<16 hex digits>.meta". Context: signal.
-inline void put_image_path(TextWriter& out, std::string_view directory,
-                           const ObjectIdentity& identity) {
+[[ALLOCS_EVERY_PROCESS]] inline void put_image_path(TextWriter& out, std::string_view directory,
+                                                    const ObjectIdentity& identity) {
   constexpr char kDigits[] = "0123456789abcdef";
   const auto put_digits = [&](std::uint64_t number) {
     for (int shift = 60; shift >= 0; shift -= 4) out.put(kDigits[number >> shift & 15]);

@@ -52,8 +52,11 @@ class Interner {
  public:
   constexpr Interner() = default;
 
-  void open(TypeMemory memory) { memory_ = memory; }
-  bool is_open() const { return memory_.allocate != nullptr; }
+  // May be done again, by several threads at once, with the same memory.
+  void open(TypeMemory memory) {
+    __atomic_store_n(&memory_.allocate, memory.allocate, __ATOMIC_RELAXED);
+  }
+  bool is_open() const { return __atomic_load_n(&memory_.allocate, __ATOMIC_RELAXED) != nullptr; }
 
   // Context: signal.
   uniqtype_record* find(const Hash128& hash) const;

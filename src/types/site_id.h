@@ -39,6 +39,7 @@ enum class SiteOrigin : char {
 // What the pointer that receives the block says of the type that was read off something else. Of one that was read off the pointer
 // itself: `agrees` if the function that allocates also uses the block as that.
 // `used`: of bytes that were read off the pointer itself: all that the unit does with the block agrees.
+// Of a piece that a pool hands out `used` and `disagrees` say whether the unit shows that the whole block is of that.
 enum class SiteTargetSays : char { agrees = 'a', disagrees = 'd', nothing = 'u', used = 'b' };
 
 enum class SiteShape : char {

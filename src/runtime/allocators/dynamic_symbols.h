@@ -81,7 +81,7 @@ class DynamicSymbols {
   }
 
   // Its address, with an indirect function already resolved; nullptr if there is none.
-  void* address_of(const SymbolName& name) const {
+  [[ALLOCS_EVERY_PROCESS]] void* address_of(const SymbolName& name) const {
     const ElfW(Sym)* const symbol = find(name);
     if (symbol == nullptr) return nullptr;
     void* const address = reinterpret_cast<void*>(bias_ + symbol->st_value);

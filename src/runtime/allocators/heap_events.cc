@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/heap_events.h"
 
+#include "base/every_process.h"
 #include "runtime/allocators/base_level.h"
 #include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/malloc_family.h"
@@ -70,7 +71,8 @@ auto foreign_writer(std::uint64_t* fine) {
 }
 
 // `kept`: so many of its bytes the program had before, with what lies in them.
-void insert(void* block, std::size_t size, std::uint32_t site_bits, std::size_t kept = 0) {
+[[ALLOCS_EVERY_PROCESS]] void insert(void* block, std::size_t size, std::uint32_t site_bits,
+                                     std::size_t kept = 0) {
   const std::uint64_t start = raw(address_of(block));
   if (size >= kBigBlock && size > kept)
     forget_pieces({address_of(block) + kept, address_of(block) + size});
@@ -92,7 +94,7 @@ void erase(void* block) {
 }
 
 // The site of the first caller that is not a wrapper; that of the outermost one that was found, if it cannot be told.
-std::uint32_t site_bits_for(Call call) {
+[[ALLOCS_EVERY_PROCESS]] std::uint32_t site_bits_for(Call call) {
   for (int level = 0;; ++level) {
     if (const std::uint32_t bits = cached_site_bits(call); bits != 0) [[likely]]
       return bits;
@@ -138,7 +140,7 @@ template <Granularity kG>
   const std::uint64_t high = code == kSizeInTwoCells ? cell[2] & kPayload : 0;
   return {cell, (cell[1] & kPayload) | high << kPayloadBits};
 }
-[[gnu::noinline]] OldBlock old_foreign_block(std::uint64_t start) {
+[[ALLOCS_EVERY_PROCESS]] [[gnu::noinline]] OldBlock old_foreign_block(std::uint64_t start) {
   const std::uint64_t* const fine = fine_directory();
   if (fine == nullptr) return {};
   if (const std::uint64_t word = word_in(coarse_directory(), start); word != 0) {
@@ -208,11 +210,13 @@ template <typename Resize>
   return moved;
 }
 
-[[gnu::noinline]] void* reallocate_for(void* block, std::size_t size, std::uint32_t site_bits) {
+[[ALLOCS_EVERY_PROCESS]] [[gnu::noinline]] void* reallocate_for(void* block, std::size_t size,
+                                                                std::uint32_t site_bits) {
   return reallocate_with(block, size, site_bits, [=] { return g_next.realloc(block, size); });
 }
 
-[[gnu::noinline]] void* reallocate_slowly(void* block, std::size_t size, const void* caller) {
+[[ALLOCS_EVERY_PROCESS]] [[gnu::noinline]] void* reallocate_slowly(void* block, std::size_t size,
+                                                                   const void* caller) {
   return reallocate_for(block, size, site_bits_for(this_call(caller)));
 }
 
@@ -222,13 +226,14 @@ std::uint64_t pages_with_leaves(std::uint64_t group) {
   return __atomic_load_n(&g_pages_with_leaves[group], __ATOMIC_ACQUIRE);
 }
 
-void* allocated(void* block, std::size_t size, Call call) {
+[[ALLOCS_EVERY_PROCESS]] void* allocated(void* block, std::size_t size, Call call) {
   if (block != nullptr) insert(block, size, site_bits_for(call));
   return block;
 }
 
 // As insert(), which does it where the block is in fine cells, in several regions, or the first of its region.
-void* allocated_big(void* block, std::size_t size, std::uint32_t site_bits) {
+[[ALLOCS_EVERY_PROCESS]] void* allocated_big(void* block, std::size_t size,
+                                             std::uint32_t site_bits) {
   if (block == nullptr) [[unlikely]]
     return block;
   const std::uint64_t start = raw(address_of(block));
@@ -295,7 +300,7 @@ void* allocated_longer(void* block, Cell start, Cell size) {
     store_release(*ShadowWriter<kFine, LeafMaker<kFine>>::existing_cell(word, start), Cell{0});
 }
 
-void* reallocate(void* block, std::size_t size, const void* caller) {
+[[ALLOCS_EVERY_PROCESS]] void* reallocate(void* block, std::size_t size, const void* caller) {
   const SiteSlot& slot = slot_of(caller);
   if (!holds(slot, caller)) [[unlikely]]
     return reallocate_slowly(block, size, caller);

@@ -39,9 +39,8 @@ std::uint64_t pages_with_leaves(std::uint64_t group);
 
 // The cache's slot for a call site; it may hold another's.
 [[gnu::always_inline]] inline const SiteSlot& slot_of(const void* caller) {
-  constexpr std::uint64_t kMask = (kSiteSlots - 1) * sizeof(SiteSlot);
   static_assert(sizeof(SiteSlot) == 2 << kSiteSlotShift);
-  const std::uint64_t offset = reinterpret_cast<std::uint64_t>(caller) * 2 & kMask;
+  const std::uint64_t offset = reinterpret_cast<std::uint64_t>(caller) * 2 & g_site_slot_mask;
   return *reinterpret_cast<const SiteSlot*>(reinterpret_cast<const char*>(g_hot.sites.data()) +
                                             offset);
 }
@@ -68,7 +67,9 @@ std::uint64_t pages_with_leaves(std::uint64_t group);
 // across the call to the allocator costs a save and a restore.
 [[gnu::always_inline]] inline std::uint64_t leaf_of(std::uint64_t start) {
   const std::uint64_t* directory;
-  asm volatile("lea allocs_hot_tables(%%rip), %0" : "=r"(directory));
+  asm volatile("lea allocs_hot_tables+%c1(%%rip), %0"
+               : "=r"(directory)
+               : "i"(offsetof(HotTables, directory)));
   return index::load_relaxed(directory[start >> index::kRegionShift]);
 }
 [[gnu::always_inline]] inline index::Cell* cell_in(std::uint64_t leaf, std::uint64_t start) {

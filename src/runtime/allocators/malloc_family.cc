@@ -39,19 +39,19 @@ void set_next(Function& slot, void* address, Function absent) {
 
 // ---- what the pointers are until the function is found: find it, and call on ----
 
-void* first_malloc(std::size_t size) {
+[[ALLOCS_EVERY_PROCESS]] void* first_malloc(std::size_t size) {
   find_malloc_family();
   return g_next.malloc(size);
 }
-void first_free(void* block) {
+[[ALLOCS_EVERY_PROCESS]] void first_free(void* block) {
   find_malloc_family();
   g_next.free(block);
 }
-void* first_calloc(std::size_t count, std::size_t size) {
+[[ALLOCS_EVERY_PROCESS]] void* first_calloc(std::size_t count, std::size_t size) {
   find_malloc_family();
   return g_next.calloc(count, size);
 }
-void* first_realloc(void* block, std::size_t size) {
+[[ALLOCS_EVERY_PROCESS]] void* first_realloc(void* block, std::size_t size) {
   find_malloc_family();
   return g_next.realloc(block, size);
 }
@@ -138,18 +138,18 @@ constinit MallocFamily g_next{
     first_rare<&MallocFamily::reallocarray, "reallocarray">,
 };
 
-[[ALLOCS_EVERY_PROCESS]] void find_malloc_family() {
+[[ALLOCS_ONCE]] void find_malloc_family() {
   if (g_root.size == 0) refuse_huge_pages(&g_hot, sizeof(g_hot));
   open_root();
   const link_map* const self = our_object();
   // In the objects after us, or in all when we were not preloaded but come last.
-  const link_map* from = self == nullptr ? _r_debug.r_map : self->l_next;
+  const link_map* from = self == nullptr ? first_object() : self->l_next;
   CommonFunctions next;
   next.find_from(from);
-  if (next.definer_of_malloc == nullptr) from = _r_debug.r_map;
-  next.find_from(_r_debug.r_map);
+  if (next.definer_of_malloc == nullptr) from = first_object();
+  next.find_from(first_object());
   // Last: who finds them set calls them.
-  const auto publish = [&] {
+  const auto publish = [&]() ALLOCS_EVERY_PROCESS_LAMBDA {
     set_next(g_next.free, next.found[CommonFunctions::free], absent<void, void*>);
     set_next(g_next.calloc, next.found[CommonFunctions::calloc],
              absent<void*, std::size_t, std::size_t>);
@@ -161,10 +161,10 @@ constinit MallocFamily g_next{
   if (definer == nullptr) return publish();
 
   MallocKind kind = is_c_library(*definer) ? MallocKind::libc : MallocKind::foreign;
-  const link_map* const first = definer_of("malloc", _r_debug.r_map, self);
+  const link_map* const first = definer_of("malloc", first_object(), self);
   const link_map* const bypassing = self == nullptr ? definer : first;
   const bool is_foreign = kind == MallocKind::foreign;
-  const bool can_index = !is_foreign || open_foreign_directories();
+  const bool can_index = has_known_loader() && (!is_foreign || open_foreign_directories());
   find_operators(from, is_foreign ? definer : nullptr);
   if (!can_index) store_release(g_indexes_nothing, true);
   if (bypassing != nullptr || !can_index) {
@@ -175,22 +175,23 @@ constinit MallocFamily g_next{
   g_root.malloc_owner_path = address_of((bypassing != nullptr ? bypassing : definer)->l_name);
   store_release(g_root.malloc_kind, kind);
   const link_map* const libc =
-      kind == MallocKind::libc ? definer : definer_of("gnu_get_libc_version", _r_debug.r_map);
+      kind == MallocKind::libc ? definer : definer_of("gnu_get_libc_version", first_object());
   if (libc != nullptr) {
-    void* const lookup = DynamicSymbols(*libc).address_of("_dl_find_object");
-    set_loader_lookup(lookup, DynamicSymbols(*libc).address_of("dl_iterate_phdr"));
+    const DynamicSymbols symbols(*libc);
+    void* const lookup = symbols.address_of("_dl_find_object");
+    set_c_library(address_of(libc->l_ld), lookup, symbols.address_of("dl_iterate_phdr"));
     runt::self::set_loader_lookup(lookup);
   }
 }
 
-bool realloc_is_anothers() {
+[[ALLOCS_EVERY_PROCESS]] bool realloc_is_anothers() {
   enum : std::uint32_t { unknown = 0, ours, anothers };
   static constinit std::uint32_t whose = unknown;
   std::uint32_t known = load_relaxed(whose);
   if (known == unknown) {
     const link_map* const self = our_object();
     known =
-        self != nullptr && definer_of("realloc", _r_debug.r_map, self) != nullptr ? anothers : ours;
+        self != nullptr && definer_of("realloc", first_object(), self) != nullptr ? anothers : ours;
     store_relaxed(whose, known);
   }
   return known == anothers;
@@ -198,15 +199,15 @@ bool realloc_is_anothers() {
 
 bool records_rare_functions() { return load_relaxed(g_records_rare_functions); }
 
-[[ALLOCS_EVERY_PROCESS]] void* c_library_function(const SymbolName& name) {
-  const link_map* const libc = definer_of("gnu_get_libc_version", _r_debug.r_map);
+[[ALLOCS_ONCE]] void* c_library_function(const SymbolName& name) {
+  const link_map* const libc = definer_of("gnu_get_libc_version", first_object());
   return libc == nullptr ? nullptr : undirected(name, DynamicSymbols(*libc).address_of(name));
 }
 
-[[ALLOCS_EVERY_PROCESS]] void* next_definition_of(const SymbolName& name) {
+[[ALLOCS_ONCE]] void* next_definition_of(const SymbolName& name) {
   const link_map* const self = our_object();
   void* const found = self == nullptr ? nullptr : definition_of(name, self->l_next);
-  return undirected(name, found != nullptr ? found : definition_of(name, _r_debug.r_map));
+  return undirected(name, found != nullptr ? found : definition_of(name, first_object()));
 }
 
 }  // namespace allocs::allocators

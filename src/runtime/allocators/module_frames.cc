@@ -3,13 +3,14 @@
 
 #include <link.h>
 
+#include "base/every_process.h"
 #include "runt/self.h"
 #include "runtime/allocators/state.h"
 #include "runtime/index/tables.h"
 
 namespace allocs::allocators {
 
-elf::EhFrame eh_frame_of(const index::ModuleRecord& module) {
+[[ALLOCS_EVERY_PROCESS]] elf::EhFrame eh_frame_of(const index::ModuleRecord& module) {
   const auto* const headers = reinterpret_cast<const ElfW(Phdr)*>(raw(module.phdrs));
   for (std::uint32_t i = 0; i < module.phdr_count; ++i) {
     const Address begin{module.bias + headers[i].p_vaddr};

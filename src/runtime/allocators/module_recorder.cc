@@ -14,6 +14,7 @@
 #include "base/raw_syscall.h"
 #include "elf/build_id.h"
 #include "runt/self.h"
+#include "runtime/allocators/loader_list.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/pieces.h"
 #include "runtime/allocators/sandbox.h"
@@ -43,6 +44,7 @@ constinit FindObject g_find_object = nullptr;
 
 using WalkObjects = int (*)(int (*)(dl_phdr_info*, std::size_t, void*), void*);
 constinit WalkObjects g_walk_objects = dl_iterate_phdr;
+constinit Address g_in_c_library{};
 
 constinit ModuleSnapshot* g_spare_snapshot = nullptr;
 constinit ModuleRecord* g_new_records = nullptr;  // noted, but not in the snapshot yet
@@ -92,7 +94,7 @@ bool is_present(const ModuleRecord& record) {
   return state == ModuleState::loaded || state == ModuleState::closing;
 }
 
-void set_state(ModuleRecord& record, ModuleState state) {
+[[ALLOCS_ONCE]] void set_state(ModuleRecord& record, ModuleState state) {
   record.generation = g_root.module_generation + 1;
   store_release(record.state, state);
 }
@@ -118,9 +120,22 @@ bool is_new(const ModuleRecord& record) {
   return at != nullptr;
 }
 
+// Most processes have a handful: for them the library's sort would be a page more to touch.
+[[ALLOCS_ONCE]] void sort_by_address(ModuleSpan* spans, std::uint32_t count) {
+  constexpr std::uint32_t kFew = 32;
+  const auto is_before = [](const ModuleSpan& a, const ModuleSpan& b) { return a.begin < b.begin; };
+  if (count > kFew) return std::sort(spans, spans + count, is_before);
+  for (std::uint32_t i = 1; i < count; ++i) {
+    const ModuleSpan span = spans[i];
+    std::uint32_t at = i;
+    for (; at > 0 && is_before(span, spans[at - 1]); --at) spans[at] = spans[at - 1];
+    spans[at] = span;
+  }
+}
+
 // Replaces the snapshot: what is still there of the old one, and what is new. Two buffers take turns; a reader that was
 // overtaken twice sees the generation change and starts again.
-[[ALLOCS_EVERY_PROCESS]] void publish_snapshot() {
+[[ALLOCS_ONCE]] void publish_snapshot() {
   ModuleSnapshot* const old = current_snapshot();
   std::uint32_t needed = static_cast<std::uint32_t>(spans_of(old).size());
   for (ModuleRecord* record = g_new_records; record != nullptr; record = next_new(*record))
@@ -145,8 +160,7 @@ bool is_new(const ModuleRecord& record) {
     if (is_present(*record)) spans[count++] = {record->begin, record->end, record->instance, 0};
   }
   g_new_records = nullptr;
-  std::sort(spans, spans + count,
-            [](const ModuleSpan& a, const ModuleSpan& b) { return a.begin < b.begin; });
+  sort_by_address(spans, count);
   next->count = count;
   store_release(g_root.module_generation, g_root.module_generation + 1);
   store_release(next->generation, g_root.module_generation * 2);
@@ -154,7 +168,7 @@ bool is_new(const ModuleRecord& record) {
   g_spare_snapshot = old;
 }
 
-const char* copy_text(const char* text) {
+[[ALLOCS_ONCE]] const char* copy_text(const char* text) {
   const std::size_t size = std::strlen(text) + 1;
   auto* const copy = static_cast<char*>(allocate_own(size, 1));
   if (copy != nullptr) std::memcpy(copy, text, size);
@@ -176,7 +190,7 @@ AddressRange range_of(const LoadedObject& object) {
 }
 
 // Inside a segment that is mapped and readable.
-[[ALLOCS_EVERY_PROCESS]] bool is_loaded_part(const LoadedObject& object, const ElfW(Phdr) & part) {
+[[ALLOCS_ONCE]] bool is_loaded_part(const LoadedObject& object, const ElfW(Phdr) & part) {
   for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
     const ElfW(Phdr)& header = object.phdrs[i];
     if (header.p_type == PT_LOAD && (header.p_flags & PF_R) != 0 &&
@@ -219,8 +233,7 @@ bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::B
 }
 
 // What depends on the address.
-[[ALLOCS_EVERY_PROCESS]] void place(ModuleRecord& record, const LoadedObject& object,
-                                    AddressRange range) {
+[[ALLOCS_ONCE]] void place(ModuleRecord& record, const LoadedObject& object, AddressRange range) {
   record.bias = object.bias;
   record.begin = range.begin;
   record.end = range.end;
@@ -237,6 +250,21 @@ bool is_same_object(const ModuleRecord& record, AddressRange range, const elf::B
   }
 }
 
+// Of the program headers those that somebody asks about. A dozen objects' would fill a page more.
+void copy_headers(ModuleRecord& record, const LoadedObject& object) {
+  const auto is_wanted = [&](const ElfW(Phdr) & header) {
+    return header.p_type == PT_LOAD || header.p_type == PT_GNU_RELRO ||
+           (header.p_type == PT_NOTE && record.is_executable != 0);
+  };
+  const std::span all(object.phdrs, object.phdr_count);
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(all, is_wanted));
+  auto* const kept = static_cast<ElfW(Phdr)*>(allocate_own(count * sizeof(ElfW(Phdr))));
+  if (kept == nullptr) return;
+  std::ranges::copy_if(all, kept, is_wanted);
+  record.phdrs = address_of(kept);
+  record.phdr_count = static_cast<std::uint32_t>(count);
+}
+
 void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range,
           const Notes& notes) {
   place(record, object, range);
@@ -245,12 +273,6 @@ void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range,
   record.has_marker = notes.has_marker ? 1 : 0;
   const char* const path = copy_text(object.path);
   record.path = address_of(path != nullptr ? path : "");
-  const std::size_t phdrs_size = object.phdr_count * sizeof(ElfW(Phdr));
-  if (void* const phdrs = allocate_own(phdrs_size); phdrs != nullptr) {
-    std::memcpy(phdrs, object.phdrs, phdrs_size);
-    record.phdrs = address_of(phdrs);
-    record.phdr_count = object.phdr_count;
-  }
   for (std::uint32_t i = 0; i < object.phdr_count; ++i) {
     const ElfW(Phdr)& header = object.phdrs[i];
     if (header.p_type == PT_GNU_EH_FRAME && is_loaded_part(object, header)) {
@@ -261,7 +283,8 @@ void fill(ModuleRecord& record, const LoadedObject& object, AddressRange range,
     }
   }
   // The only object whose path the loader does not tell is the executable; its program headers lie where the kernel said.
-  record.is_executable = object.object != nullptr ? object.object == _r_debug.r_map : 0;
+  record.is_executable = object.object != nullptr ? object.object == first_object() : 0;
+  copy_headers(record, object);
 }
 
 void fill_late(ModuleRecord& record, const LoadedObject& object) {
@@ -281,13 +304,14 @@ bool is_gone(const ModuleRecord& record) {
 }
 
 // Of the whole process; in a child that cannot ask, a number that is not the one of the last walk.
-std::uint32_t unloads_so_far() {
+[[ALLOCS_EVERY_PROCESS]] std::uint32_t unloads_so_far() {
   std::uint64_t count = load_relaxed(g_unloads_seen) - 1;
   if (may_lock_loader()) {
-    const auto read = [](dl_phdr_info* object, std::size_t, void* into) {
-      *static_cast<std::uint64_t*>(into) = object->dlpi_subs;
-      return 1;
-    };
+    const auto read = [](dl_phdr_info* object, std::size_t, void* into)
+                          ALLOCS_EVERY_PROCESS_LAMBDA {
+                            *static_cast<std::uint64_t*>(into) = object->dlpi_subs;
+                            return 1;
+                          };
     g_walk_objects(read, &count);
   }
   return static_cast<std::uint32_t>(count);
@@ -298,11 +322,12 @@ struct UnnotedClosing {
   std::uint64_t handle;  // an address in the object
   std::uint32_t unloads;
 };
-constinit UnnotedClosing g_unnoted_closing[16] = {};
+ALLOCS_APART constinit UnnotedClosing g_unnoted_closing[16] = {};
 constinit std::uint32_t g_unnoted_count = 0;
 
 // An object that is noted now, and is in its finalisers already.
 [[ALLOCS_EVERY_PROCESS]] bool is_closing_unnoted(AddressRange range) {
+  if (load_acquire(g_unnoted_count) == 0) return false;
   for (const UnnotedClosing& each : g_unnoted_closing) {
     if (range.contains(Address{load_acquire(each.handle)}) &&
         load_relaxed(each.unloads) == unloads_so_far())
@@ -317,7 +342,7 @@ bool is_in_finalisers(const ModuleRecord& record) {
 }
 
 // The table lock is held. Nothing is noted twice; whatever else the table has at that place is gone.
-[[ALLOCS_EVERY_PROCESS]] ModuleRecord* note(const LoadedObject& object) {
+[[ALLOCS_ONCE]] ModuleRecord* note(const LoadedObject& object) {
   const AddressRange range = range_of(object);
   if (range.size() == 0) return nullptr;
   const Notes notes = notes_of(object);
@@ -399,20 +424,6 @@ void note_other_namespaces() {
   }
 }
 
-// Asked for once: later there may be a sandbox, or another root directory.
-[[ALLOCS_EVERY_PROCESS]] const char* executable_path() {
-  static constinit const char* path = nullptr;
-  if (path != nullptr) return path;
-  char buffer[1024];
-  const SyscallResult length =
-      is_sandboxed() ? SyscallResult{-1}
-                     : raw_syscall(SYS_readlink, "/proc/self/exe", buffer, sizeof buffer - 1);
-  if (!length.ok()) return "";
-  buffer[length.value] = '\0';
-  path = copy_text(buffer);
-  return path != nullptr ? path : "";
-}
-
 const link_map* object_with_dynamic(const dl_phdr_info& object) {
   const ElfW(Dyn)* dynamic = nullptr;
   for (int i = 0; i < object.dlpi_phnum; ++i) {
@@ -420,7 +431,7 @@ const link_map* object_with_dynamic(const dl_phdr_info& object) {
       dynamic = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
     }
   }
-  for (const link_map* at = _r_debug.r_map; dynamic != nullptr && at != nullptr; at = at->l_next) {
+  for (const link_map* at = first_object(); dynamic != nullptr && at != nullptr; at = at->l_next) {
     if (at->l_ld == dynamic) return at;
   }
   return nullptr;
@@ -431,7 +442,7 @@ struct Walk {
   bool changed = false;
 };
 
-[[ALLOCS_EVERY_PROCESS]] int visit(dl_phdr_info* object, std::size_t, void* argument) {
+[[ALLOCS_ONCE]] int visit(dl_phdr_info* object, std::size_t, void* argument) {
   auto& walk = *static_cast<Walk*>(argument);
   const char* path = object->dlpi_name != nullptr ? object->dlpi_name : "";
   if (walk.is_first) {
@@ -443,7 +454,6 @@ struct Walk {
     g_loads_seen = object->dlpi_adds;
     g_unloads_seen = object->dlpi_subs;
     note_other_namespaces();
-    if (path[0] == '\0') path = executable_path();
   }
   note({object->dlpi_addr, path, object->dlpi_phdr, object->dlpi_phnum,
         object_with_dynamic(*object), object->dlpi_tls_modid});
@@ -473,14 +483,14 @@ ModuleOfCode answer(ModuleRecord* record) {
   return {record, record->bias, true, load_acquire(record->state) != ModuleState::loaded};
 }
 
-ModuleRecord* present_record_at(Address a) {
+[[ALLOCS_EVERY_PROCESS]] ModuleRecord* present_record_at(Address a) {
   const std::uint32_t instance = module_instance_at(TrustedMemory{}, g_root, a);
   return instance == 0 ? nullptr : record_at(instance);
 }
 
 }  // namespace
 
-ModuleOfCode module_of_code(Address a) {
+[[ALLOCS_EVERY_PROCESS]] ModuleOfCode module_of_code(Address a) {
   if (load_acquire(g_root.module_snapshot) == Address{} && refresh_modules() == Refreshed::no)
     return {};
   ModuleRecord* record = present_record_at(a);
@@ -500,7 +510,7 @@ ModuleOfCode module_of_code(Address a) {
   return refresh_modules_at(a) != Refreshed::no ? answer(present_record_at(a)) : ModuleOfCode{};
 }
 
-bool is_loaded(std::uint32_t instance) {
+[[ALLOCS_EVERY_PROCESS]] bool is_loaded(std::uint32_t instance) {
   return load_acquire(record_at(instance)->state) == ModuleState::loaded;
 }
 
@@ -563,8 +573,8 @@ Refreshed refresh_modules_at(Address a) {
   return may_lock_loader() ? refresh_modules() : refresh_place(a);
 }
 
-[[ALLOCS_EVERY_PROCESS]] Refreshed refresh_modules() {
-  if (!may_lock_loader()) return Refreshed::no;
+[[ALLOCS_ONCE]] Refreshed refresh_modules() {
+  if (!has_known_loader() || !may_lock_loader()) return Refreshed::no;
   const TableLock lock;
   if (!lock) return Refreshed::no;
   Walk walk;
@@ -589,20 +599,20 @@ ModuleRecord* record_around(Address a) {
 }  // namespace
 
 // In the loader's list the C library is one of those that came with the program, and whatever is opened, by whom and in which way, comes behind it.
-[[ALLOCS_EVERY_PROCESS]] void objects_of_program_stay(const void* in_c_library) {
+[[ALLOCS_ONCE]] void objects_of_program_stay() {
   const TableLock lock;
-  const ModuleRecord* const c_library = present_record_at(address_of(in_c_library));
+  const ModuleRecord* const c_library = present_record_at(g_in_c_library);
   const ModuleRecord* const own = present_record_at(address_of(&g_root));
   if (!lock || c_library == nullptr || own == nullptr) return;
   const auto record_of = [](const link_map& object) {
     return present_record_at(address_of(object.l_ld));
   };
-  const link_map* last = _r_debug.r_map;
+  const link_map* last = first_object();
   bool is_own_before = false;
   for (; last != nullptr && record_of(*last) != c_library; last = last->l_next)
     is_own_before = is_own_before || record_of(*last) == own;
   if (last == nullptr || !is_own_before) return;
-  for (const link_map* at = _r_debug.r_map; at != last->l_next; at = at->l_next) {
+  for (const link_map* at = first_object(); at != last->l_next; at = at->l_next) {
     if (ModuleRecord* const record = record_of(*at); record != nullptr) record->stays = 1;
   }
 }
@@ -628,7 +638,8 @@ ModuleRecord* record_around(Address a) {
   fetch_add(g_root.modules_changed, std::uint64_t{1});
 }
 
-[[ALLOCS_EVERY_PROCESS]] void set_loader_lookup(void* dl_find_object, void* walk_objects) {
+[[ALLOCS_ONCE]] void set_c_library(Address in_it, void* dl_find_object, void* walk_objects) {
+  g_in_c_library = in_it;
   g_find_object = reinterpret_cast<FindObject>(dl_find_object);
   if (walk_objects != nullptr) g_walk_objects = reinterpret_cast<WalkObjects>(walk_objects);
 }

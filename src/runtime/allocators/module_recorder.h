@@ -49,15 +49,15 @@ Refreshed refresh_modules_at(Address a);
 bool table_is_true_at(Address a, std::uint32_t instance);
 
 // Objects that came with the program run their finalisers when the process ends and are unloaded never, so that of them nothing need be remembered
-// then. From here on that is so for those up to the C library in the loader's list. `in_c_library`: an address in it. Does nothing if we were opened
-// after it. Context: init.
-void objects_of_program_stay(const void* in_c_library);
+// then. From here on that is so for those up to the C library in the loader's list. Does nothing if we were opened after it, or if it is not
+// known. Context: init.
+void objects_of_program_stay();
 
 // The object that contains `handle` runs its finalisers. Context: hook.
 void module_is_closing(const void* handle);
 
-// The C library's own functions, each nullptr if it does not have it: what interposes them (ThreadSanitizer) may not be ready when the
-// first block is allocated. Context: init.
-void set_loader_lookup(void* dl_find_object, void* dl_iterate_phdr);
+// Any address in the C library, and its own functions, each nullptr if it does not have it: what interposes them (ThreadSanitizer) may not be ready
+// when the first block is allocated. Context: init.
+void set_c_library(Address in_it, void* dl_find_object, void* dl_iterate_phdr);
 
 }  // namespace allocs::allocators

@@ -105,7 +105,7 @@ constinit std::uint32_t g_withdrawn = 0;
 
 constinit OperatorFamily g_operators = at_first(std::make_integer_sequence<int, kOperatorCount>());
 
-[[ALLOCS_EVERY_PROCESS]] void find_operators(const link_map* from, const link_map* recorded) {
+[[ALLOCS_ONCE]] void find_operators(const link_map* from, const link_map* recorded) {
   const link_map* const usual = definer_of(kOperatorNames[0], from);
   const bool has_any =
       usual != nullptr || definer_of(kOperatorNames[kNewOperators], from) != nullptr;

@@ -9,6 +9,7 @@
 #include "runtime/allocators/heap_events.h"
 #include "runtime/allocators/held_blocks.h"
 #include "runtime/allocators/link_map_order.h"
+#include "runtime/allocators/loader_list.h"
 #include "runtime/index/tables.h"
 
 namespace allocs::allocators {
@@ -64,7 +65,7 @@ enum Number : int {
 };
 
 using Function = OtherFunction;
-constinit Function g_next_other[kCount] = {};
+ALLOCS_APART constinit Function g_next_other[kCount] = {};
 
 template <int kNumber>
 std::uint64_t releases(std::uint64_t block, std::uint64_t b, std::uint64_t c, std::uint64_t d) {
@@ -116,7 +117,7 @@ constexpr Function resizes_to_several_zeroed = resizes_to_several<kNumber>;
 
 // ---- what they call once blocks have holders, instead of the allocator's ----
 
-constinit Function g_really_other[kCount] = {};
+ALLOCS_APART constinit Function g_really_other[kCount] = {};
 
 template <int kNumber>
 std::uint64_t releases_unless_held(std::uint64_t block, std::uint64_t b, std::uint64_t c,
@@ -184,15 +185,17 @@ constexpr Function allocates_unless_held = nullptr;
 template <int kNumber>
 constexpr Function allocates_several_unless_held = nullptr;
 
-struct Row {
-  SymbolName name;
+// Apart from the functions: what holds no pointer the loader leaves alone.
+#define ALLOCS_OTHER_NAME(kind, name) SymbolName(#name),
+constexpr SymbolName kNames[kCount] = {ALLOCS_OTHER_NAMES(ALLOCS_OTHER_NAME)};
+
+struct Functions {
   Function own;
   Function watcher;  // nullptr: it takes no block
 };
 // NOLINTNEXTLINE(bugprone-macro-parentheses): `kind` is the name of a template.
-#define ALLOCS_OTHER_ROW(kind, name) \
-  {SymbolName(#name), kind<k_##name>, kind##_unless_held<k_##name>},
-constexpr Row kRows[] = {ALLOCS_OTHER_NAMES(ALLOCS_OTHER_ROW)};
+#define ALLOCS_OTHER_FUNCTIONS(kind, name) {kind<k_##name>, kind##_unless_held<k_##name>},
+constexpr Functions kFunctions[kCount] = {ALLOCS_OTHER_NAMES(ALLOCS_OTHER_FUNCTIONS)};
 
 // Where an object's relocations are, and what the loader has made read-only since.
 struct Relocations {
@@ -232,11 +235,10 @@ Tables tables_of(const link_map& object) {
   return tables;
 }
 
-const Row* row_named(const DynamicSymbols& symbols, std::uint32_t symbol) {
+Function own_function_of(const DynamicSymbols& symbols, std::uint32_t symbol) {
   const char* const name = symbols.name_of(symbol);
-  for (const Row& row : kRows) {
-    if (name != nullptr && row.name.text() == name && g_next_other[&row - kRows] != nullptr)
-      return &row;
+  for (int i = 0; name != nullptr && i < kCount; ++i) {
+    if (kNames[i].text() == name && g_next_other[i] != nullptr) return kFunctions[i].own;
   }
   return nullptr;
 }
@@ -267,7 +269,7 @@ AddressRange read_only_after_relocation(const link_map& object) {
 // Those to functions of the allocator, whose object is `owner`, that we stand in for.
 void change_references(const link_map& object, Relocations relocations, AddressRange owner) {
   const DynamicSymbols symbols(object);
-  const AddressRange own = range_of(object);
+  const AddressRange itself = range_of(object);
   const AddressRange read_only = read_only_after_relocation(object);
   for (std::uint64_t i = 0; i < relocations.size / sizeof(ElfW(Rela)); ++i) {
     const ElfW(Rela)& each = relocations.begin[i];
@@ -279,16 +281,17 @@ void change_references(const link_map& object, Relocations relocations, AddressR
     // made yet, into the object itself.
     const Address now{index::load_relaxed(
         *reinterpret_cast<const std::uint64_t*>(object.l_addr + each.r_offset))};
-    if (!owner.contains(now) && (type != R_X86_64_JUMP_SLOT || !own.contains(now))) continue;
-    const Row* const row = row_named(symbols, static_cast<std::uint32_t>(ELF64_R_SYM(each.r_info)));
-    if (row == nullptr) continue;
+    if (!owner.contains(now) && (type != R_X86_64_JUMP_SLOT || !itself.contains(now))) continue;
+    const Function own =
+        own_function_of(symbols, static_cast<std::uint32_t>(ELF64_R_SYM(each.r_info)));
+    if (own == nullptr) continue;
     const std::uint64_t place = object.l_addr + each.r_offset;
     const bool is_read_only = read_only.contains(Address{place});
     const std::uint64_t pages = place & ~std::uint64_t{4095};
     constexpr std::uint64_t kSize = 4096;
     if (is_read_only && !raw_syscall(SYS_mprotect, pages, kSize, PROT_READ | PROT_WRITE).ok())
       continue;
-    index::store_release(*reinterpret_cast<Function*>(place), row->own);
+    index::store_release(*reinterpret_cast<Function*>(place), own);
     if (is_read_only) raw_syscall(SYS_mprotect, pages, kSize, PROT_READ);
   }
 }
@@ -296,28 +299,28 @@ void change_references(const link_map& object, Relocations relocations, AddressR
 }  // namespace
 
 void watch_other_frees() {
-  for (const Row& row : kRows) {
-    Function& next = g_next_other[&row - kRows];
-    if (row.watcher == nullptr || next == nullptr) continue;
-    g_really_other[&row - kRows] = next;
-    index::store_release(next, row.watcher);
+  for (int i = 0; i < kCount; ++i) {
+    Function& next = g_next_other[i];
+    if (kFunctions[i].watcher == nullptr || next == nullptr) continue;
+    g_really_other[i] = next;
+    index::store_release(next, kFunctions[i].watcher);
   }
 }
 
-[[ALLOCS_EVERY_PROCESS]] void watch_other_names() {
+[[ALLOCS_ONCE]] void watch_other_names() {
   const link_map* const self = our_object();
   if (self == nullptr || g_root.malloc_kind != index::MallocKind::foreign) return;
   const link_map* const owner = definer_of("malloc", self->l_next);
   if (owner == nullptr) return;
   const DynamicSymbols offered(*owner);
   bool has_any = false;
-  for (const Row& row : kRows) {
-    g_next_other[&row - kRows] = reinterpret_cast<Function>(offered.address_of(row.name));
-    has_any |= g_next_other[&row - kRows] != nullptr;
+  for (int i = 0; i < kCount; ++i) {
+    g_next_other[i] = reinterpret_cast<Function>(offered.address_of(kNames[i]));
+    has_any |= g_next_other[i] != nullptr;
   }
   if (!has_any) return;
   const AddressRange place = range_of(*owner);
-  for (const link_map* object = _r_debug.r_map; object != nullptr; object = object->l_next) {
+  for (const link_map* object = first_object(); object != nullptr; object = object->l_next) {
     if (object == self || object == owner) continue;
     const Tables tables = tables_of(*object);
     change_references(*object, tables.data, place);

@@ -8,6 +8,7 @@
 #include "base/raw_syscall.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
+#include "runtime/allocators/table_lock.h"
 #include "runtime/index/doubling.h"
 #include "runtime/index/records.h"
 #include "runtime/index/word.h"
@@ -26,32 +27,31 @@ constexpr std::size_t whole_pages(std::size_t size) {
   return (size + kPageSize - 1) & ~(kPageSize - 1);
 }
 
-// The first chunk of ranges and the first block of bytes: most processes need no more.
+// The first chunk of ranges: most processes need no more.
 constinit std::array<OwnRange, std::size_t{1} << kOwnRangeFirstShift> g_first_ranges{};
-alignas(64) constinit std::array<std::byte, 12 << 10> g_first_block{};
 union ForkPages {
   ForkPage page;
   std::byte bytes[kPageSize];
 };
-ALLOCS_LARGE alignas(kPageSize) constinit ForkPages g_fork_pages{.bytes = {}};
+ALLOCS_APART alignas(kPageSize) constinit ForkPages g_fork_pages{.bytes = {}};
 
-// A block of bytes: `at` moves up to `end`, by compare-and-swap. A full one is left for a new one.
+// A block of bytes: `at` moves down to `begin`, by compare-and-swap. A full one is left for a new one.
 struct Block {
   std::uint64_t at;
-  std::uint64_t end;
+  std::uint64_t begin;
 };
 constinit Block g_first_bytes{};
 constinit Block* g_block = nullptr;
 constinit std::uint32_t g_others_are_stopped = 0;
 
-void* map_pages(std::size_t size) {
+[[ALLOCS_EVERY_PROCESS]] void* map_pages(std::size_t size) {
   if (!may_map_memory()) return nullptr;
   const SyscallResult at = raw_syscall(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return at.ok() ? reinterpret_cast<void*>(at.value) : nullptr;
 }
 
-OwnRange* range_at(std::uint64_t number) {
+[[ALLOCS_EVERY_PROCESS]] OwnRange* range_at(std::uint64_t number) {
   const Place place = place_of<kOwnRangeFirstShift>(number);
   if (place.chunk >= kOwnRangeChunks) return nullptr;
   Address chunk = load_acquire(g_root.own_range_chunks[place.chunk]);
@@ -69,33 +69,35 @@ OwnRange* range_at(std::uint64_t number) {
   return reinterpret_cast<OwnRange*>(raw(chunk)) + place.index;
 }
 
-void list(void* pages, std::size_t size) {
+[[ALLOCS_EVERY_PROCESS]] void list(void* pages, std::size_t size) {
   OwnRange* const range = range_at(fetch_add(g_root.own_range_count, 1u));
   if (range == nullptr) return;
   range->begin = address_of(pages);
   store_release(range->size, std::uint64_t{size});
 }
 
-Block* first_block() {
+[[ALLOCS_EVERY_PROCESS]] Block* first_block() {
   Block* none = nullptr;
-  if (load_relaxed(g_first_bytes.end) == 0) {
+  if (load_relaxed(g_first_bytes.begin) == 0) {
+    const std::uint64_t begin = raw(address_of(g_hot.first_block.data()));
     std::uint64_t unset = 0;
-    compare_exchange(g_first_bytes.at, unset, raw(address_of(g_first_block.data())));
-    store_release(g_first_bytes.end, raw(address_of(g_first_block.data())) + g_first_block.size());
+    compare_exchange(g_first_bytes.at, unset, begin + g_hot.first_block.size());
+    store_release(g_first_bytes.begin, begin);
   }
   compare_exchange(g_block, none, &g_first_bytes);
   return load_acquire(g_block);
 }
 
-// A new block whose header is its own first bytes.
-Block* next_block(Block* full, std::size_t size) {
+// A new block whose header is its own last bytes.
+[[ALLOCS_EVERY_PROCESS]] Block* next_block(Block* full, std::size_t size) {
   const std::size_t whole = whole_pages(
       size + sizeof(Block) + kPageSize > kBlockSize ? size + 2 * kPageSize : kBlockSize);
   void* const pages = map_own_pages(whole);
   if (pages == nullptr) return nullptr;
-  auto* const block = static_cast<Block*>(pages);
-  block->at = raw(address_of(pages)) + sizeof(Block);
-  block->end = raw(address_of(pages)) + whole;
+  const std::uint64_t begin = raw(address_of(pages));
+  auto* const block = reinterpret_cast<Block*>(begin + whole - sizeof(Block));
+  block->at = raw(address_of(block));
+  block->begin = begin;
   if (compare_exchange(g_block, full, block)) return block;
   unmap_own_pages(pages, whole);
   return full;
@@ -104,12 +106,13 @@ Block* next_block(Block* full, std::size_t size) {
 }  // namespace
 
 constinit ForkPage& g_fork_page = g_fork_pages.page;
+constinit std::uint64_t g_first_table_lock = 0;
 
 [[ALLOCS_EVERY_PROCESS]] void refuse_huge_pages(void* pages, std::size_t size) {
   if (!is_sandboxed()) raw_syscall(SYS_madvise, pages, size, MADV_NOHUGEPAGE);
 }
 
-void* map_own_pages(std::size_t size) {
+[[ALLOCS_EVERY_PROCESS]] void* map_own_pages(std::size_t size) {
   size = whole_pages(size);
   void* const pages = map_pages(size);
   if (pages == nullptr) {
@@ -121,7 +124,7 @@ void* map_own_pages(std::size_t size) {
   return pages;
 }
 
-void* map_own_pages(std::size_t size, Refusals& refusals) {
+[[ALLOCS_EVERY_PROCESS]] void* map_own_pages(std::size_t size, Refusals& refusals) {
   constexpr std::uint32_t kRarest = 12;  // power of two
   // Several threads may count at once, and lose some: that is no harm.
   const std::uint32_t to_skip = load_relaxed(refusals.to_skip);
@@ -155,10 +158,11 @@ void unmap_own_pages(void* pages, std::size_t size) {
   if (block == nullptr) block = first_block();
   while (block != nullptr) {
     std::uint64_t at = load_acquire(block->at);
-    const std::uint64_t begin = (at + alignment - 1) & ~(std::uint64_t{alignment} - 1);
-    if (begin + size > block->end) {
+    const std::uint64_t free = at - block->begin;
+    const std::uint64_t begin = (at - size) & ~(std::uint64_t{alignment} - 1);
+    if (size > free || begin < block->begin) {
       block = next_block(block, size + alignment);
-    } else if (compare_exchange(block->at, at, begin + size)) {
+    } else if (compare_exchange(block->at, at, begin)) {
       return reinterpret_cast<void*>(begin);
     }
   }
@@ -183,13 +187,14 @@ void set_others_stopped(bool are_stopped) {
   return g_root.process_token == Address{} || load_acquire(g_fork_page.loader_lock_is_sound) != 0;
 }
 
-void open_fork_page() {
+void open_fork_page(bool is_child) {
   // A child inherits the advice with the mapping.
   if (!is_sandboxed()) raw_syscall(SYS_madvise, &g_fork_pages, kPageSize, kMadviseWipeOnFork);
   const bool is_first = g_root.process_token == Address{};
   if (is_first) store_release(g_fork_page.loader_lock_is_sound, std::uint64_t{1});
   store_release(g_fork_page.token, std::uint64_t{1});
   g_root.process_token = address_of(&g_fork_page.token);
+  TableLock::move_to_fork_page(is_child);
 }
 
 }  // namespace allocs::allocators

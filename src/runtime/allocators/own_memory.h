@@ -51,6 +51,10 @@ struct ForkPage {
 };
 extern ALLOCS_OWN ForkPage& g_fork_page;
 
+// In place of ForkPage::table_lock until the page is opened, which in most processes it never is: it would be one more to touch.
+inline constexpr std::uint64_t kTableLockMoved = 1;  // into the page, for ever
+extern ALLOCS_OWN std::uint64_t g_first_table_lock;
+
 // May dl_iterate_phdr be called? A forked child has inherited the loader's lock as it was: held for ever, if another thread held it; and
 // a stopped thread may hold it.
 // Context: signal.
@@ -60,7 +64,7 @@ bool may_lock_loader();
 bool others_are_stopped();
 void set_others_stopped(bool are_stopped);
 
-// Asks the kernel for it: before the process has a second thread, or a thread that asks. Context: signal.
-void open_fork_page();
+// Asks the kernel for it: before the process has a second thread, or a thread that asks. In a child, it was a parent's. Context: signal.
+void open_fork_page(bool is_child = false);
 
 }  // namespace allocs::allocators

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/every_process.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/site_recorder.h"
@@ -23,8 +24,9 @@ constexpr std::uint64_t kPage = std::uint64_t{1} << kPageShift;
 // ---- families ----
 
 constexpr std::size_t kMostFamilies = 256;
-constinit std::array<PieceFamily*, kMostFamilies> g_families{};  // filled from the front
-constinit std::uint32_t g_family_count = 0;                      // of slots that were taken
+ALLOCS_APART constinit std::array<PieceFamily*, kMostFamilies>
+    g_families{};                            // filled from the front
+constinit std::uint32_t g_family_count = 0;  // of slots that were taken
 
 // Calls visit(family) for each family until it returns false.
 template <typename Visit>

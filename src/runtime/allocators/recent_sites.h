@@ -13,7 +13,8 @@
 #include "runtime/index/word.h"
 
 // The second table behind the site cache, for call sites whose slot there holds another's: two places that allocate and lie a multiple of
-// 128 KiB apart, code made at run time.
+// 128 KiB apart, code made at run time. It is used once the cache has all its slots; until then such sites go the slow road, and when that has
+// happened some hundreds of times the cache gets more slots.
 //
 // A word of it is the id of a site, the last one that was looked up under that hash; the record itself says whether it is the one that
 // is wanted. So an entry can be replaced at any time by a plain store, which the cache's slots of two words cannot: who reads the old one has
@@ -56,6 +57,8 @@ extern ALLOCS_OWN std::array<std::uint32_t, std::size_t{1} << kRecentBits> g_rec
     if (index::load_acquire(slot.return_address) == (return_address | kInWrapper)) {
       way_out = {slot.cells};
     } else {
+      if (g_site_slot_mask != site_slot_mask(kSiteSlots)) [[unlikely]]
+        return 0;
       const std::uint32_t id = index::load_acquire(g_recent_sites[recent_site_of(return_address)]);
       if (id == 0) return 0;
       // First whether it lives, then its place, which changes only while it does not.

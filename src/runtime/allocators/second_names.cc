@@ -26,7 +26,7 @@ bool are_of_one_allocator() {
   const link_map* const owner = definer_of("__libc_free", self->l_next);
   for (const SymbolName& name : kFirst) {
     if (owner == nullptr || definer_of(name, self->l_next) != owner ||
-        definer_of(name, _r_debug.r_map, self) != nullptr)
+        definer_of(name, first_object(), self) != nullptr)
       return false;
   }
   return true;

@@ -25,10 +25,16 @@ void unmap_own_pages(void*, std::size_t) {}
 
 namespace {
 
+SecondBuckets g_second;
+using Buckets = SiteBuckets<g_second>;
+
 // Sites in chains, as the recorder has them.
 class Chains {
  public:
-  explicit Chains(bool has_memory = true) { g_has_memory = has_memory; }
+  explicit Chains(bool has_memory = true) {
+    g_has_memory = has_memory;
+    g_second = {};
+  }
   ~Chains() { g_mapped.clear(); }
 
   void add(std::uint32_t id, std::uint64_t return_address) {
@@ -40,23 +46,23 @@ class Chains {
   }
   // 0: it is not there. Counts the records that it looks at.
   std::uint32_t find(std::uint64_t return_address, std::uint64_t& looked_at) {
-    for (unsigned table = SiteBuckets::kTables; table-- != 0;) {
+    for (unsigned table = Buckets::kTables; table-- != 0;) {
       const std::uint32_t* const head = buckets_->head(table, return_address);
       if (head == nullptr) continue;
       for (std::uint32_t id = *head; id != 0; id = next_[id]) {
         ++looked_at;
         if (addresses_[id] != return_address) continue;
-        is_in_first = head == buckets_->head(0, return_address);
+        is_in_second = head == buckets_->head(1, return_address);
         return id;
       }
     }
     return 0;
   }
 
-  bool is_in_first = false;  // the table in which it was found last
+  bool is_in_second = false;  // the table in which it was found last
 
  private:
-  std::unique_ptr<SiteBuckets> buckets_ = std::make_unique<SiteBuckets>();
+  std::unique_ptr<Buckets> buckets_ = std::make_unique<Buckets>();
   std::vector<std::uint64_t> addresses_;
   std::vector<std::uint32_t> next_;
 };
@@ -74,7 +80,7 @@ TEST(SiteBuckets, WhatWasAddedIsFoundAndAMillionSitesTakeAFewLooksEach) {
   EXPECT_EQ(chains.find(0x1234, looked_at), 0);
 }
 
-TEST(SiteBuckets, WithoutMemoryAllAreInTheFirstTable) {
+TEST(SiteBuckets, WithoutMemoryAllOthersAreInTheSecondTable) {
   constexpr std::uint32_t kSites = 100'000;
   Chains chains(false);
   std::uint64_t looked_at = 0;
@@ -83,18 +89,20 @@ TEST(SiteBuckets, WithoutMemoryAllAreInTheFirstTable) {
   chains.add(kSites, place_of_site(kSites));
   for (std::uint32_t id = 3; id < kSites; id += 97) {
     ASSERT_EQ(chains.find(place_of_site(id), looked_at), id);
-    ASSERT_TRUE(chains.is_in_first);
+    ASSERT_EQ(chains.is_in_second, id >= 1 << 9);
   }
   ASSERT_EQ(chains.find(place_of_site(kSites), looked_at), kSites);
 }
 
-TEST(SiteBuckets, AProgramOfHundredsOfSitesUsesOneTable) {
-  EXPECT_EQ(SiteBuckets::table_of(3), 0);
-  EXPECT_EQ(SiteBuckets::table_of((1 << 15) - 1), 0);
-  EXPECT_EQ(SiteBuckets::table_of(1 << 15), 1);
-  EXPECT_EQ(SiteBuckets::table_of(1 << 18), 2);
-  EXPECT_EQ(SiteBuckets::table_of(1 << 21), 3);
-  EXPECT_EQ(SiteBuckets::table_of((1 << 24) - 1), 3);
+TEST(SiteBuckets, AProgramOfHundredsOfSitesUsesOneTableAndOneOfThousandsTwo) {
+  EXPECT_EQ(Buckets::table_of(3), 0);
+  EXPECT_EQ(Buckets::table_of((1 << 9) - 1), 0);
+  EXPECT_EQ(Buckets::table_of(1 << 9), 1);
+  EXPECT_EQ(Buckets::table_of((1 << 15) - 1), 1);
+  EXPECT_EQ(Buckets::table_of(1 << 15), 2);
+  EXPECT_EQ(Buckets::table_of(1 << 18), 3);
+  EXPECT_EQ(Buckets::table_of(1 << 21), 4);
+  EXPECT_EQ(Buckets::table_of((1 << 24) - 1), 4);
 }
 
 }  // namespace

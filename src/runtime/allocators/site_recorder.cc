@@ -5,6 +5,7 @@
 
 #include "base/every_process.h"
 #include "runtime/allocators/base_level.h"
+#include "runtime/allocators/loader_list.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
 #include "runtime/allocators/own_memory.h"
@@ -23,10 +24,12 @@ using namespace index;
 
 namespace {
 
-ALLOCS_LARGE constinit SiteBuckets g_buckets{};
+ALLOCS_APART constinit SecondBuckets g_second_buckets{};
+using Buckets = SiteBuckets<g_second_buckets>;
+ALLOCS_BESIDE_ROOT constinit Buckets g_buckets{};
 constinit std::uint32_t g_moduleless_sites = 0;  // head of their chain through next_in_module
 
-SiteRecord* new_record(std::uint32_t id) {
+[[ALLOCS_EVERY_PROCESS]] SiteRecord* new_record(std::uint32_t id) {
   const Place place = place_of<kSiteFirstShift>(id);
   if (place.chunk >= kSiteSegments) return nullptr;
   Address segment = load_acquire(g_root.site_segments[place.chunk]);
@@ -41,13 +44,14 @@ SiteRecord* new_record(std::uint32_t id) {
   return existing_record(id);
 }
 
-std::uint32_t flags_for(Address return_address, ModuleRecord* module) {
+[[ALLOCS_EVERY_PROCESS]] std::uint32_t flags_for(Address return_address, ModuleRecord* module) {
   const auto rule = module == nullptr ? std::nullopt : wrapper_rule_at(return_address, *module);
   return rule ? kSiteWrapper | static_cast<std::uint32_t>(rule->bits) << kRuleShift : 0;
 }
 
 // In the chain that starts with `id`, up to (not including) `stop`.
-std::uint32_t find_in_chain(std::uint32_t id, std::uint32_t stop, std::uint64_t return_address) {
+[[ALLOCS_EVERY_PROCESS]] std::uint32_t find_in_chain(std::uint32_t id, std::uint32_t stop,
+                                                     std::uint64_t return_address) {
   for (; id != 0 && id != stop; id = load_acquire(existing_record(id)->next_in_bucket)) {
     const SiteRecord& record = *existing_record(id);
     if (raw(record.return_address) == return_address && is_live(record)) return id;
@@ -56,8 +60,8 @@ std::uint32_t find_in_chain(std::uint32_t id, std::uint32_t stop, std::uint64_t 
 }
 
 // In all chains.
-std::uint32_t find_known(std::uint64_t return_address) {
-  for (unsigned table = SiteBuckets::table_of(load_acquire(g_root.site_count)) + 1; table-- != 0;) {
+[[ALLOCS_EVERY_PROCESS]] std::uint32_t find_known(std::uint64_t return_address) {
+  for (unsigned table = Buckets::table_of(load_acquire(g_root.site_count)) + 1; table-- != 0;) {
     const std::uint32_t* const head = g_buckets.head(table, return_address);
     if (head == nullptr) continue;
     const std::uint32_t id = find_in_chain(load_acquire(*head), 0, return_address);
@@ -81,7 +85,10 @@ void push_in_module(std::uint32_t& head, SiteRecord& record, std::uint32_t id) {
   } while (!compare_exchange(head, first, id));
 }
 
-std::uint32_t add_site(std::uint64_t return_address, const ModuleOfCode& module) {
+[[ALLOCS_EVERY_PROCESS]] std::uint32_t add_site(std::uint64_t return_address,
+                                                const ModuleOfCode& module) {
+  // First, as that takes memory of its own: it lies beside what is there then.
+  const std::uint32_t flags = flags_for(Address{return_address}, module.record);
   const std::uint32_t id = take_id();
   SiteRecord* const record = id == 0 ? nullptr : new_record(id);
   if (record == nullptr) {
@@ -90,7 +97,7 @@ std::uint32_t add_site(std::uint64_t return_address, const ModuleOfCode& module)
   }
   record->offset = return_address - module.bias;
   record->instance = module.record == nullptr ? 0 : module.record->instance;
-  record->flags = flags_for(Address{return_address}, module.record);
+  record->flags = flags;
   store_release(record->return_address, Address{return_address});
 
   std::uint32_t& bucket = g_buckets.head_for(id, return_address);
@@ -109,39 +116,67 @@ std::uint32_t add_site(std::uint64_t return_address, const ModuleOfCode& module)
   return id;
 }
 
-// In the slot of the cache, if that is nobody's; else in the second table.
-void remember(std::uint64_t return_address, std::uint32_t id) {
-  SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
+SiteSlot& site_slot(std::uint64_t return_address, std::uint64_t mask) {
+  return g_hot.sites[(return_address * 2 & mask) / sizeof(SiteSlot)];
+}
+
+// Calls act(slot) for each slot in which the address may be: it stays where it was when the cache grows.
+template <typename Act>
+void for_each_slot_of(std::uint64_t return_address, Act act) {
+  for (const std::uint64_t slots : kSiteSlotsInUse)
+    act(site_slot(return_address, site_slot_mask(slots)));
+}
+
+// A call site's slot holds another's: when that has happened often enough, more slots come into use. (Several threads may count at once, and lose some.)
+[[ALLOCS_EVERY_PROCESS]] void let_cache_grow() {
+  constexpr std::uint32_t kPatience = 256;
+  static constinit std::uint32_t collisions = 0;
+  const std::uint32_t count = load_relaxed(collisions) + 1;
+  store_relaxed(collisions, count % kPatience);
+  if (count % kPatience != 0) return;
+  std::uint64_t mask = load_relaxed(g_site_slot_mask);
+  for (const std::uint64_t slots : kSiteSlotsInUse) {
+    if (site_slot_mask(slots) <= mask) continue;
+    compare_exchange(g_site_slot_mask, mask, site_slot_mask(slots));
+    return;
+  }
+}
+
+// In the slot of the cache, if that is nobody's; else in the second table, or nowhere while the cache can grow.
+[[ALLOCS_EVERY_PROCESS]] void remember(std::uint64_t return_address, std::uint32_t id) {
+  SiteSlot& slot = site_slot(return_address, g_site_slot_mask);
   const runt::PackedRule way_out = way_out_of(*existing_record(id));
   const bool is_wrapper = way_out.bits != 0;
   std::uint64_t unclaimed = 0;
   if (load_relaxed(slot.cells) != 0 ||
       !compare_exchange(slot.cells, unclaimed,
                         is_wrapper ? way_out.bits : cells_of_site(id << kSiteShift))) {
-    store_release(g_recent_sites[recent_site_of(return_address)], id);
-    return;
+    if (load_relaxed(g_site_slot_mask) != site_slot_mask(kSiteSlots)) return let_cache_grow();
+    return store_release(g_recent_sites[recent_site_of(return_address)], id);
   }
   store_release(slot.return_address, is_wrapper ? return_address | kInWrapper : return_address);
 }
 
-void forget(std::uint64_t return_address) {
+[[ALLOCS_EVERY_PROCESS]] void forget(std::uint64_t return_address) {
   forget_piece_sites(return_address);
   std::uint32_t& recent = g_recent_sites[recent_site_of(return_address)];
   std::uint32_t id = load_acquire(recent);
   if (id != 0 && raw(existing_record(id)->return_address) == return_address)
     compare_exchange(recent, id, std::uint32_t{0});
-  SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
-  if ((load_acquire(slot.return_address) & ~kInWrapper) != return_address) return;
-  store_release(slot.return_address, std::uint64_t{0});
-  store_release(slot.cells, std::uint64_t{0});
+  for_each_slot_of(return_address, [=](SiteSlot& slot) {
+    if ((load_acquire(slot.return_address) & ~kInWrapper) != return_address) return;
+    store_release(slot.return_address, std::uint64_t{0});
+    store_release(slot.cells, std::uint64_t{0});
+  });
 }
 
 // Leaves the slot claimed for ever: its cells stay what they were for a hook that has compared the address already.
 void supersede(std::uint64_t return_address) {
   supersede_piece_sites(return_address);
-  SiteSlot& slot = g_hot.sites[site_slot_of(return_address)];
-  if (load_acquire(slot.return_address) == return_address)
-    store_release(slot.return_address, std::uint64_t{0});
+  for_each_slot_of(return_address, [=](SiteSlot& slot) {
+    if (load_acquire(slot.return_address) == return_address)
+      store_release(slot.return_address, std::uint64_t{0});
+  });
 }
 
 // Calls act(record) for each site of the chain.
@@ -157,7 +192,7 @@ void for_each_site(std::uint32_t head, Act act) {
 // ld.so is smaller than that; a mistake does no harm.
 bool is_in_loader(std::uint64_t code) {
   constexpr std::uint64_t kLargestLoader = 1 << 20;
-  return code - _r_debug.r_ldbase < kLargestLoader;
+  return has_known_loader() && code - _r_debug.r_ldbase < kLargestLoader;
 }
 
 Site site_of_record(std::uint32_t id) {
@@ -197,7 +232,7 @@ std::uint32_t& sites_of(std::uint32_t instance) {
 
 }  // namespace
 
-ALLOCS_LARGE constinit std::array<std::uint32_t, std::size_t{1} << kRecentBits> g_recent_sites{};
+ALLOCS_APART constinit std::array<std::uint32_t, std::size_t{1} << kRecentBits> g_recent_sites{};
 
 namespace {
 
@@ -224,7 +259,7 @@ std::uint32_t add_piece_site(std::uint32_t original, std::uint32_t family) {
   return add_duplicate(original, kSitePiece | family << kFamilyShift);
 }
 
-Site site_for(std::uint64_t return_address) {
+[[ALLOCS_EVERY_PROCESS]] Site site_for(std::uint64_t return_address) {
   if (is_in_loader(return_address)) withdraw_unused_operators();
   const std::uint32_t known = find_known(return_address);
   if (known != 0) {
@@ -247,7 +282,7 @@ Site site_for(std::uint64_t return_address) {
   return site_of_record(id);
 }
 
-void forget_cached_sites(ModuleRecord& module) {
+[[ALLOCS_EVERY_PROCESS]] void forget_cached_sites(ModuleRecord& module) {
   for_each_site(load_acquire(module.first_site),
                 [](SiteRecord& record) { forget(raw(record.return_address)); });
 }
@@ -276,7 +311,7 @@ void revive_sites(ModuleRecord& module) {
   });
 }
 
-void reconsider_sites(ModuleRecord& module) {
+[[ALLOCS_EVERY_PROCESS]] void reconsider_sites(ModuleRecord& module) {
   for_each_site(load_acquire(module.first_site), [&](SiteRecord& record) {
     if (!is_live(record) || way_out_of(record).bits != 0) return;
     const std::uint32_t flags = flags_for(record.return_address, &module);

@@ -4,19 +4,12 @@
 #include <array>
 #include <cstdint>
 
+#include "base/every_process.h"
 #include "runtime/index/cell.h"
 #include "runtime/index/root.h"
 
 // On the declaration of a variable: it is in this library, so its address is one instruction away.
 #define ALLOCS_OWN __attribute__((visibility("hidden")))
-
-// On the definition of a large table that is touched here and there: it goes behind the small variables, which then share
-// a page or two. (Each page that start-up touches costs a fault.)
-#if defined(__clang__)
-#define ALLOCS_LARGE
-#else
-#define ALLOCS_LARGE __attribute__((section(".lbss")))
-#endif
 
 // The run time's state in its own process. All of it is constant-initialised and shut until opened: a hook that comes
 // before start-up works, and a question gets a true, empty answer.
@@ -39,22 +32,31 @@ constexpr std::uint32_t site_bits_of(std::uint64_t cells) {
   return static_cast<std::uint32_t>(cells >> 32);
 }
 
-// Return addresses are told apart by their 2^17 lowest bits, eight bytes a slot: calls that are nearer than that are rare, and
-// near calls share a page of the cache.
+// Return addresses are told apart by their lowest bits, eight bytes of code a slot: calls that are nearer than that are rare, and near calls
+// share a page of the cache. How many bits are used grows while the program runs: most processes end before they have fifty call sites,
+// and each page that they touch costs them a fault.
 inline constexpr unsigned kSiteSlotShift = 3;
-inline constexpr std::uint64_t kSiteSlots = std::uint64_t{1} << 14;
-constexpr std::uint64_t site_slot_of(std::uint64_t return_address) {
-  return (return_address >> kSiteSlotShift) & (kSiteSlots - 1);
+inline constexpr std::array<std::uint64_t, 3> kSiteSlotsInUse{1 << 8, 1 << 11, 1 << 14};
+inline constexpr std::uint64_t kSiteSlots = kSiteSlotsInUse.back();
+
+// Of twice a return address: the bits that are the offset of its slot.
+constexpr std::uint64_t site_slot_mask(std::uint64_t slots) {
+  return (slots - 1) * sizeof(SiteSlot);
 }
 
 // What every malloc and free touches, in one object, so that one register addresses it all. 16 MiB of address space; the memory
-// is what is touched: a page for 32 GiB of heap span, a page for 2 KiB of code that allocates.
+// is what is touched: a page for 32 GiB of heap span, and of the site cache one page, 8 or 64.
 struct alignas(4096) HotTables {
-  std::array<std::uint64_t, index::kRegionCount> directory;
   std::array<SiteSlot, kSiteSlots> sites;
+  // The first memory of our own, given out from its end down (own_memory.cc): so the first of it, records of sites and modules, which are written to
+  // when a site is added, lie on one page, with the directory's first word, which free(NULL) reads.
+  std::array<std::byte, 3 * 4096 + 3712> first_block;
+  std::array<std::uint64_t, index::kRegionCount> directory;
 };
 
 extern ALLOCS_OWN HotTables g_hot asm("allocs_hot_tables");
+// Which slots are in use: one of site_slot_mask(). Read as a plain word, as SiteSlot::return_address is; whoever has an older one finds what was true.
+extern ALLOCS_OWN std::uint64_t g_site_slot_mask;
 // There is no memory for the directories over a foreign allocator: then no block is recorded at all.
 extern ALLOCS_OWN bool g_indexes_nothing;
 extern ALLOCS_OWN index::Root g_root;  // exported as __allocs_root

@@ -9,6 +9,7 @@
 
 #include "base/every_process.h"
 #include "base/raw_syscall.h"
+#include "runtime/allocators/loader_list.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/allocators/sandbox.h"
@@ -34,7 +35,7 @@ constinit thread_local ThreadRecord* t_record = nullptr;
 
 template <typename Function>
 void find_pthread_function(Function& function, const SymbolName& name) {
-  function = reinterpret_cast<Function>(next_definition_of(name));
+  store_release(function, reinterpret_cast<Function>(next_definition_of(name)));
 }
 
 [[ALLOCS_EVERY_PROCESS]] ThreadRecord* record_at(std::uint32_t number) {
@@ -62,7 +63,7 @@ ThreadRecord* new_record(std::uint32_t number) {
 constinit std::uint32_t g_ended = 0;
 constinit std::uint32_t g_next_to_take = 0;
 
-bool take(ThreadRecord& record) {
+[[ALLOCS_ONCE]] bool take(ThreadRecord& record) {
   ThreadState state = load_relaxed(record.state);
   const bool is_taken = (state == ThreadState::empty || state == ThreadState::exited) &&
                         compare_exchange(record.state, state, ThreadState::claimed);
@@ -105,7 +106,7 @@ void sweep() {
   store_relaxed(g_next_sweep, std::max(64u, live * 2));
 }
 
-[[ALLOCS_EVERY_PROCESS]] ThreadRecord* take_ended() {
+[[ALLOCS_ONCE]] ThreadRecord* take_ended() {
   const std::uint32_t count = load_acquire(g_root.thread_count);
   std::uint32_t number = load_relaxed(g_next_to_take);
   for (std::uint32_t left = count; left > 0 && load_relaxed(g_ended) != 0; --left, ++number) {
@@ -120,7 +121,7 @@ void sweep() {
 }
 
 // A record in state `claimed`, or nullptr.
-[[ALLOCS_EVERY_PROCESS]] ThreadRecord* claim_record() {
+[[ALLOCS_ONCE]] ThreadRecord* claim_record() {
   if (ThreadRecord* const record = take_ended(); record != nullptr) return record;
   if (load_acquire(g_root.thread_count) >= load_relaxed(g_next_sweep)) {
     sweep();
@@ -154,7 +155,7 @@ void supersede(const ThreadRecord& mine) {
   });
 }
 
-[[ALLOCS_EVERY_PROCESS]] void start_running(ThreadRecord& record, Address stack_pointer) {
+[[ALLOCS_ONCE]] void start_running(ThreadRecord& record, Address stack_pointer) {
   record.tid = is_sandboxed() ? 0 : static_cast<std::uint32_t>(raw_syscall(SYS_gettid).value);
   record.thread_pointer = thread_pointer();
   record.first_stack_pointer = stack_pointer;
@@ -174,6 +175,14 @@ AddressRange stack_below_control_block(std::uint64_t size) {
   const std::uint64_t here = raw(stack_pointer());
   if (size == 0 || size >= top || here < low || here >= top) return {};
   return {Address{low}, Address{top}};
+}
+
+// Several threads may find the same.
+void find_pthread_functions() {
+  find_pthread_function(g_pthread.attr_getstack, "pthread_attr_getstack");
+  find_pthread_function(g_pthread.getattr_default, "pthread_getattr_default_np");
+  find_pthread_function(g_pthread.attr_destroy, "pthread_attr_destroy");
+  find_pthread_function(g_pthread.create, "pthread_create");  // last: whoever has it has the others
 }
 
 // ---- the end of a thread: it returned, called pthread_exit, or was cancelled ----
@@ -273,8 +282,9 @@ bool are_stacks_lent() { return load_relaxed(g_are_stacks_lent); }
 
 int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),
                   void* argument, void (*lends_stack)()) {
-  if (g_pthread.create == nullptr) find_pthread_function(g_pthread.create, "pthread_create");
+  if (load_acquire(g_pthread.create) == nullptr) find_pthread_functions();
   if (g_pthread.create == nullptr) return EAGAIN;
+  if (!has_known_loader()) return g_pthread.create(thread, attributes, start, argument);
   if (load_relaxed(g_key_state) == KeyState::unknown) make_key();
   if (load_relaxed(g_fork_page.token) == 0) current_thread();
   ThreadRecord* const record = claim_record();
@@ -300,7 +310,7 @@ int create_thread(pthread_t* thread, const pthread_attr_t* attributes, void* (*s
   return error;
 }
 
-[[ALLOCS_EVERY_PROCESS]] void register_main_thread(const void* initial_stack) {
+[[ALLOCS_ONCE]] void register_main_thread(const void* initial_stack) {
   ThreadRecord* const record = claim_record();
   if (record == nullptr) return;
   rlimit limit{};
@@ -317,8 +327,9 @@ const ThreadRecord* current_thread() {
   const bool was_open = g_root.process_token != Address{};
   if (load_relaxed(g_fork_page.token) == 0) {
     // The first call in this process. If the table is a parent's, none of its threads is here, but for this one.
-    if (was_open || is_of_another_process()) forget_all_but(t_record);
-    open_fork_page();
+    const bool is_child = was_open || is_of_another_process();
+    if (is_child) forget_all_but(t_record);
+    open_fork_page(is_child);
     if (t_record != nullptr) start_running(*t_record, t_record->first_stack_pointer);
   }
   if (t_record != nullptr) return t_record;

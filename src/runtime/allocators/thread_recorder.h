@@ -16,7 +16,7 @@
 // when another thread has its thread pointer, or when the kernel, asked before the table grows, does not know it.
 namespace allocs::allocators {
 
-// Functions of the C library that have other versions elsewhere, found at start-up; each may be nullptr.
+// Functions of the C library that have other versions elsewhere, found when they are first called; each may be nullptr.
 struct PthreadFunctions {
   int (*create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
   int (*attr_getstack)(const pthread_attr_t*, void**, std::size_t*);

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/allocators/wrappers.h"
 
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "base/every_process.h"
 #include "base/text.h"
 #include "elf/eh_frame.h"
 #include "runtime/allocators/dynamic_symbols.h"
 #include "runtime/allocators/module_frames.h"
+#include "runtime/allocators/own_memory.h"
 #include "runtime/index/word.h"
 
 namespace allocs::allocators {
@@ -38,30 +44,65 @@ bool is_of_library(const ModuleRecord& module, std::string_view library) {
   return rest.empty() || rest.front() == '.';
 }
 
-// ModuleRecord::has_wrappers.
-enum class HasWrappers : std::uint32_t { unknown = 0, no, yes };
+// ModuleRecord::known_wrappers: those that the module defines, looked for once. Made by several threads at once it is the same.
+struct WrapperCode {
+  std::uint64_t offset;
+  std::uint64_t size;
+};
+struct KnownInModule {
+  std::size_t count;
+  WrapperCode functions[];
+};
 
-bool is_in_known_function(Address call, ModuleRecord& module) {
-  if (module.dynamic == Address{} ||
-      load_relaxed(module.has_wrappers) == static_cast<std::uint32_t>(HasWrappers::no))
-    return false;
-  const DynamicSymbols symbols(module.bias,
-                               reinterpret_cast<const ElfW(Dyn)*>(raw(module.dynamic)));
-  HasWrappers has = HasWrappers::no;
-  for (const KnownWrapper& wrapper : kWrappers) {
-    if (!is_of_library(module, wrapper.library)) continue;
-    const auto* const symbol = symbols.find(wrapper.name);
-    if (symbol == nullptr) continue;
-    has = HasWrappers::yes;
-    if (raw(call) - module.bias - symbol->st_value < symbol->st_size) return true;
+[[ALLOCS_EVERY_PROCESS]] bool is_in_any(std::uint64_t offset,
+                                        std::span<const WrapperCode> functions) {
+  for (const WrapperCode& function : functions) {
+    if (offset - function.offset < function.size) return true;
   }
-  store_relaxed(module.has_wrappers, static_cast<std::uint32_t>(has));
   return false;
+}
+
+// Is the code at `offset` in one of them? Keeps them, if there is memory.
+[[ALLOCS_EVERY_PROCESS]] bool find_known_wrappers(ModuleRecord& module, std::uint64_t offset) {
+  std::array<WrapperCode, std::size(kWrappers)> found;
+  std::size_t count = 0;
+  if (module.dynamic != Address{}) {
+    const DynamicSymbols symbols(module.bias,
+                                 reinterpret_cast<const ElfW(Dyn)*>(raw(module.dynamic)));
+    for (const KnownWrapper& wrapper : kWrappers) {
+      if (!is_of_library(module, wrapper.library)) continue;
+      const auto* const symbol = symbols.find(wrapper.name);
+      if (symbol != nullptr) found[count++] = {symbol->st_value, symbol->st_size};
+    }
+  }
+  static constexpr KnownInModule kNone{};
+  const KnownInModule* kept = &kNone;
+  if (count != 0) {
+    auto* const made = static_cast<KnownInModule*>(
+        allocate_own(sizeof(KnownInModule) + count * sizeof(WrapperCode)));
+    if (made != nullptr) {
+      made->count = count;
+      std::copy_n(found.begin(), count, made->functions);
+    }
+    kept = made;
+  }
+  if (kept != nullptr)
+    store_release(module.known_wrappers, address_of(static_cast<const void*>(kept)));
+  return is_in_any(offset, {found.data(), count});
+}
+
+[[ALLOCS_EVERY_PROCESS]] bool is_in_known_function(Address call, ModuleRecord& module) {
+  const std::uint64_t offset = raw(call) - module.bias;
+  const Address kept = load_acquire(module.known_wrappers);
+  if (kept == Address{}) return find_known_wrappers(module, offset);
+  const auto& known = *reinterpret_cast<const KnownInModule*>(raw(kept));
+  return is_in_any(offset, {known.functions, known.count});
 }
 
 }  // namespace
 
-std::optional<runt::PackedRule> wrapper_rule_at(Address return_address, ModuleRecord& module) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<runt::PackedRule> wrapper_rule_at(Address return_address,
+                                                                         ModuleRecord& module) {
   const Address call = return_address - 1;
   if (!is_in_known_function(call, module) &&
       !is_wrapper_site(module, raw(return_address) - module.bias)) {

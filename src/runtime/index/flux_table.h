@@ -48,7 +48,9 @@ class FluxClaim {
 
  private:
   [[gnu::always_inline]] FluxSlot* claim(std::uint64_t thread_pointer, void (*make_more)()) {
-    const auto first = static_cast<unsigned>((thread_pointer >> 12) * 0x9E3779B97F4A7C15u >> 58);
+    // The main thread's is the first, which lies with the rest of the root: most processes touch no other.
+    const std::uint64_t distance = thread_pointer - root_.main_thread_pointer;
+    const auto first = static_cast<unsigned>((distance >> 12) * 0x9E3779B97F4A7C15u >> 58);
     if (take(first, thread_pointer)) [[likely]]
       return &root_.flux[first];
     for (unsigned i = 1; i < kFluxSlots; ++i) {

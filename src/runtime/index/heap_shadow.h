@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/address.h"
+#include "base/every_process.h"
 #include "runtime/index/cell.h"
 #include "runtime/index/root.h"
 #include "runtime/index/word.h"
@@ -133,7 +134,8 @@ class ShadowWriter {
 
   // Any block, any size. False: not indexed, for want of memory or because the address is not aligned. Of a block in several
   // regions the part in one whose leaf cannot be had is not indexed.
-  bool insert(std::uint64_t start, std::uint64_t size, std::uint32_t site_bits) const {
+  [[ALLOCS_EVERY_PROCESS]] bool insert(std::uint64_t start, std::uint64_t size,
+                                       std::uint32_t site_bits) const {
     constexpr std::uint64_t kUnit = std::uint64_t{1} << kG.unit_shift;
     if ((start & (kUnit - 1)) != 0 || start >= raw(kEndOfUserAddresses)) {
       fetch_add(root_.counters.blocks_misaligned, std::uint64_t{1});

@@ -16,7 +16,7 @@ inline constexpr std::uint32_t kSiteTableFull = 1;
 inline constexpr std::uint32_t kSiteUnattributed =
     2;  // the table was being written, by the very thread that asked
 inline constexpr std::uint32_t kFirstSite = 3;
-inline constexpr unsigned kSiteFirstShift = 9;
+inline constexpr unsigned kSiteFirstShift = 6;
 
 enum SiteFlag : std::uint32_t {
   kSiteRetired = 1,    // its module was unloaded; the return address means nothing any more
@@ -67,8 +67,9 @@ struct ModuleRecord {
   Address begin{};  // of the first loadable segment, page aligned
   Address end{};
   Address
-      path{};  // NUL-terminated copy of our own, "" for the executable when nothing better is known
-  Address phdrs{};  // copy of our own: elf::Phdr[phdr_count]
+      path{};  // NUL-terminated copy of our own, "" for the executable, of which the kernel knows it
+  Address
+      phdrs{};  // copy of our own of PT_LOAD, PT_GNU_RELRO and, of the executable, PT_NOTE: elf::Phdr[phdr_count]
   std::uint32_t phdr_count = 0;
   std::uint32_t build_id_size = 0;  // 0: it has none
   std::array<std::uint8_t, kMaximumBuildId> build_id{};
@@ -85,13 +86,13 @@ struct ModuleRecord {
   Address next_new{};      // noted since the snapshot was written
   std::uint32_t pass = 0;  // number of the last walk that saw it
   std::uint32_t closing_unloads =
-      0;                           // while closing: how many unloads there had been when that began
-  std::uint32_t has_wrappers = 0;  // allocators/wrappers.cc
-  std::uint16_t has_marker = 0;    // it has the note kMarkerNote
-  std::uint16_t stays = 0;         // it came with the program, so it is not unloaded
-  Address site_image{};            // self/wrapper_sites.cc
+      0;                         // while closing: how many unloads there had been when that began
+  std::uint32_t has_marker = 0;  // it has the note kMarkerNote
+  std::uint32_t stays = 0;       // it came with the program, so it is not unloaded
+  Address known_wrappers{};      // allocators/wrappers.cc
+  Address site_image{};          // self/wrapper_sites.cc
 };
-static_assert(sizeof(ModuleRecord) == 192);
+static_assert(sizeof(ModuleRecord) == 200);
 
 // The loaded and closing modules, sorted by `begin`. Replaced as a whole; see module_table.h.
 struct ModuleSpan {

@@ -18,14 +18,14 @@ namespace allocs::index {
 
 inline constexpr std::array<char, 8> kRootMagic{'A', 'L', 'L', 'O', 'C', 'R', 'T', '\0'};
 inline constexpr std::uint32_t kRootVersion =
-    6;  // bump when anything that a reader follows changes
+    7;  // bump when anything that a reader follows changes
 
 inline constexpr unsigned kRegionShift = 26;  // address space is indexed in regions of 64 MiB
 inline constexpr std::uint64_t kRegionCount = std::uint64_t{1} << (47 - kRegionShift);
 inline constexpr std::uint64_t kRegionsInPage = 4096 / sizeof(std::uint64_t);  // of a directory
 
 inline constexpr unsigned kSiteSegments =
-    16;  // segment s holds 2^(9 + s) records: 2^25 - 512 in all
+    19;  // segment s holds 2^(6 + s) records: 2^25 - 64 in all
 inline constexpr unsigned kModuleChunks = 16;    // chunk c holds 2^(3 + c) records
 inline constexpr unsigned kThreadChunks = 16;    // chunk c holds 2^(2 + c) records
 inline constexpr unsigned kOwnRangeChunks = 16;  // chunk c holds 2^(3 + c) ranges
@@ -126,7 +126,7 @@ static_assert(sizeof(FluxSlot) == 64);
 static_assert(offsetof(Root, self) == 16);
 static_assert(offsetof(Root, directory) == 40);
 static_assert(offsetof(Root, site_segments) == 72);
-static_assert(offsetof(Root, module_snapshot) == 584);
+static_assert(offsetof(Root, module_snapshot) == 608);
 static_assert(sizeof(Root) % 64 == 0);
 
 // `Root` as a position-independent root of another process is found: the note's descriptor is this struct, and the root

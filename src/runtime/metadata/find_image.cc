@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/metadata/find_image.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "elf/content_hash.h"
 #include "elf/file.h"
@@ -28,8 +31,8 @@ std::optional<types::Image> open_image(const std::byte* bytes, std::uint64_t siz
   return is_intact(*image, check) ? image : std::nullopt;
 }
 
-std::optional<types::Image> open_image_at(const char* path, const types::ObjectIdentity& identity,
-                                          Check check) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<types::Image> open_image_at(
+    const char* path, const types::ObjectIdentity& identity, Check check) {
   const auto file = map_file(path);
   if (!file) return std::nullopt;
   if (is_trustworthy(*file)) {
@@ -39,9 +42,28 @@ std::optional<types::Image> open_image_at(const char* path, const types::ObjectI
   return std::nullopt;
 }
 
-std::optional<types::Image> find_in_directories(const Places& places,
-                                                types::ObjectIdentity identity, Check check) {
-  identity.configuration = places.configuration();
+// Is there a folder in which the image would lie? Of most objects there is none, and then what users declared need not be read.
+[[ALLOCS_EVERY_PROCESS]] bool may_be_found(const Places& places,
+                                           const types::ObjectIdentity& identity) {
+  return places.for_each_directory([&](std::string_view directory) ALLOCS_EVERY_PROCESS_LAMBDA {
+    char path[kLongestPath];
+    TextWriter text(path, sizeof(path));
+    types::put_image_path(text, directory, identity);
+    const std::size_t folder = text.text().rfind('/');
+    if (!text.fits() || folder == std::string_view::npos) return false;
+    path[folder] = '\0';
+    struct stat
+        unused;  // (access() would ask for the real user, and files are opened for the effective one)
+    return raw_syscall(SYS_newfstatat, AT_FDCWD, path, &unused, 0).ok();
+  });
+}
+
+[[ALLOCS_EVERY_PROCESS]] std::optional<types::Image> find_in_directories(
+    const Places& places, types::ObjectIdentity identity, Check check) {
+  if (!may_be_found(places, identity)) return std::nullopt;
+  const auto configuration = places.configuration();
+  if (!configuration) return std::nullopt;
+  identity.configuration = *configuration;
   std::optional<types::Image> found;
   places.for_each_directory([&](std::string_view directory) {
     char path[kLongestPath];
@@ -107,8 +129,8 @@ bool is_image_of(const types::Image& image, const types::ObjectIdentity& identit
          header.file_size == identity.file_size && header.file_mtime_ns == identity.file_mtime_ns;
 }
 
-std::optional<types::Image> find_image(const Places& places, const types::ObjectIdentity& identity,
-                                       Check check) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<types::Image> find_image(
+    const Places& places, const types::ObjectIdentity& identity, Check check) {
   return find_in_directories(places, identity, check);
 }
 

@@ -139,7 +139,7 @@ struct Helper {
   int process;  // 0: none; -1: being looked at
   char* stack;
 };
-constinit Helper g_left_alone[16] = {};
+ALLOCS_APART constinit Helper g_left_alone[16] = {};
 constinit unsigned g_left_alone_count = 0;
 
 void leave_alone(int process, char* stack) {
@@ -221,7 +221,7 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
   return status == 0 ? MakeResult::made : MakeResult::failed;
 }
 
-[[ALLOCS_EVERY_PROCESS]] void set_clone(void* function) {
+void set_clone(void* function) {
   if (function != nullptr) g_clone = reinterpret_cast<CloneFunction>(function);
 }
 

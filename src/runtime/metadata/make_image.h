@@ -22,7 +22,7 @@ MakeResult make_image(const char* tool, const char* object, const Places& places
 // Context: query, where the host allows system calls.
 void bury_ended_helpers();
 
-// The C library's own clone(), which a sanitizer in the program may have interposed; nullptr: whatever that name means. Context: init.
+// The C library's own clone(), which a sanitizer in the program may have interposed; nullptr: whatever that name means. Context: query.
 void set_clone(void* function);
 
 }  // namespace allocs::metadata

@@ -2,11 +2,13 @@
 #include "runtime/metadata/places.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstring>
 
+#include "base/environment.h"
 #include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "base/text.h"
@@ -14,49 +16,50 @@
 
 namespace allocs::metadata {
 
-namespace {
-
-// If `variable` is "NAME=...", keeps it in `kept` when it fits. Returns the value, or nullptr if it is another variable.
-template <std::size_t N>
-[[ALLOCS_EVERY_PROCESS]] const char* keep_if(const char* variable, std::string_view name,
-                                             char (&kept)[N]) {
-  const std::size_t length = std::strlen(variable);
-  if (length <= name.size() || std::memcmp(variable, name.data(), name.size()) != 0 ||
-      variable[name.size()] != '=') {
-    return nullptr;
-  }
-  if (length >= N) return nullptr;
-  std::memcpy(kept, variable, length + 1);
-  return kept + name.size() + 1;
+[[ALLOCS_EVERY_PROCESS]] std::string_view Places::value_of(const char* variable) {
+  const std::string_view text(text_of(variable));
+  return part_of(text, text.find('=') + 1);
 }
 
-}  // namespace
+// What is longer than any path or declaration is as good as unset.
+[[ALLOCS_ONCE]] const char* Places::keep(const char* variable, Allocate allocate) {
+  constexpr std::size_t kLongestVariable = 4096;
+  const std::size_t size = std::strlen(variable) + 1;
+  void* const kept = size > kLongestVariable ? nullptr : allocate(size);
+  return kept == nullptr ? nullptr : static_cast<const char*>(std::memcpy(kept, variable, size));
+}
 
-[[ALLOCS_EVERY_PROCESS]] void Places::read_environment(const char* const* environment,
-                                                       const char* program) {
-  const char* home = "";
-  const char* xdg = "";
-  const char* xdg_config = "";
-  char policy_variable[64];
+// "ALLOCS_CONFIG=path", with the whole path, because the host may go to another directory before files are looked for.
+void Places::put_configuration(TextWriter& out, const char* path, std::string_view suffix) {
+  out.put(kConfigurationVariable).put('=');
+  char directory[kLongest] = {};
+  if (path[0] != '/' && raw_syscall(SYS_getcwd, directory, sizeof(directory)).ok())
+    out.put(directory).put('/');
+  out.put(path).put(suffix);
+}
+
+[[ALLOCS_ONCE]] void Places::read_environment(const char* const* environment, Allocate allocate) {
+  const char* named = "";
   for (; environment != nullptr && *environment != nullptr; ++environment) {
-    const char first = **environment;
-    if (first == 'H') {
-      if (const char* value = keep_if(*environment, "HOME", home_)) home = value;
-    } else if (first == 'X') {
-      if (const char* value = keep_if(*environment, "XDG_CACHE_HOME", xdg_cache_home_)) xdg = value;
-      if (const char* value = keep_if(*environment, "XDG_CONFIG_HOME", xdg_config_home_))
-        xdg_config = value;
-    } else if (first == 'L' && begins_with(*environment, "LIBALLOCS_")) {
+    const char* const variable = *environment;
+    if (variable[0] == 'H') {
+      if (value_of_variable(variable, "HOME") != nullptr) home_ = keep(variable, allocate);
+    } else if (variable[0] == 'X') {
+      if (value_of_variable(variable, "XDG_CACHE_HOME") != nullptr)
+        xdg_cache_home_ = keep(variable, allocate);
+      if (value_of_variable(variable, "XDG_CONFIG_HOME") != nullptr)
+        xdg_config_home_ = keep(variable, allocate);
+    } else if (variable[0] == 'L' && begins_with(variable, "LIBALLOCS_")) {
       for (std::size_t i = 0; i < std::size(kDeclaringVariables); ++i) {
-        const char* value = keep_if(*environment, kDeclaringVariables[i], declaring_[i]);
-        if (value != nullptr && *value == '\0') declaring_[i][0] = '\0';
+        const char* const value = value_of_variable(variable, kDeclaringVariables[i]);
+        if (value != nullptr) declaring_[i] = *value == '\0' ? nullptr : keep(variable, allocate);
       }
-    } else if (first == 'A') {
-      if (const char* value = keep_if(*environment, kConfigurationVariable, first_))
-        is_first_named_ = *value != '\0';
-      if (const char* value = keep_if(*environment, "ALLOCS_META_PATH", path_variable_))
-        path_ = value;
-      if (const char* value = keep_if(*environment, "ALLOCS_META", policy_variable)) {
+    } else if (variable[0] == 'A') {
+      if (const char* const path = value_of_variable(variable, kConfigurationVariable))
+        named = path;
+      if (value_of_variable(variable, "ALLOCS_META_PATH") != nullptr)
+        path_variable_ = keep(variable, allocate);
+      if (const char* const value = value_of_variable(variable, "ALLOCS_META")) {
         const std::string_view word(value);
         policy_ = word == "never"        ? WaitPolicy::never
                   : word == "background" ? WaitPolicy::background
@@ -64,53 +67,53 @@ template <std::size_t N>
       }
     }
   }
-  TextWriter cache(user_cache_, sizeof(user_cache_));
-  types::put_user_cache(cache, xdg, home);
-  if (!cache.fits()) user_cache_[0] = '\0';
-  TextWriter configuration(user_configuration_, sizeof(user_configuration_));
-  put_user_configuration(configuration, xdg_config, home);
-  if (!configuration.fits()) user_configuration_[0] = '\0';
-  choose_first_configuration(program);
+  if (named[0] != '\0') {
+    char whole[kLongest];
+    TextWriter text(whole, sizeof(whole));
+    put_configuration(text, named, "");
+    if (text.fits()) first_ = keep(whole, allocate);
+    is_first_named_ = first_ != nullptr;
+  }
+  allocate_.store(allocate, std::memory_order_release);
+}
 
+// What the user named, or what lies beside the program.
+[[ALLOCS_ONCE]] bool Places::find_first_configuration(Declared& declared) const {
+  TextWriter text(declared.first, sizeof(declared.first));
+  if (first_ != nullptr) {
+    text.put(first_);
+    return true;
+  }
+  const char* const program = tell_program_ == nullptr ? "" : tell_program_(program_context_);
+  if (program == nullptr) return false;
+  if (program[0] == '\0') return true;
+  put_configuration(text, program, kConfigurationSuffix);
+  struct stat unused;
+  const char* const path = declared.first + kConfigurationVariable.size() + 1;
+  if (!text.fits() || !raw_syscall(SYS_newfstatat, AT_FDCWD, path, &unused, 0).ok())
+    declared.first[0] = '\0';
+  return true;
+}
+
+[[ALLOCS_ONCE]] const Places::Declared* Places::declared() const {
+  const Declared* known = declared_.load(std::memory_order_acquire);
+  if (known != nullptr) return known;
+  const Allocate allocate = allocate_.load(std::memory_order_acquire);
+  const std::uint64_t failures = failures_for_want();
+  auto* const made =
+      allocate == nullptr ? nullptr : static_cast<Declared*>(allocate(sizeof(Declared)));
+  if (made == nullptr || !find_first_configuration(*made)) return nullptr;
   ConfigurationHash hash;
-  for_each_configuration_file([&] [[ALLOCS_EVERY_PROCESS]] (const char* path) {
+  for_each_configuration_file(made->first, [&](const char* path) ALLOCS_EVERY_PROCESS_LAMBDA {
     const auto file = map_file(path);
     if (!file) return;
     hash.add({reinterpret_cast<const char*>(file->bytes), file->size});
     unmap(*file);
   });
-  for (const auto& variable : declaring_) hash.add(variable);
-  configuration_ = hash.value();
-}
-
-// With the whole path, because the host may go to another directory before the tool is started.
-[[ALLOCS_EVERY_PROCESS]] void Places::choose_first_configuration(const char* program) {
-  char path[kLongest];
-  TextWriter text(path, sizeof(path));
-  text.put(kConfigurationVariable).put('=');
-  if (is_first_named_) {
-    const std::string_view named(first_ + kConfigurationVariable.size() + 1);
-    char directory[kLongest] = {};
-    if (named.front() != '/' && raw_syscall(SYS_getcwd, directory, sizeof(directory)).ok())
-      text.put(directory).put('/');
-    text.put(named);
-  } else if (program != nullptr) {
-    char target[kLongest];
-    const auto length = raw_syscall(SYS_readlink, program, target, sizeof(target));
-    const auto size = static_cast<std::size_t>(length.value);
-    text.put(length.ok() ? std::string_view(target, size) : std::string_view(program));
-    text.put(kConfigurationSuffix);
-  }
-  const bool is_there =
-      is_first_named_ ||
-      (program != nullptr && text.fits() &&
-       raw_syscall(SYS_faccessat, AT_FDCWD, path + kConfigurationVariable.size() + 1, R_OK).ok());
-  if (is_there && text.fits()) {
-    std::memcpy(first_, path, text.length() + 1);
-  } else {
-    first_[0] = '\0';
-    is_first_named_ = false;
-  }
+  if (failures != failures_for_want()) return nullptr;
+  for (const char* const variable : declaring_) hash.add(text_of(variable));
+  made->configuration = hash.value();
+  return declared_.compare_exchange_strong(known, made, std::memory_order_acq_rel) ? made : known;
 }
 
 }  // namespace allocs::metadata

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/preload/allocator_objects.h"
 
+#include <iterator>
+
 #include "base/every_process.h"
 #include "base/export.h"
 #include "base/public_names.h"
@@ -39,34 +41,34 @@ namespace {
 
 using allocators::SymbolName;
 
-struct Row {
-  Allocator which;
-  SymbolName name;
-  allocator* own;
-};
-#define ALLOCS_ALLOCATOR_ROW(which, symbol, text) \
-  {Allocator::which, SymbolName(#symbol), &own##symbol},
-constexpr Row kRows[] = {ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_ALLOCATOR_ROW)};
-constexpr std::size_t kCount = sizeof(kRows) / sizeof(kRows[0]);
+// In the order of `Allocator`, from its second. The names are apart from the objects: what holds no pointer the loader leaves alone.
+#define ALLOCS_ALLOCATOR_NAME(which, symbol, text) SymbolName(#symbol),
+constexpr SymbolName kNames[] = {ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_ALLOCATOR_NAME)};
+#define ALLOCS_OWN_ALLOCATOR(which, symbol, text) &own##symbol,
+constexpr allocator* kOwn[] = {ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_OWN_ALLOCATOR)};
+constexpr std::size_t kCount = std::size(kNames);
 static_assert(kCount + 1 == static_cast<std::size_t>(Allocator::registered));
+#define ALLOCS_ALLOCATOR_NUMBER(which, symbol, text) Allocator::which,
 static_assert([] {
-  for (std::size_t i = 0; i < kCount; ++i) {
-    if (kRows[i].which != static_cast<Allocator>(i + 1)) return false;
+  std::size_t number = 0;
+  for (const Allocator which : {ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_ALLOCATOR_NUMBER)}) {
+    if (which != static_cast<Allocator>(++number)) return false;
   }
-  return true;
+  return number == kCount;
 }());
 #define ALLOCS_SAME_TEXT(which, symbol, text) \
   &&std::string_view(row_of(Allocator::which).name) == text
 static_assert(true ALLOCS_ALLOCATOR_OBJECTS(ALLOCS_SAME_TEXT));
 
-constinit allocator* g_found[kCount + 1] = {};
+ALLOCS_APART constinit allocator* g_found[kCount + 1] = {};
 
-[[gnu::noinline]] allocator* find(const Row& row) {
+[[gnu::noinline]] allocator* find(std::size_t number) {
+  const SymbolName& name = kNames[number - 1];
   const link_map* const self = allocators::our_object();
   const link_map* const holder =
-      self == nullptr ? nullptr : allocators::definer_of(row.name, _r_debug.r_map, self);
-  if (holder == nullptr) return row.own;
-  return static_cast<allocator*>(allocators::DynamicSymbols(*holder).address_of(row.name));
+      self == nullptr ? nullptr : allocators::definer_of(name, allocators::first_object(), self);
+  if (holder == nullptr) return kOwn[number - 1];
+  return static_cast<allocator*>(allocators::DynamicSymbols(*holder).address_of(name));
 }
 
 // The objects that the note in a segment of the executable tells of, or nullptr.
@@ -105,13 +107,13 @@ allocator* objects_of_program() {
 
 }  // namespace
 
-[[ALLOCS_EVERY_PROCESS]] void adopt_objects_of_program() {
+[[ALLOCS_ONCE]] void adopt_objects_of_program() {
   allocator* const objects = objects_of_program();
   if (objects == nullptr) return;
   allocators::SymbolPlace places[kCount];
   for (std::size_t i = 0; i < kCount; ++i) {
     index::store_relaxed(g_found[i + 1], objects + i);
-    places[i] = {&kRows[i].name, raw(address_of(objects + i))};
+    places[i] = {&kNames[i], raw(address_of(objects + i))};
   }
   allocators::move_own_symbols(places);
 }
@@ -122,15 +124,16 @@ allocator* object_of(Allocator which) {
   allocator* const found = index::load_relaxed(g_found[number]);
   if (found != nullptr) [[likely]]
     return found;
-  allocator* const object = find(kRows[number - 1]);
+  allocator* const object = find(number);
   index::store_relaxed(g_found[number], object);
   return object;
 }
 
 Allocator allocator_of(const allocator* object) {
   if (object == nullptr) return Allocator::none;
-  for (const Row& row : kRows) {
-    if (object_of(row.which) == object) return row.which;
+  for (std::size_t number = 1; number <= kCount; ++number) {
+    const auto which = static_cast<Allocator>(number);
+    if (object_of(which) == object) return which;
   }
   return Allocator::registered;
 }

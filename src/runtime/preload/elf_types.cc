@@ -6,6 +6,7 @@
 #include <atomic>
 #include <string_view>
 
+#include "base/every_process.h"
 #include "base/text_writer.h"
 #include "runtime/self/self_process.h"
 #include "types/derive.h"
@@ -27,7 +28,7 @@ struct MadeTypes {
   Made each[kCount];
   std::atomic<bool> are_made;
 };
-constinit MadeTypes g_made[4] = {};
+ALLOCS_APART constinit MadeTypes g_made[4] = {};
 
 MadeTypes& made_types(FileForm form) {
   return g_made[(form.is_32 ? 1u : 0u) + (form.is_big_endian ? 2u : 0u)];

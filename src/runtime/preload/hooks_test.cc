@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <cwchar>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <random>
@@ -52,7 +53,9 @@ std::string module_of_site(const void* p) {
   const auto site = block ? site_record_of(TrustedMemory{}, root(), block->site) : std::nullopt;
   const auto module =
       site ? module_record_of(TrustedMemory{}, root(), site->instance) : std::nullopt;
-  return module ? reinterpret_cast<const char*>(raw(module->path)) : "";
+  if (!module) return "";
+  if (module->is_executable != 0) return std::filesystem::read_symlink("/proc/self/exe");
+  return reinterpret_cast<const char*>(raw(module->path));
 }
 // Hides from the compiler what a pointer is.
 template <typename T>

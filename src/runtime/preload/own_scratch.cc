@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "runtime/allocators/own_memory.h"
 
@@ -21,7 +22,7 @@ struct Kept {
   std::size_t size = 0;
 };
 constexpr int kPieces = 8;
-constinit Kept g_kept[kPieces];
+ALLOCS_APART constinit Kept g_kept[kPieces];
 
 int take_kept() {
   for (int i = 0; i < kPieces; ++i) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/export.h"
+#include "runtime/allocators/loader_list.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/thread_recorder.h"
 #include "runtime/preload/start.h"
@@ -18,7 +19,7 @@ ALLOCS_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attrib
 }
 
 ALLOCS_EXPORT void __cxa_finalize(void* handle) {
-  if (handle != nullptr) allocators::module_is_closing(handle);
+  if (handle != nullptr && allocators::has_known_loader()) allocators::module_is_closing(handle);
   preload::next_cxa_finalize(handle);
 }
 

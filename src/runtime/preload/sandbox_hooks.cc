@@ -4,9 +4,11 @@
 #include <sys/syscall.h>
 
 #include "base/export.h"
+#include "runtime/allocators/loader_list.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/thread_recorder.h"
 #include "runtime/preload/start.h"
+#include "runtime/self/program_path.h"
 
 // The two ways by which a program installs a seccomp filter, libseccomp's among them. Everything else jumps on.
 
@@ -17,8 +19,12 @@ namespace {
 
 using Word = unsigned long;
 
-// What of a thread must be asked of the kernel is asked while that is allowed.
-void prepare() { allocs::allocators::current_thread(); }
+// What of a thread and of the executable must be asked of the kernel is asked while that is allowed.
+void prepare() {
+  if (!allocs::allocators::has_known_loader()) return;
+  allocs::allocators::current_thread();
+  allocs::self::find_program_path();
+}
 
 }  // namespace
 

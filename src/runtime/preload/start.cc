@@ -2,6 +2,7 @@
 #include "runtime/preload/start.h"
 
 #include "base/address.h"
+#include "runtime/allocators/loader_list.h"
 #include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/operators.h"
@@ -9,7 +10,6 @@
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
 #include "runtime/allocators/thread_recorder.h"
-#include "runtime/metadata/make_image.h"
 #include "runtime/preload/allocator_objects.h"
 #include "runtime/self/self_process.h"
 #include "runtime/self/statistics.h"
@@ -34,26 +34,16 @@ void find(Function& function, const SymbolName& name) {
   function = reinterpret_cast<Function>(next_definition_of(name));
 }
 
-void find_other_functions() {
-  find(g_next_cxa_finalize, "__cxa_finalize");
-  find(g_next_prctl, "prctl");
-  find(allocs_next_syscall, "syscall");
-  metadata::set_clone(c_library_function("clone"));
-  find(g_pthread.create, "pthread_create");
-  find(g_pthread.attr_getstack, "pthread_attr_getstack");
-  find(g_pthread.getattr_default, "pthread_getattr_default_np");
-  find(g_pthread.attr_destroy, "pthread_attr_destroy");
-}
-
 [[gnu::constructor(101)]] void start(int, char** arguments, char** environment) {
+  if (!has_known_loader()) return;
   find_malloc_family();
-  find_other_functions();
-  // Every hook has its next from here on.
+  find(g_next_cxa_finalize, "__cxa_finalize");
+  // What every process calls has its next from here on; the others are found when they are called.
 
   g_root.initial_stack = address_of(arguments - 1);
   register_main_thread(arguments);
   refresh_modules();
-  objects_of_program_stay(c_library_function("clone"));
+  objects_of_program_stay();
   watch_other_names();
   // The tables are true from here on.
 

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "base/every_process.h"
 #include "base/text.h"
 #include "runt/address_scan.h"
 #include "runt/mapping.h"
@@ -69,7 +70,7 @@ class WordSearch {
     return true;
   }
 
-  inline static std::byte buffer[runt::AddressScan::kBuffer];
+  ALLOCS_APART inline static std::byte buffer[runt::AddressScan::kBuffer];
 
   const self::SelfProcess& process_;
   runt::AddressScan scan_;

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/text_writer.h"
 #include "runt/self.h"
+#include "runtime/allocators/malloc_family.h"
 #include "runtime/allocators/module_recorder.h"
 #include "runtime/allocators/sandbox.h"
 #include "runtime/allocators/state.h"
@@ -30,6 +31,7 @@
 
 namespace allocs::self {
 
+constinit metadata::Places g_places;
 constinit std::atomic<bool> g_has_virtual_tables{false};
 
 namespace {
@@ -99,6 +101,7 @@ const query::Object* Loader::object(std::uint32_t instance, bool may_wait) {
     return nullptr;
   if (!may_wait) return object;
   if (!allocators::is_sandboxed()) metadata::bury_ended_helpers();
+  find_program_path();
   if (object == nullptr) object = make_bare(instance);
   if (object == nullptr || is_done(*object) || allocators::is_sandboxed()) return object;
   return load(instance, *object);
@@ -159,6 +162,7 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
   if (spare_ == nullptr) spare_ = allocate(sizeof(query::Object));
   if (!module || spare_ == nullptr) return &bare;
   const std::uint64_t failures = metadata::failures_for_want();
+  const bool is_too_early = !g_places.is_open();  // what the user wants of metadata is not known
   auto& object = *new (spare_) query::Object(*now);
   object.image.reset();
   object.slots = {};
@@ -187,20 +191,26 @@ const query::Object* Loader::load(std::uint32_t instance, const query::Object& b
   bool is_embedded = false;
   if (file) image = metadata::find_embedded_image(*file, identity, check);
   is_embedded = image.has_value();
-  if (!image) image = metadata::find_image(places_, identity, check);
-  if (!image && file && places_.policy() != metadata::WaitPolicy::never && !now->was_tried) {
+  if (!image && is_too_early) {
+    // The next question looks again.
+    if (file) metadata::unmap(*file);
+    return &bare;
+  }
+  if (!image) image = metadata::find_image(g_places, identity, check);
+  if (!image && file && g_places.policy() != metadata::WaitPolicy::never && !now->was_tried) {
     char tool[kLongestPath];
-    const bool waits = places_.policy() == metadata::WaitPolicy::wait;
+    const bool waits = g_places.policy() == metadata::WaitPolicy::wait;
     char target[kLongestPath];
     TextWriter target_text(target, sizeof(target));
     target_text.put(identity.path);
     if (find_tool(tool, sizeof(tool)) && target_text.fits()) {
+      metadata::set_clone(allocators::c_library_function("clone"));
       const char* kept_tool = keep_text(tool);
       const char* kept_target = keep_text(target);
       const auto result =
-          metadata::make_image(kept_tool, kept_target, places_, waits ? kLongestWaitMs : 0);
+          metadata::make_image(kept_tool, kept_target, g_places, waits ? kLongestWaitMs : 0);
       object.was_tried = true;
-      if (result == metadata::MakeResult::made) image = metadata::find_image(places_, identity);
+      if (result == metadata::MakeResult::made) image = metadata::find_image(g_places, identity);
       if (result == metadata::MakeResult::unfinished) {
         object.is_settled = false;
         object.image_error = ALLOC_E_NOT_YET;

@@ -17,12 +17,6 @@ class Loader {
  public:
   constexpr Loader() = default;
 
-  // Context: init.
-  void open(const char* const* environment) {
-    places_.read_environment(environment, "/proc/self/exe");
-  }
-  const metadata::Places& places() const { return places_; }
-
   // The object of that module instance as far as it is known now; with `may_wait`, its metadata is found, or made, first. nullptr
   // if there is no such instance, or no memory. Context: signal without `may_wait`, else query.
   const query::Object* object(std::uint32_t instance, bool may_wait);
@@ -35,9 +29,11 @@ class Loader {
   ObjectTable objects_;
   std::array<query::Object*, 64> earlier_{};  // of objects that moved
   std::size_t next_earlier_ = 0;
-  metadata::Places places_;
   void* spare_ = nullptr;  // room for an object, from a look that found nothing
 };
+
+// Where this process looks for metadata. Read at the start.
+extern constinit metadata::Places g_places ALLOCS_OWN;
 
 extern constinit std::atomic<bool> g_has_virtual_tables ALLOCS_OWN;
 // Has any object's metadata that was loaded so far told of virtual tables? If not, no block tells its class. Context: signal.

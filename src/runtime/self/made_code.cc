@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/every_process.h"
 #include "elf/symbols.h"
 #include "runt/jit_code.h"
 #include "runtime/allocators/module_recorder.h"
@@ -42,7 +43,7 @@ struct Descriptors {
 
 // Written and read under the lock.
 constinit ProcessLock g_finding;
-constinit Descriptors g_descriptors;
+ALLOCS_APART constinit Descriptors g_descriptors;
 
 // Where an object has its descriptor, by the symbols in its file, as gdb finds it.
 std::optional<Address> find_descriptor(const index::ModuleRecord& module) {

@@ -24,7 +24,7 @@ struct KeptText {
   char text[];
 };
 constexpr std::size_t kBuckets = 256;
-constinit std::atomic<KeptText*> g_texts[kBuckets] = {};
+ALLOCS_APART constinit std::atomic<KeptText*> g_texts[kBuckets] = {};
 
 KeptText* find_text(std::uint32_t hash, const char* text) {
   for (KeptText* kept = g_texts[hash % kBuckets].load(std::memory_order_acquire); kept != nullptr;
@@ -44,7 +44,7 @@ void give_back_scratch(void* memory, std::size_t size) { raw_syscall(SYS_munmap,
 
 }  // namespace
 
-void* allocate(std::size_t size) { return allocators::allocate_own(size); }
+[[ALLOCS_EVERY_PROCESS]] void* allocate(std::size_t size) { return allocators::allocate_own(size); }
 
 const char* keep_text(const char* text) {
   const std::uint32_t hash = name_hash(text);

@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "runtime/self/lock.h"
 #include "runtime/self/memory.h"
@@ -23,7 +24,7 @@ struct alignas(16) Piece {
   std::uint32_t epoch;  // when it was given back
 };
 constexpr std::size_t kSizes = 48;
-constinit Piece* g_returned[kSizes] = {};
+ALLOCS_APART constinit Piece* g_returned[kSizes] = {};
 constinit ProcessLock g_lock;
 constexpr unsigned kPatience = 2000;  // ms
 

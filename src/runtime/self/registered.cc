@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "base/every_process.h"
 #include "runtime/allocators/own_memory.h"
 #include "runtime/index/find_block.h"
 #include "runtime/query/tree.h"
@@ -59,7 +60,7 @@ struct Seen : Facts {
   }
 };
 constexpr std::size_t kPoolsInChunk = 64, kChunks = 256;
-constinit std::atomic<Pool*> g_chunks[kChunks] = {};
+ALLOCS_APART constinit std::atomic<Pool*> g_chunks[kChunks] = {};
 constinit ProcessLock g_lock;
 constexpr unsigned kPatience = 2000;  // ms
 

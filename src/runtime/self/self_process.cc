@@ -12,6 +12,7 @@
 #include "runtime/self/loader.h"
 #include "runtime/self/made_code.h"
 #include "runtime/self/memory.h"
+#include "runtime/self/object_file.h"
 #include "runtime/self/stated_types.h"
 #include "runtime/self/wrapper_sites.h"
 
@@ -19,9 +20,9 @@ namespace allocs::self {
 
 namespace {
 
-constinit types::Interner g_interner;
-constinit Loader g_loader;
-constinit FrameFactsCache g_frame_facts;
+ALLOCS_APART constinit types::Interner g_interner;
+ALLOCS_APART constinit Loader g_loader;
+ALLOCS_APART constinit FrameFactsCache g_frame_facts;
 constinit query::InitialStack g_initial_stack;
 constinit bool g_has_initial_stack = false;
 
@@ -31,24 +32,29 @@ void read_initial_stack() {
   const auto vectors = argc == Address{} ? std::nullopt : runt::read_stack_vectors(memory, argc);
   if (!vectors) return;
   g_initial_stack = query::initial_stack_of(memory, argc, *vectors);
+  keep_path_of_start(runt::read_auxiliary_vector(memory, vectors->auxv).executable_name,
+                     *reinterpret_cast<const char* const*>(raw(vectors->argv)));
   g_has_initial_stack = true;
 }
 
 }  // namespace
 
-types::Interner& interner() { return g_interner; }
+types::Interner& interner() {
+  if (!g_interner.is_open()) g_interner.open(type_memory());
+  return g_interner;
+}
 
-[[ALLOCS_EVERY_PROCESS]] void open(const char* const* environment) {
-  g_interner.open(type_memory());
-  g_loader.open(environment);
-  open_wrapper_sites(g_loader.places());
+[[ALLOCS_ONCE]] void open(const char* const* environment) {
+  g_places.set_program([](const void*) { return find_program_path(); }, nullptr);
+  g_places.read_environment(environment, allocate);
+  reconsider_early_sites();
   read_initial_stack();
 }
 
 SelfProcess::SelfProcess(Mode mode, const runt::Registers& caller, bool wants_types)
     : mode_(mode),
       caller_(caller),
-      types_{.interner = &g_interner,
+      types_{.interner = &interner(),
              .scratch = scratch_memory(),
              .may_make = mode == Mode::wait,
              .are_wanted = wants_types} {}

@@ -98,6 +98,7 @@ class SelfProcess {
 
   template <typename Visit>
   void for_each_object(Visit&& visit) const {
+    if (may_ask_kernel()) find_program_path();
     index::for_each_module(tables(), *root(), [&](const index::ModuleRecord& module) {
       if (module.state != index::ModuleState::loaded || module.tls_module == 0) return true;
       return visit(nameless_object(module));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/every_process.h"
 #include "runtime/index/find_block.h"
 #include "runtime/query/frame_scan.h"
 #include "runtime/query/stack_query.h"
@@ -14,7 +15,7 @@ namespace allocs::self {
 
 namespace {
 
-constinit runt::RuleCache g_rules;
+ALLOCS_APART constinit runt::RuleCache g_rules;
 
 // The first thread's stack is as large as it has grown; frames further than this from its start are on another stack.
 constexpr std::uint64_t kUsualStackLimit = 8u << 20;

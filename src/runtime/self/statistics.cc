@@ -6,12 +6,14 @@
 
 #include <cstring>
 
+#include "base/environment.h"
 #include "base/every_process.h"
 #include "base/raw_syscall.h"
 #include "base/text_writer.h"
 #include "runtime/index/tables.h"
 #include "runtime/index/word.h"
 #include "runtime/query/allocator_names.h"
+#include "runtime/self/memory.h"
 
 namespace allocs::self {
 
@@ -20,22 +22,16 @@ constinit Statistics g_statistics;
 namespace {
 
 constexpr std::string_view kDefaultFile = "allocs-stats.%p";
-constexpr std::string_view kQuestions[] = {
-    "allocator", "base", "size", "type", "site", "query", "query_nowait", "path", "description"};
+// Texts in place, not pointers to them, which the loader would have to relocate in every process.
+constexpr char kQuestions[][16] = {"allocator", "base",         "size", "type",       "site",
+                                   "query",     "query_nowait", "path", "description"};
 static_assert(std::size(kQuestions) == static_cast<std::size_t>(Question::count_));
 
 // In the order of enum alloc_error.
-constexpr std::string_view kReasons[] = {
-    "known",      "nothing_there", "no_metadata",  "not_yet",   "no_type",
-    "unindexed",  "being_resized", "other_thread", "no_unwind", "conflict",
-    "no_runtime", "no_memory",     "invalid"};
-
-const char* value_of(const char* variable, std::string_view name) {
-  if (std::strlen(variable) <= name.size() ||
-      std::memcmp(variable, name.data(), name.size()) != 0 || variable[name.size()] != '=')
-    return nullptr;
-  return variable + name.size() + 1;
-}
+constexpr char kReasons[][16] = {"known",     "nothing_there", "no_metadata",   "not_yet",
+                                 "no_type",   "unindexed",     "being_resized", "other_thread",
+                                 "no_unwind", "conflict",      "no_runtime",    "no_memory",
+                                 "invalid"};
 
 void increment(std::uint64_t& counter) { __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED); }
 std::uint64_t now(const std::uint64_t& counter) {
@@ -93,16 +89,20 @@ void write_all(int file, std::string_view text) {
 
 }  // namespace
 
-[[ALLOCS_EVERY_PROCESS]] void Statistics::open(const char* const* environment) {
+[[ALLOCS_ONCE]] void Statistics::open(const char* const* environment) {
   bool is_wanted = false;
   std::string_view file = kDefaultFile;
   for (; environment != nullptr && *environment != nullptr; ++environment) {
-    if (const char* value = value_of(*environment, "ALLOCS_STATS"))
+    if (**environment != 'A') continue;
+    if (const char* value = value_of_variable(*environment, "ALLOCS_STATS"))
       is_wanted = value[0] != '\0' && std::string_view(value) != "0";
-    if (const char* value = value_of(*environment, "ALLOCS_STATS_FILE")) file = value;
+    if (const char* value = value_of_variable(*environment, "ALLOCS_STATS_FILE")) file = value;
   }
   if (!is_wanted || file.empty() || file.size() >= kLongestPath) return;
-  std::memcpy(file_, file.data(), file.size());
+  auto* const kept = static_cast<char*>(allocate(file.size() + 1));
+  if (kept == nullptr) return;
+  std::memcpy(kept, file.data(), file.size());
+  file_ = kept;
   is_on_ = true;
   take_long_road();
 }

@@ -71,7 +71,7 @@ class Statistics {
   std::uint64_t errors_[kErrors] = {};  // by -enum alloc_error: of the allocation
   std::uint64_t type_errors_[kErrors] =
       {};  // of the type, where the allocation was known and the question gives the type
-  char file_[kLongestPath] = {};  // "%p" stands for the process id
+  const char* file_ = nullptr;  // "%p" stands for the process id
 };
 
 extern constinit ALLOCS_OWN Statistics g_statistics;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "allocs/stop.h"
+#include "base/every_process.h"
 #include "base/raw_signal.h"
 #include "runt/self.h"
 #include "runtime/allocators/module_recorder.h"
@@ -25,7 +26,7 @@
 
 namespace allocs::self {
 
-constinit StopTable g_stopped{};
+ALLOCS_APART constinit StopTable g_stopped{};
 
 namespace {
 

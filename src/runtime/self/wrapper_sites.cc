@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/self/wrapper_sites.h"
 
-#include <atomic>
 #include <new>
 #include <type_traits>
 
@@ -14,6 +13,7 @@
 #include "runtime/metadata/find_image.h"
 #include "runtime/query/object.h"
 #include "runtime/self/checked_image.h"
+#include "runtime/self/loader.h"
 #include "runtime/self/memory.h"
 #include "runtime/self/object_file.h"
 
@@ -26,8 +26,6 @@ namespace {
 // ModuleRecord::site_image: not looked for yet, none, or the address of a types::Image that is kept for ever.
 constexpr Address kUnknown{0};
 constexpr Address kNone{1};
-
-constinit std::atomic<const metadata::Places*> g_places{nullptr};
 
 const types::Image* image_at(Address kept) {
   if (kept == kUnknown || kept == kNone) return nullptr;
@@ -42,34 +40,36 @@ Address keep(const types::Image& image) {
 }
 
 // The parts of the C library allocate on behalf of nobody whose type could be told.
-bool is_of_c_library(const ModuleRecord& module) {
+[[ALLOCS_EVERY_PROCESS]] bool is_of_c_library(const ModuleRecord& module) {
+  if (module.is_executable != 0) return false;
   const std::string_view path(path_text(module));
   const std::string_view name = part_of(path, path.rfind('/') + 1);
   return query::is_loader_path(path) || begins_with(name, "libc.so.") ||
          begins_with(name, "libc-2.");
 }
 
+// By its build-id: by its path is only known what has none, and what carries its image in itself is known by its content.
 types::ObjectIdentity identity_of(const ModuleRecord& module) {
-  return {.build_id = {module.build_id.data(), module.build_id_size}, .path = path_text(module)};
+  return {.build_id = {module.build_id.data(), module.build_id_size}};
 }
 
-std::optional<types::Image> look_for_image(const ModuleRecord& module) {
+[[ALLOCS_EVERY_PROCESS]] std::optional<types::Image> look_for_image(const ModuleRecord& module) {
   if (module.has_marker != 0) {
     auto image = metadata::find_embedded_image(file_to_open(module), identity_of(module),
                                                metadata::Check::sums);
     if (image) return image;
   }
-  const metadata::Places* places = g_places.load(std::memory_order_acquire);
-  if (places == nullptr || module.build_id_size == 0 || is_of_c_library(module))
+  if (!g_places.is_open() || module.build_id_size == 0 || is_of_c_library(module))
     return std::nullopt;
-  return metadata::find_image(*places, identity_of(module), metadata::Check::sums);
+  return metadata::find_image(g_places, identity_of(module), metadata::Check::sums);
 }
 
-const types::Image* site_image_of(ModuleRecord& module) {
+[[ALLOCS_EVERY_PROCESS]] const types::Image* site_image_of(ModuleRecord& module) {
   Address known = load_acquire(module.site_image);
   if (known != kUnknown || allocators::is_sandboxed()) return image_at(known);
+  const bool is_too_early =
+      !g_places.is_open();  // before the look, which it then was too early for
   auto image = look_for_image(module);
-  const bool is_too_early = g_places.load(std::memory_order_acquire) == nullptr;
   if (!image && is_too_early) return nullptr;
   const Address found = image && check_as_used(*image) ? keep(*image) : kNone;
   if (compare_exchange(module.site_image, known, found)) {
@@ -82,9 +82,7 @@ const types::Image* site_image_of(ModuleRecord& module) {
 
 }  // namespace
 
-[[ALLOCS_EVERY_PROCESS]] void open_wrapper_sites(const metadata::Places& places) {
-  g_places.store(&places, std::memory_order_release);
-  // Constructors of other libraries ran before; what they allocated has been recorded.
+[[ALLOCS_ONCE]] void reconsider_early_sites() {
   for (std::uint32_t instance = 1;; ++instance) {
     ModuleRecord* const module = allocators::module_record(instance);
     if (module == nullptr) return;
@@ -93,7 +91,7 @@ const types::Image* site_image_of(ModuleRecord& module) {
   }
 }
 
-bool is_wrapper_site(ModuleRecord& module, std::uint64_t offset) {
+[[ALLOCS_EVERY_PROCESS]] bool is_wrapper_site(ModuleRecord& module, std::uint64_t offset) {
   const types::Image* const image = site_image_of(module);
   const types::SiteRecord* const site = image != nullptr ? image->find_site(offset) : nullptr;
   return site != nullptr && (site->flags & types::kSiteWrapper) != 0 &&

@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "runtime/index/records.h"
-#include "runtime/metadata/places.h"
 #include "types/image.h"
 
 // Which calls of an object are in allocation wrappers: xmalloc and the like, whose callers decide what a block is.
@@ -14,7 +13,8 @@
 //   - an object with the marker note may carry its image in its own file, which is opened;
 //   - of any other object the image may be in one of the directories where images are kept, under a name that follows from
 //     the build-id. The C library and the loader are not looked for: all that a program like /bin/true allocates, they do.
-// Eight system calls at most and no lock: it may happen under the guest's own locks, or in a signal handler that
+// One system call for each folder of images; where there is one that may hold it, up to two dozen, the most of them for the files in which users
+// declare functions, once a process. No lock: it may happen under the guest's own locks, or in a signal handler that
 // interrupted it, and two threads may do it at once; the second then drops what it found. Of the image's
 // content only the pages that are looked at are summed up; a damaged page knows no wrapper.
 //
@@ -23,8 +23,9 @@
 // Cost: nothing for an object that allocates nothing itself; else 2 us without an image, 10 us with one.
 namespace allocs::self {
 
-// Before this only embedded images are found. Context: init.
-void open_wrapper_sites(const metadata::Places& places);
+// Until places are open only embedded images are found, and constructors of other libraries run before: what they allocated has been recorded.
+// Context: init, behind that.
+void reconsider_early_sites();
 
 // Context: hook.
 bool is_wrapper_site(index::ModuleRecord& module, std::uint64_t offset);

@@ -87,7 +87,35 @@ std::optional<Request> AllocationCalls::request_of(const CallExpr* call, const F
     }
     if (is_ruled_out(callee)) return std::nullopt;
   }
-  return possible_request(call, body);
+  auto request = possible_request(call, body);
+  if (request) request->pool = pool_behind(callee);
+  return request;
+}
+
+const Pool* AllocationCalls::pool_of(const CallExpr* call, const FunctionBody& body) {
+  const Pool* found =
+      body.function() == nullptr || wrapper(body.function()) != nullptr ? nullptr : pool(body);
+  return found != nullptr && found->call == call ? found : nullptr;
+}
+
+const Pool* AllocationCalls::pool_behind(const FunctionDecl* function) {
+  const bool may_be_one = function != nullptr && bodies_.may_hold_site(function);
+  const FunctionBody* body = may_be_one ? bodies_.of(function) : nullptr;
+  return body == nullptr ? nullptr : pool(*body);
+}
+
+const Pool* AllocationCalls::pool(const FunctionBody& body) {
+  const auto [known, is_new] = pools_.try_emplace(&body, nullptr);  // recursion ends here
+  if (!is_new) return known->second.get();
+  for (const CallExpr* call : body.calls) {
+    const auto found = pool_around(call, body, context_);
+    if (!found || !request_of(call, body)) continue;
+    auto kept = std::make_unique<Pool>(*found);
+    const Pool* const result = kept.get();
+    pools_[&body] = std::move(kept);
+    return result;
+  }
+  return nullptr;
 }
 
 std::optional<Request> AllocationCalls::alloca_request_of(const CallExpr* call,

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "toolchain/plugin/declared_functions.h"
+#include "toolchain/plugin/pools.h"
 #include "toolchain/plugin/size_analysis.h"
 #include "toolchain/plugin/target_analysis.h"
 
@@ -23,6 +24,7 @@ struct Request {
   std::optional<std::uint64_t> bytes;  // in all, if that is a constant
   bool returns_typed =
       false;  // not a `void *` or a byte pointer: its type may be a common head of many
+  const Pool* pool = nullptr;  // it asks for a piece of that pool's block
 };
 
 // Whether a function that hands its caller's size on keeps bytes of its own in the block: it is no wrapper then.
@@ -38,13 +40,18 @@ class AllocationCalls {
       : context_(context),
         bodies_(bodies),
         declared_(context),
-        sizes_(context, bodies, declared_) {}
+        sizes_(context, bodies, declared_),
+        pool_uses_(context, bodies, sizes_) {}
 
   // Nothing if it does not look like one.
   std::optional<Request> request_of(const clang::CallExpr* call, const FunctionBody& body);
 
   // What a call of alloca asks for; nothing of any other call.
   std::optional<Request> alloca_request_of(const clang::CallExpr* call, const FunctionBody& body);
+
+  // The pool whose block the call asks for; nullptr: it is none's.
+  const Pool* pool_of(const clang::CallExpr* call, const FunctionBody& body);
+  PoolUses& pool_uses() { return pool_uses_; }
 
   // Whether users declare that what `function` allocates is its callers' business. nullptr: no.
   bool is_for_callers(const clang::FunctionDecl* function);
@@ -73,12 +80,17 @@ class AllocationCalls {
   // nullptr if it is no wrapper.
   const Wrapper* wrapper(const clang::FunctionDecl* function);
   std::optional<Wrapper> wrapper_around(const clang::CallExpr* call, const FunctionBody& body);
+  // Of a function that is no wrapper; nullptr if it is no pool's.
+  const Pool* pool(const FunctionBody& body);
+  const Pool* pool_behind(const clang::FunctionDecl* function);
 
   clang::ASTContext& context_;
   FunctionBodies& bodies_;
   DeclaredFunctions declared_;
   SizeAnalysis sizes_;
+  PoolUses pool_uses_;
   llvm::DenseMap<const FunctionBody*, std::optional<Wrapper>> wrappers_;
+  llvm::DenseMap<const FunctionBody*, std::unique_ptr<Pool>> pools_;
 };
 
 }  // namespace allocs::plugin

@@ -55,6 +55,11 @@ class FunctionBody {
   // further out; none if it is in no default argument. All of them share one expression, whose parent is the first.
   std::vector<const clang::Stmt*> users_of_default(const clang::Stmt* of) const;
   unsigned order(const clang::Stmt* of) const;
+  // Calls visit(statement) for each statement and expression, in no order.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const auto& [at, link] : links_) visit(at);
+  }
   Slot slot(const clang::Stmt* of) const { return slots_.lookup(of); }
   // In source order.
   llvm::ArrayRef<Assignment> assignments(const clang::VarDecl* to) const;

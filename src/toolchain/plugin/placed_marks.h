@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
+
+#include "types/site_id.h"
 
 namespace allocs::plugin {
 
@@ -23,7 +25,7 @@ inline constexpr char kAllocaCallee[] = "alloca";
 inline constexpr char kInitialiserFunction[] = "__cxx_global_var_init";
 using PlacedMarks = std::vector<PlacedMark>;
 
-// The typedefs whose type is confirmed by all that the unit does with the block, which was known only at the unit's end.
-using ConfirmedMarks = std::set<std::string, std::less<>>;
+// The typedefs of which all that the unit does with the block has said more, which was known only at the unit's end: what they are.
+using ConfirmedMarks = std::map<std::string, types::SiteKind, std::less<>>;
 
 }  // namespace allocs::plugin

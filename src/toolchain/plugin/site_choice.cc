@@ -157,6 +157,12 @@ class Chooser {
     return SiteType{kind, type, {}};
   }
 
+  QualType element_of(QualType type) const {
+    while (const auto* array = context_.getAsConstantArrayType(type))
+      type = array->getElementType().getUnqualifiedType();
+    return type;
+  }
+
   std::int64_t size_of(QualType type) const {
     return type->isIncompleteType() ? 0 : context_.getTypeSizeInChars(type).getQuantity();
   }
@@ -249,12 +255,13 @@ class Chooser {
       return is_array ? SiteShape::array : SiteShape::at_least;
     }
     if (others.empty() && !has_more && size_.bytes == 0) return SiteShape::one;
-    if (others.size() != 1) return is_open ? SiteShape::flexible : SiteShape::at_least;
-    QualType element = others.front()->type;
-    while (const auto* array = context_.getAsConstantArrayType(element))
-      element = array->getElementType().getUnqualifiedType();
-    if (is_open && (context_.hasSameUnqualifiedType(open, element) || is_byte_type(element)))
-      return SiteShape::flexible;
+    const auto goes_on = [&](const SizeTerm* term) {
+      const QualType element = element_of(term->type);
+      return is_open && (context_.hasSameUnqualifiedType(open, element) || is_byte_type(element));
+    };
+    if (llvm::all_of(others, goes_on)) return is_open ? SiteShape::flexible : SiteShape::at_least;
+    if (others.size() != 1) return SiteShape::at_least;
+    const QualType element = element_of(others.front()->type);
     const bool has_rest = has_more || size_.bytes != 0;
     if (has_rest && !is_byte_type(element)) return SiteShape::at_least;
     tail = element;
@@ -281,6 +288,11 @@ bool has_cookie(const CXXNewExpr* expression) {
 
 bool SiteType::is_bytes_on_its_word() const {
   return kind.origin == SiteOrigin::target && is_byte_type(type);
+}
+
+bool SiteType::may_be_piece() const {
+  const bool is_whole = kind.shape == SiteShape::one || kind.shape == SiteShape::array;
+  return is_whole && kind.origin == SiteOrigin::size && kind.target != SiteTargetSays::disagrees;
 }
 
 SiteType wrapper_site() {

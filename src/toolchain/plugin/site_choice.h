@@ -16,6 +16,8 @@ struct SiteType {
 
   // Of a pointer to bytes nothing but the pointer speaks. What is done with the block may confirm it.
   bool is_bytes_on_its_word() const;
+  // If it is what a pool hands out, the pool's block may be many of these.
+  bool may_be_piece() const;
 };
 
 // Of a call whose block is the caller's business.

@@ -188,8 +188,10 @@ PreservedAnalyses SitePass::run(Module& module, ModuleAnalysisManager&) {
   std::map<DICompileUnit*, Markers> units;
   for (DICompileUnit* unit : module.debug_compile_units()) units.try_emplace(unit, unit, module);
   const auto tell = [&](CallBase& call, Mark mark) {
-    if (confirmed != nullptr && confirmed->contains(mark.name.str()))
-      mark.kind.target = types::SiteTargetSays::used;
+    if (confirmed != nullptr) {
+      const auto known = confirmed->find(mark.name.str());
+      if (known != confirmed->end()) mark.kind = known->second;
+    }
     const DISubprogram* subprogram = call.getFunction()->getSubprogram();
     DICompileUnit* unit = subprogram == nullptr ? nullptr : subprogram->getUnit();
     if (unit == nullptr || !call.getDebugLoc() || !can_tell(*unit)) return;

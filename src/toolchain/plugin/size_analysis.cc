@@ -20,6 +20,8 @@
 
 #include <algorithm>
 
+#include "toolchain/plugin/reaching.h"
+
 namespace allocs::plugin {
 
 using namespace clang;
@@ -29,80 +31,6 @@ namespace {
 constexpr int kDeepest = 40;
 constexpr unsigned kMostSteps = 4000;  // for one size
 constexpr unsigned kMostParameters = 64;
-
-bool is_loop(const Stmt* statement) {
-  return isa<ForStmt, WhileStmt, DoStmt, CXXForRangeStmt>(statement);
-}
-
-// Whether what is under `statement` is executed whenever it is.
-bool executes_all(const Stmt* statement) {
-  return isa<CompoundStmt, DeclStmt, ExprWithCleanups, ParenExpr, CastExpr, LabelStmt>(statement) ||
-         (isa<BinaryOperator>(statement) && !cast<BinaryOperator>(statement)->isLogicalOp()) ||
-         isa<UnaryOperator>(statement) || isa<CallExpr>(statement);
-}
-
-const Stmt* compound_around(const FunctionBody& body, const Stmt* at, bool& is_guarded) {
-  is_guarded = false;
-  const Stmt* below = at;
-  for (at = body.parent(at); at != nullptr; below = at, at = body.parent(at)) {
-    if (isa<CompoundStmt>(at)) return at;
-    // The condition of an if or the start of a for is executed whenever the statement is.
-    const auto* branch = dyn_cast<IfStmt>(at);
-    const auto* loop = dyn_cast<ForStmt>(at);
-    const bool is_head = (branch != nullptr && branch->getCond() == below) ||
-                         (loop != nullptr && loop->getInit() == below);
-    if (!executes_all(at) && !is_head) is_guarded = true;
-  }
-  return nullptr;
-}
-
-bool is_inside(const FunctionBody& body, const Stmt* inner, const Stmt* outer) {
-  for (; inner != nullptr; inner = body.parent(inner)) {
-    if (inner == outer) return true;
-  }
-  return outer == nullptr;
-}
-
-// The outermost loop around `at` within `within` (nullptr: the whole body), or nullptr.
-const Stmt* outermost_loop(const FunctionBody& body, const Stmt* at, const Stmt* within) {
-  const Stmt* found = nullptr;
-  for (; at != nullptr && at != within; at = body.parent(at)) {
-    if (is_loop(at)) found = at;
-  }
-  return found;
-}
-
-// Whether nothing is left of the value before.
-bool is_whole(const Assignment& how) { return how.operation == BO_Assign || how.second != nullptr; }
-
-// The assignments whose value may be in `variable` at `use`. `scope`: where the one is that hides the earlier ones, or nullptr.
-std::vector<const Assignment*> reaching(const FunctionBody& body, const VarDecl* variable,
-                                        const Stmt* use, const Stmt*& scope) {
-  const auto all = body.assignments(variable);
-  const unsigned here = body.order(use);
-  std::vector<const Assignment*> found;
-  scope = nullptr;
-  bool is_hidden = false;
-  for (auto at = all.rbegin(); at != all.rend(); ++at) {
-    if (at->order > here || (is_hidden && !at->is_lasting)) continue;
-    found.push_back(&*at);
-    if (is_hidden) continue;
-    bool is_guarded = false;
-    const Stmt* around = compound_around(body, at->at, is_guarded);
-    const bool hides = !is_guarded && is_whole(*at) && is_inside(body, use, around);
-    if (!hides) continue;
-    scope = around;
-    is_hidden = true;
-  }
-  const Stmt* loop = outermost_loop(body, use, scope);
-  const Stmt* any_loop = outermost_loop(body, use, nullptr);
-  for (const Assignment& later : all) {
-    const Stmt* back = later.is_lasting ? any_loop : loop;
-    if (later.order > here && back != nullptr && is_inside(body, later.at, back))
-      found.push_back(&later);
-  }
-  return found;
-}
 
 // `switch (kind) { case A: return sizeof(a); case B: return sizeof(b); } return 0;`: the switch, if each of its cases returns; else nullptr.
 const SwitchStmt* switch_before(const ReturnStmt* statement, const FunctionBody& body) {

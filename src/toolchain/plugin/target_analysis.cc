@@ -7,6 +7,7 @@
 //     struct node *n = malloc(k);          the variable
 //     n->points = (struct point *)get(k);  the cast; the member agrees or not
 //     void *p = malloc(k); ... n = p;      p is void *: so all that p is given to
+//     p = list->rest; n = p;               ... as long as it leads to the block
 //     return malloc(k);                    the return type
 //     insert(tree, malloc(k));             the parameter
 //     void *p = get(k); new (p) item;      what is constructed in it
@@ -16,6 +17,8 @@
 #include "toolchain/plugin/target_analysis.h"
 
 #include <clang/AST/RecordLayout.h>
+
+#include "toolchain/plugin/reaching.h"
 
 namespace allocs::plugin {
 
@@ -72,7 +75,7 @@ class Follower {
       const Slot slot = body_.slot(at);
       if (slot.field != nullptr && receive(slot.field->getType())) return;
       if (slot.variable != nullptr) {
-        if (!receive(slot.variable->getType())) follow_variable(slot.variable, depth);
+        if (!receive(slot.variable->getType())) follow_variable(slot.variable, depth, at);
         return;
       }
       const Stmt* above = body_.parent(at);
@@ -89,7 +92,7 @@ class Follower {
     const auto* operation = dyn_cast<UnaryOperator>(address);
     if (operation == nullptr || operation->getOpcode() != UO_AddrOf) return;
     if (const VarDecl* variable = variable_named_by(operation->getSubExpr()))
-      follow_variable(variable, 0);
+      follow_variable(variable, 0, nullptr);
   }
 
   Target take() {
@@ -141,7 +144,7 @@ class Follower {
       if (operation->getOpcode() != BO_Assign || operation->getRHS() != below) return false;
       if (receive(operation->getLHS()->getType())) return false;
       if (VarDecl* variable = variable_named_by(operation->getLHS())) {
-        follow_variable(variable, depth);
+        follow_variable(variable, depth, below);
       } else if (const auto parameter = parameter_behind(operation->getLHS())) {
         stored_by_parameter_ = parameter;
       }
@@ -287,13 +290,19 @@ class Follower {
     }
   }
 
-  // A `void *` variable: all that it is given to.
-  void follow_variable(const VarDecl* variable, int depth) {
+  // A `void *` variable: all that it is given to while it may be `given` (nullptr: at any time).
+  void follow_variable(const VarDecl* variable, int depth, const Stmt* given) {
     constexpr int kDeepest = 3;
     if (depth >= kDeepest || !variable->isLocalVarDeclOrParm()) return;
     const auto uses = body_.uses(variable);
     if (uses.size() > kMostUses) return;
-    for (const DeclRefExpr* use : uses) follow(use, depth + 1);
+    const auto* value = variable->getType()->isVoidPointerType() && given != nullptr
+                            ? dyn_cast<Expr>(given)
+                            : nullptr;
+    for (const DeclRefExpr* use : uses) {
+      if (value == nullptr || may_still_be(body_, variable, value, use, context_))
+        follow(use, depth + 1);
+    }
   }
 
   // Whether the pointer type `type` says what it points at.
@@ -333,17 +342,6 @@ class Follower {
   std::optional<unsigned> stored_by_parameter_;
 };
 
-bool is_moved(const VarDecl* variable, const FunctionBody& body) {
-  const auto assignments = body.assignments(variable);
-  const bool is_added_to = llvm::any_of(assignments, [](const Assignment& how) {
-    return how.second == nullptr && how.operation != BO_Assign;
-  });
-  return is_added_to || llvm::any_of(body.uses(variable), [&](const DeclRefExpr* use) {
-           const auto* operation = dyn_cast_or_null<UnaryOperator>(body.parent(use));
-           return operation != nullptr && operation->isIncrementDecrementOp();
-         });
-}
-
 // The variable in `p + n`, `p - n` and `&p[n]`.
 const VarDecl* variable_moved_in(const Expr* expression) {
   expression = expression->IgnoreParenCasts();
@@ -356,6 +354,19 @@ const VarDecl* variable_moved_in(const Expr* expression) {
   if (operation == nullptr || operation->getOpcode() != UO_AddrOf) return nullptr;
   const auto* element = dyn_cast<ArraySubscriptExpr>(operation->getSubExpr()->IgnoreParens());
   return element == nullptr ? nullptr : variable_named_by(element->getBase());
+}
+
+bool is_moved(const VarDecl* variable, const FunctionBody& body) {
+  const auto assignments = body.assignments(variable);
+  const bool is_added_to = llvm::any_of(assignments, [variable](const Assignment& how) {
+    return how.second == nullptr &&
+           (how.operation != BO_Assign ||
+            (how.value != nullptr && variable_moved_in(how.value) == variable));
+  });
+  return is_added_to || llvm::any_of(body.uses(variable), [&](const DeclRefExpr* use) {
+           const auto* operation = dyn_cast_or_null<UnaryOperator>(body.parent(use));
+           return operation != nullptr && operation->isIncrementDecrementOp();
+         });
 }
 
 enum class HandedOn : std::uint8_t { no, yes, moved };

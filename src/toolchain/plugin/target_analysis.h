@@ -24,7 +24,7 @@ struct Target {
 };
 
 // The declared types that the value of `expression`, a pointer, meets on its way: casts, variables, members, parameters, the
-// function's own return type. Behind a `void *` variable all uses of that variable are looked at.
+// function's own return type. Behind a `void *` variable all its uses are looked at that may see the value.
 Target target_of(const clang::Expr* expression, const FunctionBody& body,
                  const clang::ASTContext& context);
 

@@ -63,13 +63,13 @@ void UnitConsumer::HandleTranslationUnit(ASTContext&) {
     for (FunctionDecl* function : late_->read_used()) read_function(function);
   }
   if (passed_ != nullptr) passed_->end();
+  is_at_end_ = true;
   for (std::size_t i = 0; i < waiting_.size(); ++i) {  // reading one may find others
     if (!bodies_.may_hold_site(waiting_[i])) continue;
     if (const FunctionBody* body = bodies_.of(waiting_[i])) read_body(*body);
   }
   for (const auto& one : unconfirmed_) {
-    if (byte_uses_->are_all(one->block, one->is_stored_at, *one->body))
-      confirmed_->insert(one->marker);
+    if (const auto kind = confirmed_kind(*one)) confirmed_->emplace(one->marker, *kind);
   }
   if (list_ != nullptr && !compiler_.getDiagnostics().hasErrorOccurred()) take_list_(list_->text());
 }
@@ -154,24 +154,50 @@ void UnitConsumer::read_body(const FunctionBody& body) {
   for (CXXConstructorDecl* constructor : body.defaulted) read(constructor);
 }
 
+std::optional<SiteType> UnitConsumer::type_of(const CallExpr* call, const Request& request,
+                                              const Target& target, const FunctionBody& body) {
+  if (calls_->is_for_callers(body.function())) return wrapper_site();
+  const Pool* pool = is_at_end_ ? calls_->pool_of(call, body) : nullptr;
+  if (pool != nullptr && calls_->pool_uses().worth_of(*pool) != PoolWorth::none)
+    return wrapper_site();
+  return choose_site_type(request, target, *context_);
+}
+
+std::optional<types::SiteKind> UnitConsumer::confirmed_kind(const Unconfirmed& one) {
+  types::SiteKind kind = one.kind;
+  kind.target = types::SiteTargetSays::used;
+  if (one.pool == nullptr) {
+    const bool is_used = byte_uses_->are_all(one.block, one.is_stored_at, *one.body);
+    return is_used ? std::optional{kind} : std::nullopt;
+  }
+  const PoolWorth worth = calls_->pool_uses().worth_of(*one.pool);
+  if (worth == PoolWorth::none) return std::nullopt;
+  if (worth == PoolWorth::plausible) kind.target = types::SiteTargetSays::disagrees;
+  kind.shape = types::SiteShape::array;
+  return kind;
+}
+
 void UnitConsumer::read_call(CallExpr* call, const Request& request, const FunctionBody& body) {
   const Expr* const stored_at = request.stored_at;
   const Target target = stored_at == nullptr ? target_of(call, body, *context_)
                                              : target_stored_at(stored_at, body, *context_);
-  auto type = calls_->is_for_callers(body.function())
-                  ? std::optional{wrapper_site()}
-                  : choose_site_type(request, target, *context_);
-  const bool is_to_confirm = type && type->is_bytes_on_its_word();
-  const Expr* const block = stored_at == nullptr ? call : stored_at;
+  auto type = type_of(call, request, target, body);
+  const bool is_piece = type && request.pool != nullptr && type->may_be_piece();
+  if (request.pool != nullptr && !is_piece) calls_->pool_uses().doubt(*request.pool);
+  const bool is_to_confirm = is_piece || (type && type->is_bytes_on_its_word());
+  const Unconfirmed open{stored_at == nullptr ? call : stored_at,
+                         stored_at != nullptr,
+                         &body,
+                         is_piece ? request.pool : nullptr,
+                         type ? type->kind : types::SiteKind{},
+                         {}};
   if (list_ != nullptr) {
-    if (is_to_confirm && byte_uses_->are_all(block, stored_at != nullptr, body))
-      type->kind.target = types::SiteTargetSays::used;
+    if (is_to_confirm) type->kind = confirmed_kind(open).value_or(type->kind);
     return list_->add(call, type, request.bytes, body);
   }
   if (!type) return;
   if (is_to_confirm) {
-    unconfirmed_.push_back(
-        std::make_unique<Unconfirmed>(Unconfirmed{block, stored_at != nullptr, &body, {}}));
+    unconfirmed_.push_back(std::make_unique<Unconfirmed>(open));
     conveyance_->name_next(&unconfirmed_.back()->marker);
   }
   if (stored_at != nullptr) {

@@ -42,6 +42,8 @@ class UnitConsumer : public clang::ASTConsumer {
   void read_body(const FunctionBody& body);
   void read_call(clang::CallExpr* call, const Request& request, const FunctionBody& body);
   bool can_wait(const clang::FunctionDecl* function) const;
+  std::optional<SiteType> type_of(const clang::CallExpr* call, const Request& request,
+                                  const Target& target, const FunctionBody& body);
 
   clang::CompilerInstance& compiler_;
   std::function<void(std::string)> take_list_;
@@ -58,13 +60,18 @@ class UnitConsumer : public clang::ASTConsumer {
   llvm::DenseSet<const clang::Decl*> seen_;
   std::vector<std::unique_ptr<FunctionBody>> initialisers_;
   std::vector<clang::FunctionDecl*> waiting_;
-  // A call that was marked on the word of a pointer to bytes.
+  // A call that was marked on the word of a pointer to bytes, or of who asks for a piece of a pool.
   struct Unconfirmed {
     const clang::Expr* block;  // as for ByteUses
     bool is_stored_at;
     const FunctionBody* body;
+    const Pool* pool;  // nullptr: bytes
+    types::SiteKind kind;
     std::string marker;
   };
+  // Nothing if it is not confirmed.
+  std::optional<types::SiteKind> confirmed_kind(const Unconfirmed& one);
+  bool is_at_end_ = false;
   std::vector<std::unique_ptr<Unconfirmed>> unconfirmed_;
   std::unique_ptr<ByteUses> byte_uses_;
 };

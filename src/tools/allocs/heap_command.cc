@@ -135,7 +135,8 @@ bool say_if_not_indexed(const index::Root* root) {
           ? "does not run under liballocs, so its heap blocks are not known; start it with "
             "\"allocs run\""
       : root->malloc_kind == index::MallocKind::bypassed
-          ? "has a malloc of its own before liballocs, whose blocks are not indexed"
+          ? "has a malloc of its own before liballocs, or another C library, whose blocks are not "
+            "indexed"
           : nullptr;
   if (why != nullptr) fmt::print(stderr, "allocs: {}\n", why);
   return why != nullptr;

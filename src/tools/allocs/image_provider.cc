@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <deque>
 #include <utility>
+#include <vector>
 
 #include "meta/build_metadata.h"
 #include "meta/diagnostics.h"
@@ -23,6 +26,11 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+void* allocate_for_ever(std::size_t size) {
+  static std::deque<std::vector<std::max_align_t>> kept;
+  return kept.emplace_back(size / sizeof(std::max_align_t) + 1).data();
+}
+
 }  // namespace
 
 bool lacks_debug_information(const types::Image& image) {
@@ -31,7 +39,10 @@ bool lacks_debug_information(const types::Image& image) {
 
 ImageProvider::ImageProvider(const std::filesystem::path& program, meta::Debuginfod* debuginfod)
     : debuginfod_(debuginfod) {
-  places_.read_environment(environ, program.empty() ? nullptr : program.c_str());
+  const std::string& name = program.native();
+  const void* kept = std::memcpy(allocate_for_ever(name.size() + 1), name.c_str(), name.size() + 1);
+  places_.set_program([](const void* text) { return static_cast<const char*>(text); }, kept);
+  places_.read_environment(environ, allocate_for_ever);
   declared_ = declared_functions(places_);
   char path[4096];
   TextWriter text(path, sizeof(path));
@@ -46,7 +57,7 @@ ProvidedImage ImageProvider::image_of(const std::filesystem::path& object,
   provided.file = metadata::map_file(path.c_str());
   elf::BuildId own;
   types::ObjectIdentity identity{
-      .build_id = build_id, .path = path, .configuration = places_.configuration()};
+      .build_id = build_id, .path = path, .configuration = configuration()};
   if (provided.file) {
     own = metadata::build_id_of(*provided.file);
     const std::span<const std::uint8_t> own_id(own.bytes, own.size);

@@ -49,7 +49,7 @@ class ImageProvider {
   // What users declare of functions that allocate, and what is wrong with that.
   const declarations::Declarations& declared() const { return declared_; }
   // The hash of that: a part of an image's name.
-  std::uint64_t configuration() const { return places_.configuration(); }
+  std::uint64_t configuration() const { return places_.configuration().value_or(0); }
 
   // Where images are kept; empty if there is no such place.
   const std::filesystem::path& cache() const { return cache_; }
