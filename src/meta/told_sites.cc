@@ -33,8 +33,10 @@ bool is_outweighed(const SiteRecord& inferred, const ToldSite& told) {
 }
 
 void apply(const ToldSite& told, SiteRecord& site) {
+  if (told.what == Told::not_it && site.type != told.type) return;
   if (is_outweighed(site, told)) return;
-  const bool is_open = told.what == Told::several || is_refuted(site, told);
+  const bool is_open =
+      told.what == Told::several || told.what == Told::not_it || is_refuted(site, told);
   apply_told(is_open ? ToldSite{} : told, site);
   if (is_open) {
     site.flags |= types::kSiteConflict;
@@ -106,7 +108,7 @@ ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::Ty
     type = types.one_of(all);
     if (type == types::kNoType) return told;
   }
-  told.what = Told::a_type;
+  told.what = kind.is_refuted() ? Told::not_it : Told::a_type;
   told.type = type;
   switch (kind.shape) {
     case types::SiteShape::one:

@@ -38,7 +38,7 @@ enum class SiteOrigin : char {
 
 // What the pointer that receives the block says of the type that was read off something else. Of one that was read off the pointer
 // itself: `agrees` if the function that allocates also uses the block as that.
-// `used`: of bytes that were read off the pointer itself: all that the unit does with the block agrees.
+// `used`: of bytes that were read off the pointer itself: all that the unit does with the block agrees. `disagrees`, of these: some of it shows that they are none.
 // Of a piece that a pool hands out `used` and `disagrees` say whether the unit shows that the whole block is of that.
 enum class SiteTargetSays : char { agrees = 'a', disagrees = 'd', nothing = 'u', used = 'b' };
 
@@ -55,6 +55,11 @@ struct SiteKind {
   SiteOrigin origin = SiteOrigin::size;
   SiteTargetSays target = SiteTargetSays::nothing;
   SiteShape shape = SiteShape::one;
+
+  // The pointer says what it is, and what the unit does with it says that it is not.
+  constexpr bool is_refuted() const {
+    return origin == SiteOrigin::target && target == SiteTargetSays::disagrees;
+  }
 
   friend constexpr bool operator==(const SiteKind&, const SiteKind&) = default;
 };

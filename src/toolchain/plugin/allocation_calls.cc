@@ -68,6 +68,13 @@ std::optional<std::uint64_t> AllocationCalls::constant_of(const Expr* size) cons
 }
 
 std::optional<Request> AllocationCalls::request_of(const CallExpr* call, const FunctionBody& body) {
+  auto request = find_request(call, body);
+  if (request) request->size = sizes_.arithmetic().without_characters(request->size);
+  return request;
+}
+
+std::optional<Request> AllocationCalls::find_request(const CallExpr* call,
+                                                     const FunctionBody& body) {
   const FunctionDecl* callee = call->getDirectCallee();
   if (callee != nullptr) {
     const declarations::Declaration* declared = declared_.of(callee);
@@ -240,7 +247,7 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
     const Expr* argument = call->getArg(i);
     if (!argument->getType()->isIntegerType() || argument->getType()->isBooleanType()) continue;
     has_number = true;
-    SizeFacts facts = sizes_.facts_of(argument, body);
+    SizeFacts facts = sizes_.arithmetic().without_characters(sizes_.facts_of(argument, body));
     has_terms = facts.has_positive_term();
     if (has_terms) {
       size = facts;

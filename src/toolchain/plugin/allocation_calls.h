@@ -64,6 +64,8 @@ class AllocationCalls {
   static bool may_be_wrapper(const clang::FunctionDecl* function);
 
  private:
+  // Where n * sizeof(char) is still more than n bytes.
+  std::optional<Request> find_request(const clang::CallExpr* call, const FunctionBody& body);
   static std::optional<Request> request_without_size(const clang::CallExpr* call, int stored);
   std::optional<Request> known_request(const clang::CallExpr* call,
                                        const clang::FunctionDecl* callee, const FunctionBody& body);

@@ -9,8 +9,9 @@
 //     memcpy(p, x, n);  free(p);  q = p + n;  s->text = p;  if (p)     as anything
 //
 // So the block's address is followed forward, through variables, members of any object, results of functions, as far as they are pointers to bytes, over all of
-// the unit's own source file, into the functions that it is given to. If some use is as bytes and none is as anything else, the block is believed to be bytes. What is not followed
-// counts as anything else: an element, what a pointer leads to, a union, a `void *`, the address of a variable, functions of other files with a `void *` for it.
+// the unit's own source file, into the functions that it is given to. If some use is as bytes and none is as anything else, the block is believed to be bytes. If it is
+// made a pointer to structures or to pointers, it is not, whatever else it is. What is not followed leaves it open: an element, what a pointer leads to, a union, a
+// `void *`, the address of a variable, functions of other files with a `void *` for it.
 // No use at all is a `const void *` of a function that is not seen, if it is told behind it how many bytes to read, as `write` is, and if no other parameter could take
 // the address out (`struct item **`, `size_t *`): it reads what the file has put there itself. Its result is followed where that may be the address. Who is told no
 // length may keep the address for others to ask for, as containers do; who is told another function to call may give it the address as anything. What a pointer
@@ -37,6 +38,13 @@ namespace {
 
 bool points_to_bytes(QualType type) {
   return type->isPointerType() && is_byte_type(type->getPointeeType());
+}
+
+// To what cannot be taken for bytes that were read or are to be written.
+bool points_to_object(QualType type) {
+  if (!type->isPointerType()) return false;
+  const QualType pointee = type->getPointeeType();
+  return pointee->isRecordType() || pointee->isPointerType();
 }
 
 // An address may be kept in it: one of type uintptr_t, or as wide and unsigned. Other signed ones are counts.
@@ -101,8 +109,10 @@ class Follower {
 
   void follow(const Stmt* value, const FunctionBody& body) {
     is_moved_ = false;
-    for (const Stmt* at = value; at != nullptr && !is_other_; at = step(at, body)) {
-      if (++steps_ > kMostSteps) is_other_ = true;
+    for (const Stmt* at = value; at != nullptr; at = step(at, body)) {
+      if (++steps_ <= kMostSteps) continue;
+      is_other_ = true;
+      return;
     }
   }
   void receive(const Expr* place, const FunctionBody& body) {
@@ -120,13 +130,14 @@ class Follower {
     }
   }
 
-  bool are_all_bytes() {
-    while (!open_.empty() && !is_other_) {
+  UseAsBytes use() {
+    while (!open_.empty() && !is_contradicted_ && steps_ <= kMostSteps) {
       const std::function<void()> next = std::move(open_.back());
       open_.pop_back();
       next();
     }
-    return is_access_ && !is_other_;
+    if (is_contradicted_) return UseAsBytes::something_else;
+    return is_access_ && !is_other_ ? UseAsBytes::nothing_else : UseAsBytes::open;
   }
 
  private:
@@ -230,8 +241,9 @@ class Follower {
         return cast;
       case CK_BitCast:
       case CK_NoOp:
-        return cast->getType()->isVoidPointerType() || points_to_bytes(cast->getType()) ? cast
-                                                                                        : other();
+        if (cast->getType()->isVoidPointerType() || points_to_bytes(cast->getType())) return cast;
+        is_contradicted_ |= points_to_object(cast->getType());
+        return other();
       case CK_PointerToBoolean:
       case CK_IntegralToBoolean:
       case CK_ToVoid:
@@ -360,26 +372,27 @@ class Follower {
   bool is_moved_ = false;  // on the present way
   bool is_access_ = false;
   bool is_other_ = false;
+  bool is_contradicted_ = false;
 };
 
 }  // namespace
 
-bool ByteUses::are_all(const Expr* block, bool is_stored_at, const FunctionBody& body) {
-  if (context_.getLangOpts().CPlusPlus) return false;
+UseAsBytes ByteUses::of(const Expr* block, bool is_stored_at, const FunctionBody& body) {
+  if (context_.getLangOpts().CPlusPlus) return UseAsBytes::open;
   const SourceManager& sources = context_.getSourceManager();
-  if (!sources.isInMainFile(sources.getExpansionLoc(block->getBeginLoc()))) return false;
+  if (!sources.isInMainFile(sources.getExpansionLoc(block->getBeginLoc()))) return UseAsBytes::open;
   const auto naming = [this](const IdentifierInfo* name) { return bodies_naming(name); };
   const auto body_of = [this](const FunctionDecl* function) { return body_of_function(function); };
   const auto like = [this](const FunctionProtoType* type) { return bodies_like(type); };
   Follower follower{context_, naming, body_of, like};
   if (!is_stored_at) {
     follower.follow(block, body);
-    return follower.are_all_bytes();
+    return follower.use();
   }
   const auto* address = dyn_cast<UnaryOperator>(block->IgnoreParenCasts());
-  if (address == nullptr || address->getOpcode() != UO_AddrOf) return false;
+  if (address == nullptr || address->getOpcode() != UO_AddrOf) return UseAsBytes::open;
   follower.receive(address->getSubExpr(), body);
-  return follower.are_all_bytes();
+  return follower.use();
 }
 
 std::vector<const FunctionBody*> ByteUses::bodies_naming(const IdentifierInfo* name) {

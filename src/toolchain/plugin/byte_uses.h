@@ -11,6 +11,13 @@ namespace allocs::plugin {
 
 class PassedBodies;
 
+// What a unit does with a block that a pointer to bytes receives.
+enum class UseAsBytes {
+  nothing_else,    // some use is as bytes, and none as anything else
+  open,            // nobody can tell
+  something_else,  // its address is made one of structures or of pointers
+};
+
 // Whether a unit of C uses a block as the bytes that the pointer which receives it says: see byte_uses.cc.
 class ByteUses {
  public:
@@ -19,7 +26,7 @@ class ByteUses {
       : context_(context), bodies_(bodies), passed_(passed) {}
 
   // At the end of the unit. `block`: the call in `body` that returns the block, or the expression that points to where its address is stored.
-  bool are_all(const clang::Expr* block, bool is_stored_at, const FunctionBody& body);
+  UseAsBytes of(const clang::Expr* block, bool is_stored_at, const FunctionBody& body);
 
  private:
   // Of the unit's own source file, those in which that name stands, or may stand.

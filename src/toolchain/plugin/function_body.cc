@@ -5,6 +5,8 @@
 #include <clang/Basic/Builtins.h>
 #include <clang/Basic/SourceManager.h>
 
+#include <optional>
+
 #include "toolchain/plugin/passed_bodies.h"
 #include "toolchain/plugin/target_analysis.h"
 
@@ -131,6 +133,7 @@ void FunctionBody::add_function() {
     }
   }
   walk(function_->getBody());
+  find_jumps();
 }
 
 void FunctionBody::add_initialiser(Expr* init, Slot slot) {
@@ -229,6 +232,8 @@ void FunctionBody::visit(Stmt* at) {
     return;
   }
   if (auto* name = dyn_cast<DeclRefExpr>(at)) return visit_name(name);
+  if (isa<GotoStmt, IndirectGotoStmt, SwitchStmt, GCCAsmStmt>(at)) return jumps_.push_back(at);
+  if (auto* label = dyn_cast<AddrLabelExpr>(at)) return computed_.push_back(label->getLabel());
   if (auto* member = dyn_cast<MemberExpr>(at)) {
     auto* field = dyn_cast<FieldDecl>(member->getMemberDecl());
     const QualType type = member->getType();
@@ -300,6 +305,36 @@ void FunctionBody::visit_checked_arithmetic(CallExpr* at) {
   if (address == nullptr || address->getOpcode() != UO_AddrOf) return;
   if (VarDecl* variable = variable_named_by(address->getSubExpr())) {
     assign(variable, {at, at->getArg(0), at->getArg(1), operation});
+  }
+}
+
+void FunctionBody::find_jumps() {
+  const auto add = [&](unsigned from, const LabelDecl* label) {
+    if (label != nullptr && label->getStmt() != nullptr)
+      jumps.push_back({from, order(label->getStmt())});
+  };
+  std::optional<unsigned> first_computed;
+  unsigned last_computed = 0;
+  for (const Stmt* at : jumps_) {
+    const unsigned from = order(at);
+    if (const auto* direct = dyn_cast<GotoStmt>(at)) {
+      add(from, direct->getLabel());
+    } else if (const auto* choice = dyn_cast<SwitchStmt>(at)) {
+      for (const SwitchCase* one = choice->getSwitchCaseList(); one != nullptr;
+           one = one->getNextSwitchCase())
+        jumps.push_back({from, order(one)});
+    } else if (const auto* assembly = dyn_cast<GCCAsmStmt>(at)) {
+      for (const AddrLabelExpr* label : assembly->labels()) add(from, label->getLabel());
+    } else {
+      if (!first_computed) first_computed = from;
+      last_computed = from;
+    }
+  }
+  if (!first_computed) return;
+  // Those between go no further in either direction.
+  for (const LabelDecl* label : computed_) {
+    add(*first_computed, label);
+    add(last_computed, label);
   }
 }
 

@@ -31,6 +31,12 @@ struct Assignment {
   unsigned order = 0;
 };
 
+// Where control may go on elsewhere than behind where it was, and the order of the source does not tell: `goto`, and a switch to each of its labels.
+struct Jump {
+  unsigned from = 0;
+  unsigned to = 0;
+};
+
 // The body of a function, or the initialiser of a variable or member, with what the tree itself does not offer: ways up from an
 // expression, and all places where a variable is used or assigned.
 //
@@ -71,6 +77,7 @@ class FunctionBody {
   std::vector<clang::CallExpr*> calls;
   std::vector<clang::CXXNewExpr*> news;
   std::vector<clang::ReturnStmt*> returns;
+  std::vector<Jump> jumps;
   std::vector<clang::CXXRecordDecl*> nested;
   std::vector<clang::CXXConstructorDecl*>
       defaulted;  // constructors without a source that are called
@@ -86,6 +93,7 @@ class FunctionBody {
   void visit_name(clang::DeclRefExpr* at);
   void visit_declaration(clang::DeclStmt* at);
   void visit_checked_arithmetic(clang::CallExpr* at);
+  void find_jumps();
   void assign(clang::VarDecl* to, const Assignment& how);
 
   clang::FunctionDecl* function_;
@@ -106,6 +114,8 @@ class FunctionBody {
   llvm::DenseMap<const clang::VarDecl*, std::vector<Assignment>> assignments_;
   llvm::DenseMap<const clang::VarDecl*, std::vector<clang::DeclRefExpr*>> uses_;
   llvm::DenseMap<const clang::FieldDecl*, std::vector<clang::MemberExpr*>> byte_members_;
+  std::vector<const clang::Stmt*> jumps_;          // what jumps
+  std::vector<const clang::LabelDecl*> computed_;  // where it may jump to whose target is computed
 };
 
 // The variable that `expression` names, through parentheses and casts; nullptr if it is anything else.

@@ -13,42 +13,13 @@ bool is_loop(const Stmt* statement) {
 
 // Whether what is under `statement` is executed whenever it is.
 bool executes_all(const Stmt* statement) {
-  return isa<CompoundStmt, DeclStmt, ExprWithCleanups, ParenExpr, CastExpr, LabelStmt>(statement) ||
+  return isa<CompoundStmt, DeclStmt, ExprWithCleanups, ParenExpr, CastExpr, LabelStmt, SwitchCase>(
+             statement) ||
          (isa<BinaryOperator>(statement) && !cast<BinaryOperator>(statement)->isLogicalOp()) ||
          isa<UnaryOperator>(statement) || isa<CallExpr>(statement);
 }
 
-bool hides(const Assignment& how, const Stmt* use, const FunctionBody& body) {
-  bool is_guarded = false;
-  const Stmt* around = compound_around(body, how.at, is_guarded);
-  return !is_guarded && is_whole(how) && is_inside(body, use, around);
-}
-
-// An address that is made of another one, or none: `p + n`, `&p->member`, `p->array`, NULL.
-bool leads_elsewhere(const Expr* value, const ASTContext& context) {
-  value = value->IgnoreParenCasts();
-  if (value->getType()->isArrayType()) return true;
-  if (const auto* sum = dyn_cast<BinaryOperator>(value)) return sum->isAdditiveOp();
-  if (const auto* operation = dyn_cast<UnaryOperator>(value))
-    return operation->getOpcode() == UO_AddrOf;
-  return value->isNullPointerConstant(const_cast<ASTContext&>(context),
-                                      Expr::NPC_ValueDependentIsNotNull) != Expr::NPCK_NotNull;
-}
-
-// Jumps of which the order of the source does not tell.
-bool has_jumps(const FunctionBody& body) {
-  bool found = false;
-  body.for_each([&](const Stmt* at) { found |= isa<LabelStmt, SwitchStmt, IndirectGotoStmt>(at); });
-  return found;
-}
-
-bool names(const FunctionBody& body, const VarDecl* variable, const Stmt* within) {
-  return llvm::any_of(body.uses(variable),
-                      [&](const DeclRefExpr* use) { return is_inside(body, use, within); });
-}
-
-}  // namespace
-
+// The block of statements around `at`. `is_guarded`: it may be executed without `at`.
 const Stmt* compound_around(const FunctionBody& body, const Stmt* at, bool& is_guarded) {
   is_guarded = false;
   const Stmt* below = at;
@@ -64,6 +35,7 @@ const Stmt* compound_around(const FunctionBody& body, const Stmt* at, bool& is_g
   return nullptr;
 }
 
+// nullptr: the whole body.
 bool is_inside(const FunctionBody& body, const Stmt* inner, const Stmt* outer) {
   for (; inner != nullptr; inner = body.parent(inner)) {
     if (inner == outer) return true;
@@ -71,6 +43,7 @@ bool is_inside(const FunctionBody& body, const Stmt* inner, const Stmt* outer) {
   return outer == nullptr;
 }
 
+// The outermost loop around `at` within `within` (nullptr: the whole body), or nullptr.
 const Stmt* outermost_loop(const FunctionBody& body, const Stmt* at, const Stmt* within) {
   const Stmt* found = nullptr;
   for (; at != nullptr && at != within; at = body.parent(at)) {
@@ -79,34 +52,79 @@ const Stmt* outermost_loop(const FunctionBody& body, const Stmt* at, const Stmt*
   return found;
 }
 
+// Of a whole assignment that is before the use: where the earlier ones are hidden.
+const Stmt* scope_of(const FunctionBody& body, const Assignment* hiding) {
+  bool is_guarded = false;
+  return hiding == nullptr ? nullptr : compound_around(body, hiding->at, is_guarded);
+}
+
+bool hides(const Assignment& how, const Stmt* use, const FunctionBody& body) {
+  return is_whole(how) && is_always_before(body, how, use);
+}
+
+// Whether a jump from behind `here` leads back to `here` or before it, but behind `since` (nullptr: wherever).
+bool comes_back(const FunctionBody& body, unsigned here, const Assignment* since) {
+  return llvm::any_of(body.jumps, [&](Jump jump) {
+    return jump.from > here && jump.to <= here && (since == nullptr || jump.to > since->order);
+  });
+}
+
+// An address that is made of another one, or none: `p + n`, `&p->member`, `p->array`, NULL.
+bool leads_elsewhere(const Expr* value, const ASTContext& context) {
+  value = value->IgnoreParenCasts();
+  if (value->getType()->isArrayType()) return true;
+  if (const auto* sum = dyn_cast<BinaryOperator>(value)) return sum->isAdditiveOp();
+  if (const auto* operation = dyn_cast<UnaryOperator>(value))
+    return operation->getOpcode() == UO_AddrOf;
+  return value->isNullPointerConstant(const_cast<ASTContext&>(context),
+                                      Expr::NPC_ValueDependentIsNotNull) != Expr::NPCK_NotNull;
+}
+
+bool names(const FunctionBody& body, const VarDecl* variable, const Stmt* within) {
+  return llvm::any_of(body.uses(variable),
+                      [&](const DeclRefExpr* use) { return is_inside(body, use, within); });
+}
+
+}  // namespace
+
 bool is_whole(const Assignment& how) { return how.operation == BO_Assign || how.second != nullptr; }
 
-std::vector<const Assignment*> reaching(const FunctionBody& body, const VarDecl* variable,
-                                        const Stmt* use, const Stmt*& scope) {
+bool is_always_before(const FunctionBody& body, const Assignment& how, const Stmt* use) {
+  const unsigned here = body.order(use);
+  bool is_guarded = false;
+  const Stmt* around = compound_around(body, how.at, is_guarded);
+  if (how.order > here || is_guarded || !is_inside(body, use, around)) return false;
+  const unsigned there = body.order(how.at);
+  return llvm::none_of(body.jumps, [&](Jump jump) {
+    return jump.from < there && jump.to > there && jump.to <= here;
+  });
+}
+
+Reaching reaching(const FunctionBody& body, const VarDecl* variable, const Stmt* use) {
   const auto all = body.assignments(variable);
   const unsigned here = body.order(use);
-  std::vector<const Assignment*> found;
-  scope = nullptr;
-  bool is_hidden = false;
+  Reaching found;
   for (auto at = all.rbegin(); at != all.rend(); ++at) {
-    if (at->order > here || (is_hidden && !at->is_lasting)) continue;
-    found.push_back(&*at);
-    if (is_hidden) continue;
-    bool is_guarded = false;
-    const Stmt* around = compound_around(body, at->at, is_guarded);
-    const bool hides = !is_guarded && is_whole(*at) && is_inside(body, use, around);
-    if (!hides) continue;
-    scope = around;
-    is_hidden = true;
+    if (at->order > here || (found.hiding != nullptr && !at->is_lasting)) continue;
+    found.values.push_back(&*at);
+    if (found.hiding == nullptr && hides(*at, use, body)) found.hiding = &*at;
   }
-  const Stmt* loop = outermost_loop(body, use, scope);
+  const Stmt* loop = outermost_loop(body, use, scope_of(body, found.hiding));
   const Stmt* any_loop = outermost_loop(body, use, nullptr);
+  const bool jumps_back = comes_back(body, here, found.hiding);
+  const bool ever_jumps_back = comes_back(body, here, nullptr);
   for (const Assignment& later : all) {
     const Stmt* back = later.is_lasting ? any_loop : loop;
-    if (later.order > here && back != nullptr && is_inside(body, later.at, back))
-      found.push_back(&later);
+    const bool is_in_loop = back != nullptr && is_inside(body, later.at, back);
+    const bool is_behind_jump = later.is_lasting ? ever_jumps_back : jumps_back;
+    if (later.order > here && (is_in_loop || is_behind_jump)) found.values.push_back(&later);
   }
   return found;
+}
+
+bool is_repeated(const FunctionBody& body, const Assignment& how, const Assignment* hiding) {
+  return outermost_loop(body, how.at, scope_of(body, hiding)) != nullptr ||
+         comes_back(body, body.order(how.at), hiding);
 }
 
 bool may_still_be(const FunctionBody& body, const VarDecl* variable, const Expr* given,
@@ -118,7 +136,7 @@ bool may_still_be(const FunctionBody& body, const VarDecl* variable, const Expr*
   if (is_later) {
     const bool comes_round = loop != nullptr && is_inside(body, given, loop);
     // `p = realloc(p, n)` is what p was.
-    return comes_round || names(body, variable, given) || has_jumps(body);
+    return comes_round || names(body, variable, given) || !body.jumps.empty();
   }
   const auto all = body.assignments(variable);
   for (auto at = all.rbegin(); at != all.rend(); ++at) {
@@ -127,7 +145,7 @@ bool may_still_be(const FunctionBody& body, const VarDecl* variable, const Expr*
     const bool is_plain = at->operation == BO_Assign && at->second == nullptr;
     const bool is_between = body.order(at->at) > body.order(given);
     if (is_plain && is_between && leads_elsewhere(at->value, context) && hides(*at, use, body))
-      return has_jumps(body);
+      return !body.jumps.empty();
   }
   return true;
 }

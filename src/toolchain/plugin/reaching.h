@@ -7,23 +7,24 @@
 
 #include "toolchain/plugin/function_body.h"
 
-// Which assignments to a variable count where it is used, as far as the order of the source tells.
+// Which assignments to a variable count where it is used, as far as the order of the source and its jumps tell.
 namespace allocs::plugin {
 
-// The block of statements around `at`. `is_guarded`: it may be executed without `at`.
-const clang::Stmt* compound_around(const FunctionBody& body, const clang::Stmt* at,
-                                   bool& is_guarded);
-// nullptr: the whole body.
-bool is_inside(const FunctionBody& body, const clang::Stmt* inner, const clang::Stmt* outer);
-// The outermost loop around `at` within `within` (nullptr: the whole body), or nullptr.
-const clang::Stmt* outermost_loop(const FunctionBody& body, const clang::Stmt* at,
-                                  const clang::Stmt* within);
 // Whether nothing is left of the value before.
 bool is_whole(const Assignment& how);
 
-// The assignments whose value may be in `variable` at `use`. `scope`: where the one is that hides the earlier ones, or nullptr.
-std::vector<const Assignment*> reaching(const FunctionBody& body, const clang::VarDecl* variable,
-                                        const clang::Stmt* use, const clang::Stmt*& scope);
+// Whether the assignment, or one before it in the source, is made on each way to `use`, which is behind it: no condition guards it, and no jump leaves it out.
+bool is_always_before(const FunctionBody& body, const Assignment& how, const clang::Stmt* use);
+
+// The assignments whose value may be in a variable at a use of it.
+struct Reaching {
+  std::vector<const Assignment*> values;  // nearest first, then those that are behind the use
+  const Assignment* hiding = nullptr;     // the one of them that hides all before it; nullptr: none
+};
+Reaching reaching(const FunctionBody& body, const clang::VarDecl* variable, const clang::Stmt* use);
+
+// Whether it may be made several times, without `hiding` (nullptr: whatever there is) in between.
+bool is_repeated(const FunctionBody& body, const Assignment& how, const Assignment* hiding);
 
 // Whether a pointer to which `given` is assigned may lead there still, or again, at `use`. Not if it was made to lead into another place on each way, or `given` comes
 // later.

@@ -11,7 +11,7 @@
 // The tree has been type-checked, so each sizeof knows its type, template arguments included. Everything else is bytes.
 //
 // A local variable is what its assignments make of it. Of those before the use in the source the last one that no condition guards
-// hides the earlier ones; those after the use count only if a loop leads back.
+// hides the earlier ones, if no jump leads past it; those after the use count only if a loop or a jump leads back.
 //
 // The work is bounded in depth and in steps: the size of a hostile expression costs no more than its bytes.
 #include "toolchain/plugin/size_analysis.h"
@@ -209,33 +209,24 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
       !isa_and_nonnull<MaterializeTemporaryExpr>(
           variable->getInit() == nullptr ? nullptr : variable->getInit()->IgnoreParenCasts());
   if (is_alias) return unknown_size();
-  const Stmt* scope = nullptr;
-  const auto values = reaching(*frame.body, variable, use, scope);
-  const bool is_hidden = !values.empty() && std::any_of(values.begin(), values.end(), [&](auto* a) {
-    bool is_guarded = false;
-    const Stmt* around = compound_around(*frame.body, a->at, is_guarded);
-    return is_whole(*a) && a->order <= frame.body->order(use) && !is_guarded &&
-           is_inside(*frame.body, use, around);
-  });
+  const Reaching found = reaching(*frame.body, variable, use);
   SizeFacts result;
   bool is_first = true;
   const auto take = [&](const SizeFacts& facts) {
     result = is_first ? facts : arithmetic_.either(result, facts);
     is_first = false;
   };
-  if (parameter != nullptr && !is_hidden) take(incoming);
+  if (parameter != nullptr && found.hiding == nullptr) take(incoming);
   const Assignment* loan = nullptr;  // the last one
   // `n += x`, `n *= x` change what the others assign; nearest first, so they are applied behind.
   std::vector<const Assignment*> changes;
   std::int64_t counted = 0;  // `n++`, `n--`
   bool is_counted = false;   // ... who knows how often
-  for (const Assignment* how : values) {
+  for (const Assignment* how : found.values) {
     const bool is_change = how->second == nullptr && how->operation != BO_Assign;
     if (is_change && how->value == nullptr) {
-      bool is_guarded = false;
-      const Stmt* around = compound_around(*frame.body, how->at, is_guarded);
-      const bool is_once = !is_guarded && is_inside(*frame.body, use, around) &&
-                           outermost_loop(*frame.body, how->at, nullptr) == nullptr;
+      const bool is_once =
+          is_always_before(*frame.body, *how, use) && !is_repeated(*frame.body, *how, nullptr);
       counted += !is_once ? 0 : how->operation == BO_AddAssign ? 1 : -1;
       is_counted |= !is_once;
     } else if (is_change) {
@@ -258,9 +249,9 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
     const bool is_before = loan != nullptr && (loan->is_lasting || loan->order > (*change)->order);
     if (is_before) continue;
     const auto operation = BinaryOperator::getOpForCompoundAssignment((*change)->operation);
-    const bool is_repeated = outermost_loop(*frame.body, (*change)->at, scope) != nullptr;
     SizeFacts value = evaluate((*change)->value, frame, depth);
-    if (is_repeated) value = arithmetic_.product(value, unknown_size());
+    if (is_repeated(*frame.body, **change, found.hiding))
+      value = arithmetic_.product(value, unknown_size());
     result = arithmetic_.combine(operation, result, value);
   }
   if (counted != 0) result = arithmetic_.sum(result, constant_size(counted), false);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "toolchain/plugin/target_analysis.h"
+
 namespace allocs::plugin {
 
 using namespace clang;
@@ -130,6 +132,39 @@ SizeFacts SizeArithmetic::difference(const SizeFacts& a, const SizeFacts& b) con
   return facts;
 }
 
+// `char`, `char[k]`
+bool SizeArithmetic::are_bytes(QualType type) const {
+  return is_byte_type(context_.getBaseElementType(type));
+}
+
+std::int64_t SizeArithmetic::byte_count(QualType type) const {
+  return saturated(context_.getTypeSizeInChars(type).getQuantity());
+}
+
+std::optional<SizeFacts> SizeArithmetic::in_bytes(const SizeFacts& facts) const {
+  const auto are_characters = [&](const SizeTerm& term) { return are_bytes(term.type); };
+  if (facts.terms.empty() || !llvm::all_of(facts.terms, are_characters)) return std::nullopt;
+  SizeFacts counted = facts;
+  for (const SizeTerm& term : facts.terms) {
+    // What is multiplied has been counted by product().
+    if (term.is_multiple && facts.terms.size() == 1) continue;
+    const bool is_one = !term.is_multiple && !term.is_negative && !term.is_offset;
+    counted.has_more |= !is_one;
+    if (is_one) counted.bytes = saturated(counted.bytes + byte_count(term.type));
+  }
+  counted.has_more |= facts.is_uncertain || facts.is_perhaps_plain;
+  counted.terms.clear();
+  counted.is_uncertain = counted.is_perhaps_plain = counted.has_floor = false;
+  return counted;
+}
+
+SizeFacts SizeArithmetic::without_characters(SizeFacts a) const {
+  const bool is_parameters_own = llvm::any_of(a.terms, [](const SizeTerm& term) {
+    return term.type->getAs<SubstTemplateTypeParmType>() != nullptr;
+  });
+  return is_parameters_own ? a : in_bytes(a).value_or(a);
+}
+
 SizeFacts SizeArithmetic::product(const SizeFacts& a, const SizeFacts& b) const {
   const auto is_one_time = [](const SizeFacts& facts) {
     return facts.is_constant() && facts.bytes == 1;
@@ -137,21 +172,28 @@ SizeFacts SizeArithmetic::product(const SizeFacts& a, const SizeFacts& b) const 
   if (is_one_time(a)) return b;
   if (is_one_time(b)) return a;
   if (a.has_choice() || b.has_choice()) return product(a.without_choice(), b.without_choice());
+  // n * sizeof(char): n bytes are known, too.
+  const auto of_characters = [&](const SizeFacts& counted, const SizeFacts& unit,
+                                 const SizeFacts& n) {
+    SizeFacts facts = product(counted, n);
+    SizeTerm term = unit.terms[0];
+    term.is_multiple = true;
+    add_term(facts, term);
+    return facts;
+  };
+  const auto bytes_of_a = in_bytes(a);
+  const auto bytes_of_b = in_bytes(b);
+  if (bytes_of_a && !b.terms.empty()) return noting_loss(product(*bytes_of_a, b), a, b);
+  if (bytes_of_b && !a.terms.empty()) return noting_loss(product(a, *bytes_of_b), a, b);
+  if (bytes_of_a) return of_characters(*bytes_of_a, a, b);
+  if (bytes_of_b) return of_characters(*bytes_of_b, b, a);
   if (a.is_constant() && b.is_constant()) {
     std::int64_t bytes = 0;
     if (__builtin_mul_overflow(a.bytes, b.bytes, &bytes)) return unknown_size();
     return constant_size(bytes);
   }
-  if (!a.terms.empty() && !b.terms.empty()) {
-    // sizeof(char) is a way to write 1, and n * sizeof(T) * sizeof(U) is nothing that we know.
-    const auto is_one = [&](const SizeFacts& facts) {
-      return facts.terms.size() == 1 && !facts.terms[0].is_multiple && facts.bytes == 0 &&
-             !facts.has_more && context_.getTypeSizeInChars(facts.terms[0].type).isOne();
-    };
-    if (is_one(a)) return noting_loss(b, a, b);
-    if (is_one(b)) return noting_loss(a, a, b);
-    return noting_loss(unknown_size(), a, b);
-  }
+  // n * sizeof(T) * sizeof(U) is nothing that we know.
+  if (!a.terms.empty() && !b.terms.empty()) return noting_loss(unknown_size(), a, b);
   const SizeFacts& typed = a.terms.empty() ? b : a;
   const SizeFacts& factor = a.terms.empty() ? a : b;
   SizeFacts facts = typed;
@@ -301,6 +343,8 @@ void SizeArithmetic::add_term(SizeFacts& facts, SizeTerm term) const {
   for (auto known = facts.terms.begin(); known != facts.terms.end(); ++known) {
     if (!context_.hasSameType(known->type, term.type)) continue;
     if (!known->others.empty() || !term.others.empty()) continue;
+    // What is multiplied has been counted with the bytes, the other has not.
+    facts.has_more |= known->is_multiple != term.is_multiple && are_bytes(term.type);
     if (known->is_negative != term.is_negative && !known->is_offset && !term.is_offset) {
       // n * sizeof(T) - sizeof(T): one less of them. sizeof(T) - sizeof(T): none.
       if (known->is_multiple || term.is_multiple) {

@@ -67,11 +67,18 @@ class SizeArithmetic {
   SizeFacts sum(SizeFacts a, const SizeFacts& b, bool is_difference) const;
   // It is a on some ways and b on others.
   SizeFacts either(const SizeFacts& a, const SizeFacts& b) const;
+  // sizeof(char) is a way to write 1: who asks for that many of them may put anything there. The same without such terms, if there are no others; a
+  // template that counts its parameter (std::allocator<char>) does say what it is for.
+  SizeFacts without_characters(SizeFacts a) const;
   // The same with padding: its bytes are no longer counted.
   static SizeFacts padded(SizeFacts a);
   void add_term(SizeFacts& facts, SizeTerm term) const;
 
  private:
+  bool are_bytes(clang::QualType type) const;
+  std::int64_t byte_count(clang::QualType type) const;
+  // Of what is made of sizeof(char) and sizeof(char[k]) alone: the bytes, without these terms.
+  std::optional<SizeFacts> in_bytes(const SizeFacts& facts) const;
   SizeFacts masked(const SizeFacts& a, const SizeFacts& b) const;
   SizeFacts difference(const SizeFacts& a, const SizeFacts& b) const;
   SizeFacts merged(const SizeFacts& a, const SizeFacts& b) const;

@@ -167,8 +167,9 @@ std::optional<types::SiteKind> UnitConsumer::confirmed_kind(const Unconfirmed& o
   types::SiteKind kind = one.kind;
   kind.target = types::SiteTargetSays::used;
   if (one.pool == nullptr) {
-    const bool is_used = byte_uses_->are_all(one.block, one.is_stored_at, *one.body);
-    return is_used ? std::optional{kind} : std::nullopt;
+    const UseAsBytes use = byte_uses_->of(one.block, one.is_stored_at, *one.body);
+    if (use == UseAsBytes::something_else) kind.target = types::SiteTargetSays::disagrees;
+    return use == UseAsBytes::open ? std::nullopt : std::optional{kind};
   }
   const PoolWorth worth = calls_->pool_uses().worth_of(*one.pool);
   if (worth == PoolWorth::none) return std::nullopt;

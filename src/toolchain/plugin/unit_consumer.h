@@ -69,7 +69,7 @@ class UnitConsumer : public clang::ASTConsumer {
     types::SiteKind kind;
     std::string marker;
   };
-  // Nothing if it is not confirmed.
+  // Nothing if it is neither confirmed nor refuted.
   std::optional<types::SiteKind> confirmed_kind(const Unconfirmed& one);
   bool is_at_end_ = false;
   std::vector<std::unique_ptr<Unconfirmed>> unconfirmed_;

@@ -1,0 +1,141 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A size that is kept in a variable is what was assigned last in the source, unless a jump leads past that assignment (to a label of a switch, or by goto), or back
+# from a later one: then the others count as well.
+. "$(dirname "$0")/lib.sh"
+need_plugin
+cat > a.c << 'END'
+#include <allocs.h>
+#include <stdio.h>
+#include <stdlib.h>
+struct small { long number; };
+struct large { void *pointers[3]; double d; };
+struct small *small;
+struct large *large;
+static int one = 1;
+static void *volatile kept;
+static void show(const char *what, void *block) {
+  struct alloc_info info;
+  kept = block;
+  if (alloc_query(block, 0, &info) != ALLOC_OK || info.type == NULL) printf("%s: no type\n", what);
+  else printf("%s: %s %d\n", what, UNIQTYPE_NAME(info.type), info.type_grade);
+}
+static void by_case(int kind) {
+  size_t size = 4 * sizeof(double);
+  switch (kind) {
+    case 0:
+      size = sizeof(struct small);
+    case 1:
+      show("past it to a case", malloc(size));
+  }
+}
+static void by_default(int kind) {
+  size_t size = 4 * sizeof(double);
+  switch (kind) {
+    case 0:
+      size = sizeof(struct small);
+    default:
+      show("past it to the default", malloc(size));
+  }
+}
+static void forwards(int kind) {
+  size_t size = 4 * sizeof(double);
+  if (kind) goto there;
+  size = sizeof(struct small);
+there:
+  show("past it by goto", malloc(size));
+}
+static void computed(int kind) {
+  static void *const where[] = {&&here, &&there};
+  size_t size = 4 * sizeof(double);
+  goto *where[kind];
+here:
+  size = sizeof(struct small);
+there:
+  show("past it by a computed goto", malloc(size));
+}
+static void backwards(int kind) {
+  size_t size = sizeof(struct small);
+  int round = 0;
+again:
+  if (round == kind) show("back from a later one", malloc(size));
+  size = 4 * sizeof(double);
+  if (round++ < kind) goto again;
+}
+static void grown(int kind) {
+  size_t size = sizeof(struct small);
+  int round = 0;
+again:
+  size += sizeof(double);
+  if (round++ < kind) goto again;
+  show("more of it each time", malloc(size));
+}
+// Here nothing is left out.
+static void in_case(int kind) {
+  size_t size = 4 * sizeof(double);
+  switch (kind) {
+    case 0:
+      break;
+    case 1:
+      size = sizeof(struct small);
+      show("behind the case", malloc(size));
+  }
+}
+static void tried_again(int kind) {
+  size_t size = 4 * sizeof(double);
+  int round = 0;
+again:
+  size = sizeof(struct small);
+  void *block = malloc(size);
+  if (round++ < kind) { free(block); goto again; }
+  show("assigned each time", block);
+}
+static void left(int kind) {
+  size_t size = sizeof(struct small);
+  if (kind > 5) goto out;
+  show("before the label", malloc(size));
+out:
+  size = sizeof(struct large);
+  kept = (void *)size;
+}
+static void before_the_switch(int kind) {
+  size_t size = 4 * sizeof(double);
+  size = sizeof(struct small);
+  switch (kind) {
+    case 1:
+      show("before the switch", malloc(size));
+  }
+}
+int main(void) {
+  by_case(one);
+  by_default(one);
+  forwards(one);
+  computed(one);
+  backwards(one);
+  grown(one);
+  in_case(one);
+  tried_again(one);
+  left(one);
+  before_the_switch(one);
+  return 0;
+}
+END
+for compiler in $(command -v gcc || true) $(command -v clang-19 || true); do
+  for flags in -O0 -O2; do
+    echo "$compiler $flags"
+    allocscc --allocs-cc="$compiler" $flags -I "$ALLOCS_PREFIX/include" a.c "$ALLOCS_PREFIX/lib/liballocs_link.a" -o a
+    preload ./a > out
+    expect out << 'END'
+past it to a case: no type
+past it to the default: no type
+past it by goto: no type
+past it by a computed goto: no type
+back from a later one: no type
+more of it each time: __FLEX_small____ARR0_float$64 3
+behind the case: small 3
+assigned each time: small 3
+before the label: small 3
+before the switch: small 3
+END
+  done
+done
