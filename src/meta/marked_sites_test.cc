@@ -131,7 +131,7 @@ void unsigned_size(int k) { unsigned *v = malloc(k * sizeof(int)); hidden = v; }
 void as_base(void) { struct animal *a = malloc(sizeof(struct dog)); hidden = a; } //= dog
 void contradiction(void) { struct node *n = malloc(sizeof(struct point)); hidden = n; } //= ~point or none
 void text(const char *s) { hidden = strcpy(malloc(strlen(s) + 1), s); } //= ~__ARR0_signed_char$8
-void text_sizeof(int k) { hidden = malloc(k * sizeof(char)); } //= __ARR0_signed_char$8
+void text_sizeof(int k) { hidden = malloc(k * sizeof(char)); } //= none
 void typed_bytes(int k) { struct node *n = malloc(k * sizeof(char)); hidden = n; } //= ~node
 void target_only(size_t *n) { head = malloc(*n); } //= ~node
 void ints_only(size_t *n) { tables[0].counts = malloc(*n); } //= ~__ARR0_int$32
