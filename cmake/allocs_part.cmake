@@ -127,7 +127,8 @@ function(allocs_companion part stem suffix)
   if(suffix STREQUAL test)
     target_precompile_headers(${target} REUSE_FROM allocs_gtest_headers)
     # Behind precompiled headers gcc 12 takes copies of short strings for ones beyond an array's end.
-    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow)
+    target_compile_options(${target} PRIVATE
+                           $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds -Wno-stringop-overflow>)
   endif()
 endfunction()
 

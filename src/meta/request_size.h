@@ -15,6 +15,7 @@ namespace allocs::meta {
 struct LinearForm {
   std::int64_t stride = 1;
   std::int64_t addend = 0;
+  bool has_parts = false;  // it is a sum of multiples of different numbers: 8 * n + 24 * k
 
   bool is_constant() const { return stride == 0; }
   bool is_unknown() const { return stride == 1 && addend == 0; }

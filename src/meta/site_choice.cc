@@ -17,6 +17,7 @@
 //     char *p = new char[n]              bytes                        an array; of malloc(n) that would be the target's word alone
 //     struct s *p = malloc(n)            no idea                      nothing: so are headers allocated
 //     struct s *p = malloc(50)           neither                      nothing
+//     struct s **p = malloc(n * 8 + k * 24)   two strides             nothing: something else is behind
 //     struct f *p = malloc(16 + n)       f ends in a flexible array   one, flexible
 //     struct f *p = malloc(128)          f ends in item[1], 24 each   one, flexible, if 128 - sizeof(struct f) is a multiple of 24
 //
@@ -190,6 +191,7 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     return proposal;
   }
   if (bytes.stride % size != 0 || bytes.addend % size != 0) return std::nullopt;
+  if (bytes.has_parts) return std::nullopt;  // which fits them all by chance
   proposal.rank = bytes.stride == size ? Rank::exact : Rank::multiple;
   if (proposal.rank == Rank::multiple &&
       containers.has_of_size(target.type, static_cast<std::uint64_t>(bytes.stride))) {

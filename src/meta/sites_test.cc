@@ -585,9 +585,11 @@ __attribute__((noinline)) void either_at(struct list *l, struct grid *g, unsigne
   hidden = xcalloc(n, size * 16); //= none
   ((void **)(n > 5 ? (void *)l->numbers : (void *)g->rows))[n] = xcalloc(n, size * 16); //= none
 }
+__attribute__((noinline)) void two_parts(size_t n, size_t k) { struct pair **all = malloc(n * sizeof *all + k * sizeof(struct node)); struct node *nodes = (struct node *)(all + n); nodes->next = nodes; all[0] = (struct pair *)nodes; hidden = all; } //= none
+__attribute__((noinline)) void one_part(size_t n, size_t k) { struct pair **all = malloc((n + k + 3) * sizeof *all); all[0] = 0; hidden = all; } //= __ARR0___PTR_pair
 void one(void) { struct node *n = xcalloc(1, sizeof *n); n->next = n; hidden = n; } //= node
 void some(int k) { struct node *n = xcalloc(k, sizeof *n); n->next = n; hidden = n; } //= __ARR0_node
-int main(int n, char **v) { pair_at(&grid, n, n > 1); numbers_at(&list, n); anything_at(&list, n, n); either_at(&list, &grid, n, n); one(); some(n); return 0; }
+int main(int n, char **v) { pair_at(&grid, n, n > 1); numbers_at(&list, n); anything_at(&list, n, n); either_at(&list, &grid, n, n); two_parts(n, n + 1); one_part(n, n + 1); one(); some(n); return 0; }
 )";
 TEST(Sites, OfRowsInWhatHasJustGrownAreRightWithEveryCompilerAndLevel) {
   check_all(kRows, false, 95);

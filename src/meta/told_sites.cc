@@ -26,17 +26,28 @@ bool is_refuted(const SiteRecord& inferred, const ToldSite& told) {
          inferred.type != told.type && is_sure;
 }
 
+// The pointer is to the first of what inference knows to be several.
+bool is_of_several(const SiteRecord& inferred, const ToldSite& told,
+                   const types::TypeGraph& types) {
+  return told.what == Told::a_type && told.provenance == types::Provenance::target &&
+         told.shape == types::Shape::flexible && inferred.shape == types::Shape::array &&
+         inferred.type != types::kNoType && types[inferred.type].kind == types::Kind::array &&
+         types[inferred.type].target == told.type &&
+         (inferred.evidence & types::kSiteStrideFits) != 0;
+}
+
 // The pointer that a wrapper keeps the block in says nothing of what its callers want it for.
 bool is_outweighed(const SiteRecord& inferred, const ToldSite& told) {
   return told.what == Told::a_type && told.provenance == types::Provenance::target &&
          !told.is_used_as_told && (inferred.flags & types::kSiteWrapper) != 0;
 }
 
-void apply(const ToldSite& told, SiteRecord& site) {
-  if (told.what == Told::not_it && site.type != told.type) return;
+void apply(const ToldSite& told, SiteRecord& site, const types::TypeGraph& types) {
+  if (told.what == Told::refuted && site.type != told.type) return;
+  if (is_of_several(site, told, types)) return;
   if (is_outweighed(site, told)) return;
   const bool is_open =
-      told.what == Told::several || told.what == Told::not_it || is_refuted(site, told);
+      told.what == Told::several || told.what == Told::refuted || is_refuted(site, told);
   apply_told(is_open ? ToldSite{} : told, site);
   if (is_open) {
     site.flags |= types::kSiteConflict;
@@ -108,7 +119,7 @@ ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::Ty
     type = types.one_of(all);
     if (type == types::kNoType) return told;
   }
-  told.what = kind.is_refuted() ? Told::not_it : Told::a_type;
+  told.what = kind.is_refuted() ? Told::refuted : Told::a_type;
   told.type = type;
   switch (kind.shape) {
     case types::SiteShape::one:
@@ -180,7 +191,7 @@ void overrule_sites(std::span<const CallInstruction> calls, std::span<const Told
     if (told[i].what == Told::nothing || calls[i].return_address == 0) continue;
     SiteRecord* site = site_at(model, calls[i].return_address);
     if (site == nullptr) site = &added.emplace_back(new_site(calls[i], model));
-    apply(told[i], *site);
+    apply(told[i], *site, model.types);
   }
   model.sites.insert(model.sites.end(), added.begin(), added.end());
   sort_by_return_address(model.sites);

@@ -31,7 +31,7 @@ enum class Told : std::uint8_t {
   nothing,  // the call is not among those that were told of, or its type is not known
   a_type,   // this one
   wrapper,  // the type is its caller's business
-  not_it,   // it is another one than this, which nobody knows
+  refuted,  // it is another one than this, which nobody knows
   several,  // the instruction stands for calls of different types
 };
 

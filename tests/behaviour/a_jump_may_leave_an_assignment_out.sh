@@ -6,10 +6,11 @@
 need_plugin
 cat > a.c << 'END'
 #include <allocs.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
-struct small { long number; };
-struct large { void *pointers[3]; double d; };
+struct small { long number, other; };
+struct large { void *pointer; double d; };  // as large, so the sizes do not tell
 struct small *small;
 struct large *large;
 static int one = 1;
@@ -21,7 +22,7 @@ static void show(const char *what, void *block) {
   else printf("%s: %s %d\n", what, UNIQTYPE_NAME(info.type), info.type_grade);
 }
 static void by_case(int kind) {
-  size_t size = 4 * sizeof(double);
+  size_t size = sizeof(struct large);
   switch (kind) {
     case 0:
       size = sizeof(struct small);
@@ -30,7 +31,7 @@ static void by_case(int kind) {
   }
 }
 static void by_default(int kind) {
-  size_t size = 4 * sizeof(double);
+  size_t size = sizeof(struct large);
   switch (kind) {
     case 0:
       size = sizeof(struct small);
@@ -39,7 +40,7 @@ static void by_default(int kind) {
   }
 }
 static void forwards(int kind) {
-  size_t size = 4 * sizeof(double);
+  size_t size = sizeof(struct large);
   if (kind) goto there;
   size = sizeof(struct small);
 there:
@@ -47,7 +48,7 @@ there:
 }
 static void computed(int kind) {
   static void *const where[] = {&&here, &&there};
-  size_t size = 4 * sizeof(double);
+  size_t size = sizeof(struct large);
   goto *where[kind];
 here:
   size = sizeof(struct small);
@@ -59,7 +60,7 @@ static void backwards(int kind) {
   int round = 0;
 again:
   if (round == kind) show("back from a later one", malloc(size));
-  size = 4 * sizeof(double);
+  size = sizeof(struct large);
   if (round++ < kind) goto again;
 }
 static void grown(int kind) {
@@ -70,9 +71,83 @@ again:
   if (round++ < kind) goto again;
   show("more of it each time", malloc(size));
 }
+static void past_the_use(int kind) {
+  size_t size = sizeof(struct large);
+  if (kind) goto late;
+  size = sizeof(struct small);
+again:
+  show("past the use, and back", malloc(size));
+  return;
+late:
+  goto again;
+}
+static void into_a_loop(int kind) {
+  size_t size = sizeof(struct large);
+  int round = 0;
+  if (kind) goto middle;
+  size = sizeof(struct small);
+  for (; round < 2; ++round) {
+    if (round == 1) show("into a loop", malloc(size));
+  middle:;
+  }
+}
+static void into_a_loop_by_case(int kind) {
+  size_t size = sizeof(struct large);
+  int round = 2;
+  switch (kind) {
+    case 0:
+      size = sizeof(struct small);
+      do {
+        if (round == 1) show("into a loop by a case", malloc(size));
+        case 1:;
+      } while (--round);
+  }
+}
+static void behind_a_loop(int kind) {
+  size_t size = sizeof(struct small);
+  int round = 0;
+  for (; round < 2; ++round) {
+    if (round == 1) show("back into a loop", malloc(size));
+    if (kind && round == 0) goto behind;
+  resume:;
+  }
+  return;
+behind:
+  size = sizeof(struct large);
+  goto resume;
+}
+static void out_of_an_expression(int kind) {
+  size_t size = sizeof(struct large);
+  size = ({ if (kind) goto out; sizeof(struct small); });
+out:
+  show("out of an expression", malloc(size));
+}
+static void multiplied(int kind) {
+  size_t size = 32 * kind;
+  if (kind) goto there;
+  size = kind;
+  size *= sizeof(struct small);
+there:
+  show("past a product", malloc(size));
+}
+static jmp_buf buffer;
+static void jumped_long(void) {
+  volatile size_t size = sizeof(struct small);
+  if (setjmp(buffer)) {
+    show("by longjmp", malloc(size));
+    return;
+  }
+  size = sizeof(struct large);
+  longjmp(buffer, 1);
+}
 // Here nothing is left out.
+static void made_of_itself(int kind) {
+  size_t size = kind;
+  size = size * sizeof(struct small);
+  show("made of itself", malloc(size));
+}
 static void in_case(int kind) {
-  size_t size = 4 * sizeof(double);
+  size_t size = sizeof(struct large);
   switch (kind) {
     case 0:
       break;
@@ -82,7 +157,7 @@ static void in_case(int kind) {
   }
 }
 static void tried_again(int kind) {
-  size_t size = 4 * sizeof(double);
+  size_t size = sizeof(struct large);
   int round = 0;
 again:
   size = sizeof(struct small);
@@ -99,7 +174,7 @@ out:
   kept = (void *)size;
 }
 static void before_the_switch(int kind) {
-  size_t size = 4 * sizeof(double);
+  size_t size = sizeof(struct large);
   size = sizeof(struct small);
   switch (kind) {
     case 1:
@@ -113,6 +188,14 @@ int main(void) {
   computed(one);
   backwards(one);
   grown(one);
+  past_the_use(one);
+  into_a_loop(one);
+  into_a_loop_by_case(one);
+  behind_a_loop(one);
+  out_of_an_expression(one);
+  multiplied(one);
+  jumped_long();
+  made_of_itself(one);
   in_case(one);
   tried_again(one);
   left(one);
@@ -126,12 +209,20 @@ for compiler in $(command -v gcc || true) $(command -v clang-19 || true); do
     allocscc --allocs-cc="$compiler" $flags -I "$ALLOCS_PREFIX/include" a.c "$ALLOCS_PREFIX/lib/liballocs_link.a" -o a
     preload ./a > out
     expect out << 'END'
-past it to a case: no type
-past it to the default: no type
-past it by goto: no type
-past it by a computed goto: no type
-back from a later one: no type
+past it to a case: __ONE_OF_large__small 3
+past it to the default: __ONE_OF_large__small 3
+past it by goto: __ONE_OF_large__small 3
+past it by a computed goto: __ONE_OF_large__small 3
+back from a later one: __ONE_OF_large__small 3
 more of it each time: __FLEX_small____ARR0_float$64 3
+past the use, and back: __ONE_OF_large__small 3
+into a loop: __ONE_OF_large__small 3
+into a loop by a case: __ONE_OF_large__small 3
+back into a loop: __ONE_OF_large__small 3
+out of an expression: __ONE_OF_large__small 3
+past a product: no type
+by longjmp: no type
+made of itself: __ARR0_small 3
 behind the case: small 3
 assigned each time: small 3
 before the label: small 3

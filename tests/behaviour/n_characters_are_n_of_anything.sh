@@ -65,6 +65,25 @@ static void in_front(int n) {
   struct item *item = malloc(sizeof(struct item) + n * sizeof(char));
   show("item and characters", item);
 }
+static void rounded(int n) {
+  struct item *item = malloc(n * sizeof(struct item) + sizeof(char[8]));
+  show("items and a little", item);
+  void *block = malloc(n * sizeof(struct item) + sizeof(char));
+  show("the same to any pointer", block);
+}
+typedef char name[32];
+static void rows(int n) {
+  name *names = malloc(n * sizeof(name));
+  show("rows of characters", names);
+}
+static void two(void) {
+  struct item *item = get(sizeof *item + sizeof(char) + sizeof(char));
+  show("got with two more", item);
+}
+static void several(int n) {
+  struct item *item = malloc(24 * n);
+  show("several, on the pointer's word", item);
+}
 static void fixed(void) {
   struct item *item = malloc(24 * sizeof(char));
   show("one item, on the pointer's word", item);
@@ -78,6 +97,10 @@ int main(void) {
   named(many);
   told_otherwise(24 * many);
   in_front(many);
+  rounded(many);
+  rows(many);
+  two();
+  several(many);
   fixed();
   struct item *item = get(sizeof *item);
   show("got", item);
@@ -102,6 +125,11 @@ unused: __ARR0_signed_char$8 2
 items: __ARR0_item 3
 items, on the pointer's word: item 2
 item and characters: __FLEX_item____ARR0_signed_char$8 3
+items and a little: __ARR0_item 3
+the same to any pointer: __ARR0_item 3
+rows of characters: __ARR0___ARR32_signed_char$8 3
+got with two more: item 3
+several, on the pointer's word: __ARR0_item 3
 one item, on the pointer's word: item 2
 got: item 3
 got zeroed: item 3

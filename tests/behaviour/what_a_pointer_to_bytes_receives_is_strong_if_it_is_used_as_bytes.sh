@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # `char *p = malloc(n)` is believed where the file does with the block what one does with bytes, and nothing else, wherever it hands it on. One use as something else, or a
-# pointer that says nothing, leaves it plausible; made a pointer to structures or to pointers, it is not told.
+# pointer that says nothing, leaves it plausible.
 . "$(dirname "$0")/lib.sh"
 cat > a.c << 'END'
 #include <allocs.h>
@@ -203,12 +203,12 @@ for compiler in $(command -v gcc || true) $(command -v clang-19 || true); do
 local: __ARR0_signed_char$8 3 by its use
 unread: __ARR0_signed_char$8 2
 copied: __ARR0_signed_char$8 3 by its use
-copy cast: no type
+copy cast: __ARR0_signed_char$8 2
 hidden: __ARR0_signed_char$8 2
 member: __ARR0_signed_char$8 3 by its use
-pool: no type
+pool: __ARR0_signed_char$8 2
 global: __ARR0_signed_char$8 3 by its use
-result: no type
+result: __ARR0_signed_char$8 2
 text: __ARR0_signed_char$8 3 by its use
 part: __ARR0_signed_char$8 2
 whole: __ARR0_signed_char$8 2
@@ -217,17 +217,17 @@ slot: __ARR0_signed_char$8 2
 out: __ARR0_signed_char$8 2
 lent: __ARR0_signed_char$8 2
 union: __ARR0_signed_char$8 2
-made items: no type
+made items: __ARR0_signed_char$8 2
 made any: __ARR0_signed_char$8 2
 made there: __ARR0_signed_char$8 2
-taken: no type
+taken: __ARR0_signed_char$8 2
 listed: __ARR0_signed_char$8 2
-outside: no type
+outside: __ARR0_signed_char$8 2
 handed: __ARR0_signed_char$8 2
 assembly: __ARR0_signed_char$8 2
 stacked: __ARR0_signed_char$8 2
 copied into: __ARR0_signed_char$8 2
-found in: no type
+found in: __ARR0_signed_char$8 2
 seen inside: __ARR0_signed_char$8 3 by its use
 header: __ARR0_signed_char$8 2
 read only: __ARR0_signed_char$8 3 by its use
@@ -235,11 +235,11 @@ only read: __ARR0_signed_char$8 2
 by member: __ARR0_signed_char$8 3 by its use
 by inline: __ARR0_signed_char$8 3 by its use
 in variable: __ARR0_signed_char$8 3 by its use
-inline casts: no type
-peeked: no type
+inline casts: __ARR0_signed_char$8 2
+peeked: __ARR0_signed_char$8 2
 variable casts: item 2
 unconst: __ARR0_signed_char$8 2
-skipped: no type
+skipped: __ARR0_signed_char$8 2
 as item: item 2
 aligned: __ARR0_signed_char$8 2
 aligned sum: __ARR0_signed_char$8 2
@@ -253,7 +253,7 @@ located any: __ARR0_signed_char$8 2
 located number: __ARR0_signed_char$8 2
 located many: __ARR0_signed_char$8 2
 remembered: __ARR0_signed_char$8 2
-looked: no type
+looked: __ARR0_signed_char$8 2
 visited: __ARR0_signed_char$8 2
 filled: __ARR0_signed_char$8 2
 recorded: __ARR0_signed_char$8 2

@@ -69,7 +69,11 @@ std::optional<std::uint64_t> AllocationCalls::constant_of(const Expr* size) cons
 
 std::optional<Request> AllocationCalls::request_of(const CallExpr* call, const FunctionBody& body) {
   auto request = find_request(call, body);
-  if (request) request->size = sizes_.arithmetic().without_characters(request->size);
+  if (!request) return request;
+  SizeFacts size = sizes_.arithmetic().without_characters(request->size);
+  if (size.terms.size() == request->size.terms.size()) return request;
+  request->with_characters = std::move(request->size);
+  request->size = std::move(size);
   return request;
 }
 
@@ -88,6 +92,7 @@ std::optional<Request> AllocationCalls::find_request(const CallExpr* call,
       if (at && *at >= call->getNumArgs()) return std::nullopt;
       return Request{known->allocator,
                      sizes_.for_caller(known->size, call, body),
+                     {},
                      at ? call->getArg(*at) : nullptr,
                      {},
                      false};
@@ -274,6 +279,7 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
   }
   return Request{is_declared_one ? Allocator::known : Allocator::perhaps,
                  size,
+                 {},
                  nullptr,
                  {},
                  !is_raw_pointer(result)};

@@ -19,6 +19,8 @@ enum class Allocator {
 struct Request {
   Allocator allocator = Allocator::known;
   SizeFacts size;
+  std::optional<SizeFacts>
+      with_characters;  // before what counts characters was left out; nothing: it is all there
   const clang::Expr* stored_at =
       nullptr;  // where the block's address is stored; nullptr: it is returned
   std::optional<std::uint64_t> bytes;  // in all, if that is a constant

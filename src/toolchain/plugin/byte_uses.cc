@@ -10,7 +10,7 @@
 //
 // So the block's address is followed forward, through variables, members of any object, results of functions, as far as they are pointers to bytes, over all of
 // the unit's own source file, into the functions that it is given to. If some use is as bytes and none is as anything else, the block is believed to be bytes. If it is
-// made a pointer to structures or to pointers, it is not, whatever else it is. What is not followed leaves it open: an element, what a pointer leads to, a union, a
+// made a pointer to structures or to pointers, and no use is as bytes, it is not, whatever else it is. What is not followed leaves it open: an element, what a pointer leads to, a union, a
 // `void *`, the address of a variable, functions of other files with a `void *` for it.
 // No use at all is a `const void *` of a function that is not seen, if it is told behind it how many bytes to read, as `write` is, and if no other parameter could take
 // the address out (`struct item **`, `size_t *`): it reads what the file has put there itself. Its result is followed where that may be the address. Who is told no
@@ -22,6 +22,7 @@
 // What other files do with a member or a result is not seen. In C++, where bytes are asked for by `new char[n]`, nothing is confirmed.
 #include "toolchain/plugin/byte_uses.h"
 
+#include <clang/AST/Attr.h>
 #include <clang/Basic/SourceManager.h>
 
 #include <functional>
@@ -40,11 +41,14 @@ bool points_to_bytes(QualType type) {
   return type->isPointerType() && is_byte_type(type->getPointeeType());
 }
 
-// To what cannot be taken for bytes that were read or are to be written.
+// Packed structures are also ways to read numbers of any bytes.
 bool points_to_object(QualType type) {
   if (!type->isPointerType()) return false;
   const QualType pointee = type->getPointeeType();
-  return pointee->isRecordType() || pointee->isPointerType();
+  const RecordDecl* record = pointee->getAsRecordDecl();
+  const bool is_view =
+      record != nullptr && (record->hasAttr<PackedAttr>() || record->hasAttr<MayAliasAttr>());
+  return !is_view && (record != nullptr || pointee->isPointerType());
 }
 
 // An address may be kept in it: one of type uintptr_t, or as wide and unsigned. Other signed ones are counts.
@@ -109,7 +113,7 @@ class Follower {
 
   void follow(const Stmt* value, const FunctionBody& body) {
     is_moved_ = false;
-    for (const Stmt* at = value; at != nullptr; at = step(at, body)) {
+    for (const Stmt* at = value; at != nullptr && !(is_access_ && is_other_); at = step(at, body)) {
       if (++steps_ <= kMostSteps) continue;
       is_other_ = true;
       return;
@@ -119,10 +123,10 @@ class Follower {
     place = place->IgnoreParens();
     if (is_parameter_of_system(place)) {
       is_access_ |= is_moved_;
-    } else if (!points_to_bytes(place->getType()) && !is_for_reading(place->getType())) {
-      is_other_ = true;
     } else if (const auto* name = dyn_cast<DeclRefExpr>(place)) {
       receive(dyn_cast<VarDecl>(name->getDecl()), body);
+    } else if (!points_to_bytes(place->getType()) && !is_for_reading(place->getType())) {
+      is_other_ = true;
     } else if (const auto* member = dyn_cast<MemberExpr>(place)) {
       receive(dyn_cast<FieldDecl>(member->getMemberDecl()));
     } else {
@@ -131,13 +135,13 @@ class Follower {
   }
 
   UseAsBytes use() {
-    while (!open_.empty() && !is_contradicted_ && steps_ <= kMostSteps) {
+    while (!open_.empty() && !(is_access_ && is_other_) && steps_ <= kMostSteps) {
       const std::function<void()> next = std::move(open_.back());
       open_.pop_back();
       next();
     }
-    if (is_contradicted_) return UseAsBytes::something_else;
-    return is_access_ && !is_other_ ? UseAsBytes::nothing_else : UseAsBytes::open;
+    if (is_access_) return is_other_ ? UseAsBytes::open : UseAsBytes::nothing_else;
+    return is_contradicted_ && steps_ <= kMostSteps ? UseAsBytes::something_else : UseAsBytes::open;
   }
 
  private:
@@ -147,8 +151,11 @@ class Follower {
     const bool is_known = variable != nullptr &&
                           (points_to_bytes(variable->getType()) ||
                            (variable->hasLocalStorage() && is_for_reading(variable->getType())));
-    if (!is_known) {
-      is_other_ = true;
+    const bool is_for_anything = variable != nullptr && variable->hasLocalStorage() &&
+                                 variable->getType()->isVoidPointerType();
+    is_other_ |= !is_known;  // but what a local one is made may be seen
+    if (!is_known && !is_for_anything) {
+      return;
     } else if (!seen_.insert(variable).second) {
       return;
     } else if (variable->hasLocalStorage() || variable->isStaticLocal()) {
@@ -377,7 +384,7 @@ class Follower {
 
 }  // namespace
 
-UseAsBytes ByteUses::of(const Expr* block, bool is_stored_at, const FunctionBody& body) {
+UseAsBytes ByteUses::use_of(const Expr* block, bool is_stored_at, const FunctionBody& body) {
   if (context_.getLangOpts().CPlusPlus) return UseAsBytes::open;
   const SourceManager& sources = context_.getSourceManager();
   if (!sources.isInMainFile(sources.getExpansionLoc(block->getBeginLoc()))) return UseAsBytes::open;

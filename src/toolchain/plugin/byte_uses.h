@@ -3,6 +3,7 @@
 
 #include <clang/AST/ASTContext.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "toolchain/plugin/function_body.h"
@@ -12,10 +13,10 @@ namespace allocs::plugin {
 class PassedBodies;
 
 // What a unit does with a block that a pointer to bytes receives.
-enum class UseAsBytes {
+enum class UseAsBytes : std::uint8_t {
   nothing_else,    // some use is as bytes, and none as anything else
   open,            // nobody can tell
-  something_else,  // its address is made one of structures or of pointers
+  something_else,  // none is as bytes, and its address is made one of structures or of pointers
 };
 
 // Whether a unit of C uses a block as the bytes that the pointer which receives it says: see byte_uses.cc.
@@ -26,7 +27,7 @@ class ByteUses {
       : context_(context), bodies_(bodies), passed_(passed) {}
 
   // At the end of the unit. `block`: the call in `body` that returns the block, or the expression that points to where its address is stored.
-  UseAsBytes of(const clang::Expr* block, bool is_stored_at, const FunctionBody& body);
+  UseAsBytes use_of(const clang::Expr* block, bool is_stored_at, const FunctionBody& body);
 
  private:
   // Of the unit's own source file, those in which that name stands, or may stand.

@@ -5,8 +5,6 @@
 #include <clang/Basic/Builtins.h>
 #include <clang/Basic/SourceManager.h>
 
-#include <optional>
-
 #include "toolchain/plugin/passed_bodies.h"
 #include "toolchain/plugin/target_analysis.h"
 
@@ -232,8 +230,8 @@ void FunctionBody::visit(Stmt* at) {
     return;
   }
   if (auto* name = dyn_cast<DeclRefExpr>(at)) return visit_name(name);
-  if (isa<GotoStmt, IndirectGotoStmt, SwitchStmt, GCCAsmStmt>(at)) return jumps_.push_back(at);
-  if (auto* label = dyn_cast<AddrLabelExpr>(at)) return computed_.push_back(label->getLabel());
+  if (isa<GotoStmt, IndirectGotoStmt, SwitchStmt, GCCAsmStmt>(at)) return jumping_.push_back(at);
+  if (auto* label = dyn_cast<AddrLabelExpr>(at)) return labels_taken_.push_back(label->getLabel());
   if (auto* member = dyn_cast<MemberExpr>(at)) {
     auto* field = dyn_cast<FieldDecl>(member->getMemberDecl());
     const QualType type = member->getType();
@@ -309,32 +307,30 @@ void FunctionBody::visit_checked_arithmetic(CallExpr* at) {
 }
 
 void FunctionBody::find_jumps() {
-  const auto add = [&](unsigned from, const LabelDecl* label) {
-    if (label != nullptr && label->getStmt() != nullptr)
-      jumps.push_back({from, order(label->getStmt())});
+  const auto add = [&](const Stmt* at, const Stmt* label) {
+    if (label != nullptr) jumps.push_back({at, label, order(at), order(label)});
   };
-  std::optional<unsigned> first_computed;
-  unsigned last_computed = 0;
-  for (const Stmt* at : jumps_) {
-    const unsigned from = order(at);
+  const Stmt* first_computed = nullptr;
+  const Stmt* last_computed = nullptr;
+  for (const Stmt* at : jumping_) {
     if (const auto* direct = dyn_cast<GotoStmt>(at)) {
-      add(from, direct->getLabel());
+      add(at, direct->getLabel()->getStmt());
     } else if (const auto* choice = dyn_cast<SwitchStmt>(at)) {
       for (const SwitchCase* one = choice->getSwitchCaseList(); one != nullptr;
            one = one->getNextSwitchCase())
-        jumps.push_back({from, order(one)});
+        add(at, one);
     } else if (const auto* assembly = dyn_cast<GCCAsmStmt>(at)) {
-      for (const AddrLabelExpr* label : assembly->labels()) add(from, label->getLabel());
+      for (const AddrLabelExpr* label : assembly->labels()) add(at, label->getLabel()->getStmt());
     } else {
-      if (!first_computed) first_computed = from;
-      last_computed = from;
+      if (first_computed == nullptr) first_computed = at;
+      last_computed = at;
     }
   }
-  if (!first_computed) return;
+  if (first_computed == nullptr) return;
   // Those between go no further in either direction.
-  for (const LabelDecl* label : computed_) {
-    add(*first_computed, label);
-    add(last_computed, label);
+  for (const LabelDecl* label : labels_taken_) {
+    add(first_computed, label->getStmt());
+    add(last_computed, label->getStmt());
   }
 }
 

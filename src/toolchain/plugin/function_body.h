@@ -33,7 +33,9 @@ struct Assignment {
 
 // Where control may go on elsewhere than behind where it was, and the order of the source does not tell: `goto`, and a switch to each of its labels.
 struct Jump {
-  unsigned from = 0;
+  const clang::Stmt* at = nullptr;
+  const clang::Stmt* label = nullptr;
+  unsigned from = 0;  // orders
   unsigned to = 0;
 };
 
@@ -114,8 +116,8 @@ class FunctionBody {
   llvm::DenseMap<const clang::VarDecl*, std::vector<Assignment>> assignments_;
   llvm::DenseMap<const clang::VarDecl*, std::vector<clang::DeclRefExpr*>> uses_;
   llvm::DenseMap<const clang::FieldDecl*, std::vector<clang::MemberExpr*>> byte_members_;
-  std::vector<const clang::Stmt*> jumps_;          // what jumps
-  std::vector<const clang::LabelDecl*> computed_;  // where it may jump to whose target is computed
+  std::vector<const clang::Stmt*> jumping_;
+  std::vector<const clang::LabelDecl*> labels_taken_;  // by their address
 };
 
 // The variable that `expression` names, through parentheses and casts; nullptr if it is anything else.

@@ -62,10 +62,34 @@ bool hides(const Assignment& how, const Stmt* use, const FunctionBody& body) {
   return is_whole(how) && is_always_before(body, how, use);
 }
 
-// Whether a jump from behind `here` leads back to `here` or before it, but behind `since` (nullptr: wherever).
-bool comes_back(const FunctionBody& body, unsigned here, const Assignment* since) {
-  return llvm::any_of(body.jumps, [&](Jump jump) {
-    return jump.from > here && jump.to <= here && (since == nullptr || jump.to > since->order);
+bool is_before(const FunctionBody& body, const Jump& jump, const Stmt* at) {
+  return jump.from < body.order(at) || is_inside(body, jump.at, at);
+}
+
+// Whether who is where the jump leads comes to `here`, which is before the jump, without `hiding` (nullptr: at all) in between: to it, or into a loop around it.
+bool leads_back(const FunctionBody& body, const Jump& jump, const Stmt* here,
+                const Assignment* hiding) {
+  const unsigned order = body.order(here);
+  if (jump.from <= order) return false;
+  if (jump.to <= order) return hiding == nullptr || jump.to > hiding->order;
+  const Stmt* loop = outermost_loop(body, here, scope_of(body, hiding));
+  return loop != nullptr && is_inside(body, jump.label, loop) && !is_inside(body, jump.at, loop);
+}
+
+bool comes_back(const FunctionBody& body, const Stmt* here, const Assignment* hiding) {
+  return llvm::any_of(body.jumps,
+                      [&](const Jump& jump) { return leads_back(body, jump, here, hiding); });
+}
+
+// Whether a jump leads past the assignment, and from there to the use.
+bool is_left_out(const FunctionBody& body, const Assignment& how, const Stmt* use) {
+  const unsigned there = body.order(how.at);
+  const Stmt* loop = outermost_loop(body, use, scope_of(body, &how));
+  return llvm::any_of(body.jumps, [&](const Jump& jump) {
+    if (!is_before(body, jump, how.at) || jump.to <= there || is_inside(body, jump.label, how.at))
+      return false;
+    return jump.to <= body.order(use) || comes_back(body, use, &how) ||
+           (loop != nullptr && is_inside(body, jump.label, loop));
   });
 }
 
@@ -90,41 +114,41 @@ bool names(const FunctionBody& body, const VarDecl* variable, const Stmt* within
 bool is_whole(const Assignment& how) { return how.operation == BO_Assign || how.second != nullptr; }
 
 bool is_always_before(const FunctionBody& body, const Assignment& how, const Stmt* use) {
-  const unsigned here = body.order(use);
   bool is_guarded = false;
   const Stmt* around = compound_around(body, how.at, is_guarded);
-  if (how.order > here || is_guarded || !is_inside(body, use, around)) return false;
-  const unsigned there = body.order(how.at);
-  return llvm::none_of(body.jumps, [&](Jump jump) {
-    return jump.from < there && jump.to > there && jump.to <= here;
-  });
+  return how.order <= body.order(use) && !is_guarded && is_inside(body, use, around) &&
+         !is_left_out(body, how, use);
 }
 
 Reaching reaching(const FunctionBody& body, const VarDecl* variable, const Stmt* use) {
   const auto all = body.assignments(variable);
-  const unsigned here = body.order(use);
+  // What is made of a use is assigned after it: `n = n + 1`.
+  const auto is_behind = [&](const Assignment& how) {
+    return how.order > body.order(use) || (isa<Expr>(how.at) && is_inside(body, use, how.at));
+  };
   Reaching found;
   for (auto at = all.rbegin(); at != all.rend(); ++at) {
-    if (at->order > here || (found.hiding != nullptr && !at->is_lasting)) continue;
+    if (is_behind(*at) || (found.hiding != nullptr && !at->is_lasting)) continue;
     found.values.push_back(&*at);
     if (found.hiding == nullptr && hides(*at, use, body)) found.hiding = &*at;
   }
   const Stmt* loop = outermost_loop(body, use, scope_of(body, found.hiding));
   const Stmt* any_loop = outermost_loop(body, use, nullptr);
-  const bool jumps_back = comes_back(body, here, found.hiding);
-  const bool ever_jumps_back = comes_back(body, here, nullptr);
+  const bool jumps_back = comes_back(body, use, found.hiding);
+  const bool ever_jumps_back = comes_back(body, use, nullptr);
   for (const Assignment& later : all) {
+    if (!is_behind(later)) continue;
     const Stmt* back = later.is_lasting ? any_loop : loop;
     const bool is_in_loop = back != nullptr && is_inside(body, later.at, back);
-    const bool is_behind_jump = later.is_lasting ? ever_jumps_back : jumps_back;
-    if (later.order > here && (is_in_loop || is_behind_jump)) found.values.push_back(&later);
+    if (is_in_loop || (later.is_lasting ? ever_jumps_back : jumps_back))
+      found.values.push_back(&later);
   }
   return found;
 }
 
 bool is_repeated(const FunctionBody& body, const Assignment& how, const Assignment* hiding) {
   return outermost_loop(body, how.at, scope_of(body, hiding)) != nullptr ||
-         comes_back(body, body.order(how.at), hiding);
+         comes_back(body, how.at, hiding);
 }
 
 bool may_still_be(const FunctionBody& body, const VarDecl* variable, const Expr* given,

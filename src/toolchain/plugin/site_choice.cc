@@ -47,7 +47,7 @@ QualType open_element(QualType type, const ASTContext& context, int depth = 0) {
 class Chooser {
  public:
   Chooser(const Request& request, const Target& target, const ASTContext& context)
-      : size_(request.size.without_choice()),
+      : size_(size_for(request, target, context).without_choice()),
         request_(request),
         target_(target),
         context_(context) {}
@@ -84,6 +84,18 @@ class Chooser {
   }
 
  private:
+  // Who counts rows of characters for a pointer to such rows does say what they are.
+  static const SizeFacts& size_for(const Request& request, const Target& target,
+                                   const ASTContext& context) {
+    const bool is_to_rows = !target.type.isNull() && target.type->isConstantArrayType() &&
+                            is_byte_type(context.getBaseElementType(target.type));
+    return is_to_rows && request.with_characters ? *request.with_characters : request.size;
+  }
+
+  bool are_characters(QualType type) const {
+    return is_byte_type(context_.getBaseElementType(type));
+  }
+
   // The caller gets the block, and nothing was made of it before.
   bool is_for_caller() const {
     const bool is_raw = target_.type.isNull() || target_.is_bytes;
@@ -179,11 +191,12 @@ class Chooser {
         if (starts_with(term->type, target_.type, context_)) return term;
       }
     }
-    const auto is_single = [](const SizeTerm* term) { return !term->is_multiple; };
+    const auto is_single = [&](const SizeTerm* term) {
+      return !term->is_multiple && !are_characters(term->type);
+    };
     const auto singles = std::count_if(positive.begin(), positive.end(), is_single);
     if (singles == 1) return *std::find_if(positive.begin(), positive.end(), is_single);
-    return is_single(positive.front()) && !is_byte_type(positive.front()->type) ? positive.front()
-                                                                                : nullptr;
+    return is_single(positive.front()) ? positive.front() : nullptr;
   }
 
   // sizeof(T[n]) is many T, unless the pointer says that it is one T[n].
@@ -233,6 +246,11 @@ class Chooser {
 
   std::optional<SiteShape> shape_of(const SizeTerm& head, QualType& tail) const {
     if (is_byte_type(type_)) return SiteShape::array;
+    // They are counted with what has no type, so there is no telling what else is.
+    if (are_characters(type_)) {
+      const bool is_one = !is_multiple_ && size_.is_known() && size_.bytes == size_of(type_);
+      return is_one ? SiteShape::one : is_multiple_ ? SiteShape::array : SiteShape::at_least;
+    }
     const QualType open = open_element(type_, context_);
     const bool is_open = !open.isNull();
     const bool is_confirmed = says_ == SiteTargetSays::agrees;

@@ -16,7 +16,9 @@
 // The work is bounded in depth and in steps: the size of a hostile expression costs no more than its bytes.
 #include "toolchain/plugin/size_analysis.h"
 
+#include <clang/AST/DeclCXX.h>
 #include <clang/Basic/Builtins.h>
+#include <clang/Basic/SourceManager.h>
 
 #include <algorithm>
 
@@ -51,6 +53,19 @@ const SwitchStmt* switch_before(const ReturnStmt* statement, const FunctionBody&
     }
   }
   return isa<ReturnStmt>(last) ? choice : nullptr;
+}
+
+// Of an allocator of one type, std::allocator<char> and its like: what it asks for is what it is for.
+bool counts_elements(const FunctionDecl* function) {
+  if (function == nullptr) return false;
+  const ASTContext& context = function->getASTContext();
+  if (!context.getLangOpts().CPlusPlus) return false;
+  if (context.getSourceManager().isInSystemHeader(function->getLocation()))
+    return function->isTemplateInstantiation();
+  const auto* method = dyn_cast<CXXMethodDecl>(function);
+  const IdentifierInfo* name = function->getIdentifier();
+  return method != nullptr && name != nullptr && name->isStr("allocate") &&
+         !method->getParent()->lookup(&context.Idents.get("value_type")).empty();
 }
 
 }  // namespace
@@ -106,7 +121,12 @@ SizeFacts SizeAnalysis::evaluate(const Expr* size, const Frame& frame, int depth
   if (const auto* e = dyn_cast<UnaryExprOrTypeTraitExpr>(size)) {
     if (e->getKind() != UETT_SizeOf) return unknown_size();
     SizeFacts facts;
-    arithmetic_.add_term(facts, {e->getTypeOfArgument().getNonReferenceType()});
+    SizeTerm term{e->getTypeOfArgument().getNonReferenceType()};
+    if (arithmetic_.are_bytes(term.type)) {
+      term.is_element = frame.body != nullptr && counts_elements(frame.body->function());
+      facts.bytes = arithmetic_.byte_count(term.type);
+    }
+    arithmetic_.add_term(facts, term);
     return facts;
   }
   if (const auto* e = dyn_cast<OffsetOfExpr>(size)) return offset_of(e);
@@ -208,7 +228,7 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
       variable->getType()->isReferenceType() && parameter == nullptr &&
       !isa_and_nonnull<MaterializeTemporaryExpr>(
           variable->getInit() == nullptr ? nullptr : variable->getInit()->IgnoreParenCasts());
-  if (is_alias) return unknown_size();
+  if (is_alias || variable->getType().isVolatileQualified()) return unknown_size();
   const Reaching found = reaching(*frame.body, variable, use);
   SizeFacts result;
   bool is_first = true;
@@ -252,7 +272,9 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
     SizeFacts value = evaluate((*change)->value, frame, depth);
     if (is_repeated(*frame.body, **change, found.hiding))
       value = arithmetic_.product(value, unknown_size());
-    result = arithmetic_.combine(operation, result, value);
+    const SizeFacts changed = arithmetic_.combine(operation, result, value);
+    const bool is_sure = is_always_before(*frame.body, **change, use);
+    result = is_sure ? changed : arithmetic_.either(result, changed);
   }
   if (counted != 0) result = arithmetic_.sum(result, constant_size(counted), false);
   result.has_more |= is_counted;

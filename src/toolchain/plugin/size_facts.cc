@@ -141,28 +141,22 @@ std::int64_t SizeArithmetic::byte_count(QualType type) const {
   return saturated(context_.getTypeSizeInChars(type).getQuantity());
 }
 
-std::optional<SizeFacts> SizeArithmetic::in_bytes(const SizeFacts& facts) const {
-  const auto are_characters = [&](const SizeTerm& term) { return are_bytes(term.type); };
-  if (facts.terms.empty() || !llvm::all_of(facts.terms, are_characters)) return std::nullopt;
-  SizeFacts counted = facts;
-  for (const SizeTerm& term : facts.terms) {
-    // What is multiplied has been counted by product().
-    if (term.is_multiple && facts.terms.size() == 1) continue;
-    const bool is_one = !term.is_multiple && !term.is_negative && !term.is_offset;
-    counted.has_more |= !is_one;
-    if (is_one) counted.bytes = saturated(counted.bytes + byte_count(term.type));
-  }
-  counted.has_more |= facts.is_uncertain || facts.is_perhaps_plain;
-  counted.terms.clear();
-  counted.is_uncertain = counted.is_perhaps_plain = counted.has_floor = false;
-  return counted;
+bool SizeArithmetic::are_characters(const SizeFacts& facts) const {
+  return !facts.terms.empty() &&
+         llvm::all_of(facts.terms, [&](const SizeTerm& term) { return are_bytes(term.type); });
 }
 
-SizeFacts SizeArithmetic::without_characters(SizeFacts a) const {
-  const bool is_parameters_own = llvm::any_of(a.terms, [](const SizeTerm& term) {
-    return term.type->getAs<SubstTemplateTypeParmType>() != nullptr;
-  });
-  return is_parameters_own ? a : in_bytes(a).value_or(a);
+SizeFacts SizeArithmetic::without_characters(const SizeFacts& a) const {
+  const bool are_all = are_characters(a);
+  const auto is_to_drop = [&](const SizeTerm& term) {
+    return are_bytes(term.type) && !term.is_element && (are_all || !term.is_multiple);
+  };
+  SizeFacts facts = a;
+  llvm::erase_if(facts.terms, is_to_drop);
+  if (!facts.terms.empty() || a.terms.empty()) return facts;
+  facts.has_more |= facts.is_uncertain || facts.is_perhaps_plain;
+  facts.is_uncertain = facts.is_perhaps_plain = facts.has_floor = false;
+  return facts;
 }
 
 SizeFacts SizeArithmetic::product(const SizeFacts& a, const SizeFacts& b) const {
@@ -172,21 +166,19 @@ SizeFacts SizeArithmetic::product(const SizeFacts& a, const SizeFacts& b) const 
   if (is_one_time(a)) return b;
   if (is_one_time(b)) return a;
   if (a.has_choice() || b.has_choice()) return product(a.without_choice(), b.without_choice());
-  // n * sizeof(char): n bytes are known, too.
-  const auto of_characters = [&](const SizeFacts& counted, const SizeFacts& unit,
-                                 const SizeFacts& n) {
-    SizeFacts facts = product(counted, n);
-    SizeTerm term = unit.terms[0];
-    term.is_multiple = true;
-    add_term(facts, term);
+  if (are_characters(a) || are_characters(b)) {
+    const bool is_first = are_characters(a);
+    SizeFacts counted = is_first ? a : b;
+    const llvm::SmallVector<SizeTerm, 2> terms = std::move(counted.terms);
+    counted.terms.clear();
+    SizeFacts facts = product(counted, is_first ? b : a);
+    if (!facts.terms.empty()) return facts;
+    for (SizeTerm term : terms) {
+      term.is_multiple = true;
+      add_term(facts, term);
+    }
     return facts;
-  };
-  const auto bytes_of_a = in_bytes(a);
-  const auto bytes_of_b = in_bytes(b);
-  if (bytes_of_a && !b.terms.empty()) return noting_loss(product(*bytes_of_a, b), a, b);
-  if (bytes_of_b && !a.terms.empty()) return noting_loss(product(a, *bytes_of_b), a, b);
-  if (bytes_of_a) return of_characters(*bytes_of_a, a, b);
-  if (bytes_of_b) return of_characters(*bytes_of_b, b, a);
+  }
   if (a.is_constant() && b.is_constant()) {
     std::int64_t bytes = 0;
     if (__builtin_mul_overflow(a.bytes, b.bytes, &bytes)) return unknown_size();
@@ -247,7 +239,14 @@ SizeFacts SizeArithmetic::padded(SizeFacts a) {
 }
 
 SizeFacts SizeArithmetic::either(const SizeFacts& a, const SizeFacts& b) const {
-  return noting_loss(merged(a, b), a, b);
+  // `n != 0 ? n * sizeof(T) : sizeof(char)`
+  const auto counted = [&](const SizeFacts& facts, const SizeFacts& other) {
+    SizeFacts bytes = facts;
+    const bool is_beside_type = !other.terms.empty() && !are_characters(other);
+    if (is_beside_type && are_characters(facts)) bytes.terms.clear();
+    return bytes;
+  };
+  return noting_loss(merged(counted(a, b), counted(b, a)), a, b);
 }
 
 SizeFacts SizeArithmetic::merged(const SizeFacts& a, const SizeFacts& b) const {
@@ -343,8 +342,6 @@ void SizeArithmetic::add_term(SizeFacts& facts, SizeTerm term) const {
   for (auto known = facts.terms.begin(); known != facts.terms.end(); ++known) {
     if (!context_.hasSameType(known->type, term.type)) continue;
     if (!known->others.empty() || !term.others.empty()) continue;
-    // What is multiplied has been counted with the bytes, the other has not.
-    facts.has_more |= known->is_multiple != term.is_multiple && are_bytes(term.type);
     if (known->is_negative != term.is_negative && !known->is_offset && !term.is_offset) {
       // n * sizeof(T) - sizeof(T): one less of them. sizeof(T) - sizeof(T): none.
       if (known->is_multiple || term.is_multiple) {
@@ -356,7 +353,9 @@ void SizeArithmetic::add_term(SizeFacts& facts, SizeTerm term) const {
       return;
     }
     if (known->is_negative == term.is_negative && known->is_offset == term.is_offset) {
-      known->is_multiple = true;
+      // Of characters that means that there are more than these.
+      known->is_multiple |= term.is_multiple || !are_bytes(term.type);
+      known->is_element &= term.is_element;
       return;
     }
   }

@@ -16,20 +16,22 @@ struct SizeTerm {
   clang::QualType type;
   bool is_multiple = false;  // times something that is not 1
   bool is_negative = false;
-  bool is_offset = false;  // offsetof(type, member): less than the type
-  bool is_open = false;    // ... of an element of the array that ends the type
+  bool is_offset = false;   // offsetof(type, member): less than the type
+  bool is_open = false;     // ... of an element of the array that ends the type
+  bool is_element = false;  // of characters: an allocator of a type has counted them
   llvm::SmallVector<clang::QualType, 0> others = {};  // it is sizeof of `type` or of one of these
 };
 
 // What a size is made of: a sum of terms, bytes, and parameters of the function in which it is computed.
 struct SizeFacts {
-  llvm::SmallVector<SizeTerm, 2> terms;  // in source order, one for each type and sign
-  std::int64_t bytes = 0;                // that are counted without a type
-  bool has_more = false;                 // ... and further ones, not known how many
-  bool is_uncertain = false;             // on some ways it is made of something else
-  bool is_perhaps_plain = false;         // ... of a constant
-  std::uint64_t parameters = 0;          // bit i: depends on parameter i
-  bool multiplies_parameters = false;    // ... which are factors, not addends
+  // In source order, one for each type and sign. Those of characters are a note: they are counted with what has no type.
+  llvm::SmallVector<SizeTerm, 2> terms;
+  std::int64_t bytes = 0;              // that are counted without a type
+  bool has_more = false;               // ... and further ones, not known how many
+  bool is_uncertain = false;           // on some ways it is made of something else
+  bool is_perhaps_plain = false;       // ... of a constant
+  std::uint64_t parameters = 0;        // bit i: depends on parameter i
+  bool multiplies_parameters = false;  // ... which are factors, not addends
   bool has_lost_choice =
       false;  // something is in it that is made of a size of one of several types, but not by adding to it
   bool scales_parameters = false;  // what is made of a parameter is not the sum of it and a number
@@ -37,6 +39,7 @@ struct SizeFacts {
       false;  // the terms stand in for small parameters: `n < sizeof(T) ? sizeof(T) : n`
   bool has_own_part = false;  // a summand that no parameter goes into and nothing is known of
 
+  bool is_known() const { return !has_more && parameters == 0; }
   bool is_constant() const { return terms.empty() && !has_more && parameters == 0; }
   bool has_positive_term() const;
   // Whether a term is sizeof of one of several types.
@@ -67,18 +70,19 @@ class SizeArithmetic {
   SizeFacts sum(SizeFacts a, const SizeFacts& b, bool is_difference) const;
   // It is a on some ways and b on others.
   SizeFacts either(const SizeFacts& a, const SizeFacts& b) const;
-  // sizeof(char) is a way to write 1: who asks for that many of them may put anything there. The same without such terms, if there are no others; a
-  // template that counts its parameter (std::allocator<char>) does say what it is for.
-  SizeFacts without_characters(SizeFacts a) const;
+  // sizeof(char) is a way to write 1: who asks for that many may put anything there. The same without such terms, but for n * sizeof(char) behind something else, and
+  // for what an allocator of a type asks for.
+  SizeFacts without_characters(const SizeFacts& a) const;
+  // `char`, `char[k]`
+  bool are_bytes(clang::QualType type) const;
+  std::int64_t byte_count(clang::QualType type) const;
   // The same with padding: its bytes are no longer counted.
   static SizeFacts padded(SizeFacts a);
   void add_term(SizeFacts& facts, SizeTerm term) const;
 
  private:
-  bool are_bytes(clang::QualType type) const;
-  std::int64_t byte_count(clang::QualType type) const;
-  // Of what is made of sizeof(char) and sizeof(char[k]) alone: the bytes, without these terms.
-  std::optional<SizeFacts> in_bytes(const SizeFacts& facts) const;
+  // There are such terms, and no others.
+  bool are_characters(const SizeFacts& facts) const;
   SizeFacts masked(const SizeFacts& a, const SizeFacts& b) const;
   SizeFacts difference(const SizeFacts& a, const SizeFacts& b) const;
   SizeFacts merged(const SizeFacts& a, const SizeFacts& b) const;

@@ -167,7 +167,7 @@ std::optional<types::SiteKind> UnitConsumer::confirmed_kind(const Unconfirmed& o
   types::SiteKind kind = one.kind;
   kind.target = types::SiteTargetSays::used;
   if (one.pool == nullptr) {
-    const UseAsBytes use = byte_uses_->of(one.block, one.is_stored_at, *one.body);
+    const UseAsBytes use = byte_uses_->use_of(one.block, one.is_stored_at, *one.body);
     if (use == UseAsBytes::something_else) kind.target = types::SiteTargetSays::disagrees;
     return use == UseAsBytes::open ? std::nullopt : std::optional{kind};
   }
