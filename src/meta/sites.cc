@@ -13,6 +13,7 @@
 #include "meta/beside.h"
 #include "meta/compiler_sites.h"
 #include "meta/handed_around.h"
+#include "meta/heads_in_front.h"
 #include "meta/line_table.h"
 #include "meta/member_uses.h"
 #include "meta/range_lists.h"
@@ -48,6 +49,7 @@ constexpr std::uint64_t kMostCode = 1u << 20;  // of one function
 struct Site {
   SiteRecord record;
   SiteType type;
+  std::vector<TypeIndex> heads;  // if not empty: the block begins with one of these
   const declarations::Content* content = nullptr;  // known of the function; else `type` counts
   bool is_stated = false;                          // by the user, whatever compilers told
 };
@@ -320,7 +322,7 @@ class SiteReader {
         if (functions.empty() || call.return_address == 0) continue;
         // If it may be called in several ways, it is not known what it is asked for.
         Site site = site_of(followed, call, functions.size() == 1 ? functions[0] : kAnyFunction);
-        const bool tells = site.type.is_known() || site.record.flags != 0;
+        const bool tells = site.type.is_known() || site.record.flags != 0 || !site.heads.empty();
         const bool is_guess = !call.callee.known() || allocation_function(call.callee) == nullptr;
         if (is_guess && !tells) continue;
         sites.push_back(site);
@@ -352,10 +354,43 @@ class SiteReader {
                                                  : std::vector<TypeIndex>{};
     site.type = choose_type(model_.types, containers_, targets, elsewhere,
                             followed.targets->dynamic_types(call), size, function.kind);
+    site.heads = heads_of(followed, call, function, site.type, targets, elsewhere);
+    if (!site.heads.empty()) {
+      site.type = {};
+      return site;
+    }
     if (site.type.conflict) site.record.flags |= types::kSiteConflict;
     if (is_used_as_told(followed, call, site.type)) site.record.flags |= types::kSiteUsedAsTold;
     if (!site.type.is_known() && !site.type.conflict) fall_back(site, call.at);
     return site;
+  }
+
+  // Of a block that nothing is known of, or no more than what it begins with on some way.
+  std::vector<TypeIndex> heads_of(const Followed& followed, const CallFact& call,
+                                  const AllocationFunction& function, const SiteType& chosen,
+                                  std::span<const SiteTarget> targets,
+                                  std::vector<TypeIndex> others) {
+    const bool is_open = !chosen.is_known() || chosen.shape == types::Shape::flexible;
+    const bool is_plain = function.kind == AllocationKind::plain && function.size != kNoArgument &&
+                          function.stored == kNoArgument && function.unit == 1 &&
+                          !function.may_be_counted;
+    if (!is_open || !is_plain) return {};
+    int bytes = function.size;
+    if (function.count != kNoArgument) {  // calloc(n, 1)
+      const auto is_one = [&](int n) {
+        return call.arguments[static_cast<std::size_t>(n)] == Value::constant(1);
+      };
+      if (is_one(function.size)) bytes = function.count;
+      if (!is_one(function.size) && !is_one(function.count)) return {};
+    }
+    for (const SiteTarget& target : targets) others.push_back(target.type);
+    const auto follow_all = [&] {
+      const FunctionCode code = code_around(followed.flow.low);
+      return follow_values(object_, linkage_, code, frame_rules(code), Origins::all);
+    };
+    return heads_in_front({object_, linkage_, model_, statics_, computed_, followed.record,
+                           followed.flow, follow_all},
+                          call, bytes, others);
   }
 
   // Whether what is done with the block, by the function that asks or by others through the member that it is kept in, is what is
@@ -472,6 +507,15 @@ void fill_in_type(Site& site, ObjectModel& model) {
     record.shape = shape_of_content(*site.content);
     record.provenance = types::Provenance::inferred;
     record.evidence = types::kSiteLibraryFact;
+    return;
+  }
+  if (!site.heads.empty()) {
+    record.type = model.types.one_of(site.heads);
+    if (record.type == types::kNoType) return;
+    record.shape = types::Shape::flexible;
+    record.provenance = types::Provenance::inferred;
+    record.evidence = types::kSiteTargetVariable | types::kSiteStrideFits;
+    record.flags |= types::kSiteOneOf;
     return;
   }
   const SiteType& type = site.type;

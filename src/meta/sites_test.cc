@@ -134,7 +134,7 @@ struct short_head { unsigned char length, room, kind; char text[]; } __attribute
 struct long_head { unsigned short length, room; unsigned char kind; char text[]; } __attribute__((packed));
 char *behind_one_of_two_heads(const char *from, size_t n) {
   size_t head = n < 256 ? sizeof(struct short_head) : sizeof(struct long_head);
-  void *memory = outer(head + n + 1); //= none
+  void *memory = outer(head + n + 1); //= none or __ONE_OF_long_head__short_head
   if (memory == NULL) return NULL;
   if (from == NULL) memset(memory, 0, head + n + 1);
   char *text = (char *)memory + head;

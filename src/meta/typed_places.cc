@@ -129,6 +129,17 @@ std::vector<TypeIndex> TypedVariables::in_register(Register r, std::uint64_t low
   return found;
 }
 
+std::vector<TypedVariables::Stay> TypedVariables::stays_in_register(Register r, std::uint64_t low,
+                                                                    std::uint64_t high) const {
+  std::vector<Stay> found;
+  for (const Piece& piece :
+       std::ranges::equal_range(pieces_, static_cast<std::size_t>(r), {}, &Piece::number)) {
+    if (piece.where.low >= high || piece.where.high <= low) continue;
+    found.push_back({piece.type, std::max(low, piece.where.low), std::min(high, piece.where.high)});
+  }
+  return found;
+}
+
 std::vector<ComputedPointer> TypedVariables::computed_from(Register r, std::uint64_t low,
                                                            std::uint64_t high) const {
   std::vector<ComputedPointer> found;

@@ -59,6 +59,13 @@ class TypedVariables {
   std::vector<types::TypeIndex> in_register_at(Register r, std::uint64_t pc) const {
     return in_register(r, pc, pc + 1);
   }
+  // Each of them, and the part of [low, high) during which it is there.
+  struct Stay {
+    types::TypeIndex type = types::kNoType;
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+  };
+  std::vector<Stay> stays_in_register(Register r, std::uint64_t low, std::uint64_t high) const;
   // Likewise those that are nowhere, but whose value the debug information computes from what is in `r`.
   std::vector<ComputedPointer> computed_from(Register r, std::uint64_t low,
                                              std::uint64_t high) const;
