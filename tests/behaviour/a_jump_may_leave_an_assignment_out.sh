@@ -130,6 +130,11 @@ static void multiplied(int kind) {
 there:
   show("past a product", malloc(size));
 }
+static void perhaps_multiplied(int kind) {
+  size_t size = 32;
+  if (!kind) size *= sizeof(struct small);
+  show("perhaps a product", malloc(size));
+}
 static jmp_buf buffer;
 static void jumped_long(void) {
   volatile size_t size = sizeof(struct small);
@@ -194,6 +199,7 @@ int main(void) {
   behind_a_loop(one);
   out_of_an_expression(one);
   multiplied(one);
+  perhaps_multiplied(one);
   jumped_long();
   made_of_itself(one);
   in_case(one);
@@ -221,6 +227,7 @@ into a loop by a case: __ONE_OF_large__small 3
 back into a loop: __ONE_OF_large__small 3
 out of an expression: __ONE_OF_large__small 3
 past a product: no type
+perhaps a product: no type
 by longjmp: no type
 made of itself: __ARR0_small 3
 behind the case: small 3

@@ -65,10 +65,10 @@ static void in_front(int n) {
   struct item *item = malloc(sizeof(struct item) + n * sizeof(char));
   show("item and characters", item);
 }
-static void rounded(int n) {
-  struct item *item = malloc(n * sizeof(struct item) + sizeof(char[8]));
-  show("items and a little", item);
-  void *block = malloc(n * sizeof(struct item) + sizeof(char));
+static void rounded(void) {
+  struct item *item = malloc(sizeof(struct item) + sizeof(char[8]));
+  show("an item and a little", item);
+  void *block = malloc(sizeof(char) + sizeof(struct item));
   show("the same to any pointer", block);
 }
 typedef char name[32];
@@ -80,7 +80,7 @@ static void two(void) {
   struct item *item = get(sizeof *item + sizeof(char) + sizeof(char));
   show("got with two more", item);
 }
-static void several(int n) {
+__attribute__((noinline)) void several(size_t n) {
   struct item *item = malloc(24 * n);
   show("several, on the pointer's word", item);
 }
@@ -97,7 +97,7 @@ int main(void) {
   named(many);
   told_otherwise(24 * many);
   in_front(many);
-  rounded(many);
+  rounded();
   rows(many);
   two();
   several(many);
@@ -125,8 +125,8 @@ unused: __ARR0_signed_char$8 2
 items: __ARR0_item 3
 items, on the pointer's word: item 2
 item and characters: __FLEX_item____ARR0_signed_char$8 3
-items and a little: __ARR0_item 3
-the same to any pointer: __ARR0_item 3
+an item and a little: item 3
+the same to any pointer: item 3
 rows of characters: __ARR0___ARR32_signed_char$8 3
 got with two more: item 3
 several, on the pointer's word: __ARR0_item 3

@@ -268,7 +268,9 @@ SizeFacts SizeArithmetic::merged(const SizeFacts& a, const SizeFacts& b) const {
                              std::none_of(facts.terms.begin(), facts.terms.end(),
                                           [](const SizeTerm& t) { return t.is_multiple; });
     facts.has_floor |= is_constant && other.parameters != 0;
-    facts.is_uncertain |= !other.is_constant();
+    const bool may_be_something =
+        !other.is_constant() || other.bytes >= byte_count(facts.terms[0].type);
+    facts.is_uncertain |= may_be_something;
     facts.is_perhaps_plain = true;
     facts.parameters |= other.parameters;
     return facts;
