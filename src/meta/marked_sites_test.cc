@@ -205,7 +205,7 @@ void *grow_any(void *old, int *count, size_t size, int most);
 int lines_there; unsigned *lines;
 void grown_by_reference(void) { lines = grow_any(lines, &lines_there, sizeof(unsigned), 1000); } //= __ARR0_uint$32
 void counted_up(int *from) { int n = 0; struct point *p = NULL; while (*from++) { p = realloc(p, sizeof *p * (n + 1)); p[n++].x = 1; } hidden = p; } //= __ARR0_point
-void counted_once(int k) { int n = k * sizeof(struct point); n++; hidden = malloc(n); } //= __ARR0_point
+void counted_once(int k) { int n = k * sizeof(struct point); n++; hidden = malloc(n); } //= point
 int text_of(char *to, size_t size, long number); char printed[32];
 void text_by_reference(long k) { int n = text_of(printed, sizeof printed, k); unsigned char *p = malloc(n); hidden = p; } //= ~__ARR0_unsigned_char$8 or __ARR0_unsigned_char$8
 void head_inside(size_t *n) { char *p = malloc(*n + 16); hidden = p; head = (struct node *)(p + 16); } //= none

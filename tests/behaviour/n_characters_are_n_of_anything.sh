@@ -70,6 +70,8 @@ static void rounded(void) {
   show("an item and a little", item);
   void *block = malloc(sizeof(char) + sizeof(struct item));
   show("the same to any pointer", block);
+  block = malloc(many * sizeof(struct item) + sizeof(char));
+  show("items and one more", block);
 }
 typedef char name[32];
 static void rows(int n) {
@@ -127,6 +129,7 @@ items, on the pointer's word: item 2
 item and characters: __FLEX_item____ARR0_signed_char$8 3
 an item and a little: item 3
 the same to any pointer: item 3
+items and one more: item 3
 rows of characters: __ARR0___ARR32_signed_char$8 3
 got with two more: item 3
 several, on the pointer's word: __ARR0_item 3

@@ -268,8 +268,10 @@ class Chooser {
     }
     const bool has_more = size_.has_more || size_.parameters != 0;
     if (is_multiple_) {
-      // A few bytes more are for alignment, or for a terminator.
-      const bool is_array = others.empty() && !has_more && size_.bytes <= 64;
+      // A few more are elements, too; other bytes are for alignment, or a terminator, and nothing of an array's.
+      const bool are_elements =
+          size_of(type_) != 0 && size_.bytes <= 64 && size_.bytes % size_of(type_) == 0;
+      const bool is_array = others.empty() && !has_more && (size_.bytes == 0 || are_elements);
       return is_array ? SiteShape::array : SiteShape::at_least;
     }
     if (others.empty() && !has_more && size_.bytes == 0) return SiteShape::one;
