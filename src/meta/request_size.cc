@@ -14,19 +14,21 @@ constexpr LinearForm kUnknownForm{};
 LinearForm constant_form(std::int64_t n) { return {0, n}; }
 
 LinearForm scale(const LinearForm& form, std::int64_t factor) {
-  return {std::abs(times(form.stride, factor)), times(form.addend, factor), form.has_parts};
+  return {std::abs(times(form.stride, factor)), times(form.addend, factor),
+          std::abs(times(form.part, factor))};
 }
 
 LinearForm add(const LinearForm& a, const LinearForm& b) {
   // Compilers make 8 * n + 24 * k of 8 * (n + 3 * k), and the other way round.
   const bool are_parts = !a.is_constant() && !b.is_constant() && a.stride != b.stride;
-  const bool has_parts = a.has_parts || b.has_parts || are_parts;
-  return {std::gcd(a.stride, b.stride), plus(a.addend, b.addend), has_parts};
+  const std::int64_t part = are_parts ? std::max(a.stride, b.stride) : 0;
+  return {std::gcd(a.stride, b.stride), plus(a.addend, b.addend), std::max({a.part, b.part, part})};
 }
 
 LinearForm multiply(const LinearForm& a, const LinearForm& b) {
   if (a.addend != 0 || b.addend != 0) return kUnknownForm;
-  return {std::max<std::int64_t>(times(a.stride, b.stride), 1), 0, a.has_parts || b.has_parts};
+  const std::int64_t part = std::max(times(a.part, b.stride), times(b.part, a.stride));
+  return {std::max<std::int64_t>(times(a.stride, b.stride), 1), 0, part};
 }
 
 // True of what either form is true of. All ones is what `new T[n]` asks for when n overflows: it says nothing about T.
@@ -37,7 +39,7 @@ LinearForm either(const LinearForm& a, const LinearForm& b) {
       std::gcd(std::gcd(a.stride, b.stride), plus(a.addend, times(b.addend, -1)));
   if (stride == 0) return a;
   const bool same_rest = a.addend % stride == 0 && b.addend % stride == 0;
-  return {stride, same_rest ? 0 : std::min(a.addend, b.addend), a.has_parts || b.has_parts};
+  return {stride, same_rest ? 0 : std::min(a.addend, b.addend), std::max(a.part, b.part)};
 }
 
 LinearForm form_of(const AtomTable& atoms, const Value& value, int& steps);

@@ -15,7 +15,8 @@ namespace allocs::meta {
 struct LinearForm {
   std::int64_t stride = 1;
   std::int64_t addend = 0;
-  bool has_parts = false;  // it is a sum of multiples of different numbers: 8 * n + 24 * k
+  std::int64_t part =
+      0;  // of a sum of multiples of different numbers, 8 * n + 24 * k, the largest; else 0
 
   bool is_constant() const { return stride == 0; }
   bool is_unknown() const { return stride == 1 && addend == 0; }

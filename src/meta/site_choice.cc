@@ -17,7 +17,7 @@
 //     char *p = new char[n]              bytes                        an array; of malloc(n) that would be the target's word alone
 //     struct s *p = malloc(n)            no idea                      nothing: so are headers allocated
 //     struct s *p = malloc(50)           neither                      nothing
-//     struct s **p = malloc(n * 8 + k * 24)   two strides             nothing: something else is behind
+//     struct s **p = malloc(n * 8 + k * 24)   24 is a structure's      nothing: it is behind
 //     struct f *p = malloc(16 + n)       f ends in a flexible array   one, flexible
 //     struct f *p = malloc(128)          f ends in item[1], 24 each   one, flexible, if 128 - sizeof(struct f) is a multiple of 24
 //
@@ -191,14 +191,20 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     return proposal;
   }
   if (bytes.stride % size != 0 || bytes.addend % size != 0) return std::nullopt;
-  if (bytes.has_parts) return std::nullopt;  // which fits them all by chance
+  // Another part may be of another type, that size fits by chance.
+  const bool is_other_part =
+      bytes.part != 0 && bytes.part != size &&
+      containers.has_structure_of_size(static_cast<std::uint64_t>(bytes.part));
+  if (is_other_part) return std::nullopt;
   proposal.rank = bytes.stride == size ? Rank::exact : Rank::multiple;
   if (proposal.rank == Rank::multiple &&
       containers.has_of_size(target.type, static_cast<std::uint64_t>(bytes.stride))) {
     return std::nullopt;
   }
   // Several structures may be one and something behind it, or a piece of memory that begins with one.
-  const bool tells = proposal.rank == Rank::exact || type.kind != Kind::composite;
+  // `8 * sizeof *p + n * 24` is two parts as well.
+  const bool is_one_part = proposal.rank == Rank::exact || bytes.addend % bytes.stride == 0;
+  const bool tells = proposal.rank == Rank::exact || (type.kind != Kind::composite && is_one_part);
   if (tells) proposal.evidence |= types::kSiteStrideFits;
   return proposal;
 }
@@ -299,6 +305,7 @@ std::vector<Proposal> choose_proposals(const TypeGraph& graph, const Containers&
 Containers::Containers(const TypeGraph& graph) : graph_(graph) {
   for (TypeIndex outer = 0; outer < graph.size(); ++outer) {
     if (graph[outer].kind != Kind::composite) continue;
+    sizes_.insert(graph[outer].size);
     if (graph[outer].detail == static_cast<std::uint8_t>(types::CompositeKind::union_)) continue;
     for (const MemberRecord& member : graph.members_of(outer)) {
       if (member.offset != 0 || member.type == kNoType || !types::has_place(member)) continue;

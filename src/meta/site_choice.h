@@ -3,6 +3,7 @@
 
 #include <map>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "meta/request_size.h"
@@ -35,6 +36,8 @@ class Containers {
 
   // Whether something of exactly `size` bytes starts with `type` and is not `type`.
   bool has_of_size(types::TypeIndex type, std::uint64_t size) const;
+  // Whether there is any structure of that size.
+  bool has_structure_of_size(std::uint64_t size) const { return sizes_.contains(size); }
   // Whether `outer` starts with `inner`, at any depth.
   bool starts_with(types::TypeIndex outer, types::TypeIndex inner) const;
 
@@ -42,6 +45,7 @@ class Containers {
   bool starts_with(types::TypeIndex outer, types::TypeIndex inner, int depth) const;
 
   std::multimap<types::TypeIndex, types::TypeIndex> outer_of_;
+  std::unordered_set<std::uint64_t> sizes_;
   const types::TypeGraph& graph_;
 };
 

@@ -26,14 +26,12 @@ bool is_refuted(const SiteRecord& inferred, const ToldSite& told) {
          inferred.type != told.type && is_sure;
 }
 
-// The pointer is to the first of what inference knows to be several.
+// The pointer is to the first of what inference takes for several.
 bool is_of_several(const SiteRecord& inferred, const ToldSite& told,
                    const types::TypeGraph& types) {
-  return told.what == Told::a_type && told.provenance == types::Provenance::target &&
-         told.shape == types::Shape::flexible && inferred.shape == types::Shape::array &&
+  return told.shape == types::Shape::flexible && inferred.shape == types::Shape::array &&
          inferred.type != types::kNoType && types[inferred.type].kind == types::Kind::array &&
-         types[inferred.type].target == told.type &&
-         (inferred.evidence & types::kSiteStrideFits) != 0;
+         types[inferred.type].target == told.type;
 }
 
 // The pointer that a wrapper keeps the block in says nothing of what its callers want it for.
@@ -44,10 +42,9 @@ bool is_outweighed(const SiteRecord& inferred, const ToldSite& told) {
 
 void apply(const ToldSite& told, SiteRecord& site, const types::TypeGraph& types) {
   if (told.what == Told::refuted && site.type != told.type) return;
-  if (is_of_several(site, told, types)) return;
   if (is_outweighed(site, told)) return;
-  const bool is_open =
-      told.what == Told::several || told.what == Told::refuted || is_refuted(site, told);
+  const bool is_open = told.what == Told::several || told.what == Told::refuted ||
+                       (is_refuted(site, told) && !is_of_several(site, told, types));
   apply_told(is_open ? ToldSite{} : told, site);
   if (is_open) {
     site.flags |= types::kSiteConflict;

@@ -130,6 +130,22 @@ static void multiplied(int kind) {
 there:
   show("past a product", malloc(size));
 }
+static void into_a_condition(int kind) {
+  size_t size = sizeof(struct large);
+  if (!kind) {
+    size = sizeof(struct small);
+  again:
+    show("into a condition from behind", malloc(size));
+    return;
+  }
+  goto again;
+}
+static void multiplied_before(int kind) {
+  size_t size = 8 * kind;
+  size *= sizeof(struct small);
+  if (kind) size = 32 * (kind + 1);
+  show("assigned behind the product", malloc(size));
+}
 static void perhaps_multiplied(int kind) {
   size_t size = 32;
   if (!kind) size *= sizeof(struct small);
@@ -200,6 +216,8 @@ int main(void) {
   out_of_an_expression(one);
   multiplied(one);
   perhaps_multiplied(one);
+  into_a_condition(one);
+  multiplied_before(one);
   jumped_long();
   made_of_itself(one);
   in_case(one);
@@ -228,6 +246,8 @@ back into a loop: __ONE_OF_large__small 3
 out of an expression: __ONE_OF_large__small 3
 past a product: no type
 perhaps a product: no type
+into a condition from behind: __ONE_OF_large__small 3
+assigned behind the product: no type
 by longjmp: no type
 made of itself: __ARR0_small 3
 behind the case: small 3

@@ -73,6 +73,12 @@ static void rounded(void) {
   block = malloc(many * sizeof(struct item) + sizeof(char));
   show("items and one more", block);
 }
+static void behind(int n) {
+  struct item *item = malloc(n * sizeof *item + sizeof(char[24]));
+  show("items and text", item);
+  char (*rows)[16] = malloc(n * sizeof *rows + n * sizeof(struct item));
+  show("rows and items", rows);
+}
 typedef char name[32];
 static void rows(int n) {
   name *names = malloc(n * sizeof(name));
@@ -82,7 +88,7 @@ static void two(void) {
   struct item *item = get(sizeof *item + sizeof(char) + sizeof(char));
   show("got with two more", item);
 }
-__attribute__((noinline)) void several(size_t n) {
+static void several(int n) {
   struct item *item = malloc(24 * n);
   show("several, on the pointer's word", item);
 }
@@ -100,6 +106,7 @@ int main(void) {
   told_otherwise(24 * many);
   in_front(many);
   rounded();
+  behind(many);
   rows(many);
   two();
   several(many);
@@ -130,9 +137,11 @@ item and characters: __FLEX_item____ARR0_signed_char$8 3
 an item and a little: item 3
 the same to any pointer: item 3
 items and one more: item 3
+items and text: item 3
+rows and items: __ARR16_signed_char$8 3
 rows of characters: __ARR0___ARR32_signed_char$8 3
 got with two more: item 3
-several, on the pointer's word: __ARR0_item 3
+several, on the pointer's word: item 2
 one item, on the pointer's word: item 2
 got: item 3
 got zeroed: item 3

@@ -307,11 +307,11 @@ void FunctionBody::visit_checked_arithmetic(CallExpr* at) {
 }
 
 void FunctionBody::find_jumps() {
+  constexpr std::size_t kMostJumps = 1u << 15;  // more than anybody looks at
   const auto add = [&](const Stmt* at, const Stmt* label) {
     if (label != nullptr) jumps.push_back({at, label, order(at), order(label)});
   };
-  const Stmt* first_computed = nullptr;
-  const Stmt* last_computed = nullptr;
+  std::vector<const Stmt*> computed;
   for (const Stmt* at : jumping_) {
     if (const auto* direct = dyn_cast<GotoStmt>(at)) {
       add(at, direct->getLabel()->getStmt());
@@ -322,15 +322,13 @@ void FunctionBody::find_jumps() {
     } else if (const auto* assembly = dyn_cast<GCCAsmStmt>(at)) {
       for (const AddrLabelExpr* label : assembly->labels()) add(at, label->getLabel()->getStmt());
     } else {
-      if (first_computed == nullptr) first_computed = at;
-      last_computed = at;
+      computed.push_back(at);
     }
   }
-  if (first_computed == nullptr) return;
-  // Those between go no further in either direction.
   for (const LabelDecl* label : labels_taken_) {
-    add(first_computed, label->getStmt());
-    add(last_computed, label->getStmt());
+    for (const Stmt* at : computed) {
+      if (jumps.size() < kMostJumps) add(at, label->getStmt());
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolchain/plugin/reaching.h"
 
+#include <optional>
+
 namespace allocs::plugin {
 
 using namespace clang;
@@ -62,34 +64,35 @@ bool hides(const Assignment& how, const Stmt* use, const FunctionBody& body) {
   return is_whole(how) && is_always_before(body, how, use);
 }
 
-bool is_before(const FunctionBody& body, const Jump& jump, const Stmt* at) {
-  return jump.from < body.order(at) || is_inside(body, jump.at, at);
-}
-
 // Whether who is where the jump leads comes to `here`, which is before the jump, without `hiding` (nullptr: at all) in between: to it, or into a loop around it.
-bool leads_back(const FunctionBody& body, const Jump& jump, const Stmt* here,
-                const Assignment* hiding) {
-  const unsigned order = body.order(here);
-  if (jump.from <= order) return false;
-  if (jump.to <= order) return hiding == nullptr || jump.to > hiding->order;
-  const Stmt* loop = outermost_loop(body, here, scope_of(body, hiding));
-  return loop != nullptr && is_inside(body, jump.label, loop) && !is_inside(body, jump.at, loop);
-}
-
 bool comes_back(const FunctionBody& body, const Stmt* here, const Assignment* hiding) {
-  return llvm::any_of(body.jumps,
-                      [&](const Jump& jump) { return leads_back(body, jump, here, hiding); });
+  const unsigned order = body.order(here);
+  const Stmt* loop = outermost_loop(body, here, scope_of(body, hiding));
+  return llvm::any_of(body.jumps, [&](const Jump& jump) {
+    if (jump.from <= order) return false;
+    if (jump.to <= order) return hiding == nullptr || jump.to > hiding->order;
+    return loop != nullptr && is_inside(body, jump.label, loop) && !is_inside(body, jump.at, loop);
+  });
 }
 
-// Whether a jump leads past the assignment, and from there to the use.
+// Whether a jump leads past the assignment, from before it or from around the statements in which it is, and on to the use.
 bool is_left_out(const FunctionBody& body, const Assignment& how, const Stmt* use) {
+  if (body.jumps.empty()) return false;
   const unsigned there = body.order(how.at);
-  const Stmt* loop = outermost_loop(body, use, scope_of(body, &how));
+  const unsigned here = body.order(use);
+  const Stmt* around = scope_of(body, &how);
+  const Stmt* loop = outermost_loop(body, use, around);
+  std::optional<bool> is_come_back_to;
   return llvm::any_of(body.jumps, [&](const Jump& jump) {
-    if (!is_before(body, jump, how.at) || jump.to <= there || is_inside(body, jump.label, how.at))
-      return false;
-    return jump.to <= body.order(use) || comes_back(body, use, &how) ||
-           (loop != nullptr && is_inside(body, jump.label, loop));
+    if (jump.to <= there) return false;
+    const bool is_before =
+        jump.from < there || (jump.from < here && is_inside(body, jump.at, how.at));
+    const bool is_past =
+        is_before || (is_inside(body, jump.label, around) && !is_inside(body, jump.at, around));
+    if (!is_past || is_inside(body, jump.label, how.at)) return false;
+    if (jump.to <= here || (loop != nullptr && is_inside(body, jump.label, loop))) return true;
+    if (!is_come_back_to) is_come_back_to = comes_back(body, use, &how);
+    return *is_come_back_to;
   });
 }
 
@@ -153,14 +156,14 @@ bool is_repeated(const FunctionBody& body, const Assignment& how, const Assignme
 
 bool may_still_be(const FunctionBody& body, const VarDecl* variable, const Expr* given,
                   const Expr* use, const ASTContext& context) {
-  if (is_inside(body, use, given)) return true;
+  if (is_inside(body, use, given) || !body.jumps.empty()) return true;
   const unsigned here = body.order(use);
   const Stmt* loop = outermost_loop(body, use, nullptr);
   const bool is_later = body.order(given) > here;
   if (is_later) {
     const bool comes_round = loop != nullptr && is_inside(body, given, loop);
     // `p = realloc(p, n)` is what p was.
-    return comes_round || names(body, variable, given) || !body.jumps.empty();
+    return comes_round || names(body, variable, given);
   }
   const auto all = body.assignments(variable);
   for (auto at = all.rbegin(); at != all.rend(); ++at) {
@@ -169,7 +172,7 @@ bool may_still_be(const FunctionBody& body, const VarDecl* variable, const Expr*
     const bool is_plain = at->operation == BO_Assign && at->second == nullptr;
     const bool is_between = body.order(at->at) > body.order(given);
     if (is_plain && is_between && leads_elsewhere(at->value, context) && hides(*at, use, body))
-      return !body.jumps.empty();
+      return false;
   }
   return true;
 }

@@ -89,7 +89,8 @@ class Chooser {
                                    const ASTContext& context) {
     const bool is_to_rows = !target.type.isNull() && target.type->isConstantArrayType() &&
                             is_byte_type(context.getBaseElementType(target.type));
-    return is_to_rows && request.with_characters ? *request.with_characters : request.size;
+    const bool are_all = request.with_characters && request.size.terms.empty();
+    return is_to_rows && are_all ? *request.with_characters : request.size;
   }
 
   bool are_characters(QualType type) const {
@@ -248,7 +249,10 @@ class Chooser {
     if (is_byte_type(type_)) return SiteShape::array;
     // They are counted with what has no type, so there is no telling what else is.
     if (are_characters(type_)) {
+      const bool are_all = llvm::all_of(
+          size_.terms, [&](const SizeTerm& term) { return are_characters(term.type); });
       const bool is_one = !is_multiple_ && size_.is_known() && size_.bytes == size_of(type_);
+      if (!are_all) return SiteShape::at_least;
       return is_one ? SiteShape::one : is_multiple_ ? SiteShape::array : SiteShape::at_least;
     }
     const QualType open = open_element(type_, context_);
@@ -268,9 +272,8 @@ class Chooser {
     }
     const bool has_more = size_.has_more || size_.parameters != 0;
     if (is_multiple_) {
-      // A few more are elements, too; other bytes are for alignment, or a terminator, and nothing of an array's.
-      const bool are_elements =
-          size_of(type_) != 0 && size_.bytes <= 64 && size_.bytes % size_of(type_) == 0;
+      // As many bytes more as one takes are one more; others are for alignment, or a terminator, and nothing of an array's.
+      const bool are_elements = size_.bytes == size_of(type_) && !request_.with_characters;
       const bool is_array = others.empty() && !has_more && (size_.bytes == 0 || are_elements);
       return is_array ? SiteShape::array : SiteShape::at_least;
     }

@@ -229,6 +229,9 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
       !isa_and_nonnull<MaterializeTemporaryExpr>(
           variable->getInit() == nullptr ? nullptr : variable->getInit()->IgnoreParenCasts());
   if (is_alias || variable->getType().isVolatileQualified()) return unknown_size();
+  constexpr std::size_t kMostWays = 20000;  // jumps, for each assignment
+  const auto all = frame.body->assignments(variable);
+  if (frame.body->jumps.size() * all.size() > kMostWays) return unknown_size();
   const Reaching found = reaching(*frame.body, variable, use);
   SizeFacts result;
   bool is_first = true;
@@ -273,7 +276,11 @@ SizeFacts SizeAnalysis::evaluate_variable(const VarDecl* variable, const Expr* u
     if (is_repeated(*frame.body, **change, found.hiding))
       value = arithmetic_.product(value, unknown_size());
     const SizeFacts changed = arithmetic_.combine(operation, result, value);
-    const bool is_sure = is_always_before(*frame.body, **change, use);
+    // What is assigned behind it has not been changed.
+    const bool is_last = std::none_of(
+        found.values.begin(), found.values.end(),
+        [&](const Assignment* how) { return is_whole(*how) && how->order > (*change)->order; });
+    const bool is_sure = is_last && is_always_before(*frame.body, **change, use);
     result = is_sure ? changed : arithmetic_.either(result, changed);
   }
   if (counted != 0) result = arithmetic_.sum(result, constant_size(counted), false);
