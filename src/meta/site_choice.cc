@@ -191,7 +191,7 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
     return proposal;
   }
   if (bytes.stride % size != 0 || bytes.addend % size != 0) return std::nullopt;
-  // Another part may be of another type, that size fits by chance.
+  // Another part is rather of that structure, whose size is a multiple of this one's by chance.
   const bool is_other_part =
       bytes.part != 0 && bytes.part != size &&
       containers.has_structure_of_size(static_cast<std::uint64_t>(bytes.part));

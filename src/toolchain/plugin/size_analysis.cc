@@ -13,7 +13,8 @@
 // A local variable is what its assignments make of it. Of those before the use in the source the last one that no condition guards
 // hides the earlier ones, if no jump leads past it; those after the use count only if a loop or a jump leads back.
 //
-// The work is bounded in depth and in steps: the size of a hostile expression costs no more than its bytes.
+// The work is bounded in depth and in steps: the size of a hostile expression costs no more than its bytes. Of a variable with thousands of ways to get a value nothing
+// is known.
 #include "toolchain/plugin/size_analysis.h"
 
 #include <clang/AST/DeclCXX.h>

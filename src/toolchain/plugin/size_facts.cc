@@ -134,7 +134,7 @@ SizeFacts SizeArithmetic::difference(const SizeFacts& a, const SizeFacts& b) con
 
 // `char`, `char[k]`
 bool SizeArithmetic::are_bytes(QualType type) const {
-  return is_byte_type(context_.getBaseElementType(type));
+  return !type->isDependentType() && is_byte_type(context_.getBaseElementType(type));
 }
 
 std::int64_t SizeArithmetic::byte_count(QualType type) const {
