@@ -50,11 +50,6 @@ bool is_count(QualType type) {
          !type->isBooleanType() && !is_byte_type(type);
 }
 
-bool is_raw_pointer(QualType type) {
-  return type->isPointerType() &&
-         (type->getPointeeType()->isVoidType() || is_byte_type(type->getPointeeType()));
-}
-
 }  // namespace
 
 bool keeps_own_bytes(const SizeFacts& size, const Target& target) {

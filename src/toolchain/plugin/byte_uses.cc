@@ -96,12 +96,6 @@ bool is_told_function(const FunctionProtoType* prototype) {
   });
 }
 
-const Stmt* above_parentheses(const Stmt* at, const FunctionBody& body) {
-  const Stmt* above = body.parent(at);
-  while (isa_and_nonnull<ParenExpr>(above)) above = body.parent(above);
-  return above;
-}
-
 // Follows one block's address.
 class Follower {
  public:

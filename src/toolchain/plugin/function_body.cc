@@ -105,6 +105,12 @@ Loan loan_of(const Expr* name, const FunctionBody& body) {
 
 }  // namespace
 
+const Stmt* above_parentheses(const Stmt* at, const FunctionBody& body) {
+  const Stmt* above = body.parent(at);
+  while (isa_and_nonnull<ParenExpr>(above)) above = body.parent(above);
+  return above;
+}
+
 VarDecl* variable_named_by(const Expr* expression) {
   const auto* name = dyn_cast<DeclRefExpr>(expression->IgnoreParenCasts());
   return name == nullptr ? nullptr : dyn_cast<VarDecl>(const_cast<ValueDecl*>(name->getDecl()));

@@ -120,6 +120,9 @@ class FunctionBody {
   std::vector<const clang::LabelDecl*> labels_taken_;  // by their address
 };
 
+// What `at` is an operand or a part of, parentheses left out.
+const clang::Stmt* above_parentheses(const clang::Stmt* at, const FunctionBody& body);
+
 // The variable that `expression` names, through parentheses and casts; nullptr if it is anything else.
 clang::VarDecl* variable_named_by(const clang::Expr* expression);
 

@@ -21,12 +21,6 @@ inline const FieldDecl* field_of(const Stmt* expression) {
   return member == nullptr ? nullptr : dyn_cast<FieldDecl>(member->getMemberDecl());
 }
 
-inline const Stmt* above_parentheses(const Stmt* at, const FunctionBody& body) {
-  const Stmt* above = body.parent(at);
-  while (isa_and_nonnull<ParenExpr>(above)) above = body.parent(above);
-  return above;
-}
-
 inline llvm::StringRef name_of_callee(const CallExpr* call) {
   const FunctionDecl* callee = call->getDirectCallee();
   const bool is_named = callee != nullptr && callee->getIdentifier() != nullptr;

@@ -40,11 +40,6 @@ namespace {
 
 constexpr int kDeepest = 40;
 
-bool is_raw(QualType type) {
-  return type->isPointerType() &&
-         (type->getPointeeType()->isVoidType() || is_byte_type(type->getPointeeType()));
-}
-
 // Sizes in terms of one parameter.
 class Multiples {
  public:
@@ -129,7 +124,7 @@ class PoolReader {
         return false;
       }
     }
-    return multiples == 1 && is_raw(call_->getType());
+    return multiples == 1 && is_raw_pointer(call_->getType());
   }
 
   // Where a value goes that is the block's address, or that of a piece.
@@ -175,7 +170,7 @@ class PoolReader {
         return true;
       case CK_BitCast:
       case CK_NoOp:
-        return is_raw(cast->getType()) || fail_and_stop();
+        return is_raw_pointer(cast->getType()) || fail_and_stop();
       case CK_PointerToBoolean:
       case CK_ToVoid:
         return false;
@@ -202,7 +197,7 @@ class PoolReader {
 
   // `at + k * n`
   bool is_moved_by_pieces(const BinaryOperator* sum) const {
-    if (!is_raw(sum->getType())) return false;
+    if (!is_raw_pointer(sum->getType())) return false;
     const bool is_left = sum->getLHS()->getType()->isPointerType();
     return multiples_.is_any_number(is_left ? sum->getRHS() : sum->getLHS());
   }
@@ -211,13 +206,14 @@ class PoolReader {
   const Stmt* address_of_element(const ArraySubscriptExpr* element) const {
     const auto* address = dyn_cast_or_null<UnaryOperator>(above_parentheses(element, body_));
     const bool is_address = address != nullptr && address->getOpcode() == UO_AddrOf;
-    if (!is_address || !is_raw(address->getType())) return nullptr;
+    if (!is_address || !is_raw_pointer(address->getType())) return nullptr;
     return multiples_.is_any_number(element->getIdx()) ? address : nullptr;
   }
 
   void keep(const VarDecl* variable) {
     const bool is_fit = variable->hasLocalStorage() && !isa<ParmVarDecl>(variable) &&
-                        is_raw(variable->getType()) && !variable->getType().isVolatileQualified();
+                        is_raw_pointer(variable->getType()) &&
+                        !variable->getType().isVolatileQualified();
     if (!is_fit) return fail();
     if (!variables_.insert(variable).second) return;
     for (const DeclRefExpr* use : body_.uses(variable)) open_.push_back(use);
@@ -229,7 +225,7 @@ class PoolReader {
       const auto* variable = dyn_cast<VarDecl>(name->getDecl());
       return variable == nullptr ? fail() : keep(variable);
     }
-    if (!is_raw(place->getType())) return fail();
+    if (!is_raw_pointer(place->getType())) return fail();
     if (const FieldDecl* field = field_of_state(place)) {
       if (!pool_.places.insert(field).second) return;
       return for_each_use(field, [&](const MemberExpr* use) { open_.push_back(use); });
@@ -269,7 +265,7 @@ class PoolReader {
     if (is_null(value, context_)) return true;
     value = value->IgnoreParenCasts();
     if (value == call_) return true;
-    if (!is_raw(value->getType())) return false;
+    if (!is_raw_pointer(value->getType())) return false;
     if (const auto* choice = dyn_cast<ConditionalOperator>(value)) {
       return is_piece(choice->getTrueExpr(), depth + 1) &&
              is_piece(choice->getFalseExpr(), depth + 1);
@@ -363,7 +359,7 @@ std::optional<Pool> pool_around(const CallExpr* call, const FunctionBody& body,
   const SourceManager& sources = context.getSourceManager();
   const bool may_be_one = function != nullptr && !context.getLangOpts().CPlusPlus &&
                           !function->isExternallyVisible() && !function->isVariadic() &&
-                          is_raw(function->getReturnType());
+                          is_raw_pointer(function->getReturnType());
   if (!may_be_one) return std::nullopt;
   for (const ParmVarDecl* unit : function->parameters()) {
     if (!unit->getType()->isIntegerType()) continue;

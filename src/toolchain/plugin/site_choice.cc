@@ -88,13 +88,9 @@ class Chooser {
   static const SizeFacts& size_for(const Request& request, const Target& target,
                                    const ASTContext& context) {
     const bool is_to_rows = !target.type.isNull() && target.type->isConstantArrayType() &&
-                            is_byte_type(context.getBaseElementType(target.type));
+                            are_bytes(target.type, context);
     const bool are_all = request.with_characters && request.size.terms.empty();
     return is_to_rows && are_all ? *request.with_characters : request.size;
-  }
-
-  bool are_characters(QualType type) const {
-    return is_byte_type(context_.getBaseElementType(type));
   }
 
   // The caller gets the block, and nothing was made of it before.
@@ -193,7 +189,7 @@ class Chooser {
       }
     }
     const auto is_single = [&](const SizeTerm* term) {
-      return !term->is_multiple && !are_characters(term->type);
+      return !term->is_multiple && !are_bytes(term->type, context_);
     };
     const auto singles = std::count_if(positive.begin(), positive.end(), is_single);
     if (singles == 1) return *std::find_if(positive.begin(), positive.end(), is_single);
@@ -248,9 +244,9 @@ class Chooser {
   std::optional<SiteShape> shape_of(const SizeTerm& head, QualType& tail) const {
     if (is_byte_type(type_)) return SiteShape::array;
     // They are counted with what has no type, so there is no telling what else is.
-    if (are_characters(type_)) {
+    if (are_bytes(type_, context_)) {
       const bool are_all = llvm::all_of(
-          size_.terms, [&](const SizeTerm& term) { return are_characters(term.type); });
+          size_.terms, [&](const SizeTerm& term) { return are_bytes(term.type, context_); });
       const bool is_one = !is_multiple_ && size_.is_known() && size_.bytes == size_of(type_);
       if (!are_all) return SiteShape::at_least;
       return is_one ? SiteShape::one : is_multiple_ ? SiteShape::array : SiteShape::at_least;

@@ -24,6 +24,7 @@
 #include <algorithm>
 
 #include "toolchain/plugin/reaching.h"
+#include "toolchain/plugin/target_analysis.h"
 
 namespace allocs::plugin {
 
@@ -123,7 +124,7 @@ SizeFacts SizeAnalysis::evaluate(const Expr* size, const Frame& frame, int depth
     if (e->getKind() != UETT_SizeOf) return unknown_size();
     SizeFacts facts;
     SizeTerm term{e->getTypeOfArgument().getNonReferenceType()};
-    if (arithmetic_.are_bytes(term.type)) {
+    if (are_bytes(term.type, context_)) {
       term.is_element = frame.body != nullptr && counts_elements(frame.body->function());
       facts.bytes = arithmetic_.byte_count(term.type);
     }

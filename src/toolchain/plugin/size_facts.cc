@@ -132,24 +132,20 @@ SizeFacts SizeArithmetic::difference(const SizeFacts& a, const SizeFacts& b) con
   return facts;
 }
 
-// `char`, `char[k]`
-bool SizeArithmetic::are_bytes(QualType type) const {
-  return !type->isDependentType() && is_byte_type(context_.getBaseElementType(type));
-}
-
 std::int64_t SizeArithmetic::byte_count(QualType type) const {
   return saturated(context_.getTypeSizeInChars(type).getQuantity());
 }
 
 bool SizeArithmetic::are_characters(const SizeFacts& facts) const {
-  return !facts.terms.empty() &&
-         llvm::all_of(facts.terms, [&](const SizeTerm& term) { return are_bytes(term.type); });
+  return !facts.terms.empty() && llvm::all_of(facts.terms, [&](const SizeTerm& term) {
+    return are_bytes(term.type, context_);
+  });
 }
 
 SizeFacts SizeArithmetic::without_characters(const SizeFacts& a) const {
   const bool are_all = are_characters(a);
   const auto is_to_drop = [&](const SizeTerm& term) {
-    return are_bytes(term.type) && !term.is_element && (are_all || !term.is_multiple);
+    return are_bytes(term.type, context_) && !term.is_element && (are_all || !term.is_multiple);
   };
   SizeFacts facts = a;
   llvm::erase_if(facts.terms, is_to_drop);
@@ -356,7 +352,7 @@ void SizeArithmetic::add_term(SizeFacts& facts, SizeTerm term) const {
     }
     if (known->is_negative == term.is_negative && known->is_offset == term.is_offset) {
       // Of characters that means that there are more than these.
-      known->is_multiple |= term.is_multiple || !are_bytes(term.type);
+      known->is_multiple |= term.is_multiple || !are_bytes(term.type, context_);
       known->is_element &= term.is_element;
       return;
     }

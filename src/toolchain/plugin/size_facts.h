@@ -73,8 +73,6 @@ class SizeArithmetic {
   // sizeof(char) is a way to write 1: who asks for that many may put anything there. The same without such terms, but for n * sizeof(char) behind something else, and
   // for what an allocator of a type asks for.
   SizeFacts without_characters(const SizeFacts& a) const;
-  // `char`, `char[k]`
-  bool are_bytes(clang::QualType type) const;
   std::int64_t byte_count(clang::QualType type) const;
   // The same with padding: its bytes are no longer counted.
   static SizeFacts padded(SizeFacts a);

@@ -31,6 +31,15 @@ bool is_byte_type(QualType type) {
              : type->isStdByteType();
 }
 
+bool are_bytes(QualType type, const ASTContext& context) {
+  return !type->isDependentType() && is_byte_type(context.getBaseElementType(type));
+}
+
+bool is_raw_pointer(QualType type) {
+  return type->isPointerType() &&
+         (type->getPointeeType()->isVoidType() || is_byte_type(type->getPointeeType()));
+}
+
 bool starts_with(QualType outer, QualType inner, const ASTContext& context) {
   for (int depth = 0; depth < 16; ++depth) {
     if (context.hasSameUnqualifiedType(outer, inner)) return true;

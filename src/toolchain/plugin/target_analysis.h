@@ -34,6 +34,10 @@ Target target_stored_at(const clang::Expr* address, const FunctionBody& body,
 
 // char, signed char, unsigned char, std::byte, uint8_t: what raw memory is often counted in.
 bool is_byte_type(clang::QualType type);
+// Such a type, or an array of it, or of arrays of it.
+bool are_bytes(clang::QualType type, const clang::ASTContext& context);
+// `void *`, or a pointer to bytes.
+bool is_raw_pointer(clang::QualType type);
 
 // Whether a block of `outer` may be used through a pointer to `inner`: it is a base class or lies at the start of it.
 bool starts_with(clang::QualType outer, clang::QualType inner, const clang::ASTContext& context);
