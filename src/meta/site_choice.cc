@@ -347,6 +347,7 @@ bool Containers::starts_with(TypeIndex outer, TypeIndex inner, int depth) const 
 SiteType choose_type(const TypeGraph& graph, const Containers& containers,
                      std::span<const SiteTarget> targets,
                      std::span<const TypeIndex> targets_elsewhere,
+                     std::span<const TypeIndex> targets_next,
                      std::span<const TypeIndex> dynamic_types, const RequestSize& size,
                      AllocationKind kind) {
   std::vector<SiteTarget> direct, indirect;
@@ -382,6 +383,10 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
   answer.element = best.type;
   answer.shape = best.shape;
   answer.evidence = best.evidence;
+  // `struct s *p = malloc(480), *at = p + 1;`: there is more than one.
+  const bool is_row = best.rank == Rank::multiple && best.shape == Shape::array &&
+                      size.bytes.is_constant() && std::ranges::count(targets_next, best.type) != 0;
+  if (is_row) answer.evidence |= types::kSiteStrideFits;
   if (is_followed_by_other(graph, best, targets_elsewhere))
     answer.evidence &=
         static_cast<std::uint8_t>(~(types::kSiteStrideFits | types::kSiteConstantSizeFits));

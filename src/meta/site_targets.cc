@@ -264,6 +264,26 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
   return found;
 }
 
+std::vector<TypeIndex> TargetFinder::targets_next(const CallFact& call) const {
+  std::vector<TypeIndex> found;
+  if (call.return_address == 0) return found;
+  const auto add_next = [&](const Value& value, TypeIndex type) {
+    const bool is_next = value.atom == call.result && type != kNoType && value.addend > 0 &&
+                         static_cast<std::uint64_t>(value.addend) == model_.types[type].size;
+    if (is_next) found.push_back(type);
+  };
+  const ResultUses& uses = uses_.uses_of(call.result);
+  for (const HoldFact* hold : uses.holds_elsewhere) {
+    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high))
+      add_next(hold->value, pointee_of(model_.types, type));
+  }
+  for (const StoreFact* store : uses.stores_elsewhere) {
+    for (const TypeIndex type : pointers_.declared_targets(store->access, store->after))
+      add_next(store->value, type);
+  }
+  return found;
+}
+
 MemoryUse TargetFinder::memory_use(AtomId atom, const UseByCallee& by_callee) const {
   const ResultUses& uses = uses_.uses_of(atom);
   MemoryUse found;

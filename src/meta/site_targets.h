@@ -153,6 +153,8 @@ class TargetFinder {
   // as one.
   std::vector<types::TypeIndex> targets_elsewhere(const CallFact& call) const;
   std::vector<types::TypeIndex> targets_elsewhere(AtomId atom) const;
+  // What pointers point at that get the address just behind one such thing at the start.
+  std::vector<types::TypeIndex> targets_next(const CallFact& call) const;
   // Of the memory at the address that is the value of `atom`, and behind it.
   MemoryUse memory_use(AtomId atom, const UseByCallee& by_callee) const;
   bool is_returned(AtomId atom) const;  // it, or an address at some distance from it

@@ -352,7 +352,10 @@ class SiteReader {
     const std::vector<TypeIndex> elsewhere = function.stored == kNoArgument
                                                  ? followed.targets->targets_elsewhere(call)
                                                  : std::vector<TypeIndex>{};
-    site.type = choose_type(model_.types, containers_, targets, elsewhere,
+    const std::vector<TypeIndex> next = function.stored == kNoArgument
+                                            ? followed.targets->targets_next(call)
+                                            : std::vector<TypeIndex>{};
+    site.type = choose_type(model_.types, containers_, targets, elsewhere, next,
                             followed.targets->dynamic_types(call), size, function.kind);
     site.heads = heads_of(followed, call, function, site.type, targets, elsewhere);
     if (!site.heads.empty()) {

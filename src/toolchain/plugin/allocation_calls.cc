@@ -50,6 +50,12 @@ bool is_count(QualType type) {
          !type->isBooleanType() && !is_byte_type(type);
 }
 
+// An unsigned number as wide as a size_t.
+bool is_size(QualType type, const ASTContext& context) {
+  return type->isUnsignedIntegerType() &&
+         context.getTypeSize(type) == context.getTypeSize(context.getSizeType());
+}
+
 }  // namespace
 
 bool keeps_own_bytes(const SizeFacts& size, const Target& target) {
@@ -269,7 +275,12 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
         size.terms[0].is_multiple = true;
       if (!type->isIntegerType()) continue;
       const SizeFacts facts = sizes_.facts_of(argument, body);
-      if (!facts.has_positive_term() && !facts.is_constant()) size.terms[0].is_multiple = true;
+      if (facts.has_positive_term()) continue;
+      if (!facts.is_constant()) size.terms[0].is_multiple = true;
+      // `more(pool, sizeof(T), 4096)`: the block may be as large as that says.
+      const QualType element = size.terms[0].type;
+      if (facts.is_constant() && is_size(type, context_) && !element->isIncompleteType())
+        size.has_more |= facts.bytes > context_.getTypeSizeInChars(element).getQuantity();
     }
   }
   return Request{is_declared_one ? Allocator::known : Allocator::perhaps,

@@ -135,7 +135,7 @@ class Follower {
       next();
     }
     if (is_access_) return is_other_ ? UseAsBytes::open : UseAsBytes::nothing_else;
-    return is_contradicted_ && steps_ <= kMostSteps ? UseAsBytes::something_else : UseAsBytes::open;
+    return is_contradicted_ && steps_ <= kMostSteps ? UseAsBytes::something_else : UseAsBytes::none;
   }
 
  private:
@@ -381,7 +381,7 @@ class Follower {
 UseAsBytes ByteUses::use_of(const Expr* block, bool is_stored_at, const FunctionBody& body) {
   if (context_.getLangOpts().CPlusPlus) return UseAsBytes::open;
   const SourceManager& sources = context_.getSourceManager();
-  if (!sources.isInMainFile(sources.getExpansionLoc(block->getBeginLoc()))) return UseAsBytes::open;
+  if (!sources.isInMainFile(sources.getExpansionLoc(block->getBeginLoc()))) return UseAsBytes::none;
   const auto naming = [this](const IdentifierInfo* name) { return bodies_naming(name); };
   const auto body_of = [this](const FunctionDecl* function) { return body_of_function(function); };
   const auto like = [this](const FunctionProtoType* type) { return bodies_like(type); };

@@ -15,8 +15,9 @@ class PassedBodies;
 // What a unit does with a block that a pointer to bytes receives.
 enum class UseAsBytes : std::uint8_t {
   nothing_else,    // some use is as bytes, and none as anything else
-  open,            // nobody can tell
-  something_else,  // none is as bytes, and its address is made one of structures or of pointers
+  open,            // some use is as bytes, and some cannot be told
+  none,            // none is as bytes
+  something_else,  // ... and its address is made one of structures or of pointers
 };
 
 // Whether a unit of C uses a block as the bytes that the pointer which receives it says: see byte_uses.cc.

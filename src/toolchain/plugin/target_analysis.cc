@@ -18,6 +18,7 @@
 
 #include <clang/AST/RecordLayout.h>
 
+#include "toolchain/plugin/handed_on.h"
 #include "toolchain/plugin/reaching.h"
 
 namespace allocs::plugin {
@@ -117,6 +118,7 @@ class Follower {
     } else if (!bytes_.isNull() && !has_more_inside_) {
       target.type = bytes_;
       target.is_bytes = true;
+      target.is_view = is_view_;
     }
     return target;
   }
@@ -132,7 +134,8 @@ class Follower {
         case CK_AddressSpaceConversion:
           // `*(size_t *)p = n` puts something there; it does not say what the block is.
           if (depth > 0 && is_scalar_access(cast)) return false;
-          return !receive(cast->getType());
+          if (is_for_callers(cast)) return true;
+          return !receive(cast->getType(), depth > 0 && is_view(cast));
         case CK_UserDefinedConversion:
         case CK_ConstructorConversion:
         case CK_LValueToRValue:
@@ -192,6 +195,24 @@ class Follower {
       return outer != nullptr && cast<CompoundStmt>(above)->body_back() == below;
     }
     return isa<StmtExpr>(above);
+  }
+
+  // `void *p = (T *)get(n); ...; return p;`: whatever the cast is for, to whom it is returned it may be anything.
+  bool is_for_callers(const CastExpr* cast) const {
+    const FunctionDecl* function = body_.function();
+    const auto* back = dyn_cast_or_null<ImplicitCastExpr>(above_parentheses(cast, body_));
+    return function != nullptr && function->getReturnType()->isVoidPointerType() &&
+           back != nullptr && back->getType()->isVoidPointerType() &&
+           handed_on(cast, body_) == HandedOn::yes;
+  }
+
+  // `(char *)p + n`, `memcpy((char *)p, q, n)`: of a cast.
+  bool is_view(const CastExpr* cast) const {
+    const Stmt* above = above_parentheses(cast, body_);
+    const auto* sum = dyn_cast_or_null<BinaryOperator>(above);
+    const auto* back = dyn_cast_or_null<CastExpr>(above);
+    return (sum != nullptr && sum->isAdditiveOp()) ||
+           (back != nullptr && back->getType()->isVoidPointerType());
   }
 
   // `*out`, where `out` is a parameter of the function.
@@ -315,7 +336,7 @@ class Follower {
   }
 
   // Whether the pointer type `type` says what it points at.
-  bool receive(QualType type) {
+  bool receive(QualType type, bool is_view = false) {
     type = type.getNonReferenceType();
     if (!type->isPointerType()) return false;
     QualType pointee = type->getPointeeType().getUnqualifiedType();
@@ -323,6 +344,7 @@ class Follower {
       return false;
     if (is_byte_type(pointee)) {
       if (bytes_.isNull()) bytes_ = pointee;
+      is_view_ &= is_view;
       return false;
     }
     all_.push_back(pointee);
@@ -348,72 +370,9 @@ class Follower {
   bool is_returned_ = false;
   bool is_used_as_bytes_ = false;
   bool has_more_inside_ = false;
+  bool is_view_ = true;
   std::optional<unsigned> stored_by_parameter_;
 };
-
-// The variable in `p + n`, `p - n` and `&p[n]`.
-const VarDecl* variable_moved_in(const Expr* expression) {
-  expression = expression->IgnoreParenCasts();
-  if (const auto* sum = dyn_cast<BinaryOperator>(expression)) {
-    return sum->isAdditiveOp() && sum->getLHS()->getType()->isPointerType()
-               ? variable_named_by(sum->getLHS())
-               : nullptr;
-  }
-  const auto* operation = dyn_cast<UnaryOperator>(expression);
-  if (operation == nullptr || operation->getOpcode() != UO_AddrOf) return nullptr;
-  const auto* element = dyn_cast<ArraySubscriptExpr>(operation->getSubExpr()->IgnoreParens());
-  return element == nullptr ? nullptr : variable_named_by(element->getBase());
-}
-
-bool is_moved(const VarDecl* variable, const FunctionBody& body) {
-  const auto assignments = body.assignments(variable);
-  const bool is_added_to = llvm::any_of(assignments, [variable](const Assignment& how) {
-    return how.second == nullptr &&
-           (how.operation != BO_Assign ||
-            (how.value != nullptr && variable_moved_in(how.value) == variable));
-  });
-  return is_added_to || llvm::any_of(body.uses(variable), [&](const DeclRefExpr* use) {
-           const auto* operation = dyn_cast_or_null<UnaryOperator>(body.parent(use));
-           return operation != nullptr && operation->isIncrementDecrementOp();
-         });
-}
-
-enum class HandedOn : std::uint8_t { no, yes, moved };
-
-// Whether the value, through casts and at most one local variable, is what the function returns, or whether the function returns memory
-// that begins elsewhere in the block.
-HandedOn handed_on(const Expr* value, const FunctionBody& body) {
-  const VarDecl* variable = nullptr;
-  for (const Stmt* at = value; at != nullptr && variable == nullptr; at = body.parent(at)) {
-    variable = body.slot(at).variable;
-    const Stmt* above = body.parent(at);
-    if (variable != nullptr || above == nullptr) break;
-    if (isa<ReturnStmt>(above)) return HandedOn::yes;
-    const auto* operation = dyn_cast<BinaryOperator>(above);
-    if (operation != nullptr && operation->getOpcode() == BO_Assign && operation->getRHS() == at) {
-      variable = variable_named_by(operation->getLHS());
-      break;
-    }
-    if (!isa<CastExpr, ParenExpr, FullExpr>(above)) return HandedOn::no;
-  }
-  if (variable == nullptr || !variable->isLocalVarDeclOrParm()) return HandedOn::no;
-  HandedOn found = HandedOn::no;
-  for (const ReturnStmt* one : body.returns) {
-    const Expr* returned = one->getRetValue();
-    if (returned == nullptr) continue;
-    if (variable_moved_in(returned) == variable) return HandedOn::moved;
-    if (variable_named_by(returned) == variable)
-      found = is_moved(variable, body) ? HandedOn::moved : HandedOn::yes;
-  }
-  return found;
-}
-
-bool returns_raw_memory(const FunctionBody& body) {
-  const FunctionDecl* function = body.function();
-  if (function == nullptr || !function->getReturnType()->isPointerType()) return false;
-  const QualType pointee = function->getReturnType()->getPointeeType();
-  return pointee->isVoidType() || is_byte_type(pointee);
-}
 
 }  // namespace
 
@@ -423,9 +382,11 @@ Target target_of(const Expr* expression, const FunctionBody& body, const ASTCont
   Target target = follower.take();
   const HandedOn how = handed_on(expression, body);
   target.is_handed_on = how == HandedOn::yes || target.is_given_to_caller();
+  const bool returns_raw =
+      body.function() != nullptr && is_raw_pointer(body.function()->getReturnType());
   const bool is_string = target.is_bytes && body.function() != nullptr &&
                          !body.function()->getReturnType()->isVoidPointerType();
-  if (how == HandedOn::moved && returns_raw_memory(body) && !is_string) {
+  if (how == HandedOn::moved && returns_raw && !is_string) {
     // A head of its own, and the caller's memory behind it: the block is neither.
     target = {};
     target.has_conflict = true;

@@ -11,6 +11,7 @@ namespace allocs::plugin {
 struct Target {
   clang::QualType type;       // null: they say nothing
   bool is_bytes = false;      // char and the like: also what a program uses for memory of any type
+  bool is_view = false;       // of these: but for addresses to be computed and memory to be copied
   bool has_conflict = false;  // they contradict each other, and `type` is null
   llvm::SmallVector<clang::QualType, 1> all;  // what each of them says, but bytes
   bool is_returned =

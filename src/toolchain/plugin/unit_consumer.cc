@@ -167,9 +167,19 @@ std::optional<types::SiteKind> UnitConsumer::confirmed_kind(const Unconfirmed& o
   types::SiteKind kind = one.kind;
   kind.target = types::SiteTargetSays::used;
   if (one.pool == nullptr) {
-    const UseAsBytes use = byte_uses_->use_of(one.block, one.is_stored_at, *one.body);
-    if (use == UseAsBytes::something_else) kind.target = types::SiteTargetSays::disagrees;
-    return use == UseAsBytes::open ? std::nullopt : std::optional{kind};
+    switch (byte_uses_->use_of(one.block, one.is_stored_at, *one.body)) {
+      case UseAsBytes::nothing_else:
+        return kind;
+      case UseAsBytes::none:
+        if (!one.is_view) return std::nullopt;
+        break;
+      case UseAsBytes::something_else:
+        break;
+      case UseAsBytes::open:
+        return std::nullopt;
+    }
+    kind.target = types::SiteTargetSays::disagrees;
+    return kind;
   }
   const PoolWorth worth = calls_->pool_uses().worth_of(*one.pool);
   if (worth == PoolWorth::none) return std::nullopt;
@@ -188,6 +198,7 @@ void UnitConsumer::read_call(CallExpr* call, const Request& request, const Funct
   const bool is_to_confirm = is_piece || (type && type->is_bytes_on_its_word());
   const Unconfirmed open{stored_at == nullptr ? call : stored_at,
                          stored_at != nullptr,
+                         target.is_view,
                          &body,
                          is_piece ? request.pool : nullptr,
                          type ? type->kind : types::SiteKind{},
