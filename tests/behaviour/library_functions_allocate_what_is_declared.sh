@@ -58,6 +58,25 @@ __attribute__((noinline)) struct line *getdelim(void) { struct line *l = malloc(
 int main(void) { struct line *l = getdelim(); puts(UNIQTYPE_NAME(alloc_get_type(l))); }
 END
 sed -i 's/#include <stdio.h>/int puts(const char *);/' own.c
+# A stream's buffer is an array of characters, whoever makes the stream allocate it.
+cat > buffer.c << 'END'
+#include <allocs.h>
+#include <stdio.h>
+int main(void) {
+  FILE *in = fopen("/proc/self/maps", "r"), *out = fopen("written", "w");
+  struct alloc_info of_in, of_out;
+  if (in == NULL || out == NULL || getc(in) == EOF || putc('x', out) == EOF) return 1;
+  alloc_query(in->_IO_buf_base, 0, &of_in);
+  alloc_query(out->_IO_buf_base, 0, &of_out);
+  printf("%s %d\n%s %d\n", UNIQTYPE_NAME(of_in.type), of_in.type_grade, UNIQTYPE_NAME(of_out.type), of_out.type_grade);
+}
+END
+build buffer.c
+ALLOCS_META=wait preload ./buffer > out
+expect out << 'END'
+__ARR0_signed_char$8 3
+__ARR0_signed_char$8 3
+END
 for compiler in $(command -v gcc || true) $(command -v clang || true); do
   for level in -O0 -O2; do
     CC=$compiler build a.c $level -Wno-deprecated-declarations 2> /dev/null
