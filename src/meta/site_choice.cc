@@ -309,9 +309,11 @@ Containers::Containers(const TypeGraph& graph) : graph_(graph) {
     if (graph[outer].detail == static_cast<std::uint8_t>(types::CompositeKind::union_)) continue;
     for (const MemberRecord& member : graph.members_of(outer)) {
       if (member.offset != 0 || member.type == kNoType || !types::has_place(member)) continue;
-      if (graph[member.type].kind == Kind::composite && graph[member.type].size != 0) {
-        outer_of_.emplace(member.type, outer);
-      }
+      TypeIndex first = member.type;  // of an array, the element
+      for (int depth = 0; graph[first].kind == Kind::array && depth < kDeepest; ++depth)
+        first = graph[first].target;
+      if (graph[first].kind == Kind::composite && graph[first].size != 0)
+        outer_of_.emplace(first, outer);
     }
   }
 }
@@ -346,8 +348,7 @@ bool Containers::starts_with(TypeIndex outer, TypeIndex inner, int depth) const 
 
 SiteType choose_type(const TypeGraph& graph, const Containers& containers,
                      std::span<const SiteTarget> targets,
-                     std::span<const TypeIndex> targets_elsewhere,
-                     std::span<const TypeIndex> targets_next,
+                     std::span<const TypeIndex> targets_elsewhere, std::span<const TypeIndex> rows,
                      std::span<const TypeIndex> dynamic_types, const RequestSize& size,
                      AllocationKind kind) {
   std::vector<SiteTarget> direct, indirect;
@@ -383,9 +384,9 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
   answer.element = best.type;
   answer.shape = best.shape;
   answer.evidence = best.evidence;
-  // `struct s *p = malloc(480), *at = p + 1;`: there is more than one.
+  // `for (struct s *p = malloc(480); ...; ++p)`: there is more than one.
   const bool is_row = best.rank == Rank::multiple && best.shape == Shape::array &&
-                      size.bytes.is_constant() && std::ranges::count(targets_next, best.type) != 0;
+                      size.bytes.is_constant() && std::ranges::count(rows, best.type) != 0;
   if (is_row) answer.evidence |= types::kSiteStrideFits;
   if (is_followed_by_other(graph, best, targets_elsewhere))
     answer.evidence &=

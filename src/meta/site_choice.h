@@ -53,12 +53,12 @@ class Containers {
 //
 // A target's type is taken only if the requested size does not contradict it, and if no other target speaks as well for
 // another type. `dynamic_types` are the classes whose virtual tables the block is given; they overrule the targets.
-// `targets_elsewhere` is what pointers into the block point at, and speaks against characters only. `targets_next` is what those point at
-// that lead just behind the first such thing, and speaks for an array. `evidence` of the answer holds the sizes that agree.
+// `targets_elsewhere` is what pointers into the block point at, and speaks against characters only. `rows` is what pointers point at that walk over
+// the block, and speaks for an array. `evidence` of the answer holds the sizes that agree.
 SiteType choose_type(const types::TypeGraph& graph, const Containers& containers,
                      std::span<const SiteTarget> targets,
                      std::span<const types::TypeIndex> targets_elsewhere,
-                     std::span<const types::TypeIndex> targets_next,
+                     std::span<const types::TypeIndex> rows,
                      std::span<const types::TypeIndex> dynamic_types, const RequestSize& size,
                      AllocationKind kind);
 

@@ -264,23 +264,60 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
   return found;
 }
 
-std::vector<TypeIndex> TargetFinder::targets_next(const CallFact& call) const {
-  std::vector<TypeIndex> found;
+// `for (p = first + k * step; ...; p += step)`, where `first` is the block; 0 if it is nothing of the kind.
+std::int64_t TargetFinder::step_over(AtomId block, AtomId atom) const {
+  const Atom& choice = flow_.atoms[atom];
+  if (choice.kind != AtomKind::choice) return 0;
+  const auto steps = [&](const Value& v) {
+    return v.atom == atom && v.factor == 1 && v.addend > 0;
+  };
+  const auto step = std::ranges::find_if(choice.sources, steps);
+  if (step == choice.sources.end()) return 0;
+  const auto begins = [&](const Value& v) {
+    return v.atom == block && v.factor == 1 && v.addend >= 0 && v.addend % step->addend == 0;
+  };
+  return std::ranges::any_of(choice.sources, begins) ? step->addend : 0;
+}
+
+std::vector<TypeIndex> TargetFinder::rows_in(const CallFact& call) const {
+  std::vector<TypeIndex> found, others;
   if (call.return_address == 0) return found;
-  const auto add_next = [&](const Value& value, TypeIndex type) {
-    const bool is_next = value.atom == call.result && type != kNoType && value.addend > 0 &&
-                         static_cast<std::uint64_t>(value.addend) == model_.types[type].size;
-    if (is_next) found.push_back(type);
+  // A union of pointers may be meant as any of them, and a `void *` in the block itself as one to a T.
+  const auto add = [&](const Value& value, std::span<const TypeIndex> pointees, bool is_in_block) {
+    const std::int64_t step = value.factor == 1 ? step_over(call.result, value.atom) : 0;
+    const bool is_step = step != 0 && (value.addend == 0 || value.addend == step);
+    const auto row = std::ranges::find_if(pointees, [&](TypeIndex type) {
+      return is_step && static_cast<std::int64_t>(model_.types[type].size) == step;
+    });
+    if (row != pointees.end()) {
+      found.push_back(*row);
+    } else if (!is_step || !is_in_block) {
+      others.insert(others.end(), pointees.begin(), pointees.end());
+    }
   };
   const ResultUses& uses = uses_.uses_of(call.result);
+  if (uses.is_returned_elsewhere) others.push_back(returned_pointee(model_, function_));
   for (const HoldFact* hold : uses.holds_elsewhere) {
-    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high))
-      add_next(hold->value, pointee_of(model_.types, type));
+    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high)) {
+      const TypeIndex pointee = pointee_of(model_.types, type);
+      const bool is_known = pointee != kNoType && pointee != types::TypeGraph::kVoid;
+      if (is_known) add(hold->value, std::array{pointee}, false);
+    }
   }
   for (const StoreFact* store : uses.stores_elsewhere) {
-    for (const TypeIndex type : pointers_.declared_targets(store->access, store->after))
-      add_next(store->value, type);
+    const AtomId base = store->access.base.atom;
+    const bool is_in_block = base == call.result || step_over(call.result, base) != 0;
+    add(store->value, pointers_.declared_targets(store->access, store->after), is_in_block);
   }
+  for (const auto& [to, n] : uses.arguments_elsewhere) {
+    std::vector<SiteTarget> targets;
+    add_argument_targets(targets, to->callee, n, true);
+    if (targets.empty()) return {};
+    for (const SiteTarget& target : targets) others.push_back(target.type);
+  }
+  std::erase_if(found, [&](TypeIndex row) {
+    return std::ranges::any_of(others, [row](TypeIndex other) { return other != row; });
+  });
   return found;
 }
 

@@ -153,8 +153,9 @@ class TargetFinder {
   // as one.
   std::vector<types::TypeIndex> targets_elsewhere(const CallFact& call) const;
   std::vector<types::TypeIndex> targets_elsewhere(AtomId atom) const;
-  // What pointers point at that get the address just behind one such thing at the start.
-  std::vector<types::TypeIndex> targets_next(const CallFact& call) const;
+  // Each T of which a pointer walks over the block in steps of a T, from its start or a whole number of T further on; none if a place that is no
+  // such pointer gets an address further on.
+  std::vector<types::TypeIndex> rows_in(const CallFact& call) const;
   // Of the memory at the address that is the value of `atom`, and behind it.
   MemoryUse memory_use(AtomId atom, const UseByCallee& by_callee) const;
   bool is_returned(AtomId atom) const;  // it, or an address at some distance from it
@@ -183,6 +184,7 @@ class TargetFinder {
   bool is_from_argument(const Value& value, std::uint64_t pc) const;
 
  private:
+  std::int64_t step_over(AtomId block, AtomId atom) const;
   bool may_return_address() const;
   bool returns_two_words() const;
   bool is_not_passed(const Callee& callee, int n) const;

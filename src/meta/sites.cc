@@ -352,10 +352,9 @@ class SiteReader {
     const std::vector<TypeIndex> elsewhere = function.stored == kNoArgument
                                                  ? followed.targets->targets_elsewhere(call)
                                                  : std::vector<TypeIndex>{};
-    const std::vector<TypeIndex> next = function.stored == kNoArgument
-                                            ? followed.targets->targets_next(call)
-                                            : std::vector<TypeIndex>{};
-    site.type = choose_type(model_.types, containers_, targets, elsewhere, next,
+    const std::vector<TypeIndex> rows =
+        function.stored == kNoArgument ? followed.targets->rows_in(call) : std::vector<TypeIndex>{};
+    site.type = choose_type(model_.types, containers_, targets, elsewhere, rows,
                             followed.targets->dynamic_types(call), size, function.kind);
     site.heads = heads_of(followed, call, function, site.type, targets, elsewhere);
     if (!site.heads.empty()) {
