@@ -41,20 +41,12 @@ void StandardLibraryCode::find(const ElfFile& object, std::string_view soname,
     if (record.kind != types::StaticKind::function) continue;
     const types::StringRef symbol = record.linkage_name != 0 ? record.linkage_name : record.name;
     const std::string_view name = model.strings[symbol];
-    if (name.starts_with(kString) || name.starts_with(kFileBuffer))
+    const bool is_stream_buffer = soname == "libc.so.6" && (name == "_IO_file_doallocate" ||
+                                                            name == "__GI__IO_file_doallocate");
+    if (name.starts_with(kString) || name.starts_with(kFileBuffer) || is_stream_buffer)
       members_.push_back({record.address, record.address + record.size});
   }
-  if (soname == "libc.so.6") find_stream_buffers(model);
   if (soname == "libstdc++.so.6") constructors_ = static_constructors(object, linkage);
-}
-
-void StandardLibraryCode::find_stream_buffers(const types::ObjectModel& model) {
-  for (const types::StaticRecord& record : model.statics) {
-    if (record.kind != types::StaticKind::function) continue;
-    const std::string_view name = model.strings[record.name];
-    if (name == "_IO_file_doallocate" || name == "__GI__IO_file_doallocate")
-      members_.push_back({record.address, record.address + record.size});
-  }
 }
 
 bool StandardLibraryCode::asks_for_bytes(std::uint64_t at, std::string_view callee) const {

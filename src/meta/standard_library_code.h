@@ -17,7 +17,7 @@ namespace allocs::meta {
 // - std::filebuf's members: an array of char_type, and one of bytes in the file's encoding ([filebuf.virtuals]).
 // - The static constructor that asks for the memory for exceptions which are thrown when there is none (the manual's chapter on GLIBCXX_TUNABLES: glibcxx.eh_pool). It has no symbol,
 //   and is told by being a constructor of the library and calling malloc.
-// - glibc's function that gives a stream its buffer, an array of characters (setvbuf in the C standard).
+// - glibc's function that gives a stream its buffer, which is all that it asks for: an array of characters (setvbuf in the C standard).
 class StandardLibraryCode {
  public:
   // `soname`: the object's. Needs the model's statics.
@@ -27,8 +27,6 @@ class StandardLibraryCode {
   bool asks_for_bytes(std::uint64_t at, std::string_view callee) const;
 
  private:
-  void find_stream_buffers(const types::ObjectModel& model);
-
   std::vector<PcRange> members_, constructors_;
 };
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A cast to `char *` that is there to compute an address says nothing of the block, nor does a cast to a structure in a function that returns the block as a `void *`. A function that is told
-# the size of a structure and another number of bytes returns what begins with the structure.
+# A cast to `char *` that is there to compute an address says nothing of the block, nor does a cast to a structure in a function that returns the block as a `void *`, but that it
+# contradicts another size.
 . "$(dirname "$0")/lib.sh"
 need_plugin
 cat > b.c << 'END'
@@ -53,9 +53,21 @@ static void upgrade(int kind) {
 }
 static void cleared(size_t n) {
   void *block = get(n);
-  memset((char *)block + 8, 0, n - 8);
+  memset((char *)block, 0, n);
   anything = block;
   show("cleared", block);
+  free((char *)block);
+}
+static void measured(size_t n) {
+  void *block = get(n), *end = (char *)block + n;
+  anything = (void *)((char *)end - (char *)block);
+  show("measured", block);
+}
+static void copied_into(size_t n) {
+  void *block = get(n);
+  memcpy((char *)block + 8, &many, sizeof many);
+  anything = block;
+  show("copied into", block);
 }
 static void filled(size_t n) {
   void *block = get(n);
@@ -73,22 +85,19 @@ static void kept_as_link(size_t n) {
   anything = block;
   show("cast to a structure", block);
 }
-static void items(void) {
-  struct item *item = more(0, sizeof(struct item), 4080);
-  show("arena of items", item);
-}
-static void one(void) {
-  void *item = more(0, sizeof(struct item), 24);
-  show("an item alone", item);
-}
+union value { double number; void *pointer; char bytes[16]; } some_value;
+static void *values(int n) { return (struct item *)malloc((n + 1) * sizeof(union value)); }
+static void *one_item(void) { return (struct item *)calloc(1, 24); }
 int main(void) {
   upgrade(1);
   cleared(many);
+  measured(many);
+  copied_into(many);
   filled(many);
   read_on(many);
   kept_as_link(many);
-  items();
-  one();
+  show("values behind an item", values(many));
+  show("one item", one_item());
   return 0;
 }
 END
@@ -100,11 +109,13 @@ for compiler in $(command -v gcc || true) $(command -v clang-19 || true); do
     expect out << 'END'
 body: no type
 cleared: no type
+measured: no type
+copied into: __ARR0_signed_char$8 2
 filled with bytes: __ARR0_signed_char$8 2
 text in it: __ARR0_signed_char$8 2
 cast to a structure: link 2
-arena of items: item 3
-an item alone: item 3
+values behind an item: __ARR0_value 2
+one item: item 2
 END
   done
 done

@@ -275,12 +275,11 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
         size.terms[0].is_multiple = true;
       if (!type->isIntegerType()) continue;
       const SizeFacts facts = sizes_.facts_of(argument, body);
-      if (facts.has_positive_term()) continue;
-      if (!facts.is_constant()) size.terms[0].is_multiple = true;
-      // `more(pool, sizeof(T), 4096)`: the block may be as large as that says.
-      const QualType element = size.terms[0].type;
-      if (facts.is_constant() && is_size(type, context_) && !element->isIncompleteType())
-        size.has_more |= facts.bytes > context_.getTypeSizeInChars(element).getQuantity();
+      if (!facts.has_positive_term() && !facts.is_constant()) size.terms[0].is_multiple = true;
+    }
+    if (!size.terms[0].is_multiple && is_told_more_bytes(call, size.terms[0].type, body)) {
+      size.has_more = true;
+      size.is_uncertain = true;
     }
   }
   return Request{is_declared_one ? Allocator::known : Allocator::perhaps,
@@ -289,6 +288,18 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
                  nullptr,
                  {},
                  !is_raw_pointer(result)};
+}
+
+// `more(pool, sizeof(T), 4096)`: another argument may be the number of bytes, and the block begin with a T, or with what looks after the T's in it.
+bool AllocationCalls::is_told_more_bytes(const CallExpr* call, QualType type,
+                                         const FunctionBody& body) {
+  if (type->isIncompleteType()) return false;
+  const std::int64_t least = context_.getTypeSizeInChars(type).getQuantity();
+  return llvm::any_of(call->arguments(), [&](const Expr* argument) {
+    if (!is_size(argument->getType(), context_)) return false;
+    const SizeFacts facts = sizes_.facts_of(argument, body);
+    return facts.is_constant() && facts.bytes > least;
+  });
 }
 
 bool AllocationCalls::is_declared_allocator(const FunctionDecl* function) {

@@ -75,6 +75,8 @@ class AllocationCalls {
                                             const clang::FunctionDecl* callee,
                                             const FunctionBody& body);
   std::optional<Request> possible_request(const clang::CallExpr* call, const FunctionBody& body);
+  bool is_told_more_bytes(const clang::CallExpr* call, clang::QualType type,
+                          const FunctionBody& body);
   std::optional<std::uint64_t> constant_of(const clang::Expr* size) const;
   struct Wrapper {
     SizeFacts size;  // in terms of the function's own parameters

@@ -135,7 +135,8 @@ class Follower {
       next();
     }
     if (is_access_) return is_other_ ? UseAsBytes::open : UseAsBytes::nothing_else;
-    return is_contradicted_ && steps_ <= kMostSteps ? UseAsBytes::something_else : UseAsBytes::none;
+    if (steps_ > kMostSteps) return UseAsBytes::open;
+    return is_contradicted_ ? UseAsBytes::something_else : UseAsBytes::none;
   }
 
  private:

@@ -16,7 +16,7 @@ class PassedBodies;
 enum class UseAsBytes : std::uint8_t {
   nothing_else,    // some use is as bytes, and none as anything else
   open,            // some use is as bytes, and some cannot be told
-  none,            // none is as bytes
+  none,            // none was seen as bytes
   something_else,  // ... and its address is made one of structures or of pointers
 };
 

@@ -7,10 +7,13 @@
 
 namespace allocs::plugin {
 
-enum class HandedOn : std::uint8_t { no, yes, moved };
+enum class HandedOn : std::uint8_t {
+  no,
+  yes,
+  moved,  // the function returns memory that begins elsewhere in the block
+};
 
-// Whether the value, through casts and at most one local variable, is what the function returns, or whether the function returns memory
-// that begins elsewhere in the block.
+// Whether the value, through casts and at most one local variable, is what the function returns.
 HandedOn handed_on(const clang::Expr* value, const FunctionBody& body);
 
 }  // namespace allocs::plugin

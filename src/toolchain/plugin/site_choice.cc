@@ -68,11 +68,11 @@ class Chooser {
       const bool has_target = !target_.type.isNull();
       return has_target && request_.allocator == Allocator::known ? by_target(false) : std::nullopt;
     }
-    if (size_.is_uncertain && says_ != SiteTargetSays::agrees) {
+    const bool is_perhaps = request_.allocator == Allocator::perhaps;
+    if (size_.is_uncertain && !is_certain_enough(is_perhaps)) {
       return has_typed_target && request_.allocator == Allocator::known ? by_target(false)
                                                                         : std::nullopt;
     }
-    const bool is_perhaps = request_.allocator == Allocator::perhaps;
     if (is_perhaps && says_ == SiteTargetSays::disagrees) {
       if (!request_.returns_typed) return std::nullopt;
       says_ = SiteTargetSays::nothing;  // `struct object *o = new_object(sizeof(struct table));`
@@ -152,6 +152,8 @@ class Chooser {
       return std::nullopt;
     SiteKind kind{SiteOrigin::target, SiteTargetSays::nothing, SiteShape::at_least};
     const std::int64_t size = size_of(type);
+    const bool is_exactly_one = is_constant && size_.bytes == size;
+    if (target_.is_cast_for_callers && !is_exactly_one) return std::nullopt;
     if (is_constant && size != 0 && size_.bytes > 0) {
       if (size_.bytes < size) return std::nullopt;
       if (size_.bytes % size == 0)
@@ -231,6 +233,14 @@ class Chooser {
     if (!are_alike) return SiteTargetSays::disagrees;
     type_ = wanted;
     return SiteTargetSays::agrees;
+  }
+
+  // Whether the pointer makes up for a size that may be another one. Of a function that is not known to go by that size it must be to a T itself, and that be no number.
+  bool is_certain_enough(bool is_perhaps) const {
+    if (says_ != SiteTargetSays::agrees) return false;
+    if (!is_perhaps || is_multiple_) return true;
+    return !type_->isScalarType() && !target_.type.isNull() &&
+           context_.hasSameUnqualifiedType(target_.type, type_);
   }
 
   // `sizeof(uint32_t) + n`: one number in front of something else does not make the block numbers.

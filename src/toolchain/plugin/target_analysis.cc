@@ -108,18 +108,19 @@ class Follower {
   Target take() {
     Target target;
     target.is_returned = is_returned_;
-    target.all = std::move(all_);
     target.stored_by_parameter = stored_by_parameter_;
     target.is_used_as_bytes = is_used_as_bytes_ && returns_bytes();
     if (has_conflict_) {
       target.has_conflict = true;
     } else if (!found_.isNull()) {
       target.type = found_;
+      target.is_cast_for_callers = is_cast_for_callers_ && all_.size() == 1;
     } else if (!bytes_.isNull() && !has_more_inside_) {
       target.type = bytes_;
       target.is_bytes = true;
-      target.is_view = is_view_;
+      target.has_only_views = has_only_views_;
     }
+    target.all = std::move(all_);
     return target;
   }
 
@@ -134,8 +135,9 @@ class Follower {
         case CK_AddressSpaceConversion:
           // `*(size_t *)p = n` puts something there; it does not say what the block is.
           if (depth > 0 && is_scalar_access(cast)) return false;
-          if (is_for_callers(cast)) return true;
-          return !receive(cast->getType(), depth > 0 && is_view(cast));
+          if (!receive(cast->getType(), depth > 0 && is_only_view(cast))) return true;
+          is_cast_for_callers_ = is_cast_for_callers(cast);
+          return false;
         case CK_UserDefinedConversion:
         case CK_ConstructorConversion:
         case CK_LValueToRValue:
@@ -198,7 +200,7 @@ class Follower {
   }
 
   // `void *p = (T *)get(n); ...; return p;`: whatever the cast is for, to whom it is returned it may be anything.
-  bool is_for_callers(const CastExpr* cast) const {
+  bool is_cast_for_callers(const CastExpr* cast) const {
     const FunctionDecl* function = body_.function();
     const auto* back = dyn_cast_or_null<ImplicitCastExpr>(above_parentheses(cast, body_));
     return function != nullptr && function->getReturnType()->isVoidPointerType() &&
@@ -206,13 +208,20 @@ class Follower {
            handed_on(cast, body_) == HandedOn::yes;
   }
 
-  // `(char *)p + n`, `memcpy((char *)p, q, n)`: of a cast.
-  bool is_view(const CastExpr* cast) const {
-    const Stmt* above = above_parentheses(cast, body_);
-    const auto* sum = dyn_cast_or_null<BinaryOperator>(above);
-    const auto* back = dyn_cast_or_null<CastExpr>(above);
-    return (sum != nullptr && sum->isAdditiveOp()) ||
-           (back != nullptr && back->getType()->isVoidPointerType());
+  // A cast to bytes of whose value an address is computed that is none of bytes, or that goes to a `void *` as it is: `q = (char *)p + n`, `free((char *)p)`.
+  bool is_only_view(const CastExpr* cast) const {
+    bool is_moved = false;
+    const Stmt* at = above_parentheses(cast, body_);
+    for (; at != nullptr; at = above_parentheses(at, body_)) {
+      const auto* operation = dyn_cast<BinaryOperator>(at);
+      if (operation == nullptr || !operation->isAdditiveOp()) break;
+      is_moved = true;
+      if (!operation->getType()->isPointerType()) return true;  // a distance
+    }
+    const auto* other = dyn_cast_or_null<CastExpr>(at);
+    if (other == nullptr || !other->getType()->isPointerType()) return false;
+    const bool is_given = isa_and_nonnull<CallExpr>(above_parentheses(other, body_));
+    return !is_byte_type(other->getType()->getPointeeType()) && !(is_moved && is_given);
   }
 
   // `*out`, where `out` is a parameter of the function.
@@ -336,7 +345,7 @@ class Follower {
   }
 
   // Whether the pointer type `type` says what it points at.
-  bool receive(QualType type, bool is_view = false) {
+  bool receive(QualType type, bool is_only_view = false) {
     type = type.getNonReferenceType();
     if (!type->isPointerType()) return false;
     QualType pointee = type->getPointeeType().getUnqualifiedType();
@@ -344,7 +353,7 @@ class Follower {
       return false;
     if (is_byte_type(pointee)) {
       if (bytes_.isNull()) bytes_ = pointee;
-      is_view_ &= is_view;
+      has_only_views_ &= is_only_view;
       return false;
     }
     all_.push_back(pointee);
@@ -370,7 +379,8 @@ class Follower {
   bool is_returned_ = false;
   bool is_used_as_bytes_ = false;
   bool has_more_inside_ = false;
-  bool is_view_ = true;
+  bool has_only_views_ = true;  // as far as was seen
+  bool is_cast_for_callers_ = false;
   std::optional<unsigned> stored_by_parameter_;
 };
 

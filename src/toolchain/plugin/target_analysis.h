@@ -9,14 +9,17 @@ namespace allocs::plugin {
 
 // What the pointers that receive a value point at, as far as they say.
 struct Target {
-  clang::QualType type;       // null: they say nothing
-  bool is_bytes = false;      // char and the like: also what a program uses for memory of any type
-  bool is_view = false;       // of these: but for addresses to be computed and memory to be copied
-  bool has_conflict = false;  // they contradict each other, and `type` is null
+  clang::QualType type;   // null: they say nothing
+  bool is_bytes = false;  // char and the like: also what a program uses for memory of any type
+  bool has_only_views =
+      false;  // bytes, by casts alone that compute an address, or that nothing looks at
+  bool has_conflict = false;                  // they contradict each other, and `type` is null
   llvm::SmallVector<clang::QualType, 1> all;  // what each of them says, but bytes
   bool is_returned =
       false;  // the value itself is what the function returns, and met no type before
-  bool is_handed_on = false;      // it is what the function returns, under whatever type
+  bool is_handed_on = false;  // it is what the function returns, under whatever type
+  // By a cast to a structure in a function that returns the block as a `void *`: it may be anything to who gets it.
+  bool is_cast_for_callers = false;
   bool is_used_as_bytes = false;  // the function returns bytes, and reads or writes them one by one
   // The value itself is what the function stores where this parameter points (`*out = p`), and met no type before.
   std::optional<unsigned> stored_by_parameter;

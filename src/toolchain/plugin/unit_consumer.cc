@@ -167,17 +167,10 @@ std::optional<types::SiteKind> UnitConsumer::confirmed_kind(const Unconfirmed& o
   types::SiteKind kind = one.kind;
   kind.target = types::SiteTargetSays::used;
   if (one.pool == nullptr) {
-    switch (byte_uses_->use_of(one.block, one.is_stored_at, *one.body)) {
-      case UseAsBytes::nothing_else:
-        return kind;
-      case UseAsBytes::none:
-        if (!one.is_view) return std::nullopt;
-        break;
-      case UseAsBytes::something_else:
-        break;
-      case UseAsBytes::open:
-        return std::nullopt;
-    }
+    const UseAsBytes use = byte_uses_->use_of(one.block, one.is_stored_at, *one.body);
+    if (use == UseAsBytes::nothing_else) return kind;
+    const bool has_witness = use == UseAsBytes::open || !one.has_only_views;
+    if (use != UseAsBytes::something_else && has_witness) return std::nullopt;
     kind.target = types::SiteTargetSays::disagrees;
     return kind;
   }
@@ -198,7 +191,7 @@ void UnitConsumer::read_call(CallExpr* call, const Request& request, const Funct
   const bool is_to_confirm = is_piece || (type && type->is_bytes_on_its_word());
   const Unconfirmed open{stored_at == nullptr ? call : stored_at,
                          stored_at != nullptr,
-                         target.is_view,
+                         target.has_only_views,
                          &body,
                          is_piece ? request.pool : nullptr,
                          type ? type->kind : types::SiteKind{},

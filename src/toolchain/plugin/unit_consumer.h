@@ -64,7 +64,7 @@ class UnitConsumer : public clang::ASTConsumer {
   struct Unconfirmed {
     const clang::Expr* block;  // as for ByteUses
     bool is_stored_at;
-    bool is_view;  // of Target
+    bool has_only_views;  // of Target
     const FunctionBody* body;
     const Pool* pool;  // nullptr: bytes
     types::SiteKind kind;
