@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -38,6 +37,8 @@ constexpr std::uint64_t kMostCodeOfMember = 256u << 10;  // bytes
 constexpr std::uint64_t kMostCode = 1u << 20;            // of all members
 constexpr int kDeepest = 12;
 constexpr int kDeepestCall = 40;  // calls that are followed into what they call
+constexpr int kMostSearches = 1 << 14;
+constexpr int kNoneOpen = std::numeric_limits<int>::max();
 
 // The pointer that is a member of a structure, itself in nothing else, and begins at `place`.
 std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& place) {
@@ -54,18 +55,6 @@ std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& pl
   });
   if (!is_there) return std::nullopt;
   return TypedPlace{place.type, static_cast<std::int64_t>(offset)};
-}
-
-// Whether the bytes of some instruction may have the displacement.
-bool may_have_displacement(std::span<const std::byte> code, std::int64_t displacement) {
-  if (displacement == 0) return true;  // nothing is written where there is none
-  std::array<std::byte, 4> wide{};
-  const auto number = static_cast<std::int32_t>(displacement);
-  std::memcpy(wide.data(), &number, sizeof number);
-  const bool is_short = displacement <= std::numeric_limits<std::int8_t>::max() &&
-                        displacement >= std::numeric_limits<std::int8_t>::min();
-  const std::span<const std::byte> wanted = std::span{wide}.first(is_short ? 1 : 4);
-  return std::search(code.begin(), code.end(), wanted.begin(), wanted.end()) != code.end();
 }
 
 const MemberRecord* member_with_place(const TypeGraph& graph, TypeIndex type, std::int64_t offset) {
@@ -93,14 +82,38 @@ bool begin_alike(const TypeGraph& graph, TypeIndex a, TypeIndex b, std::int64_t 
 
 }  // namespace
 
-struct MemberUses::Deeper {
-  explicit Deeper(int& depth) : depth_(depth) { ++depth_; }
-  ~Deeper() { --depth_; }
-  Deeper(const Deeper&) = delete;
-  Deeper& operator=(const Deeper&) = delete;
+// Looks for an answer. If that depends on one that is still being looked for further up, it holds only as long as that is, and is forgotten.
+class MemberUses::Search {
+ public:
+  explicit Search(MemberUses& uses)
+      : uses_(uses),
+        depth_(uses.depth_++),
+        shallowest_outside_(std::exchange(uses.shallowest_open_, kNoneOpen)) {
+    ++uses.searches_;
+  }
+  ~Search() {
+    const int shallowest = depends_on_others() ? uses_.shallowest_open_ : kNoneOpen;
+    uses_.shallowest_open_ = std::min(shallowest, shallowest_outside_);
+    --uses_.depth_;
+  }
+  Search(const Search&) = delete;
+  Search& operator=(const Search&) = delete;
+
+  bool depends_on_others() const { return uses_.shallowest_open_ < depth_; }
+  // Ends the search of an answer that is kept in `answers` under `key`.
+  template <typename Answers>
+  MemoryUse keep(Answers& answers, const typename Answers::key_type& key, const MemoryUse& use) {
+    if (depends_on_others())
+      answers.erase(key);
+    else
+      answers[key] = {use, depth_, false};
+    return use;
+  }
 
  private:
-  int& depth_;
+  MemberUses& uses_;
+  int depth_;
+  int shallowest_outside_;
 };
 
 struct MemberUses::Followed {
@@ -111,25 +124,26 @@ struct MemberUses::Followed {
 MemberUses::MemberUses(const ElfFile& object, const types::ObjectModel& model,
                        const TypedStatics& statics, const ComputedPointers& computed,
                        const VirtualTables& virtual_tables, CodeAround code_around, Follow follow)
-    : object_(object),
-      model_(model),
+    : model_(model),
       statics_(statics),
       computed_(computed),
       virtual_tables_(virtual_tables),
       code_around_(std::move(code_around)),
-      follow_(std::move(follow)) {}
+      follow_(std::move(follow)),
+      distances_(object),
+      shallowest_open_(kNoneOpen) {}
 MemberUses::~MemberUses() = default;
 
 MemoryUse MemberUses::of(const TypedPlace& place) {
   const auto member = member_at(model_.types, place);
   find_embedded();
   // A member of what lies in something else is reached by other distances, too.
-  if (!member || embedded_.contains(member->type) || depth_ >= kDeepestCall)
-    return MemoryUse::lost();
-  const auto [at, is_new] = answers_.try_emplace({member->type, member->offset}, MemoryUse::lost());
-  if (!is_new) return at->second;
-  const Deeper deeper{depth_};
-  return at->second = look_at(*member);
+  if (!member || embedded_.contains(member->type) || is_too_deep()) return MemoryUse::lost();
+  const std::pair key{member->type, member->offset};
+  const auto [at, is_new] = answers_.try_emplace(key, Answer{MemoryUse::lost(), depth_});
+  if (!is_new) return at->second.use;
+  Search search{*this};
+  return search.keep(answers_, key, look_at(*member));
 }
 
 MemoryUse MemberUses::look_at(const TypedPlace& member) {
@@ -138,13 +152,12 @@ MemoryUse MemberUses::look_at(const TypedPlace& member) {
   std::vector<std::uint64_t> lows;
   std::uint64_t size = 0;
   for (const FunctionRecord& function : model_.functions) {
-    const auto code = object_.bytes_at(function.low, function.length);
     const bool may_reach =
         std::ranges::any_of(what.row,
                             [&](std::int64_t offset) {
                               // `end[-1].member` as well.
-                              return may_have_displacement(code, offset) ||
-                                     may_have_displacement(code, offset - size_of_structure);
+                              return distances_.may_reach(function, offset) ||
+                                     distances_.may_reach(function, offset - size_of_structure);
                             }) ||
         std::ranges::any_of(types::variables_of(model_, function), [&](const auto& variable) {
           return is_of_structure(variable.type, what);
@@ -243,6 +256,7 @@ MemoryUse MemberUses::use_in(const Followed& function, const Watched& what) {
     }
     if (!is_it && !may_be) continue;
     MemoryUse use = of_value(function, load, what.member);
+    if (use.is_given_back) use.add(MemoryUse::lost());
     use.as_bytes = use.as_bytes && is_it;
     all.add(use);
   }
@@ -257,11 +271,29 @@ MemoryUse MemberUses::use_in(const Followed& function, const Watched& what) {
 // `kept_in`: the member that it is in anyway.
 MemoryUse MemberUses::of_value(const Followed& function, AtomId atom,
                                const std::optional<TypedPlace>& kept_in) {
+  MemoryUse all;
+  std::vector<AtomId> same{atom};  // and what callees give back of it
+  for (std::size_t i = 0; i < same.size(); ++i)
+    all.add(of_one_value(function, same[i], kept_in, same));
+  return all;
+}
+
+MemoryUse MemberUses::of_one_value(const Followed& function, AtomId atom,
+                                   const std::optional<TypedPlace>& kept_in,
+                                   std::vector<AtomId>& same) {
   const auto is_more = [&](TypeIndex type) { return !is_character(model_.types[type]); };
-  MemoryUse all = function.targets->memory_use(
-      atom, [&](const CallFact& call, int n) { return by_callee(call, n); });
+  bool is_given_back = function.targets->is_returned(atom);
+  MemoryUse all = function.targets->memory_use(atom, [&](const CallFact& call, int n) {
+    MemoryUse use = by_callee(call, n);
+    const bool is_result = std::exchange(use.is_given_back, false);
+    const bool is_jump = call.return_address == 0;
+    is_given_back = is_given_back || (is_result && is_jump);
+    const bool is_new = std::ranges::find(same, call.result) == same.end();
+    if (is_result && !is_jump && is_new) same.push_back(call.result);
+    return use;
+  });
   const auto places = function.targets->places_written(atom);
-  if (!places || function.targets->is_returned(atom)) all.add(MemoryUse::lost());
+  if (!places) all.add(MemoryUse::lost());
   for (const TypedPlace& place : places.value_or(std::vector<TypedPlace>{})) {
     if (all.as_more || all.is_lost) break;
     const bool is_there = kept_in && member_at(model_.types, place) == kept_in;
@@ -272,6 +304,7 @@ MemoryUse MemberUses::of_value(const Followed& function, AtomId atom,
   }
   const std::vector<SiteTarget> targets = function.targets->targets_of(atom);
   const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(atom);
+  all.is_given_back = is_given_back;
   all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||
                 std::any_of(targets.begin(), targets.end(), [&](const SiteTarget& target) {
                   return target.is_direct && is_more(target.type);
@@ -285,12 +318,26 @@ MemoryUse MemberUses::by_callee(const CallFact& call, int n) {
   return {.is_hidden = true};  // another object's, or one that a pointer leads to
 }
 
+bool MemberUses::is_too_deep() const {
+  return depth_ >= kDeepestCall || searches_ >= kMostSearches;
+}
+
 MemoryUse MemberUses::of_argument(std::uint64_t low, int n) {
-  if (depth_ >= kDeepestCall) return MemoryUse::lost();
-  // While it is looked for, and for whoever comes back to it then, it is lost.
-  const auto [at, is_new] = of_arguments_.try_emplace({low, n}, MemoryUse::lost());
-  if (!is_new) return at->second;
-  const Deeper deeper{depth_};
+  const std::pair key{low, n};
+  const auto found = of_arguments_.find(key);
+  if (found != of_arguments_.end() && !found->second.is_open) return found->second.use;
+  if (found != of_arguments_.end()) {
+    // It calls itself: what it does there is what it does here, and it may give back what it was given.
+    shallowest_open_ = std::min(shallowest_open_, found->second.depth);
+    return {.is_given_back = true};
+  }
+  if (is_too_deep()) return MemoryUse::lost();
+  of_arguments_[key] = {{}, depth_};
+  Search search{*this};
+  return search.keep(of_arguments_, key, look_at_argument(low, n));
+}
+
+MemoryUse MemberUses::look_at_argument(std::uint64_t low, int n) {
   const Followed* function = followed(low);
   if (function == nullptr || function->flow.low != low || !function->flow.is_complete)
     return MemoryUse::lost();
@@ -301,7 +348,7 @@ MemoryUse MemberUses::of_argument(std::uint64_t low, int n) {
     MemoryUse use = of_value(*function, atom, std::nullopt);
     use.is_hidden = use.is_hidden || use.at_number;
     use.as_bytes = use.at_number = false;
-    return of_arguments_[{low, n}] = use;
+    return use;
   }
   return MemoryUse::lost();
 }

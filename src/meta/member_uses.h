@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "meta/code_distances.h"
 #include "meta/site_targets.h"
 #include "meta/typed_places.h"
 #include "meta/value_flow.h"
@@ -37,12 +38,11 @@ class MemberUses {
 
   // Of the pointer that `call` passes as its argument `n`, by the callee. Never `as_bytes`: to look at any memory
   // byte by byte is nothing special (a hash, a checksum). Hidden if it is another object's, or one that a pointer
-  // leads to; lost if it keeps the pointer, returns it or is not followed.
+  // leads to; lost if it keeps the pointer or is not followed.
   MemoryUse by_callee(const CallFact& call, int n);
 
  private:
   struct Followed;
-  struct Deeper;
   // A member, and what else may lead to it.
   struct Watched {
     TypedPlace member;
@@ -54,27 +54,41 @@ class MemberUses {
 
   Watched watched(const TypedPlace& member) const;
   static bool is_of_structure(types::TypeIndex type, const Watched& what);
+  // What was found, or, while it is being looked for, how deep in calls that began.
+  struct Answer {
+    MemoryUse use;
+    int depth = 0;
+    bool is_open = true;
+  };
+  class Search;
+
   MemoryUse of_argument(std::uint64_t low, int n);
+  MemoryUse look_at_argument(std::uint64_t low, int n);
   MemoryUse of_value(const Followed& function, AtomId atom,
                      const std::optional<TypedPlace>& kept_in);
+  MemoryUse of_one_value(const Followed& function, AtomId atom,
+                         const std::optional<TypedPlace>& kept_in, std::vector<AtomId>& same);
 
+  bool is_too_deep() const;
   void find_embedded();
   MemoryUse look_at(const TypedPlace& member);
   const Followed* followed(std::uint64_t low);
   MemoryUse use_in(const Followed& function, const Watched& watched);
 
-  const ElfFile& object_;
   const types::ObjectModel& model_;
   const TypedStatics& statics_;
   const ComputedPointers& computed_;
   const VirtualTables& virtual_tables_;
   CodeAround code_around_;
   Follow follow_;
+  CodeDistances distances_;
   bool has_embedded_ = false;
   std::set<types::TypeIndex> embedded_;  // structures that lie in others, in arrays or in statics
   std::map<std::uint64_t, std::unique_ptr<Followed>> followed_;  // by low
-  std::map<std::pair<types::TypeIndex, std::int64_t>, MemoryUse> answers_;
-  std::map<std::pair<std::uint64_t, int>, MemoryUse> of_arguments_;
+  std::map<std::pair<types::TypeIndex, std::int64_t>, Answer> answers_;
+  std::map<std::pair<std::uint64_t, int>, Answer> of_arguments_;
+  int shallowest_open_;  // of the answers that were asked for while they were being looked for
+  int searches_ = 0;
   std::uint64_t code_followed_ = 0;  // bytes
   int depth_ = 0;                    // of calls that are being followed
 };

@@ -88,6 +88,7 @@ UseIndex::Facts::Facts(const FunctionFlow& flow)
   }
   for (const Value& value : flow.second_returns) is_returned_second[value.atom] = true;
   for (const Value& value : flow.escapes) escapes[value.atom] = true;
+  for (const Value& value : flow.cut_sources) escapes[value.atom] = true;
   choices.sort(flow.atoms.size());
   derived.sort(flow.atoms.size());
   holds.sort(flow.atoms.size());
@@ -274,7 +275,7 @@ MemoryUse TargetFinder::memory_use(AtomId atom, const UseByCallee& by_callee) co
   }
   // `p = malloc(16 + n); return p + 16;`: who gets that may look in front of it.
   const bool is_lost = (uses.is_returned_behind_head && may_return_address()) || uses.is_lost ||
-                       flow_.has_cut_choices || (uses.is_returned_second && returns_two_words());
+                       (uses.is_returned_second && returns_two_words());
   if (is_lost) found.add(MemoryUse::lost());
   const auto see_argument = [&](const CallFact& call, int n) {
     if (is_not_passed(call.callee, n)) return;

@@ -121,16 +121,18 @@ struct MemoryUse {
   bool is_hidden = false;  // something is done of which it cannot be told how it is meant
   bool is_lost =
       false;  // it goes where it is not followed, so that anybody may do anything with it
-  bool at_number = false;  // single bytes at fixed distances, as a structure's flags are
+  bool at_number = false;      // single bytes at fixed distances, as a structure's flags are
+  bool is_given_back = false;  // the function returns it, or an address at some distance from it
 
   static constexpr MemoryUse lost() { return {.is_hidden = true, .is_lost = true}; }
-  bool is_of_bytes() const { return as_bytes && !as_more && !is_hidden; }
+  bool is_of_bytes() const { return as_bytes && !as_more && !is_hidden && !is_given_back; }
   void add(const MemoryUse& other) {
     as_bytes = as_bytes || other.as_bytes;
     as_more = as_more || other.as_more;
     is_hidden = is_hidden || other.is_hidden;
     is_lost = is_lost || other.is_lost;
     at_number = at_number || other.at_number;
+    is_given_back = is_given_back || other.is_given_back;
   }
 };
 

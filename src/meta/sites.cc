@@ -76,9 +76,7 @@ class SiteReader {
         member_uses_(
             object_, model_, statics_, computed_, virtual_tables_,
             [this](std::uint64_t pc) { return code_around(pc); },
-            [this](const FunctionCode& code) {
-              return follow_values(object_, linkage_, code, frame_rules(code), Origins::all);
-            }) {}
+            [this](const FunctionCode& code) { return follow_whole(code); }) {}
 
   std::vector<Site> read() {
     std::vector<Site> sites;
@@ -268,6 +266,17 @@ class SiteReader {
     if (const auto errand = errand_at(pc)) run(*errand);
     const auto found = followed_.find(code_around(pc).low);
     return found == followed_.end() ? nullptr : found->second.get();
+  }
+
+  // With all that is loaded and given, and the part that is put aside.
+  FunctionFlow follow_whole(FunctionCode code) {
+    code.cold = cold_part(object_, linkage_, code.low, code.high);
+    const FrameRuleAt hot = frame_rules(code);
+    const FrameRuleAt cold = frame_rules({code.cold.low, code.cold.high});
+    const auto rules = [&](std::uint64_t pc) {
+      return pc >= code.low && pc < code.high ? hot(pc) : cold(pc);
+    };
+    return follow_values(object_, linkage_, code, rules, Origins::all);
   }
 
   FrameRuleAt frame_rules(const FunctionCode& code) {

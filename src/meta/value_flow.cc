@@ -54,7 +54,7 @@ class Evaluation {
         frame_rule_(frame_rule),
         origins_(origins),
         is_entry_(code.is_entry),
-        paths_(object, linkage, code.low, code.high),
+        paths_(object, linkage, code.low, code.high, code.cold),
         code_(paths_.code()) {
     flow_.low = code.low;
     flow_.high = code.high;
@@ -149,6 +149,7 @@ class Evaluation {
       sources.push_back(value);
     } else {
       flow_.has_cut_choices = true;
+      flow_.cut_sources.push_back(value);
     }
   }
 
@@ -165,6 +166,7 @@ class Evaluation {
     bool any = false;
     bool after_stop = false;
     for (std::size_t i = 0; i < code_.size(); ++i) {
+      after_stop = after_stop || paths_.begins_piece(i);
       if (after_stop && !starts_.contains(i) && code_[i].operation != Operation::look &&
           code_[i].operation != Operation::stop) {
         starts_[i].state = unknown_state(code_[i].address);
@@ -180,6 +182,7 @@ class Evaluation {
   void pass() {
     state_.reset();
     for (std::size_t i = 0; i < code_.size(); ++i) {
+      if (paths_.begins_piece(i)) state_.reset();
       if (paths_.is_target(i)) {
         if (state_) flow_to(i);
         state_.reset();

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "meta/code_paths.h"
 #include "meta/linkage.h"
 #include "meta/values.h"
 
@@ -64,7 +65,7 @@ struct KeptFact {
   std::uint64_t after = 0;
 };
 
-// What one contiguous piece of a function does with what calls return.
+// What a function, or one contiguous piece of it, does with what calls return.
 struct FunctionFlow {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
@@ -84,6 +85,7 @@ struct FunctionFlow {
   std::vector<Value> escapes;
   std::vector<Access> blind_reads;  // what such instructions read, and vector registers
   bool has_cut_choices = false;  // of more than kMostSources: what some values may be is not known
+  std::vector<Value> cut_sources;  // ... the values that they may be as well
   bool is_complete =
       true;  // false: there are ways through the code that were not found; trust no constant
 };
@@ -92,12 +94,13 @@ struct FunctionCode {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
   bool is_entry = true;  // false: a piece that other code jumps to, or an unknown one
+  CodePiece cold = {};   // of the same function, which jumps there; empty: none, or not followed
 };
 
 // Whose holds, stores and uses are written down: of what calls return, or of what is loaded from memory and of arguments as well.
 enum class Origins : std::uint8_t { calls, all };
 
-// Follows every value through the code at [code.low, code.high).
+// Follows every value through the code at [code.low, code.high), and through its cold part.
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
                            const FrameRuleAt& frame_rule, Origins origins = Origins::calls);
 
