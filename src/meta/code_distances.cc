@@ -64,8 +64,8 @@ const std::vector<CodeDistances::Reach>& CodeDistances::reaches_of(
       const bool is_in_frame =
           place.index == Register::none &&
           (place.base == Register::rsp || (has_frame_pointer && place.base == Register::rbp));
-      const bool is_narrow = operand->size != 0 && operand->size < kPointer &&
-                             i.operation != Operation::take_address;
+      const bool is_narrow =
+          operand->size != 0 && operand->size < kPointer && i.operation != Operation::take_address;
       if (is_in_frame || is_narrow) continue;
       // A vector register may hold it behind something else.
       const std::int64_t more = operand->size > kPointer ? operand->size - kPointer : 0;

@@ -42,7 +42,7 @@ N void use(struct owner *o) {
     {"a function calls itself", R"(
 N char *nested(char *p, long depth) {
   if (depth == 0 || *p == 0) return p;
-  for (long i = 0; i < depth; i++) p = nested(p + 1, depth - 1);
+  for (long i = 0; i < depth; i++) p = nested(p + *p, depth - 1);
 #ifdef UNSEEN
   ((struct head *)p)->size = depth;
 #endif

@@ -123,11 +123,14 @@ struct MemberUses::Followed {
 
 MemberUses::MemberUses(const ElfFile& object, const types::ObjectModel& model,
                        const TypedStatics& statics, const ComputedPointers& computed,
-                       const VirtualTables& virtual_tables, CodeAround code_around, Follow follow)
+                       const VirtualTables& virtual_tables, const ReadingMembers& reading_members,
+                       PossibleCallees callees, CodeAround code_around, Follow follow)
     : model_(model),
       statics_(statics),
       computed_(computed),
       virtual_tables_(virtual_tables),
+      reading_members_(reading_members),
+      callees_(std::move(callees)),
       code_around_(std::move(code_around)),
       follow_(std::move(follow)),
       distances_(object),
@@ -284,10 +287,11 @@ MemoryUse MemberUses::of_one_value(const Followed& function, AtomId atom,
   const auto is_more = [&](TypeIndex type) { return !is_character(model_.types[type]); };
   bool is_given_back = function.targets->is_returned(atom);
   MemoryUse all = function.targets->memory_use(atom, [&](const CallFact& call, int n) {
-    MemoryUse use = by_callee(call, n);
+    MemoryUse use = by_callee(*function.targets, call, n);
     const bool is_result = std::exchange(use.is_given_back, false);
     const bool is_jump = call.return_address == 0;
-    is_given_back = is_given_back || (is_result && is_jump);
+    is_given_back =
+        is_given_back || (is_result && is_jump && function.targets->may_return_address());
     const bool is_new = std::ranges::find(same, call.result) == same.end();
     if (is_result && !is_jump && is_new) same.push_back(call.result);
     return use;
@@ -312,10 +316,30 @@ MemoryUse MemberUses::of_one_value(const Followed& function, AtomId atom,
   return all;
 }
 
-MemoryUse MemberUses::by_callee(const CallFact& call, int n) {
+MemoryUse MemberUses::by_callee(const TargetFinder& targets, const CallFact& call, int n) {
   if (call.callee.may_be_another) return MemoryUse::lost();
   if (call.callee.address != 0) return of_argument(call.callee.address, n);
-  return {.is_hidden = true};  // another object's, or one that a pointer leads to
+  if (!call.callee.known()) return by_pointer(targets, call, n);
+  return {.is_hidden = true};  // another object's
+}
+
+MemoryUse MemberUses::by_pointer(const TargetFinder& targets, const CallFact& call, int n) {
+  const std::vector<CalledType> called = targets.called_types(call);
+  MemoryUse all{.is_hidden = called.empty()};
+  for (const CalledType& one : called) {
+    if (!callees_.is_passed(one.function, n)) continue;
+    const TypedPlace& member = one.member;
+    // What other objects put there does what its type says.
+    const bool only_reads = reading_members_.only_reads(member.type, member.offset, n);
+    all.is_hidden = all.is_hidden || !only_reads;
+    all.is_given_back =
+        all.is_given_back || reading_members_.may_return_address(member.type, member.offset);
+    for (const std::uint64_t callee : callees_.of_type(one.function)) {
+      if (all.is_hidden) break;
+      all.add(of_argument(callee, n));
+    }
+  }
+  return all;
 }
 
 bool MemberUses::is_too_deep() const {

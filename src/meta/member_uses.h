@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "meta/code_distances.h"
+#include "meta/possible_callees.h"
+#include "meta/reading_members.h"
 #include "meta/site_targets.h"
 #include "meta/typed_places.h"
 #include "meta/value_flow.h"
@@ -29,17 +31,18 @@ class MemberUses {
   // Nothing is copied but the two functions: the rest must outlive this, and no longer change.
   MemberUses(const ElfFile& object, const types::ObjectModel& model, const TypedStatics& statics,
              const ComputedPointers& computed, const VirtualTables& virtual_tables,
-             CodeAround code_around, Follow follow);
+             const ReadingMembers& reading_members, PossibleCallees callees, CodeAround code_around,
+             Follow follow);
   ~MemberUses();
 
   // Of the pointer at `place`. Lost where it is not the member of a structure that is always reached by its own
   // address, where its own address is handed on, or where the functions that may load it are too much code.
   MemoryUse of(const TypedPlace& place);
 
-  // Of the pointer that `call` passes as its argument `n`, by the callee. Never `as_bytes`: to look at any memory
-  // byte by byte is nothing special (a hash, a checksum). Hidden if it is another object's, or one that a pointer
-  // leads to; lost if it keeps the pointer or is not followed.
-  MemoryUse by_callee(const CallFact& call, int n);
+  // Of the pointer that `call`, in a function of which `targets` knows, passes as its argument `n`, by the callee, or by all functions that a pointer may lead to.
+  // Never `as_bytes`: to look at any memory byte by byte is nothing special (a hash, a checksum). Hidden if it is another
+  // object's, or may be; lost if it keeps the pointer or is not followed.
+  MemoryUse by_callee(const TargetFinder& targets, const CallFact& call, int n);
 
  private:
   struct Followed;
@@ -62,6 +65,7 @@ class MemberUses {
   };
   class Search;
 
+  MemoryUse by_pointer(const TargetFinder& targets, const CallFact& call, int n);
   MemoryUse of_argument(std::uint64_t low, int n);
   MemoryUse look_at_argument(std::uint64_t low, int n);
   MemoryUse of_value(const Followed& function, AtomId atom,
@@ -79,6 +83,8 @@ class MemberUses {
   const TypedStatics& statics_;
   const ComputedPointers& computed_;
   const VirtualTables& virtual_tables_;
+  const ReadingMembers& reading_members_;
+  PossibleCallees callees_;
   CodeAround code_around_;
   Follow follow_;
   CodeDistances distances_;

@@ -469,6 +469,30 @@ std::vector<TypedPlace> TargetFinder::places_read(AtomId load) const {
   return pointers_.places_of(access, access.pc);
 }
 
+std::vector<CalledType> TargetFinder::called_types(const CallFact& call) const {
+  const types::TypeGraph& graph = model_.types;
+  const auto function_behind = [&](TypeIndex pointer) {
+    if (pointer == kNoType || graph[pointer].kind != Kind::address) return kNoType;
+    const TypeIndex target = graph[pointer].target;
+    return target != kNoType && graph[target].kind == Kind::subprogram ? target : kNoType;
+  };
+  std::vector<CalledType> found;
+  if (call.pointer) {
+    for (const TypedPlace& place : pointers_.places_of(*call.pointer, call.at)) {
+      const std::vector<ScalarPlace> scalars = scalars_at(graph, place);
+      if (scalars.size() != 1) return {};
+      found.push_back({function_behind(scalars.front().type), innermost(graph, place)});
+    }
+  }
+  if (found.empty() && call.pointer_in != Register::none) {
+    for (const TypeIndex type : variables_.in_register_at(call.pointer_in, call.at))
+      found.push_back({function_behind(type), {}});
+  }
+  const bool are_known =
+      std::ranges::none_of(found, [](const CalledType& one) { return one.function == kNoType; });
+  return are_known ? found : std::vector<CalledType>{};
+}
+
 std::vector<TypeIndex> TargetFinder::dynamic_types(const CallFact& call) const {
   std::vector<TypeIndex> found;
   if (call.return_address == 0) return found;

@@ -136,6 +136,12 @@ struct MemoryUse {
   }
 };
 
+// What a call through a pointer calls, as the pointer's type says; `member`: of which structure it is read, if that is known.
+struct CalledType {
+  types::TypeIndex function = types::kNoType;
+  TypedPlace member;
+};
+
 // What the callee does with the memory that its argument `n` points at.
 using UseByCallee = std::function<MemoryUse(const CallFact& call, int n)>;
 
@@ -157,6 +163,8 @@ class TargetFinder {
   std::vector<types::TypeIndex> targets_elsewhere(AtomId atom) const;
   // Of the memory at the address that is the value of `atom`, and behind it.
   MemoryUse memory_use(AtomId atom, const UseByCallee& by_callee) const;
+  // Whether the function returns anything as large as an address.
+  bool may_return_address() const;
   bool is_returned(AtomId atom) const;  // it, or an address at some distance from it
   // Whether the address of `place`, the member of a structure, goes to a register, to memory or to a function, or whether something is
   // read at an index from there, so that the member may be reached by other ways.
@@ -169,6 +177,8 @@ class TargetFinder {
   std::optional<std::vector<TypedPlace>> places_written(AtomId atom) const;
   // ... and that the atom, a load, is read from.
   std::vector<TypedPlace> places_read(AtomId load) const;
+  // Of the pointer that `call` goes through: all that may be, or nothing if one of them is not known.
+  std::vector<CalledType> called_types(const CallFact& call) const;
   // Of the pointer whose address the call gets as its argument `n`.
   std::vector<SiteTarget> targets_of_argument(const CallFact& call, int n) const;
 
@@ -183,7 +193,6 @@ class TargetFinder {
   bool is_from_argument(const Value& value, std::uint64_t pc) const;
 
  private:
-  bool may_return_address() const;
   bool returns_two_words() const;
   bool is_not_passed(const Callee& callee, int n) const;
   bool is_moved_as_structures(const CallFact& call, int n) const;

@@ -74,7 +74,8 @@ class SiteReader {
         virtual_tables_(virtual_tables),
         containers_(model.types),
         member_uses_(
-            object_, model_, statics_, computed_, virtual_tables_,
+            object_, model_, statics_, computed_, virtual_tables_, facts.reading_members,
+            PossibleCallees{model_, linkage_, scan_},
             [this](std::uint64_t pc) { return code_around(pc); },
             [this](const FunctionCode& code) { return follow_whole(code); }) {}
 
@@ -408,8 +409,9 @@ class SiteReader {
     if (!type.is_known() || call.return_address == 0) return false;
     if (!is_character(model_.types[type.element])) return false;
     const auto places = followed.targets->places_written(call.result);
-    MemoryUse use = followed.targets->memory_use(
-        call.result, [&](const CallFact& to, int n) { return member_uses_.by_callee(to, n); });
+    MemoryUse use = followed.targets->memory_use(call.result, [&](const CallFact& to, int n) {
+      return member_uses_.by_callee(*followed.targets, to, n);
+    });
     use.is_hidden = use.is_hidden || !places || !followed.flow.is_complete;
     for (const TypedPlace& place : places.value_or(std::vector<TypedPlace>{})) {
       if (use.as_more || use.is_hidden) break;

@@ -28,6 +28,9 @@ struct ScalarPlace {
 };
 std::vector<ScalarPlace> scalars_at(const types::TypeGraph& graph, const TypedPlace& place);
 
+// The structure that has what begins at `place` as a member, be it inside of others or in arrays.
+TypedPlace innermost(const types::TypeGraph& graph, TypedPlace place);
+
 // Or any other number of one byte.
 inline bool is_character(const types::TypeRecord& type) {
   return type.kind == types::Kind::base && type.size == 1;

@@ -60,8 +60,10 @@ inline void expect_confirmed_unless_unseen(std::span<const UseCase> cases) {
     const bool is_clang = compilation.command.starts_with("clang");
     for (const UseCase& one : cases) {
       const std::string code = std::string(kUsesOwner).append(one.code);
-      const bool is_seen = (one.is_seen_at_O0 || is_optimised) && (one.is_seen_by_clang || !is_clang);
-      EXPECT_EQ(is_confirmed(compilation, code, false), is_seen ? 1 : 0) << command << ": " << one.name;
+      const bool is_seen =
+          (one.is_seen_at_O0 || is_optimised) && (one.is_seen_by_clang || !is_clang);
+      EXPECT_EQ(is_confirmed(compilation, code, false), is_seen ? 1 : 0)
+          << command << ": " << one.name;
       EXPECT_EQ(is_confirmed(compilation, code, true), 0) << command << ": " << one.name;
     }
   }

@@ -505,10 +505,20 @@ class Evaluation {
 
   CallFact call_fact(const Callee& callee) {
     CallFact fact;
+    if (!callee.known()) note_pointer(now_->first, fact);
     fact.at = now_->address;
     fact.callee = callee;
     for (std::size_t n = 0; n < 6; ++n) fact.arguments[n] = (*state_)[kArgumentRegisters[n]];
     return fact;
+  }
+
+  void note_pointer(const Operand& target, CallFact& fact) const {
+    if (target.is_memory()) fact.pointer = access_of(target);
+    if (!target.is_gpr()) return;
+    fact.pointer_in = target.gpr;
+    const Value& v = (*state_)[target.gpr];
+    const Atom& atom = flow_.atoms[v.atom];
+    if (v.is_atom() && atom.kind == AtomKind::load) fact.pointer = flow_.atoms.access_of(atom);
   }
 
   void call() {

@@ -27,6 +27,9 @@ struct CallFact {
   Callee callee;  // not known: a call or jump through a pointer
   AtomId result = kConstant;
   std::array<Value, 6> arguments{};  // in the registers that hold arguments
+  // Of a call through a pointer: where that was read, if it was, and the register that it is in, if it is in one.
+  std::optional<Access> pointer = {};
+  Register pointer_in = Register::none;
 };
 
 // During [low, high) a register holds `value`, which may be a call's result or an address at some distance from one.
