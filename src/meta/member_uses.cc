@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
+
+#include "meta/lent_memory.h"
+#include "meta/member_search.h"
 
 // `client->buffer = malloc(16384)`: the function that asks does no more. What the block is for, others know:
 //
@@ -13,6 +15,8 @@
 //     ((struct head *)client->buffer)->size                more than bytes
 //     give_back(client->buffer)                            what give_back does with its argument
 //     put(&client->buffer)                                 not followed: put may do anything with what it finds there
+//
+// What a callee gives back is the same memory. A pointer to a function leads to all functions that it may, by its type.
 //
 // So all functions are followed whose code has the member's distance from the structure's start in some
 // instruction (most have not), or that have such a structure in a variable. Where the member is loaded, what is
@@ -38,7 +42,6 @@ constexpr std::uint64_t kMostCode = 1u << 20;            // of all members
 constexpr int kDeepest = 12;
 constexpr int kDeepestCall = 40;  // calls that are followed into what they call
 constexpr int kMostSearches = 1 << 14;
-constexpr int kNoneOpen = std::numeric_limits<int>::max();
 
 // The pointer that is a member of a structure, itself in nothing else, and begins at `place`.
 std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& place) {
@@ -82,45 +85,6 @@ bool begin_alike(const TypeGraph& graph, TypeIndex a, TypeIndex b, std::int64_t 
 
 }  // namespace
 
-// Looks for an answer. If that depends on one that is still being looked for further up, it holds only as long as that is, and is forgotten.
-class MemberUses::Search {
- public:
-  explicit Search(MemberUses& uses)
-      : uses_(uses),
-        depth_(uses.depth_++),
-        shallowest_outside_(std::exchange(uses.shallowest_open_, kNoneOpen)) {
-    ++uses.searches_;
-  }
-  ~Search() {
-    const int shallowest = depends_on_others() ? uses_.shallowest_open_ : kNoneOpen;
-    uses_.shallowest_open_ = std::min(shallowest, shallowest_outside_);
-    --uses_.depth_;
-  }
-  Search(const Search&) = delete;
-  Search& operator=(const Search&) = delete;
-
-  bool depends_on_others() const { return uses_.shallowest_open_ < depth_; }
-  // Ends the search of an answer that is kept in `answers` under `key`.
-  template <typename Answers>
-  MemoryUse keep(Answers& answers, const typename Answers::key_type& key, const MemoryUse& use) {
-    if (depends_on_others())
-      answers.erase(key);
-    else
-      answers[key] = {use, depth_, false};
-    return use;
-  }
-
- private:
-  MemberUses& uses_;
-  int depth_;
-  int shallowest_outside_;
-};
-
-struct MemberUses::Followed {
-  FunctionFlow flow;
-  std::unique_ptr<TargetFinder> targets;
-};
-
 MemberUses::MemberUses(const ElfFile& object, const types::ObjectModel& model,
                        const TypedStatics& statics, const ComputedPointers& computed,
                        const VirtualTables& virtual_tables, const ReadingMembers& reading_members,
@@ -134,7 +98,7 @@ MemberUses::MemberUses(const ElfFile& object, const types::ObjectModel& model,
       code_around_(std::move(code_around)),
       follow_(std::move(follow)),
       distances_(object),
-      shallowest_open_(kNoneOpen) {}
+      shallowest_open_(Search::kNoneOpen) {}
 MemberUses::~MemberUses() = default;
 
 MemoryUse MemberUses::of(const TypedPlace& place) {
@@ -172,6 +136,7 @@ MemoryUse MemberUses::look_at(const TypedPlace& member) {
   }
   MemoryUse all;
   for (const std::uint64_t low : lows) {
+    if (all.as_more || all.is_lost) break;
     const Followed* function = followed(low);
     if (function == nullptr) return MemoryUse::lost();
     all.add(use_in(*function, what));
@@ -271,18 +236,20 @@ MemoryUse MemberUses::use_in(const Followed& function, const Watched& what) {
   return all;
 }
 
-// `kept_in`: the member that it is in anyway.
 MemoryUse MemberUses::of_value(const Followed& function, AtomId atom,
-                               const std::optional<TypedPlace>& kept_in) {
+                               const std::optional<TypedPlace>& kept_in, const IsKept& is_kept,
+                               LentMemory* lent) {
+  LentMemory* const outer = std::exchange(lent_, lent);
   MemoryUse all;
   std::vector<AtomId> same{atom};  // and what callees give back of it
   for (std::size_t i = 0; i < same.size(); ++i)
-    all.add(of_one_value(function, same[i], kept_in, same));
+    all.add(of_one_value(function, same[i], kept_in, is_kept, same));
+  lent_ = outer;
   return all;
 }
 
 MemoryUse MemberUses::of_one_value(const Followed& function, AtomId atom,
-                                   const std::optional<TypedPlace>& kept_in,
+                                   const std::optional<TypedPlace>& kept_in, const IsKept& is_kept,
                                    std::vector<AtomId>& same) {
   const auto is_more = [&](TypeIndex type) { return !is_character(model_.types[type]); };
   bool is_given_back = function.targets->is_returned(atom);
@@ -296,7 +263,31 @@ MemoryUse MemberUses::of_one_value(const Followed& function, AtomId atom,
     if (is_result && !is_jump && is_new) same.push_back(call.result);
     return use;
   });
-  const auto places = function.targets->places_written(atom);
+  all.is_given_back = is_given_back;
+  const std::vector<SiteTarget> targets = function.targets->targets_of(atom);
+  const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(atom);
+  all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||
+                std::any_of(targets.begin(), targets.end(), [&](const SiteTarget& target) {
+                  return target.is_direct && is_more(target.type);
+                });
+
+  if (!all.as_more && !all.is_lost) all.add(of_places(function, atom, kept_in, is_kept));
+  return all;
+}
+
+// Of what is found where the pointer is kept.
+MemoryUse MemberUses::of_places(const Followed& function, AtomId atom,
+                                const std::optional<TypedPlace>& kept_in, const IsKept& is_kept) {
+  std::set<std::int64_t> lent;
+  const auto is_followed = [&](const StoreFact& store) {
+    if (is_kept && is_kept(store)) return true;
+    const bool is_in_frame =
+        store.access.base.is_in_frame() && store.access.place.index == Register::none;
+    if (is_in_frame) lent.insert(plus(store.access.base.addend, store.access.place.displacement));
+    return is_in_frame;
+  };
+  const auto places = function.targets->places_written(atom, is_followed);
+  MemoryUse all;
   if (!places) all.add(MemoryUse::lost());
   for (const TypedPlace& place : places.value_or(std::vector<TypedPlace>{})) {
     if (all.as_more || all.is_lost) break;
@@ -306,13 +297,16 @@ MemoryUse MemberUses::of_one_value(const Followed& function, AtomId atom,
     there.as_bytes = false;  // that may be said of other blocks
     all.add(there);
   }
-  const std::vector<SiteTarget> targets = function.targets->targets_of(atom);
-  const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(atom);
-  all.is_given_back = is_given_back;
-  all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||
-                std::any_of(targets.begin(), targets.end(), [&](const SiteTarget& target) {
-                  return target.is_direct && is_more(target.type);
-                });
+  for (const std::int64_t slot : lent) {
+    if (all.as_more || all.is_lost) break;
+    if (is_too_deep()) return MemoryUse::lost();
+    ++searches_;
+    ++depth_;
+
+    all.add(LentMemory{*this, function, slot}.find());
+
+    --depth_;
+  }
   return all;
 }
 
@@ -320,10 +314,21 @@ MemoryUse MemberUses::by_callee(const TargetFinder& targets, const CallFact& cal
   if (call.callee.may_be_another) return MemoryUse::lost();
   if (call.callee.address != 0) return of_argument(call.callee.address, n);
   if (!call.callee.known()) return by_pointer(targets, call, n);
+
   return {.is_hidden = true};  // another object's
 }
 
 MemoryUse MemberUses::by_pointer(const TargetFinder& targets, const CallFact& call, int n) {
+  const auto own = lent_ == nullptr ? std::nullopt : lent_->callees_of(call);
+  if (own) {
+    MemoryUse all;
+    for (const std::uint64_t callee : *own) {
+      const bool is_passed = callees_.is_passed(types::function_at(model_, callee)->type, n);
+
+      if (is_passed) all.add(of_argument(callee, n));
+    }
+    return all;
+  }
   const std::vector<CalledType> called = targets.called_types(call);
   MemoryUse all{.is_hidden = called.empty()};
   for (const CalledType& one : called) {
@@ -336,6 +341,7 @@ MemoryUse MemberUses::by_pointer(const TargetFinder& targets, const CallFact& ca
         all.is_given_back || reading_members_.may_return_address(member.type, member.offset);
     for (const std::uint64_t callee : callees_.of_type(one.function)) {
       if (all.is_hidden) break;
+
       all.add(of_argument(callee, n));
     }
   }
@@ -369,7 +375,7 @@ MemoryUse MemberUses::look_at_argument(std::uint64_t low, int n) {
   const auto wanted = static_cast<std::int64_t>(kArgumentRegisters[n]);
   for (AtomId atom = 0; atom < atoms.size(); ++atom) {
     if (atoms[atom].kind != AtomKind::entry || atoms[atom].where != wanted) continue;
-    MemoryUse use = of_value(*function, atom, std::nullopt);
+    MemoryUse use = of_value(*function, atom);
     use.is_hidden = use.is_hidden || use.at_number;
     use.as_bytes = use.at_number = false;
     return use;

@@ -45,7 +45,13 @@ class MemberUses {
   MemoryUse by_callee(const TargetFinder& targets, const CallFact& call, int n);
 
  private:
-  struct Followed;
+  struct Followed {
+    FunctionFlow flow;
+    std::unique_ptr<TargetFinder> targets;
+  };
+  class LentMemory;
+  // Whether it is stored where it is anyway.
+  using IsKept = std::function<bool(const StoreFact& store)>;
   // A member, and what else may lead to it.
   struct Watched {
     TypedPlace member;
@@ -68,10 +74,16 @@ class MemberUses {
   MemoryUse by_pointer(const TargetFinder& targets, const CallFact& call, int n);
   MemoryUse of_argument(std::uint64_t low, int n);
   MemoryUse look_at_argument(std::uint64_t low, int n);
+  // What `function` does with the memory that `atom` leads to. `kept_in`: the member that the pointer is in anyway; `lent`: from where it was
+  // read, if that is such memory.
   MemoryUse of_value(const Followed& function, AtomId atom,
-                     const std::optional<TypedPlace>& kept_in);
+                     const std::optional<TypedPlace>& kept_in = {}, const IsKept& is_kept = {},
+                     LentMemory* lent = nullptr);
   MemoryUse of_one_value(const Followed& function, AtomId atom,
-                         const std::optional<TypedPlace>& kept_in, std::vector<AtomId>& same);
+                         const std::optional<TypedPlace>& kept_in, const IsKept& is_kept,
+                         std::vector<AtomId>& same);
+  MemoryUse of_places(const Followed& function, AtomId atom,
+                      const std::optional<TypedPlace>& kept_in, const IsKept& is_kept);
 
   bool is_too_deep() const;
   void find_embedded();
@@ -95,6 +107,7 @@ class MemberUses {
   std::map<std::pair<std::uint64_t, int>, Answer> of_arguments_;
   int shallowest_open_;  // of the answers that were asked for while they were being looked for
   int searches_ = 0;
+  LentMemory* lent_ = nullptr;       // what is read there is being looked at
   std::uint64_t code_followed_ = 0;  // bytes
   int depth_ = 0;                    // of calls that are being followed
 };

@@ -141,8 +141,8 @@ class Prototypes {
     if (pointer.type == kNoType || record(pointer).kind != Kind::address) return false;
     TypeIndex pointee = record(pointer).target;
     Bare target = bare(pointee);
-    for (int n = 0; n < kMostAliases && target.type != kNoType && record(target).kind == Kind::array;
-         ++n) {
+    for (int n = 0;
+         n < kMostAliases && target.type != kNoType && record(target).kind == Kind::array; ++n) {
       pointee = record(target).target;
       const bool is_const = target.is_const;
       target = bare(pointee);
@@ -170,8 +170,8 @@ ReadingMembers::ReadingMembers(const SourceTypes& source, std::span<const TypeIn
       if (!function) continue;
       const Member here{prototypes.arguments_read(*function),
                         prototypes.may_return_address(*function)};
-      const auto [at, is_new] = members_.try_emplace(
-          {index_of[node], static_cast<std::int64_t>(member.offset)}, here);
+      const auto [at, is_new] =
+          members_.try_emplace({index_of[node], static_cast<std::int64_t>(member.offset)}, here);
       if (is_new) continue;
       at->second.arguments &= here.arguments;
       at->second.may_return_address |= here.may_return_address;

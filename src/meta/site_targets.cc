@@ -269,6 +269,7 @@ MemoryUse TargetFinder::memory_use(AtomId atom, const UseByCallee& by_callee) co
   const ResultUses& uses = uses_.uses_of(atom);
   MemoryUse found;
   for (const UseFact* use : uses.memory) {
+    if (use->size == 0 && !use->is_block) continue;  // it is set, as by memset
     // Vector registers copy memory, whatever lies in it.
     (use->is_block ? found.is_hidden : use->size == 1 ? found.as_bytes : found.as_more) = true;
     found.at_number = found.at_number || (use->size == 1 && use->is_at_number);
@@ -400,9 +401,12 @@ bool TargetFinder::is_address_handed_on(const TypedPlace& place) const {
 }
 
 bool TargetFinder::is_read_blindly(const TypedPlace& place) const {
-  return std::ranges::any_of(flow_.blind_reads, [&](const Access& read) {
+  return std::ranges::any_of(flow_.blind_reads, [&](const BlindRead& blind) {
+    const Access& read = blind.access;
+    if (blind.size == BlindRead::kAnyNumber)
+      return false;  // as by memcpy, no structure's assignment
     const auto covers = [&](std::int64_t from) {
-      return from < place.offset + 8 && from + read.size > place.offset;
+      return from < place.offset + 8 && from + blind.size > place.offset;
     };
     const std::vector<TypedPlace> places = pointers_.places_of(read, read.pc);
     const bool is_of_unknown =
@@ -422,10 +426,12 @@ bool TargetFinder::is_declared_as_text(const Callee& callee, int n) const {
   });
 }
 
-std::optional<std::vector<TypedPlace>> TargetFinder::places_written(AtomId atom) const {
+std::optional<std::vector<TypedPlace>> TargetFinder::places_written(
+    AtomId atom, const IsFollowed& is_followed) const {
   std::vector<TypedPlace> found;
   const auto add_place = [&](const StoreFact& store) {
     if (store.access.base.is_in_frame() && is_frame_private(store.access)) return true;
+    if (is_followed(store)) return true;
     const std::vector<TypedPlace> places = pointers_.places_of(store.access, store.after);
     found.insert(found.end(), places.begin(), places.end());
     return !places.empty();
@@ -438,8 +444,7 @@ std::optional<std::vector<TypedPlace>> TargetFinder::places_written(AtomId atom)
   return all ? std::optional{std::move(found)} : std::nullopt;
 }
 
-// Whether only the function itself reads the eight bytes at `access`, in the frame, and what it reads there was
-// followed: nobody was told the address of the variable that lies there, and it is no argument of a call, which the
+// Nobody was told the address of the variable that lies there, and it is no argument of a call, which the
 // function does not read again.
 bool TargetFinder::is_frame_private(const Access& access) const {
   if (access.place.index != Register::none) return false;

@@ -161,6 +161,11 @@ class TargetFinder {
   // as one.
   std::vector<types::TypeIndex> targets_elsewhere(const CallFact& call) const;
   std::vector<types::TypeIndex> targets_elsewhere(AtomId atom) const;
+  // Whether that register of arguments is none of the callee's: it holds what it held.
+  bool is_not_passed(const Callee& callee, int n) const;
+  // Whether only the function itself reads the eight bytes at `access`, in the frame, and what it reads there was followed.
+  bool is_frame_private(const Access& access) const;
+  const TypedVariables& variables() const { return variables_; }
   // Of the memory at the address that is the value of `atom`, and behind it.
   MemoryUse memory_use(AtomId atom, const UseByCallee& by_callee) const;
   // Whether the function returns anything as large as an address.
@@ -172,9 +177,11 @@ class TargetFinder {
   // Whether memory is read at `place`, or where that may be, by an instruction whose result is not followed.
   bool is_read_blindly(const TypedPlace& place) const;
   // The places that are written with the value of `atom`, or with an address at some distance from it, apart from
-  // those in the frame that the function keeps to itself: where in what object that starts there. Nothing if one of
-  // them is not known.
-  std::optional<std::vector<TypedPlace>> places_written(AtomId atom) const;
+  // those in the frame that the function keeps to itself and those that `is_followed`: where in what object that starts there. Nothing
+  // if one of them is not known.
+  using IsFollowed = std::function<bool(const StoreFact& store)>;
+  std::optional<std::vector<TypedPlace>> places_written(
+      AtomId atom, const IsFollowed& is_followed = [](const StoreFact&) { return false; }) const;
   // ... and that the atom, a load, is read from.
   std::vector<TypedPlace> places_read(AtomId load) const;
   // Of the pointer that `call` goes through: all that may be, or nothing if one of them is not known.
@@ -194,9 +201,7 @@ class TargetFinder {
 
  private:
   bool returns_two_words() const;
-  bool is_not_passed(const Callee& callee, int n) const;
   bool is_moved_as_structures(const CallFact& call, int n) const;
-  bool is_frame_private(const Access& access) const;
   // Is argument `n` of the callee, a function of this object, a pointer to characters?
   bool is_declared_as_text(const Callee& callee, int n) const;
   void add_argument_targets(std::vector<SiteTarget>& targets, const Callee& callee, int n,

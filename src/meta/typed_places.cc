@@ -202,6 +202,18 @@ bool TypedVariables::may_be_one_in_frame(std::int64_t low, std::int64_t high) co
   return !is_known;
 }
 
+std::optional<TypedVariables::Extent> TypedVariables::extent_in_frame(std::int64_t offset) const {
+  std::optional<Extent> found;
+  for (const Piece& piece : pieces_) {
+    if (!piece.is_in_frame_at(offset)) continue;
+    const std::int64_t low = piece.where.value;
+    const std::int64_t high = plus(low, static_cast<std::int64_t>(piece.size));
+    found =
+        found ? Extent{std::min(low, found->low), std::max(high, found->high)} : Extent{low, high};
+  }
+  return found;
+}
+
 bool TypedVariables::is_argument_in_frame(std::int64_t offset, std::uint64_t pc) const {
   return std::any_of(pieces_.begin(), pieces_.end(), [&](const Piece& piece) {
     return piece.is_argument && piece.where.kind == types::LocationKind::memory &&
