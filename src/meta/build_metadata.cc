@@ -87,7 +87,6 @@ const declarations::Declarations& declarations_of(const Options& options) {
 // Every type has exactly one node then, hashed and named; further ones are only derived from them. Returns which node each type that was read has become.
 std::vector<types::TypeIndex> take_types(DwarfFacts& facts, types::ObjectModel& model) {
   types::MergedTypes merged = types::merge_equal_types(facts.types, model.strings);
-  facts.reading_members = ReadingMembers{facts.types, merged.index_of, model.strings};
   facts.types = {};
   model.types =
       types::TypeGraph{model.strings, std::move(merged.tables), std::move(merged.aliases)};

@@ -18,18 +18,12 @@ bool jumps_indirectly(const Instruction& i) {
 }  // namespace
 
 CodePaths::CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_t low,
-                     std::uint64_t high, CodePiece cold)
+                     std::uint64_t high)
     : linkage_(linkage),
       low_(low),
       high_(high),
       code_(decode_code(object.bytes_at(low, high - low), low)),
-      first_cold_(code_.size()) {
-  if (cold.low != cold.high) {
-    const std::vector<Instruction> more =
-        decode_code(object.bytes_at(cold.low, cold.high - cold.low), cold.low);
-    code_.insert(code_.end(), more.begin(), more.end());
-  }
-  is_target_.resize(code_.size());
+      is_target_(code_.size()) {
   bool needs_tables = false;
   for (const Instruction& i : code_) {
     needs_tables = needs_tables || jumps_indirectly(i);
@@ -56,13 +50,10 @@ CodePaths::CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_
 }
 
 std::optional<std::size_t> CodePaths::index_of(std::uint64_t address) const {
-  const auto middle = code_.begin() + static_cast<std::ptrdiff_t>(first_cold_);
-  const bool is_inside = address >= low_ && address < high_;
-  const auto last = is_inside ? middle : code_.end();
   const auto at =
-      std::lower_bound(is_inside ? code_.begin() : middle, last, address,
+      std::lower_bound(code_.begin(), code_.end(), address,
                        [](const Instruction& i, std::uint64_t a) { return i.address < a; });
-  if (at == last || at->address != address) return std::nullopt;
+  if (at == code_.end() || at->address != address) return std::nullopt;
   return static_cast<std::size_t>(at - code_.begin());
 }
 
@@ -108,27 +99,6 @@ bool CodePaths::ends_way(const Instruction& i) const {
     default:
       return false;
   }
-}
-
-CodePiece cold_part(const ElfFile& object, const Linkage& linkage, std::uint64_t low,
-                    std::uint64_t high) {
-  const std::vector<std::uint64_t>& starts = linkage.function_starts();
-  for (const Instruction& i : decode_code(object.bytes_at(low, high - low), low)) {
-    if (i.operation != Operation::jump && i.operation != Operation::branch) continue;
-    const auto target = static_cast<std::uint64_t>(i.first.immediate);
-    if (!i.first.is_immediate() || (target >= low && target < high)) continue;
-    const auto after = std::ranges::upper_bound(starts, target);
-    if (after == starts.begin()) continue;
-    const std::uint64_t start = *std::prev(after);
-    const bool is_cold = std::ranges::any_of(linkage.names_at(start), [](std::string_view name) {
-      return name.find(".cold") != std::string_view::npos;
-    });
-    const Section* section = object.section_at(start);
-    if (!is_cold || section == nullptr) continue;
-    const std::uint64_t end = section->address + section->size;
-    return {start, after == starts.end() ? end : std::min(*after, end)};
-  }
-  return {};
 }
 
 bool never_returns(std::string_view function) {

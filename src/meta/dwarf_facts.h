@@ -8,7 +8,6 @@
 #include "meta/die_stream.h"
 #include "meta/locations.h"
 #include "meta/range_lists.h"
-#include "meta/reading_members.h"
 #include "meta/split_units.h"
 #include "types/site_id.h"
 #include "types/write/fold_types.h"
@@ -159,8 +158,7 @@ struct DwarfFacts {
   // Parents before what is inlined in them. Kept only if the object has a site list or site marks, which is what they are for.
   std::vector<CodeScope> scopes;
   std::vector<PcRange> scope_ranges;
-  SplitFiles split;                // expressions may lie in them
-  ReadingMembers reading_members;  // known once types are merged
+  SplitFiles split;  // expressions may lie in them
 };
 
 struct ReadingOptions {

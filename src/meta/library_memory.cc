@@ -32,14 +32,6 @@ bool takes_text(const Callee& callee, int n) {
   return false;
 }
 
-bool takes_io_vectors(const Callee& callee, int n) {
-  static constexpr std::string_view kFunctions[] = {"readv",    "writev",    "preadv",
-                                                    "pwritev",  "preadv64",  "preadv2",
-                                                    "pwritev2", "pwritev64", "vmsplice"};
-  return callee.address == 0 && n == 1 &&
-         std::ranges::find(kFunctions, callee.name) != std::end(kFunctions);
-}
-
 bool copies_memory(const Callee& callee) {
   static constexpr std::string_view kFunctions[] = {"memcpy", "memmove", "mempcpy", "__memcpy_chk",
                                                     "__memmove_chk"};

@@ -12,9 +12,6 @@ bool takes_text(const Callee& callee, int n);
 // Copies, clears, moves, frees, reads or writes memory of any kind.
 bool takes_any_memory(const Callee& callee);
 
-// Reads or writes what the iovecs at its argument `n` lead to.
-bool takes_io_vectors(const Callee& callee, int n);
-
 // Of these, what is called (to, from, number of bytes).
 bool copies_memory(const Callee& callee);
 // The argument of fread and its like that says how large one record is; -1 of other functions.

@@ -111,10 +111,6 @@ Operation operation_of(const ZydisDecodedInstruction& raw) {
       return Operation::multiply;
     case ZYDIS_MNEMONIC_SHL:
       return Operation::shift_left;
-    case ZYDIS_MNEMONIC_NEG:
-      return Operation::negate;
-    case ZYDIS_MNEMONIC_NOT:
-      return Operation::complement;
     case ZYDIS_MNEMONIC_PUSH:
       return Operation::push;
     case ZYDIS_MNEMONIC_POP:

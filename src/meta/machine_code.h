@@ -86,8 +86,6 @@ enum class Operation : std::uint8_t {
   multiply,          // first = second * third; rdx may be written as well
   shift_left,        // first <<= second
   zero,              // first = 0
-  negate,            // first = -first
-  complement,        // first = ~first
   conditional_move,  // first = second, or unchanged
   push,              // of first
   pop,               // to first

@@ -3,10 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <limits>
 #include <utility>
-
-#include "meta/lent_memory.h"
-#include "meta/member_search.h"
 
 // `client->buffer = malloc(16384)`: the function that asks does no more. What the block is for, others know:
 //
@@ -15,8 +14,6 @@
 //     ((struct head *)client->buffer)->size                more than bytes
 //     give_back(client->buffer)                            what give_back does with its argument
 //     put(&client->buffer)                                 not followed: put may do anything with what it finds there
-//
-// What a callee gives back is the same memory. A pointer to a function leads to all functions that it may, by its type.
 //
 // So all functions are followed whose code has the member's distance from the structure's start in some
 // instruction (most have not), or that have such a structure in a variable. Where the member is loaded, what is
@@ -41,7 +38,6 @@ constexpr std::uint64_t kMostCodeOfMember = 256u << 10;  // bytes
 constexpr std::uint64_t kMostCode = 1u << 20;            // of all members
 constexpr int kDeepest = 12;
 constexpr int kDeepestCall = 40;  // calls that are followed into what they call
-constexpr int kMostSearches = 1 << 14;
 
 // The pointer that is a member of a structure, itself in nothing else, and begins at `place`.
 std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& place) {
@@ -58,6 +54,18 @@ std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& pl
   });
   if (!is_there) return std::nullopt;
   return TypedPlace{place.type, static_cast<std::int64_t>(offset)};
+}
+
+// Whether the bytes of some instruction may have the displacement.
+bool may_have_displacement(std::span<const std::byte> code, std::int64_t displacement) {
+  if (displacement == 0) return true;  // nothing is written where there is none
+  std::array<std::byte, 4> wide{};
+  const auto number = static_cast<std::int32_t>(displacement);
+  std::memcpy(wide.data(), &number, sizeof number);
+  const bool is_short = displacement <= std::numeric_limits<std::int8_t>::max() &&
+                        displacement >= std::numeric_limits<std::int8_t>::min();
+  const std::span<const std::byte> wanted = std::span{wide}.first(is_short ? 1 : 4);
+  return std::search(code.begin(), code.end(), wanted.begin(), wanted.end()) != code.end();
 }
 
 const MemberRecord* member_with_place(const TypeGraph& graph, TypeIndex type, std::int64_t offset) {
@@ -85,32 +93,43 @@ bool begin_alike(const TypeGraph& graph, TypeIndex a, TypeIndex b, std::int64_t 
 
 }  // namespace
 
+struct MemberUses::Deeper {
+  explicit Deeper(int& depth) : depth_(depth) { ++depth_; }
+  ~Deeper() { --depth_; }
+  Deeper(const Deeper&) = delete;
+  Deeper& operator=(const Deeper&) = delete;
+
+ private:
+  int& depth_;
+};
+
+struct MemberUses::Followed {
+  FunctionFlow flow;
+  std::unique_ptr<TargetFinder> targets;
+};
+
 MemberUses::MemberUses(const ElfFile& object, const types::ObjectModel& model,
                        const TypedStatics& statics, const ComputedPointers& computed,
-                       const VirtualTables& virtual_tables, const ReadingMembers& reading_members,
-                       PossibleCallees callees, CodeAround code_around, Follow follow)
-    : model_(model),
+                       const VirtualTables& virtual_tables, CodeAround code_around, Follow follow)
+    : object_(object),
+      model_(model),
       statics_(statics),
       computed_(computed),
       virtual_tables_(virtual_tables),
-      reading_members_(reading_members),
-      callees_(std::move(callees)),
       code_around_(std::move(code_around)),
-      follow_(std::move(follow)),
-      distances_(object),
-      shallowest_open_(Search::kNoneOpen) {}
+      follow_(std::move(follow)) {}
 MemberUses::~MemberUses() = default;
 
 MemoryUse MemberUses::of(const TypedPlace& place) {
   const auto member = member_at(model_.types, place);
   find_embedded();
   // A member of what lies in something else is reached by other distances, too.
-  if (!member || embedded_.contains(member->type) || is_too_deep()) return MemoryUse::lost();
-  const std::pair key{member->type, member->offset};
-  const auto [at, is_new] = answers_.try_emplace(key, Answer{MemoryUse::lost(), depth_});
-  if (!is_new) return at->second.use;
-  Search search{*this};
-  return search.keep(answers_, key, look_at(*member));
+  if (!member || embedded_.contains(member->type) || depth_ >= kDeepestCall)
+    return MemoryUse::lost();
+  const auto [at, is_new] = answers_.try_emplace({member->type, member->offset}, MemoryUse::lost());
+  if (!is_new) return at->second;
+  const Deeper deeper{depth_};
+  return at->second = look_at(*member);
 }
 
 MemoryUse MemberUses::look_at(const TypedPlace& member) {
@@ -119,12 +138,13 @@ MemoryUse MemberUses::look_at(const TypedPlace& member) {
   std::vector<std::uint64_t> lows;
   std::uint64_t size = 0;
   for (const FunctionRecord& function : model_.functions) {
+    const auto code = object_.bytes_at(function.low, function.length);
     const bool may_reach =
         std::ranges::any_of(what.row,
                             [&](std::int64_t offset) {
                               // `end[-1].member` as well.
-                              return distances_.may_reach(function, offset) ||
-                                     distances_.may_reach(function, offset - size_of_structure);
+                              return may_have_displacement(code, offset) ||
+                                     may_have_displacement(code, offset - size_of_structure);
                             }) ||
         std::ranges::any_of(types::variables_of(model_, function), [&](const auto& variable) {
           return is_of_structure(variable.type, what);
@@ -136,7 +156,6 @@ MemoryUse MemberUses::look_at(const TypedPlace& member) {
   }
   MemoryUse all;
   for (const std::uint64_t low : lows) {
-    if (all.as_more || all.is_lost) break;
     const Followed* function = followed(low);
     if (function == nullptr) return MemoryUse::lost();
     all.add(use_in(*function, what));
@@ -224,7 +243,6 @@ MemoryUse MemberUses::use_in(const Followed& function, const Watched& what) {
     }
     if (!is_it && !may_be) continue;
     MemoryUse use = of_value(function, load, what.member);
-    if (use.is_given_back) use.add(MemoryUse::lost());
     use.as_bytes = use.as_bytes && is_it;
     all.add(use);
   }
@@ -236,59 +254,14 @@ MemoryUse MemberUses::use_in(const Followed& function, const Watched& what) {
   return all;
 }
 
+// `kept_in`: the member that it is in anyway.
 MemoryUse MemberUses::of_value(const Followed& function, AtomId atom,
-                               const std::optional<TypedPlace>& kept_in, const IsKept& is_kept,
-                               LentMemory* lent) {
-  LentMemory* const outer = std::exchange(lent_, lent);
-  MemoryUse all;
-  std::vector<AtomId> same{atom};  // and what callees give back of it
-  for (std::size_t i = 0; i < same.size(); ++i)
-    all.add(of_one_value(function, same[i], kept_in, is_kept, same));
-  lent_ = outer;
-  return all;
-}
-
-MemoryUse MemberUses::of_one_value(const Followed& function, AtomId atom,
-                                   const std::optional<TypedPlace>& kept_in, const IsKept& is_kept,
-                                   std::vector<AtomId>& same) {
+                               const std::optional<TypedPlace>& kept_in) {
   const auto is_more = [&](TypeIndex type) { return !is_character(model_.types[type]); };
-  bool is_given_back = function.targets->is_returned(atom);
-  MemoryUse all = function.targets->memory_use(atom, [&](const CallFact& call, int n) {
-    MemoryUse use = by_callee(*function.targets, call, n);
-    const bool is_result = std::exchange(use.is_given_back, false);
-    const bool is_jump = call.return_address == 0;
-    is_given_back =
-        is_given_back || (is_result && is_jump && function.targets->may_return_address());
-    const bool is_new = std::ranges::find(same, call.result) == same.end();
-    if (is_result && !is_jump && is_new) same.push_back(call.result);
-    return use;
-  });
-  all.is_given_back = is_given_back;
-  const std::vector<SiteTarget> targets = function.targets->targets_of(atom);
-  const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(atom);
-  all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||
-                std::any_of(targets.begin(), targets.end(), [&](const SiteTarget& target) {
-                  return target.is_direct && is_more(target.type);
-                });
-
-  if (!all.as_more && !all.is_lost) all.add(of_places(function, atom, kept_in, is_kept));
-  return all;
-}
-
-// Of what is found where the pointer is kept.
-MemoryUse MemberUses::of_places(const Followed& function, AtomId atom,
-                                const std::optional<TypedPlace>& kept_in, const IsKept& is_kept) {
-  std::set<std::int64_t> lent;
-  const auto is_followed = [&](const StoreFact& store) {
-    if (is_kept && is_kept(store)) return true;
-    const bool is_in_frame =
-        store.access.base.is_in_frame() && store.access.place.index == Register::none;
-    if (is_in_frame) lent.insert(plus(store.access.base.addend, store.access.place.displacement));
-    return is_in_frame;
-  };
-  const auto places = function.targets->places_written(atom, is_followed);
-  MemoryUse all;
-  if (!places) all.add(MemoryUse::lost());
+  MemoryUse all = function.targets->memory_use(
+      atom, [&](const CallFact& call, int n) { return by_callee(call, n); });
+  const auto places = function.targets->places_written(atom);
+  if (!places || function.targets->is_returned(atom)) all.add(MemoryUse::lost());
   for (const TypedPlace& place : places.value_or(std::vector<TypedPlace>{})) {
     if (all.as_more || all.is_lost) break;
     const bool is_there = kept_in && member_at(model_.types, place) == kept_in;
@@ -297,77 +270,27 @@ MemoryUse MemberUses::of_places(const Followed& function, AtomId atom,
     there.as_bytes = false;  // that may be said of other blocks
     all.add(there);
   }
-  for (const std::int64_t slot : lent) {
-    if (all.as_more || all.is_lost) break;
-    if (is_too_deep()) return MemoryUse::lost();
-    ++searches_;
-    ++depth_;
-
-    all.add(LentMemory{*this, function, slot}.find());
-
-    --depth_;
-  }
+  const std::vector<SiteTarget> targets = function.targets->targets_of(atom);
+  const std::vector<TypeIndex> elsewhere = function.targets->targets_elsewhere(atom);
+  all.as_more = all.as_more || std::any_of(elsewhere.begin(), elsewhere.end(), is_more) ||
+                std::any_of(targets.begin(), targets.end(), [&](const SiteTarget& target) {
+                  return target.is_direct && is_more(target.type);
+                });
   return all;
 }
 
-MemoryUse MemberUses::by_callee(const TargetFinder& targets, const CallFact& call, int n) {
+MemoryUse MemberUses::by_callee(const CallFact& call, int n) {
   if (call.callee.may_be_another) return MemoryUse::lost();
   if (call.callee.address != 0) return of_argument(call.callee.address, n);
-  if (!call.callee.known()) return by_pointer(targets, call, n);
-
-  return {.is_hidden = true};  // another object's
-}
-
-MemoryUse MemberUses::by_pointer(const TargetFinder& targets, const CallFact& call, int n) {
-  const auto own = lent_ == nullptr ? std::nullopt : lent_->callees_of(call);
-  if (own) {
-    MemoryUse all;
-    for (const std::uint64_t callee : *own) {
-      const bool is_passed = callees_.is_passed(types::function_at(model_, callee)->type, n);
-
-      if (is_passed) all.add(of_argument(callee, n));
-    }
-    return all;
-  }
-  const std::vector<CalledType> called = targets.called_types(call);
-  MemoryUse all{.is_hidden = called.empty()};
-  for (const CalledType& one : called) {
-    if (!callees_.is_passed(one.function, n)) continue;
-    const TypedPlace& member = one.member;
-    // What other objects put there does what its type says.
-    const bool only_reads = reading_members_.only_reads(member.type, member.offset, n);
-    all.is_hidden = all.is_hidden || !only_reads;
-    all.is_given_back =
-        all.is_given_back || reading_members_.may_return_address(member.type, member.offset);
-    for (const std::uint64_t callee : callees_.of_type(one.function)) {
-      if (all.is_hidden) break;
-
-      all.add(of_argument(callee, n));
-    }
-  }
-  return all;
-}
-
-bool MemberUses::is_too_deep() const {
-  return depth_ >= kDeepestCall || searches_ >= kMostSearches;
+  return {.is_hidden = true};  // another object's, or one that a pointer leads to
 }
 
 MemoryUse MemberUses::of_argument(std::uint64_t low, int n) {
-  const std::pair key{low, n};
-  const auto found = of_arguments_.find(key);
-  if (found != of_arguments_.end() && !found->second.is_open) return found->second.use;
-  if (found != of_arguments_.end()) {
-    // It calls itself: what it does there is what it does here, and it may give back what it was given.
-    shallowest_open_ = std::min(shallowest_open_, found->second.depth);
-    return {.is_given_back = true};
-  }
-  if (is_too_deep()) return MemoryUse::lost();
-  of_arguments_[key] = {{}, depth_};
-  Search search{*this};
-  return search.keep(of_arguments_, key, look_at_argument(low, n));
-}
-
-MemoryUse MemberUses::look_at_argument(std::uint64_t low, int n) {
+  if (depth_ >= kDeepestCall) return MemoryUse::lost();
+  // While it is looked for, and for whoever comes back to it then, it is lost.
+  const auto [at, is_new] = of_arguments_.try_emplace({low, n}, MemoryUse::lost());
+  if (!is_new) return at->second;
+  const Deeper deeper{depth_};
   const Followed* function = followed(low);
   if (function == nullptr || function->flow.low != low || !function->flow.is_complete)
     return MemoryUse::lost();
@@ -375,10 +298,10 @@ MemoryUse MemberUses::look_at_argument(std::uint64_t low, int n) {
   const auto wanted = static_cast<std::int64_t>(kArgumentRegisters[n]);
   for (AtomId atom = 0; atom < atoms.size(); ++atom) {
     if (atoms[atom].kind != AtomKind::entry || atoms[atom].where != wanted) continue;
-    MemoryUse use = of_value(*function, atom);
+    MemoryUse use = of_value(*function, atom, std::nullopt);
     use.is_hidden = use.is_hidden || use.at_number;
     use.as_bytes = use.at_number = false;
-    return use;
+    return of_arguments_[{low, n}] = use;
   }
   return MemoryUse::lost();
 }

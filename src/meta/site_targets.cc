@@ -88,7 +88,6 @@ UseIndex::Facts::Facts(const FunctionFlow& flow)
   }
   for (const Value& value : flow.second_returns) is_returned_second[value.atom] = true;
   for (const Value& value : flow.escapes) escapes[value.atom] = true;
-  for (const Value& value : flow.cut_sources) escapes[value.atom] = true;
   choices.sort(flow.atoms.size());
   derived.sort(flow.atoms.size());
   holds.sort(flow.atoms.size());
@@ -326,14 +325,13 @@ MemoryUse TargetFinder::memory_use(AtomId atom, const UseByCallee& by_callee) co
   const ResultUses& uses = uses_.uses_of(atom);
   MemoryUse found;
   for (const UseFact* use : uses.memory) {
-    if (use->size == 0 && !use->is_block) continue;  // it is set, as by memset
     // Vector registers copy memory, whatever lies in it.
     (use->is_block ? found.is_hidden : use->size == 1 ? found.as_bytes : found.as_more) = true;
     found.at_number = found.at_number || (use->size == 1 && use->is_at_number);
   }
   // `p = malloc(16 + n); return p + 16;`: who gets that may look in front of it.
   const bool is_lost = (uses.is_returned_behind_head && may_return_address()) || uses.is_lost ||
-                       (uses.is_returned_second && returns_two_words());
+                       flow_.has_cut_choices || (uses.is_returned_second && returns_two_words());
   if (is_lost) found.add(MemoryUse::lost());
   const auto see_argument = [&](const CallFact& call, int n) {
     if (is_not_passed(call.callee, n)) return;
@@ -458,12 +456,9 @@ bool TargetFinder::is_address_handed_on(const TypedPlace& place) const {
 }
 
 bool TargetFinder::is_read_blindly(const TypedPlace& place) const {
-  return std::ranges::any_of(flow_.blind_reads, [&](const BlindRead& blind) {
-    const Access& read = blind.access;
-    if (blind.size == BlindRead::kAnyNumber)
-      return false;  // as by memcpy, no structure's assignment
+  return std::ranges::any_of(flow_.blind_reads, [&](const Access& read) {
     const auto covers = [&](std::int64_t from) {
-      return from < place.offset + 8 && from + blind.size > place.offset;
+      return from < place.offset + 8 && from + read.size > place.offset;
     };
     const std::vector<TypedPlace> places = pointers_.places_of(read, read.pc);
     const bool is_of_unknown =
@@ -483,12 +478,10 @@ bool TargetFinder::is_declared_as_text(const Callee& callee, int n) const {
   });
 }
 
-std::optional<std::vector<TypedPlace>> TargetFinder::places_written(
-    AtomId atom, const IsFollowed& is_followed) const {
+std::optional<std::vector<TypedPlace>> TargetFinder::places_written(AtomId atom) const {
   std::vector<TypedPlace> found;
   const auto add_place = [&](const StoreFact& store) {
     if (store.access.base.is_in_frame() && is_frame_private(store.access)) return true;
-    if (is_followed(store)) return true;
     const std::vector<TypedPlace> places = pointers_.places_of(store.access, store.after);
     found.insert(found.end(), places.begin(), places.end());
     return !places.empty();
@@ -501,7 +494,8 @@ std::optional<std::vector<TypedPlace>> TargetFinder::places_written(
   return all ? std::optional{std::move(found)} : std::nullopt;
 }
 
-// Nobody was told the address of the variable that lies there, and it is no argument of a call, which the
+// Whether only the function itself reads the eight bytes at `access`, in the frame, and what it reads there was
+// followed: nobody was told the address of the variable that lies there, and it is no argument of a call, which the
 // function does not read again.
 bool TargetFinder::is_frame_private(const Access& access) const {
   if (access.place.index != Register::none) return false;
@@ -529,30 +523,6 @@ bool TargetFinder::is_frame_private(const Access& access) const {
 std::vector<TypedPlace> TargetFinder::places_read(AtomId load) const {
   const Access& access = flow_.atoms.access_of(flow_.atoms[load]);
   return pointers_.places_of(access, access.pc);
-}
-
-std::vector<CalledType> TargetFinder::called_types(const CallFact& call) const {
-  const types::TypeGraph& graph = model_.types;
-  const auto function_behind = [&](TypeIndex pointer) {
-    if (pointer == kNoType || graph[pointer].kind != Kind::address) return kNoType;
-    const TypeIndex target = graph[pointer].target;
-    return target != kNoType && graph[target].kind == Kind::subprogram ? target : kNoType;
-  };
-  std::vector<CalledType> found;
-  if (call.pointer) {
-    for (const TypedPlace& place : pointers_.places_of(*call.pointer, call.at)) {
-      const std::vector<ScalarPlace> scalars = scalars_at(graph, place);
-      if (scalars.size() != 1) return {};
-      found.push_back({function_behind(scalars.front().type), innermost(graph, place)});
-    }
-  }
-  if (found.empty() && call.pointer_in != Register::none) {
-    for (const TypeIndex type : variables_.in_register_at(call.pointer_in, call.at))
-      found.push_back({function_behind(type), {}});
-  }
-  const bool are_known =
-      std::ranges::none_of(found, [](const CalledType& one) { return one.function == kNoType; });
-  return are_known ? found : std::vector<CalledType>{};
 }
 
 std::vector<TypeIndex> TargetFinder::dynamic_types(const CallFact& call) const {

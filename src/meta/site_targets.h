@@ -121,25 +121,17 @@ struct MemoryUse {
   bool is_hidden = false;  // something is done of which it cannot be told how it is meant
   bool is_lost =
       false;  // it goes where it is not followed, so that anybody may do anything with it
-  bool at_number = false;      // single bytes at fixed distances, as a structure's flags are
-  bool is_given_back = false;  // the function returns it, or an address at some distance from it
+  bool at_number = false;  // single bytes at fixed distances, as a structure's flags are
 
   static constexpr MemoryUse lost() { return {.is_hidden = true, .is_lost = true}; }
-  bool is_of_bytes() const { return as_bytes && !as_more && !is_hidden && !is_given_back; }
+  bool is_of_bytes() const { return as_bytes && !as_more && !is_hidden; }
   void add(const MemoryUse& other) {
     as_bytes = as_bytes || other.as_bytes;
     as_more = as_more || other.as_more;
     is_hidden = is_hidden || other.is_hidden;
     is_lost = is_lost || other.is_lost;
     at_number = at_number || other.at_number;
-    is_given_back = is_given_back || other.is_given_back;
   }
-};
-
-// What a call through a pointer calls, as the pointer's type says; `member`: of which structure it is read, if that is known.
-struct CalledType {
-  types::TypeIndex function = types::kNoType;
-  TypedPlace member;
 };
 
 // What the callee does with the memory that its argument `n` points at.
@@ -164,15 +156,8 @@ class TargetFinder {
   // Each T of which a pointer walks over the block in steps of a T, from its start or a whole number of T further on; none if a place that is no
   // such pointer gets an address further on.
   std::vector<types::TypeIndex> rows_in(const CallFact& call) const;
-  // Whether that register of arguments is none of the callee's: it holds what it held.
-  bool is_not_passed(const Callee& callee, int n) const;
-  // Whether only the function itself reads the eight bytes at `access`, in the frame, and what it reads there was followed.
-  bool is_frame_private(const Access& access) const;
-  const TypedVariables& variables() const { return variables_; }
   // Of the memory at the address that is the value of `atom`, and behind it.
   MemoryUse memory_use(AtomId atom, const UseByCallee& by_callee) const;
-  // Whether the function returns anything as large as an address.
-  bool may_return_address() const;
   bool is_returned(AtomId atom) const;  // it, or an address at some distance from it
   // Whether the address of `place`, the member of a structure, goes to a register, to memory or to a function, or whether something is
   // read at an index from there, so that the member may be reached by other ways.
@@ -180,15 +165,11 @@ class TargetFinder {
   // Whether memory is read at `place`, or where that may be, by an instruction whose result is not followed.
   bool is_read_blindly(const TypedPlace& place) const;
   // The places that are written with the value of `atom`, or with an address at some distance from it, apart from
-  // those in the frame that the function keeps to itself and those that `is_followed`: where in what object that starts there. Nothing
-  // if one of them is not known.
-  using IsFollowed = std::function<bool(const StoreFact& store)>;
-  std::optional<std::vector<TypedPlace>> places_written(
-      AtomId atom, const IsFollowed& is_followed = [](const StoreFact&) { return false; }) const;
+  // those in the frame that the function keeps to itself: where in what object that starts there. Nothing if one of
+  // them is not known.
+  std::optional<std::vector<TypedPlace>> places_written(AtomId atom) const;
   // ... and that the atom, a load, is read from.
   std::vector<TypedPlace> places_read(AtomId load) const;
-  // Of the pointer that `call` goes through: all that may be, or nothing if one of them is not known.
-  std::vector<CalledType> called_types(const CallFact& call) const;
   // Of the pointer whose address the call gets as its argument `n`.
   std::vector<SiteTarget> targets_of_argument(const CallFact& call, int n) const;
 
@@ -204,8 +185,11 @@ class TargetFinder {
 
  private:
   std::int64_t step_over(AtomId block, AtomId atom) const;
+  bool may_return_address() const;
   bool returns_two_words() const;
+  bool is_not_passed(const Callee& callee, int n) const;
   bool is_moved_as_structures(const CallFact& call, int n) const;
+  bool is_frame_private(const Access& access) const;
   // Is argument `n` of the callee, a function of this object, a pointer to characters?
   bool is_declared_as_text(const Callee& callee, int n) const;
   void add_argument_targets(std::vector<SiteTarget>& targets, const Callee& callee, int n,

@@ -74,10 +74,11 @@ class SiteReader {
         virtual_tables_(virtual_tables),
         containers_(model.types),
         member_uses_(
-            object_, model_, statics_, computed_, virtual_tables_, facts.reading_members,
-            PossibleCallees{model_, linkage_, scan_},
+            object_, model_, statics_, computed_, virtual_tables_,
             [this](std::uint64_t pc) { return code_around(pc); },
-            [this](const FunctionCode& code) { return follow_whole(code); }) {}
+            [this](const FunctionCode& code) {
+              return follow_values(object_, linkage_, code, frame_rules(code), Origins::all);
+            }) {}
 
   std::vector<Site> read() {
     std::vector<Site> sites;
@@ -269,17 +270,6 @@ class SiteReader {
     return found == followed_.end() ? nullptr : found->second.get();
   }
 
-  // With all that is loaded and given, and the part that is put aside.
-  FunctionFlow follow_whole(FunctionCode code) {
-    code.cold = cold_part(object_, linkage_, code.low, code.high);
-    const FrameRuleAt hot = frame_rules(code);
-    const FrameRuleAt cold = frame_rules({code.cold.low, code.cold.high});
-    const auto rules = [&](std::uint64_t pc) {
-      return pc >= code.low && pc < code.high ? hot(pc) : cold(pc);
-    };
-    return follow_values(object_, linkage_, code, rules, Origins::all);
-  }
-
   FrameRuleAt frame_rules(const FunctionCode& code) {
     return
         [rows = frames_.rows(code.low, code.high)](std::uint64_t pc) -> std::optional<FrameRule> {
@@ -411,9 +401,8 @@ class SiteReader {
     if (!type.is_known() || call.return_address == 0) return false;
     if (!is_character(model_.types[type.element])) return false;
     const auto places = followed.targets->places_written(call.result);
-    MemoryUse use = followed.targets->memory_use(call.result, [&](const CallFact& to, int n) {
-      return member_uses_.by_callee(*followed.targets, to, n);
-    });
+    MemoryUse use = followed.targets->memory_use(
+        call.result, [&](const CallFact& to, int n) { return member_uses_.by_callee(to, n); });
     use.is_hidden = use.is_hidden || !places || !followed.flow.is_complete;
     for (const TypedPlace& place : places.value_or(std::vector<TypedPlace>{})) {
       if (use.as_more || use.is_hidden) break;

@@ -306,8 +306,6 @@ class Numbering {
         forget_flags();
         write(i.first, fresh());
         return;
-      case Operation::negate:
-      case Operation::complement:
       case Operation::other:
         forget_flags();
         if (i.first.is_memory()) forget_memory(i.first.memory, 64);

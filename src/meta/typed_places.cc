@@ -74,31 +74,6 @@ std::vector<ScalarPlace> scalars_at(const TypeGraph& graph, const TypedPlace& pl
   return found;
 }
 
-TypedPlace innermost(const TypeGraph& graph, TypedPlace place) {
-  for (int depth = 0; depth < kDeepestType && place.type != kNoType && place.offset >= 0; ++depth) {
-    const TypeRecord& type = graph[place.type];
-    const auto offset = static_cast<std::uint64_t>(place.offset);
-    TypedPlace inner;
-    if (type.kind == Kind::array) {
-      const std::uint64_t size = graph[type.target].size;
-      if (size == 0 || size == types::kUnknownSize) return place;
-      inner = {type.target, static_cast<std::int64_t>(offset % size)};
-    } else if (type.kind == Kind::composite) {
-      for (const MemberRecord& member : graph.members_of(place.type)) {
-        if (member.type == kNoType || !types::has_place(member) || member.offset > offset) continue;
-        const std::uint64_t rest = offset - member.offset;
-        const Kind kind = graph[member.type].kind;
-        const bool goes_on = kind == Kind::composite || kind == Kind::array;
-        if (goes_on && rest < graph[member.type].size)
-          inner = {member.type, static_cast<std::int64_t>(rest)};
-      }
-    }
-    if (inner.type == kNoType) return place;
-    place = inner;
-  }
-  return place;
-}
-
 TypedStatics::TypedStatics(const types::ObjectModel& model) {
   for (const types::StaticRecord& record : model.statics) {
     if (record.kind != types::StaticKind::object || record.type == kNoType) continue;
@@ -200,18 +175,6 @@ bool TypedVariables::may_be_one_in_frame(std::int64_t low, std::int64_t high) co
     is_known = true;
   }
   return !is_known;
-}
-
-std::optional<TypedVariables::Extent> TypedVariables::extent_in_frame(std::int64_t offset) const {
-  std::optional<Extent> found;
-  for (const Piece& piece : pieces_) {
-    if (!piece.is_in_frame_at(offset)) continue;
-    const std::int64_t low = piece.where.value;
-    const std::int64_t high = plus(low, static_cast<std::int64_t>(piece.size));
-    found =
-        found ? Extent{std::min(low, found->low), std::max(high, found->high)} : Extent{low, high};
-  }
-  return found;
 }
 
 bool TypedVariables::is_argument_in_frame(std::int64_t offset, std::uint64_t pc) const {

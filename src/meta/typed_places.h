@@ -28,9 +28,6 @@ struct ScalarPlace {
 };
 std::vector<ScalarPlace> scalars_at(const types::TypeGraph& graph, const TypedPlace& place);
 
-// The structure that has what begins at `place` as a member, be it inside of others or in arrays.
-TypedPlace innermost(const types::TypeGraph& graph, TypedPlace place);
-
 // Or any other number of one byte.
 inline bool is_character(const types::TypeRecord& type) {
   return type.kind == types::Kind::base && type.size == 1;
@@ -77,12 +74,6 @@ class TypedVariables {
   // Whether who knows the address of `low` in the frame may get at `high`, because both are in one variable, or
   // `low` in none that is known.
   bool may_be_one_in_frame(std::int64_t low, std::int64_t high) const;
-  // The bytes [low, high) of all variables that hold the byte at `offset`; nothing if there is none.
-  struct Extent {
-    std::int64_t low = 0;
-    std::int64_t high = 0;
-  };
-  std::optional<Extent> extent_in_frame(std::int64_t offset) const;
   // Whether an argument of the function itself lives there.
   bool is_argument_in_frame(std::int64_t offset, std::uint64_t pc) const;
   bool is_argument_in_register(Register r, std::uint64_t pc) const;

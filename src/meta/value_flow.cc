@@ -54,7 +54,7 @@ class Evaluation {
         frame_rule_(frame_rule),
         origins_(origins),
         is_entry_(code.is_entry),
-        paths_(object, linkage, code.low, code.high, code.cold),
+        paths_(object, linkage, code.low, code.high),
         code_(paths_.code()) {
     flow_.low = code.low;
     flow_.high = code.high;
@@ -149,7 +149,6 @@ class Evaluation {
       sources.push_back(value);
     } else {
       flow_.has_cut_choices = true;
-      flow_.cut_sources.push_back(value);
     }
   }
 
@@ -166,7 +165,6 @@ class Evaluation {
     bool any = false;
     bool after_stop = false;
     for (std::size_t i = 0; i < code_.size(); ++i) {
-      after_stop = after_stop || paths_.begins_piece(i);
       if (after_stop && !starts_.contains(i) && code_[i].operation != Operation::look &&
           code_[i].operation != Operation::stop) {
         starts_[i].state = unknown_state(code_[i].address);
@@ -182,7 +180,6 @@ class Evaluation {
   void pass() {
     state_.reset();
     for (std::size_t i = 0; i < code_.size(); ++i) {
-      if (paths_.begins_piece(i)) state_.reset();
       if (paths_.is_target(i)) {
         if (state_) flow_to(i);
         state_.reset();
@@ -382,10 +379,6 @@ class Evaluation {
         return write(i.first,
                      simple ? scaled(v, std::int64_t{1} << i.second.immediate) : opaque(to, {v}));
       }
-      case Operation::negate:
-        return write(i.first, scaled(read(to, i.first), -1));
-      case Operation::complement:
-        return write(i.first, sum(to, scaled(read(to, i.first), -1), Value::constant(-1)));
       case Operation::zero:
         return write(i.first, Value::constant(0));
       case Operation::conditional_move:
@@ -472,47 +465,12 @@ class Evaluation {
       if (operand->is_gpr()) sources.push_back((*state_)[operand->gpr]);
     }
     if (recording_) record_unfollowed(sources);
-    if (recording_) record_vector();
-    if (now_->first.kind == Operand::Kind::none) copy_string();
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
       if ((now_->writes & mask_of(reg)) == 0) continue;
       (*state_)[reg] = opaque(reg, sources);
     }
     if (now_->first.is_memory()) forget_written(now_->first);
-  }
-  // movs, stos and so on, perhaps repeated: from where rsi leads, to where rdi does. Their operands are not written in the instruction.
-  void copy_string() {
-    const auto access_at = [&](Register r) {
-      return Access{{r, Register::none, 0, true, 0}, 0, now_->address, (*state_)[r], {}};
-    };
-    const bool reads = (now_->writes & mask_of(Register::rsi)) != 0;
-    const bool writes = (now_->writes & mask_of(Register::rdi)) != 0;
-    if (!reads && !writes) return;
-    if (recording_) record_string(reads, writes);
-    if (reads && recording_) flow_.blind_reads.push_back({access_at(Register::rsi), most_copied()});
-    if (writes) forget_around(access_at(Register::rdi));
-  }
-  std::int64_t most_copied() const {
-    constexpr std::int64_t kWidest = 8, kAny = BlindRead::kAnyNumber;
-    const Value& count = (*state_)[Register::rcx];
-    const bool is_known = count.is_constant() && count.addend > 0 && count.addend < kAny / kWidest;
-    return is_known ? count.addend * kWidest : kAny;
-  }
-  void record_string(bool reads, bool writes) {
-    const auto record = [&](Register r, bool is_write) {
-      const Value& address = (*state_)[r];
-      if (address.is_in_frame() && is_write) flow_.frame_writes.push_back({});
-      if (address.is_in_frame() && !is_write)
-        flow_.frame_reads.push_back({address.addend, most_copied()});
-      if (address.is_constant() || !may_be_result(address)) return;
-      // What is copied may be a structure; what is only set is not.
-      UseFact use{address, 0, reads, false};
-      use.is_write = is_write;
-      if (reads || is_write) flow_.uses.push_back(use);
-    };
-    if (reads) record(Register::rsi, false);
-    if (writes) record(Register::rdi, true);
   }
   void forget_written(const Operand& to) {
     const Access access = access_of(to);
@@ -544,20 +502,10 @@ class Evaluation {
 
   CallFact call_fact(const Callee& callee) {
     CallFact fact;
-    if (!callee.known()) note_pointer(now_->first, fact);
     fact.at = now_->address;
     fact.callee = callee;
     for (std::size_t n = 0; n < 6; ++n) fact.arguments[n] = (*state_)[kArgumentRegisters[n]];
     return fact;
-  }
-
-  void note_pointer(const Operand& target, CallFact& fact) const {
-    if (target.is_memory()) fact.pointer = access_of(target);
-    if (!target.is_gpr()) return;
-    fact.pointer_in = target.gpr;
-    const Value& v = (*state_)[target.gpr];
-    const Atom& atom = flow_.atoms[v.atom];
-    if (v.is_atom() && atom.kind == AtomKind::load) fact.pointer = flow_.atoms.access_of(atom);
   }
 
   void call() {
@@ -624,21 +572,13 @@ class Evaluation {
   }
   void record_way_out() {
     if (!recording_) return;
-    for (std::size_t r = 0; r < kRegisterCount; ++r) {
-      const auto reg = static_cast<Register>(r);
-      constexpr std::int64_t kFramePointer = -16;
-      const bool leads_to_frame =
-          reg == Register::rsp ||
-          (reg == Register::rbp && (*state_)[reg] == Value::in_frame(kFramePointer));
-      if (!leads_to_frame) record_escape((*state_)[reg]);
-    }
+    for (const Value& value : state_->registers) record_escape(value);
     state_->for_each_slot([&](const Value& value) { record_escape(value); });
   }
 
   // --- what is written down in the last round
 
   void record_escape(const Value& value) {
-    if (value.is_in_frame()) flow_.frame_address_escapes.push_back(value.addend);
     if (!value.is_constant() && may_be_result(value)) flow_.escapes.push_back(value);
   }
   // Of an instruction that is not modelled, with what its general registers hold.
@@ -652,24 +592,6 @@ class Evaluation {
       for (const Value& value : sources) record_escape(value);
     }
   }
-  void record_vector() {
-    const Operand& from = now_->second;
-    if (now_->first.kind == Operand::Kind::foreign) {
-      if (from.is_gpr()) flow_.vector_values.push_back((*state_)[from.gpr]);
-      flow_.has_vector_loads = flow_.has_vector_loads || from.is_memory();
-    }
-    if (!now_->first.is_memory()) return;
-    Access to = access_of(now_->first);
-    const bool may_be_repeated = from.kind != Operand::Kind::foreign;
-    if (may_be_repeated) to.place.known = false;
-    record_frame_write(to, std::nullopt);
-  }
-  void record_frame_write(const Access& access, const std::optional<Value>& value) {
-    if (!access.base.is_in_frame()) return;
-    const auto offset = frame_offset(access);
-    flow_.frame_writes.push_back(offset ? FrameWrite{*offset, access.size, value}
-                                        : FrameWrite{0, 0, value});
-  }
   // Eight bytes or more that no load stands for.
   void record_blind_read(const Operand& operand) {
     constexpr std::uint8_t kPointer = 8, kVector = 16;  // bytes
@@ -677,8 +599,7 @@ class Evaluation {
         &operand == &now_->first && now_->second.kind == Operand::Kind::foreign;
     const bool is_blind = operand.size >= kVector ||
                           (operand.size == kPointer && now_->operation == Operation::other);
-    if (is_blind && !is_written_alone)
-      flow_.blind_reads.push_back({access_of(operand), operand.size});
+    if (is_blind && !is_written_alone) flow_.blind_reads.push_back(access_of(operand));
   }
 
   bool is_argument(const Value& v) const {
@@ -741,16 +662,7 @@ class Evaluation {
     constexpr std::uint8_t kVector = 16;  // bytes; a number in such a register has less
     const MemoryPlace& place = operand.memory;
     const bool is_at_number = place.displacement != 0 && place.index == Register::none;
-    const bool only_looks =
-        now_->operation == Operation::compare || now_->operation == Operation::look ||
-        now_->operation == Operation::push || now_->operation == Operation::call ||
-        now_->operation == Operation::jump || now_->operation == Operation::branch;
     UseFact use{{}, operand.size, operand.size >= kVector, is_at_number};
-    use.is_write = &operand == &now_->first && !only_looks;
-    // One that is not modelled may be repeated.
-    const bool is_one =
-        now_->operation != Operation::other || now_->second.kind == Operand::Kind::foreign;
-    if (place.index == Register::none && is_one) use.distance = place.displacement;
     const auto record = [&](Register r) {
       if (r == Register::none) return;
       use.address = (*state_)[r];
@@ -761,9 +673,7 @@ class Evaluation {
   }
 
   void record_store(const Access& access, const Value& value) {
-    record_frame_write(access, value);
     if (access.size != 8) return;
-    if (value.is_in_frame()) flow_.frame_address_stores.push_back({access, now_->end(), value});
     const auto offset = frame_offset(access);
     if (offset && value.is_atom()) {
       flow_.kept_in_frame[value.atom].push_back({*offset, now_->end()});
