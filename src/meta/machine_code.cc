@@ -229,6 +229,12 @@ std::optional<Instruction> disassemble(std::span<const std::byte> bytes, std::ui
   if (raw.operand_count_visible > 0) instruction.first = operand_of(operands[0], next);
   if (raw.operand_count_visible > 1) instruction.second = operand_of(operands[1], next);
   if (raw.operand_count_visible > 2) instruction.third = operand_of(operands[2], next);
+  // Vector instructions have their memory last: `vaddsd xmm0, xmm1, [rax]`.
+  for (int n = 2; n < raw.operand_count_visible; ++n) {
+    const bool is_hidden =
+        instruction.operation == Operation::other && operands[n].type == ZYDIS_OPERAND_TYPE_MEMORY;
+    if (is_hidden) instruction.second = operand_of(operands[n], next);
+  }
   normalise(instruction, raw);
   return instruction;
 }

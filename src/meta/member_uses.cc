@@ -38,6 +38,7 @@ constexpr std::uint64_t kMostCodeOfMember = 256u << 10;  // bytes
 constexpr std::uint64_t kMostCode = 1u << 20;            // of all members
 constexpr int kDeepest = 12;
 constexpr int kDeepestCall = 40;  // calls that are followed into what they call
+constexpr std::int64_t kLastInRow = 3;
 
 // The pointer that is a member of a structure, itself in nothing else, and begins at `place`.
 std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& place) {
@@ -91,6 +92,11 @@ bool begin_alike(const TypeGraph& graph, TypeIndex a, TypeIndex b, std::int64_t 
   return in_front(a) == in_front(b);
 }
 
+// Whether so far from a structure another one may lie in a row, of which compilers make one number.
+bool is_in_row(std::int64_t distance, std::int64_t size) {
+  return distance >= 0 && distance <= kLastInRow * size && distance % size == 0;
+}
+
 }  // namespace
 
 struct MemberUses::Deeper {
@@ -134,18 +140,18 @@ MemoryUse MemberUses::of(const TypedPlace& place) {
 
 MemoryUse MemberUses::look_at(const TypedPlace& member) {
   const Watched what = watched(member);
-  const auto size_of_structure = static_cast<std::int64_t>(model_.types[member.type].size);
+  std::vector<std::int64_t> distances;
+  for (const std::int64_t offset : what.row) {
+    const std::vector<std::int64_t> more = distances_to(what, offset);
+    distances.insert(distances.end(), more.begin(), more.end());
+  }
   std::vector<std::uint64_t> lows;
   std::uint64_t size = 0;
   for (const FunctionRecord& function : model_.functions) {
     const auto code = object_.bytes_at(function.low, function.length);
     const bool may_reach =
-        std::ranges::any_of(what.row,
-                            [&](std::int64_t offset) {
-                              // `end[-1].member` as well.
-                              return may_have_displacement(code, offset) ||
-                                     may_have_displacement(code, offset - size_of_structure);
-                            }) ||
+        std::ranges::any_of(distances,
+                            [&](std::int64_t one) { return may_have_displacement(code, one); }) ||
         std::ranges::any_of(types::variables_of(model_, function), [&](const auto& variable) {
           return is_of_structure(variable.type, what);
         });
@@ -169,6 +175,28 @@ bool MemberUses::is_of_structure(TypeIndex type, const Watched& what) {
   return type == what.member.type || std::ranges::find(what.twins, type) != what.twins.end();
 }
 
+// From where code may reach what lies `offset` bytes in the structure: its own address, that of a neighbour in a row (`end[-1].member`), and that of a
+// structure inside it (container_of).
+std::vector<std::int64_t> MemberUses::distances_to(const Watched& what, std::int64_t offset) const {
+  const auto size = static_cast<std::int64_t>(model_.types[what.member.type].size);
+  std::vector<std::int64_t> found;
+  for (std::int64_t n = -1; n <= kLastInRow; ++n) found.push_back(offset + n * size);
+  for (const TypedPlace& part : what.parts) found.push_back(offset - part.offset);
+  return found;
+}
+
+void MemberUses::add_parts(TypeIndex type, std::int64_t offset, int depth,
+                           std::vector<TypedPlace>& parts) const {
+  if (depth > kDeepest || model_.types[type].kind != Kind::composite) return;
+  for (const MemberRecord& one : model_.types.members_of(type)) {
+    if (one.type == kNoType || !types::has_place(one)) continue;
+    const std::int64_t at = offset + static_cast<std::int64_t>(one.offset);
+    const bool is_part = model_.types[one.type].kind == Kind::composite && at != 0;
+    if (is_part) parts.push_back({one.type, at});
+    add_parts(one.type, at, depth + 1, parts);
+  }
+}
+
 MemberUses::Watched MemberUses::watched(const TypedPlace& member) const {
   const TypeGraph& graph = model_.types;
   Watched what{.member = member, .row = {member.offset}};
@@ -178,6 +206,7 @@ MemberUses::Watched MemberUses::watched(const TypedPlace& member) const {
   };
   for (std::int64_t at = member.offset - 8; at >= 0 && is_pointer(at); at -= 8)
     what.row.push_back(at);
+  add_parts(member.type, 0, 0, what.parts);
   const MemberRecord* itself = member_with_place(graph, member.type, member.offset);
   for (TypeIndex other = 0; other < graph.size(); ++other) {
     if (graph[other].kind != Kind::composite || other == member.type) continue;
@@ -226,6 +255,7 @@ const MemberUses::Followed* MemberUses::followed(std::uint64_t low) {
 MemoryUse MemberUses::use_in(const Followed& function, const Watched& what) {
   MemoryUse all;
   const AtomTable& atoms = function.flow.atoms;
+  const auto size = static_cast<std::int64_t>(model_.types[what.member.type].size);
   for (AtomId load = 0; load < atoms.size(); ++load) {
     if (atoms[load].kind != AtomKind::load || atoms.access_of(atoms[load]).size != 8) continue;
     const Access& access = atoms.access_of(atoms[load]);
@@ -234,12 +264,16 @@ MemoryUse MemberUses::use_in(const Followed& function, const Watched& what) {
     // Of an address that no variable says the type of (`((struct client *)any)->reply`) the distance has to do.
     bool may_be = places.empty() && !access.base.is_in_frame() &&
                   access.place.base != Register::none &&
-                  access.place.displacement == what.member.offset;
+                  is_in_row(access.place.displacement - what.member.offset, size);
     for (const TypedPlace& place : places) {
       const auto member = member_at(model_.types, place);
       is_it = is_it || member == what.member;
-      may_be = may_be || (member && member->offset == what.member.offset &&
-                          is_of_structure(member->type, what));
+      const bool is_outside = std::ranges::any_of(what.parts, [&](const TypedPlace& part) {
+        return part.type == place.type && part.offset + place.offset == what.member.offset;
+      });
+      may_be =
+          may_be || is_outside ||
+          (member && member->offset == what.member.offset && is_of_structure(member->type, what));
     }
     if (!is_it && !may_be) continue;
     MemoryUse use = of_value(function, load, what.member);
@@ -282,7 +316,8 @@ MemoryUse MemberUses::of_value(const Followed& function, AtomId atom,
 MemoryUse MemberUses::by_callee(const CallFact& call, int n) {
   if (call.callee.may_be_another) return MemoryUse::lost();
   if (call.callee.address != 0) return of_argument(call.callee.address, n);
-  return {.is_hidden = true};  // another object's, or one that a pointer leads to
+  if (!call.callee.known()) return MemoryUse::lost();  // one that a pointer leads to
+  return {.is_hidden = true};                          // another object's
 }
 
 MemoryUse MemberUses::of_argument(std::uint64_t low, int n) {

@@ -50,9 +50,13 @@ class MemberUses {
         row;  // offsets of the pointers that lie in front of it without a gap, and its own
     std::vector<types::TypeIndex> twins =
         {};  // structures that begin alike up to it: one may be used as the other
+    std::vector<TypedPlace> parts = {};  // structures in the structure, and where they begin
   };
 
   Watched watched(const TypedPlace& member) const;
+  std::vector<std::int64_t> distances_to(const Watched& what, std::int64_t offset) const;
+  void add_parts(types::TypeIndex type, std::int64_t offset, int depth,
+                 std::vector<TypedPlace>& parts) const;
   static bool is_of_structure(types::TypeIndex type, const Watched& what);
   MemoryUse of_argument(std::uint64_t low, int n);
   MemoryUse of_value(const Followed& function, AtomId atom,

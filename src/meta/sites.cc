@@ -11,6 +11,7 @@
 
 #include "meta/allocator_code.h"
 #include "meta/beside.h"
+#include "meta/call_clobbers.h"
 #include "meta/compiler_sites.h"
 #include "meta/handed_around.h"
 #include "meta/heads_in_front.h"
@@ -77,7 +78,8 @@ class SiteReader {
             object_, model_, statics_, computed_, virtual_tables_,
             [this](std::uint64_t pc) { return code_around(pc); },
             [this](const FunctionCode& code) {
-              return follow_values(object_, linkage_, code, frame_rules(code), Origins::all);
+              return follow_values(object_, linkage_, code, frame_rules(code), &clobbers_,
+                                   Origins::all);
             }) {}
 
   std::vector<Site> read() {
@@ -250,7 +252,7 @@ class SiteReader {
   void run(const Errand& errand) const {
     Followed& followed = *errand.followed;
     followed.record = types::function_at(model_, errand.code.low);
-    followed.flow = follow_values(object_, linkage_, errand.code, errand.rules);
+    followed.flow = follow_values(object_, linkage_, errand.code, errand.rules, &clobbers_);
     followed.targets = std::make_unique<TargetFinder>(model_, statics_, computed_, virtual_tables_,
                                                       followed.record, followed.flow);
   }
@@ -388,7 +390,7 @@ class SiteReader {
     for (const SiteTarget& target : targets) others.push_back(target.type);
     const auto follow_all = [&] {
       const FunctionCode code = code_around(followed.flow.low);
-      return follow_values(object_, linkage_, code, frame_rules(code), Origins::all);
+      return follow_values(object_, linkage_, code, frame_rules(code), &clobbers_, Origins::all);
     };
     return heads_in_front({object_, linkage_, model_, statics_, computed_, followed.record,
                            followed.flow, follow_all},
@@ -492,6 +494,8 @@ class SiteReader {
   Containers containers_;
   MemberUses member_uses_;
   StandardLibraryCode library_code_;
+  mutable CallClobbers clobbers_{object_, linkage_,
+                                 [this](std::uint64_t pc) { return code_around(pc); }};
   std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted
   std::unordered_set<std::uint64_t> called_;
   std::unordered_multimap<std::uint64_t, std::uint64_t> callers_by_address_;

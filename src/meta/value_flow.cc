@@ -5,6 +5,7 @@
 #include <bit>
 #include <iterator>
 
+#include "meta/call_clobbers.h"
 #include "meta/code_paths.h"
 #include "meta/identity_functions.h"
 #include "meta/machine_state.h"
@@ -48,10 +49,11 @@ constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
 class Evaluation {
  public:
   Evaluation(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-             const FrameRuleAt& frame_rule, Origins origins)
+             const FrameRuleAt& frame_rule, CallClobbers* clobbers, Origins origins)
       : object_(object),
         linkage_(linkage),
         frame_rule_(frame_rule),
+        clobbers_(clobbers),
         origins_(origins),
         is_entry_(code.is_entry),
         paths_(object, linkage, code.low, code.high),
@@ -525,11 +527,15 @@ class Evaluation {
     // What a pointer's function makes of a number (`n = hooks.round_up(n)`) is not known, but of which.
     flow_.atoms[result].sources =
         callee.known() && !callee.may_be_another ? std::vector<Value>{} : std::vector{first};
+    const bool is_own = callee.address != 0 && !callee.may_be_another && clobbers_ != nullptr;
+    const std::uint16_t changed = is_own ? clobbers_->changed_by(callee.address) : kCallClobbers;
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
-      if ((kCallClobbers & mask_of(reg)) != 0) (*state_)[reg] = Value::of(kAnything);
+      if ((changed & mask_of(reg)) != 0) (*state_)[reg] = Value::of(kAnything);
     }
-    (*state_)[Register::rax] = returns_first_argument(callee, object_) ? first : Value::of(result);
+    if ((changed & mask_of(Register::rax)) != 0)
+      (*state_)[Register::rax] =
+          returns_first_argument(callee, object_) ? first : Value::of(result);
     state_->forget_slots(escaped_from_, kNothingEscapes);
   }
 
@@ -650,7 +656,12 @@ class Evaluation {
   void record_uses() {
     if (now_->operation == Operation::take_address) return;
     for (const Operand* operand : {&now_->first, &now_->second}) {
-      if (!operand->is_memory() || !operand->memory.known || operand->size == 0) continue;
+      if (!operand->is_memory() || operand->size == 0) continue;
+      if (!operand->memory.known) {  // elements of a vector lead to many places
+        for (const Register r : {operand->memory.base, operand->memory.index})
+          if (r != Register::none) record_escape((*state_)[r]);
+        continue;
+      }
       record_use(*operand);
       record_blind_read(*operand);
       const bool is_only_written = operand == &now_->first && now_->operation == Operation::move;
@@ -695,6 +706,7 @@ class Evaluation {
   const ElfFile& object_;
   const Linkage& linkage_;
   const FrameRuleAt& frame_rule_;
+  CallClobbers* clobbers_;
   Origins origins_;
   bool is_entry_;
   FunctionFlow flow_;
@@ -715,8 +727,8 @@ class Evaluation {
 }  // namespace
 
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-                           const FrameRuleAt& frame_rule, Origins origins) {
-  return Evaluation{object, linkage, code, frame_rule, origins}.run();
+                           const FrameRuleAt& frame_rule, CallClobbers* clobbers, Origins origins) {
+  return Evaluation{object, linkage, code, frame_rule, clobbers, origins}.run();
 }
 
 }  // namespace allocs::meta

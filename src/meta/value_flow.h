@@ -94,11 +94,15 @@ struct FunctionCode {
   bool is_entry = true;  // false: a piece that other code jumps to, or an unknown one
 };
 
+class CallClobbers;
+
 // Whose holds, stores and uses are written down: of what calls return, or of what is loaded from memory and of arguments as well.
 enum class Origins : std::uint8_t { calls, all };
 
 // Follows every value through the code at [code.low, code.high).
+// `clobbers`: what calls leave in registers; nullptr: nothing but what the calling convention says.
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-                           const FrameRuleAt& frame_rule, Origins origins = Origins::calls);
+                           const FrameRuleAt& frame_rule, CallClobbers* clobbers,
+                           Origins origins = Origins::calls);
 
 }  // namespace allocs::meta

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/call_clobbers.h"
+
+#include <algorithm>
+
+#include "elf/x86_instruction.h"
+
+// Only the fields of instructions are looked at, and only the usual forms count: a register that is taken for one that is kept makes a value live on that
+// nobody reads.
+namespace allocs::meta {
+
+using elf::InstructionFields;
+
+namespace {
+
+using Map = InstructionFields::Map;
+
+std::uint16_t bit(std::uint8_t low, bool is_high) {
+  constexpr Register kByNumber[] = {Register::rax, Register::rcx, Register::rdx, Register::rbx,
+                                    Register::rsp, Register::rbp, Register::rsi, Register::rdi};
+  return is_high ? static_cast<std::uint16_t>(1u << (8 + low)) : mask_of(kByNumber[low]);
+}
+std::uint16_t in_reg(const InstructionFields& i) { return bit(i.reg, i.r); }
+std::uint16_t in_rm(const InstructionFields& i) { return i.mod == 3 ? bit(i.rm, i.b) : 0; }
+
+std::uint16_t written_by_two_bytes(const InstructionFields& i) {
+  const std::uint8_t op = i.opcode;
+  const bool is_to_reg =
+      (op & 0xf0) == 0x40 || op == 0xaf || op == 0xb6 || op == 0xb7 || op == 0xbe || op == 0xbf;
+  return is_to_reg ? in_reg(i) : 0;
+}
+
+std::uint16_t written_by(const InstructionFields& i) {
+  if (i.form != InstructionFields::Form::legacy || i.map == Map::other) return 0;
+  if (i.map == Map::two_bytes) return written_by_two_bytes(i);
+  const std::uint8_t op = i.opcode;
+  const auto low = static_cast<std::uint8_t>(op & 7);
+  if (op < 0x40) {  // add, or, adc, sbb, and, sub, xor; cmp changes nothing
+    if (op >= 0x38) return 0;
+    return low == 1 ? in_rm(i) : low == 3 ? in_reg(i) : low == 5 ? mask_of(Register::rax) : 0;
+  }
+  switch (op) {
+    case 0x63:
+    case 0x69:
+    case 0x6b:
+    case 0x8b:
+    case 0x8d:
+      return in_reg(i);
+    case 0x81:
+    case 0x83:
+      return i.reg == 7 ? 0 : in_rm(i);
+    case 0x89:
+    case 0xc1:
+    case 0xc7:
+    case 0xd1:
+    case 0xd3:
+      return in_rm(i);
+    case 0x99:
+      return mask_of(Register::rdx);
+    case 0xf7:
+      if (i.reg >= 4) return mask_of(Register::rax) | mask_of(Register::rdx);
+      return i.reg >= 2 ? in_rm(i) : 0;
+    case 0xff:
+      return i.reg <= 1 ? in_rm(i) : 0;
+    default:
+      return (op & 0xf8) == 0x58 || (op & 0xf8) == 0xb8 ? bit(low, i.b) : 0;
+  }
+}
+
+}  // namespace
+
+std::uint16_t CallClobbers::changed_by(std::uint64_t callee) {
+  const std::lock_guard lock{mutex_};
+  const auto [at, is_new] = known_.try_emplace(callee, std::uint16_t{0});
+  if (is_new) known_[callee] = look_at(callee) & kCallClobbers;
+  return known_[callee];
+}
+
+std::uint16_t CallClobbers::by_call_of(std::uint64_t target) {
+  const Callee callee = linkage_.callee_at(target);
+  const bool is_own = callee.address != 0 && !callee.may_be_another;
+  return is_own ? changed_by(callee.address) : kCallClobbers;
+}
+
+std::uint16_t CallClobbers::look_at(std::uint64_t callee) {
+  const FunctionCode code = code_around_(callee);
+  if (code.low != callee || code.high <= code.low) return kCallClobbers;
+  const std::span<const std::byte> bytes = object_.bytes_at(code.low, code.high - code.low);
+  const auto* const first = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  std::uint16_t changed = 0;
+  for (std::size_t at = 0; at < bytes.size() && changed != kCallClobbers;) {
+    const InstructionFields i = elf::instruction_fields(first + at, bytes.size() - at);
+    at += std::max<std::size_t>(i.length, 1);
+    if (i.length == 0) continue;
+    const bool is_plain = i.form == InstructionFields::Form::legacy && i.map == Map::one_byte;
+    const bool is_direct = is_plain && (i.opcode == 0xe8 || i.opcode == 0xe9);
+    const std::uint64_t target = code.low + at + static_cast<std::uint64_t>(i.constant);
+    const bool leaves = i.opcode == 0xe8 || target < code.low || target >= code.high;
+    if (is_plain && i.opcode == 0xff && i.reg == 2) return kCallClobbers;
+    changed |= is_direct && leaves ? by_call_of(target) : written_by(i);
+    changed &= kCallClobbers;
+  }
+  return changed;
+}
+
+}  // namespace allocs::meta

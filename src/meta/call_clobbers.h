@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "meta/linkage.h"
+#include "meta/machine_code.h"
+#include "meta/value_flow.h"
+
+namespace allocs::meta {
+
+// Which registers that a function may change it does change. gcc keeps values in the others over calls of functions that it has compiled in the same unit
+// (-fipa-ra), whatever the calling convention says.
+class CallClobbers {
+ public:
+  // The function around a pc.
+  using CodeAround = std::function<FunctionCode(std::uint64_t pc)>;
+  CallClobbers(const ElfFile& object, const Linkage& linkage, CodeAround code_around)
+      : object_(object), linkage_(linkage), code_around_(std::move(code_around)) {}
+
+  // Of those in kCallClobbers, by the function that begins at `callee` and all that it calls. Of a register that is not among them it is not known.
+  //
+  // Context: any thread.
+  std::uint16_t changed_by(std::uint64_t callee);
+
+ private:
+  std::uint16_t look_at(std::uint64_t callee);
+  std::uint16_t by_call_of(std::uint64_t target);
+
+  const ElfFile& object_;
+  const Linkage& linkage_;
+  CodeAround code_around_;
+  std::recursive_mutex mutex_;
+  std::map<std::uint64_t, std::uint16_t> known_;
+};
+
+}  // namespace allocs::meta
