@@ -14,6 +14,7 @@ namespace allocs::meta {
 namespace {
 
 constexpr std::string_view kCommon = R"(#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #define N __attribute__((noinline))
@@ -70,6 +71,42 @@ N void use(struct owner *o) { take(1, 2, 3, 4, 5, 6, o->bytes); }
     {"through a pointer to a function", true, R"(
 struct ops { long (*give)(void *, int); };
 N void use(struct owner *o, struct ops *ops) { ops->give(o->bytes, 1); }
+)"},
+    {"in a register that a call leaves alone", true, R"(
+long counter;
+N static void tick(void) { counter++; }
+N long use(struct owner *o) { char *p = o->bytes; tick(); return ((struct head *)p)->size; }
+)"},
+    {"of the next in a row", true, R"(
+N long use(struct owner *o) { return ((struct head *)o[1].bytes)->size; }
+)"},
+    {"as text, by a function that a pointer leads to", true, R"(
+struct stream { const char *name; void (*input)(struct stream *, const char *, size_t); long total; };
+N static void input(struct stream *s, const char *p, size_t n) { s->total += ((const struct head *)p)->size; }
+struct stream streams[] = { { "one", input, 0 } };
+N void feed(struct stream *s, const char *p, size_t n) { s->input(s, p, n); }
+N void use(struct owner *o, int i) { feed(&streams[i], o->bytes, o->used); }
+)"},
+    {"through a structure inside the owner", false, R"(
+struct handle { void *data; int fd; };
+struct owner { long id, used; char *bytes; long end; struct handle h; };
+N void fill(struct owner *o) { o->bytes[o->used++] = 1; }
+N void site(struct owner *o) { o->bytes = malloc(4096); }
+#ifdef UNSEEN
+N void on_read(struct handle *h) {
+  struct owner *o = (struct owner *)((char *)h - offsetof(struct owner, h));
+  o->end = ((struct head *)o->bytes)->size;
+}
+#endif
+)"},
+    {"by an instruction of three operands", false, R"(
+__attribute__((target("avx2"))) N long site(size_t n, double d) {
+  char *p = malloc(n + 1); p[n] = 0; hidden = (void *)(long)p[n / 2];
+#ifdef UNSEEN
+  __asm__ volatile("vaddsd (%1), %0, %0" : "+x"(d) : "r"(p));
+#endif
+  return (long)d;
+}
 )"},
     {"the member's address is lent", true, R"(
 N void take(char **p) { ((struct head *)*p)->size = 4; }
