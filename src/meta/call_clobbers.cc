@@ -5,8 +5,8 @@
 
 #include "elf/x86_instruction.h"
 
-// Only the fields of instructions are looked at, and only the usual forms count: a register that is taken for one that is kept makes a value live on that
-// nobody reads.
+// Only the fields of instructions are looked at, and only the usual forms are understood. What is not understood changes rax, as a result does, and nothing else: a register that is taken for
+// one that is kept makes a value live on that nobody reads.
 namespace allocs::meta {
 
 using elf::InstructionFields;
@@ -27,18 +27,29 @@ std::uint16_t written_by_two_bytes(const InstructionFields& i) {
   const std::uint8_t op = i.opcode;
   const bool is_to_reg =
       (op & 0xf0) == 0x40 || op == 0xaf || op == 0xb6 || op == 0xb7 || op == 0xbe || op == 0xbf;
-  return is_to_reg ? in_reg(i) : 0;
+  const bool is_jump_or_nop = (op & 0xf0) == 0x80 || op == 0x1e || op == 0x1f;
+  return is_to_reg ? in_reg(i) : is_jump_or_nop ? 0 : mask_of(Register::rax);
+}
+
+// add, or, adc, sbb, and, sub, xor and cmp, which changes nothing.
+std::uint16_t written_by_arithmetic(const InstructionFields& i) {
+  if (i.opcode >= 0x38) return 0;
+  switch (i.opcode & 7) {
+    case 1:
+      return in_rm(i);
+    case 3:
+      return in_reg(i);
+    default:
+      return mask_of(Register::rax);
+  }
 }
 
 std::uint16_t written_by(const InstructionFields& i) {
-  if (i.form != InstructionFields::Form::legacy || i.map == Map::other) return 0;
+  const bool is_known = i.form == InstructionFields::Form::legacy && i.map != Map::other;
+  if (!is_known) return mask_of(Register::rax);
   if (i.map == Map::two_bytes) return written_by_two_bytes(i);
   const std::uint8_t op = i.opcode;
-  const auto low = static_cast<std::uint8_t>(op & 7);
-  if (op < 0x40) {  // add, or, adc, sbb, and, sub, xor; cmp changes nothing
-    if (op >= 0x38) return 0;
-    return low == 1 ? in_rm(i) : low == 3 ? in_reg(i) : low == 5 ? mask_of(Register::rax) : 0;
-  }
+  if (op < 0x40) return written_by_arithmetic(i);
   switch (op) {
     case 0x63:
     case 0x69:
@@ -55,6 +66,16 @@ std::uint16_t written_by(const InstructionFields& i) {
     case 0xd1:
     case 0xd3:
       return in_rm(i);
+    case 0x84:
+    case 0x85:
+    case 0x90:
+    case 0xc3:
+    case 0xe9:
+    case 0xeb:
+      return 0;
+    case 0x88:
+    case 0xc6:
+      return i.mod == 3 ? mask_of(Register::rax) : 0;
     case 0x99:
       return mask_of(Register::rdx);
     case 0xf7:
@@ -63,8 +84,12 @@ std::uint16_t written_by(const InstructionFields& i) {
     case 0xff:
       return i.reg <= 1 ? in_rm(i) : 0;
     default:
-      return (op & 0xf8) == 0x58 || (op & 0xf8) == 0xb8 ? bit(low, i.b) : 0;
+      break;
   }
+  const auto low = static_cast<std::uint8_t>(op & 7);
+  if ((op & 0xf8) == 0x58 || (op & 0xf8) == 0xb8) return bit(low, i.b);
+  const bool is_push_or_jump = (op & 0xf8) == 0x50 || (op & 0xf0) == 0x70;
+  return is_push_or_jump ? 0 : mask_of(Register::rax);
 }
 
 }  // namespace
@@ -72,8 +97,8 @@ std::uint16_t written_by(const InstructionFields& i) {
 std::uint16_t CallClobbers::changed_by(std::uint64_t callee) {
   const std::lock_guard lock{mutex_};
   const auto [at, is_new] = known_.try_emplace(callee, std::uint16_t{0});
-  if (is_new) known_[callee] = look_at(callee) & kCallClobbers;
-  return known_[callee];
+  if (is_new) at->second = look_at(callee) & kCallClobbers;
+  return at->second;
 }
 
 std::uint16_t CallClobbers::by_call_of(std::uint64_t target) {

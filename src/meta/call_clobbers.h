@@ -22,7 +22,7 @@ class CallClobbers {
   CallClobbers(const ElfFile& object, const Linkage& linkage, CodeAround code_around)
       : object_(object), linkage_(linkage), code_around_(std::move(code_around)) {}
 
-  // Of those in kCallClobbers, by the function that begins at `callee` and all that it calls. Of a register that is not among them it is not known.
+  // Of those in kCallClobbers, by the function that begins at `callee` and all that it calls. The others may be changed all the same, but for rax.
   //
   // Context: any thread.
   std::uint16_t changed_by(std::uint64_t callee);

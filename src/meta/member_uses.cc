@@ -14,6 +14,7 @@
 //     ((struct head *)client->buffer)->size                more than bytes
 //     give_back(client->buffer)                            what give_back does with its argument
 //     put(&client->buffer)                                 not followed: put may do anything with what it finds there
+//     client->put(client->buffer)                          nor is what a pointer leads to
 //
 // So all functions are followed whose code has the member's distance from the structure's start in some
 // instruction (most have not), or that have such a structure in a variable. Where the member is loaded, what is
@@ -37,8 +38,8 @@ namespace {
 constexpr std::uint64_t kMostCodeOfMember = 256u << 10;  // bytes
 constexpr std::uint64_t kMostCode = 1u << 20;            // of all members
 constexpr int kDeepest = 12;
-constexpr int kDeepestCall = 40;  // calls that are followed into what they call
-constexpr std::int64_t kLastInRow = 3;
+constexpr int kDeepestCall = 40;        // calls that are followed into what they call
+constexpr std::int64_t kLastInRow = 3;  // of structures in a row, the last that is looked for
 
 // The pointer that is a member of a structure, itself in nothing else, and begins at `place`.
 std::optional<TypedPlace> member_at(const TypeGraph& graph, const TypedPlace& place) {

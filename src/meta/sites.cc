@@ -347,15 +347,15 @@ class SiteReader {
       site.record.flags |= types::kSiteWrapper;
       return site;
     }
+    const bool is_result = function.stored == kNoArgument;
     const std::vector<SiteTarget> targets =
-        function.stored == kNoArgument
-            ? followed.targets->targets_of_result(call)
-            : followed.targets->targets_of_argument(call, function.stored);
-    const std::vector<TypeIndex> elsewhere = function.stored == kNoArgument
-                                                 ? followed.targets->targets_elsewhere(call)
-                                                 : std::vector<TypeIndex>{};
-    const std::vector<TypeIndex> rows =
-        function.stored == kNoArgument ? followed.targets->rows_in(call) : std::vector<TypeIndex>{};
+        is_result ? followed.targets->targets_of_result(call)
+                  : followed.targets->targets_of_argument(call, function.stored);
+    std::vector<TypeIndex> elsewhere, rows;
+    if (is_result) {
+      elsewhere = followed.targets->targets_elsewhere(call);
+      rows = followed.targets->rows_in(call);
+    }
     site.type = choose_type(model_.types, containers_, targets, elsewhere, rows,
                             followed.targets->dynamic_types(call), size, function.kind);
     site.heads = heads_of(followed, call, function, site.type, targets, elsewhere);

@@ -15,7 +15,7 @@ class PassedBodies;
 // What a unit does with a block that a pointer to bytes receives.
 enum class UseAsBytes : std::uint8_t {
   nothing_else,    // some use is as bytes, and none as anything else
-  open,            // some use is as bytes, and some cannot be told
+  open,            // some use is as bytes, and some cannot be told; or nobody looked to the end
   none,            // none was seen as bytes
   something_else,  // ... and its address is made one of structures or of pointers
 };
