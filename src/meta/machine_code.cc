@@ -165,6 +165,24 @@ Operand immediate(std::int64_t value, std::uint8_t size) {
   return operand;
 }
 
+// `movsq` and its like, which name their memory by their opcode alone; repeated, they copy and set as much as a register says.
+void add_unnamed_memory(Instruction& instruction, const ZydisDecodedInstruction& raw,
+                        const ZydisDecodedOperand* operands) {
+  for (int n = raw.operand_count_visible; n < raw.operand_count; ++n) {
+    const ZydisDecodedOperand& operand = operands[n];
+    if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
+    const bool is_written = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+    const bool is_taken = instruction.second.kind != Operand::Kind::none;
+    Operand& to = is_written || is_taken ? instruction.first : instruction.second;
+    to = operand_of(operand, instruction.end());
+  }
+  const bool is_string = raw.meta.category == ZYDIS_CATEGORY_STRINGOP;
+  const bool is_repeated = (raw.attributes & ZYDIS_ATTRIB_HAS_REP) != 0;
+  if (!is_string || !is_repeated || !instruction.first.is_memory()) return;
+  instruction.first.size = Operand::kManyBytes;
+  if (instruction.second.is_memory()) instruction.second.size = Operand::kManyBytes;
+}
+
 // Gives one shape to the many spellings of an operation.
 void normalise(Instruction& instruction, const ZydisDecodedInstruction& raw) {
   Operand& first = instruction.first;
@@ -235,6 +253,7 @@ std::optional<Instruction> disassemble(std::span<const std::byte> bytes, std::ui
         instruction.operation == Operation::other && operands[n].type == ZYDIS_OPERAND_TYPE_MEMORY;
     if (is_hidden) instruction.second = operand_of(operands[n], next);
   }
+  if (instruction.operation == Operation::other) add_unnamed_memory(instruction, raw, operands);
   normalise(instruction, raw);
   return instruction;
 }

@@ -63,7 +63,8 @@ struct Operand {
     immediate,
     memory,
     foreign
-  };  // foreign: a vector register and the like
+  };                                               // foreign: a vector register and the like
+  static constexpr std::uint8_t kManyBytes = 255;  // as many as a register counts
   Kind kind = Kind::none;
   std::uint8_t size = 0;  // bytes
   Register gpr = Register::none;

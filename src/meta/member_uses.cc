@@ -154,7 +154,8 @@ MemoryUse MemberUses::look_at(const TypedPlace& member) {
         std::ranges::any_of(distances,
                             [&](std::int64_t one) { return may_have_displacement(code, one); }) ||
         std::ranges::any_of(types::variables_of(model_, function), [&](const auto& variable) {
-          return is_of_structure(variable.type, what);
+          return is_of_structure(variable.type, what) ||
+                 is_of_structure(pointee_of(model_.types, variable.type), what);
         });
     if (!may_reach) continue;
     lows.push_back(function.low);
@@ -212,7 +213,7 @@ MemberUses::Watched MemberUses::watched(const TypedPlace& member) const {
   for (TypeIndex other = 0; other < graph.size(); ++other) {
     if (graph[other].kind != Kind::composite || other == member.type) continue;
     const MemberRecord* one = member_with_place(graph, other, member.offset);
-    const bool is_twin = one != nullptr && one->name == itself->name &&
+    const bool is_twin = one != nullptr && (one->name == itself->name || member.offset != 0) &&
                          graph[one->type].kind == Kind::address &&
                          begin_alike(graph, member.type, other, member.offset);
     if (is_twin) what.twins.push_back(other);
@@ -284,7 +285,8 @@ MemoryUse MemberUses::use_in(const Followed& function, const Watched& what) {
   const bool is_reached_otherwise = std::ranges::any_of(what.row, [&](std::int64_t offset) {
     return function.targets->is_address_handed_on({what.member.type, offset});
   });
-  if (is_reached_otherwise || function.targets->is_read_blindly(what.member))
+  if (is_reached_otherwise || function.targets->is_read_blindly(what.member) ||
+      function.targets->is_read_anywhere_in(what.member.type))
     all.add(MemoryUse::lost());
   return all;
 }

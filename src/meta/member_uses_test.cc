@@ -80,6 +80,39 @@ N long use(struct owner *o) { char *p = o->bytes; tick(); return ((struct head *
     {"of the next in a row", true, R"(
 N long use(struct owner *o) { return ((struct head *)o[1].bytes)->size; }
 )"},
+    {"at an index in the owner", true, R"(
+N long use(struct owner *o, long i) { long *words = (long *)o; return ((struct head *)words[i])->size; }
+)"},
+    {"at a distance that a table tells", true, R"(
+N long use(struct owner *o, const size_t *distance) {
+  char **at = (char **)((char *)o + *distance);
+  return ((struct head *)*at)->size;
+}
+)"},
+    {"under another name in a structure that begins alike", true, R"(
+struct node { long id, used; void *value; };
+N long use(void *any) { struct node *n = any; return ((struct head *)n->value)->size; }
+N long call(struct owner *o) { return use(o); }
+)"},
+    {"by an instruction that names no memory", true, R"(
+N void use(struct owner *o) { char *p = o->bytes; __asm__ volatile("mov %0, %%rsi; lodsq" ::"r"(p) : "rax", "rsi", "memory"); }
+)"},
+    {"by one that copies as much as a register says", true, R"(
+N void use(struct owner *o, void *to) {
+  void *from = o->bytes;
+  size_t n = 40;
+  __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+}
+)"},
+    {"in a copy of the owner that such an instruction makes", true, R"(
+struct copy { long words[4]; };
+N long use(struct owner *o, struct copy *c) {
+  void *to = c, *from = o;
+  size_t n = 4;
+  __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+  return ((struct head *)c->words[2])->size;
+}
+)"},
     {"as text, by a function that a pointer leads to", true, R"(
 struct stream { const char *name; void (*input)(struct stream *, const char *, size_t); long total; };
 N static void input(struct stream *s, const char *p, size_t n) { s->total += ((const struct head *)p)->size; }

@@ -458,7 +458,8 @@ bool TargetFinder::is_address_handed_on(const TypedPlace& place) const {
 bool TargetFinder::is_read_blindly(const TypedPlace& place) const {
   return std::ranges::any_of(flow_.blind_reads, [&](const Access& read) {
     const auto covers = [&](std::int64_t from) {
-      return from < place.offset + 8 && from + read.size > place.offset;
+      const bool ends_before = read.size != Operand::kManyBytes && from + read.size <= place.offset;
+      return from < place.offset + 8 && !ends_before;
     };
     const std::vector<TypedPlace> places = pointers_.places_of(read, read.pc);
     const bool is_of_unknown =
@@ -468,6 +469,45 @@ bool TargetFinder::is_read_blindly(const TypedPlace& place) const {
       return one.type == place.type && covers(one.offset);
     });
   });
+}
+
+// `*(char **)((char *)object + option->offset)`, `((long *)object)[i]`
+bool TargetFinder::is_read_anywhere_in(TypeIndex type) const {
+  // Whether an address at `displacement` from `pointer` is in the structure and, moved by steps, in no array there.
+  const auto leads_anywhere = [&](const Value& pointer, Register r, std::uint64_t pc,
+                                  std::int64_t displacement, std::int64_t step) {
+    if (pointer.factor != 1) return false;
+    const auto targets = pointers_.targets_of(pointer, r, pc);
+    return std::ranges::any_of(targets, [&](const TypedPlace& target) {
+      const TypedPlace first{target.type, plus(target.offset, displacement)};
+      return target.type == type && !pointers_.stays_typed(first, step);
+    });
+  };
+  for (AtomId load = 0; load < flow_.atoms.size(); ++load) {
+    if (flow_.atoms[load].kind != AtomKind::load) continue;
+    const Access& access = flow_.atoms.access_of(flow_.atoms[load]);
+    const MemoryPlace& place = access.place;
+    if (access.size != 8 || !place.known) continue;
+    if (place.index != Register::none) {
+      const std::int64_t step = times(access.index.factor, place.scale);
+      const bool is_indexed =
+          place.base != Register::none &&
+          leads_anywhere(access.base, place.base, access.pc, place.displacement, step);
+      const bool is_index =
+          place.scale == 1 && leads_anywhere(access.index, place.index, access.pc,
+                                             place.displacement, access.base.factor);
+      if (is_indexed || is_index) return true;
+    }
+    const Atom& base = flow_.atoms[access.base.atom];
+    if (!access.base.is_atom() || base.kind != AtomKind::sum) continue;
+    const std::int64_t displacement = plus(place.displacement, access.base.addend);
+    for (std::size_t side = 0; side < 2; ++side) {
+      const std::int64_t step = base.sources[1 - side].factor;
+      if (leads_anywhere(base.sources[side], Register::none, access.pc, displacement, step))
+        return true;
+    }
+  }
+  return false;
 }
 
 bool TargetFinder::is_declared_as_text(const Callee& callee, int n) const {
@@ -510,9 +550,10 @@ bool TargetFinder::is_frame_private(const Access& access) const {
   const bool is_lent = std::ranges::any_of(flow_.frame_addresses, [&](std::int64_t address) {
     return address < slot + 8 && variables_.may_be_one_in_frame(address, slot);
   });
-  // A vector register may carry it to where it is not followed.
+  // A vector register may carry it to where it is not followed, and so may a copy of as much as a register says.
   const bool is_carried = std::ranges::any_of(flow_.frame_reads, [&](const FrameBytes& read) {
-    return read.size > 8 && read.offset < slot + 8 && read.offset + read.size > slot;
+    const bool ends_before = read.size != Operand::kManyBytes && read.offset + read.size <= slot;
+    return read.size > 8 && read.offset < slot + 8 && !ends_before;
   });
   return !is_lent && !is_carried &&
          std::ranges::any_of(flow_.frame_reads, [&](const FrameBytes& read) {

@@ -164,6 +164,8 @@ class TargetFinder {
   bool is_address_handed_on(const TypedPlace& place) const;
   // Whether memory is read at `place`, or where that may be, by an instruction whose result is not followed.
   bool is_read_blindly(const TypedPlace& place) const;
+  // Whether memory is read somewhere in a structure of `type`, at a distance that is no number and leads to no element of an array in it.
+  bool is_read_anywhere_in(types::TypeIndex type) const;
   // The places that are written with the value of `atom`, or with an address at some distance from it, apart from
   // those in the frame that the function keeps to itself: where in what object that starts there. Nothing if one of
   // them is not known.

@@ -39,6 +39,8 @@ __attribute__((noinline)) void *outer(size_t n) { return xmalloc(n ? n : 1); } /
 __attribute__((noinline)) void *xzalloc(size_t n) { return memset(xmalloc(n), 0, n); } //= wrapper
 __attribute__((noinline)) void *units(int is_wide, size_t n) { void *p; if (is_wide) p = malloc(n * 24); else p = malloc(n * 4); if (!p) abort(); return p; } //= wrapper
 void *volatile hidden;
+__attribute__((noinline)) void *with_animal(size_t n) { struct animal *a = malloc(sizeof *a + n); if (!a) abort(); a->legs = 4; return a; } //= none
+void points_with_animal(int k) { struct point *p = with_animal(k * sizeof *p); hidden = p; } //= none
 struct six { double weights[6]; };
 void wide_or_narrow(int k) { struct six *p = units(k, 2); p->weights[0] = 1; hidden = p; } //= none
 void narrow_or_wide(int k) { struct point *p = units(k, 2); p->x = 1; hidden = p; } //= none

@@ -308,6 +308,7 @@ class Numbering {
         return;
       case Operation::other:
         forget_flags();
+        if (i.first.is_memory() && i.first.size == Operand::kManyBytes) memory_.clear();
         if (i.first.is_memory()) forget_memory(i.first.memory, 64);
         return;
     }

@@ -233,18 +233,18 @@ std::vector<TypeIndex> PointerTypes::pointees(std::span<const TypedPlace> places
   return is_open ? std::vector<TypeIndex>{} : found;
 }
 
-// Places that stay typed when an index moves them in steps of `step` bytes: whole elements of the pointed-at array, or of an array
-// inside.
+bool PointerTypes::stays_typed(const TypedPlace& place, std::int64_t step) const {
+  const auto size = static_cast<std::int64_t>(model_.types[place.type].size);
+  if (size > 0 && step % size == 0) return true;
+  return std::ranges::any_of(scalars_at(model_.types, place), [&](const ScalarPlace& scalar) {
+    return scalar.step != 0 && step % static_cast<std::int64_t>(scalar.step) == 0;
+  });
+}
+
+// Places that stay typed when an index moves them in steps of `step` bytes.
 std::vector<TypedPlace> PointerTypes::stepped(std::vector<TypedPlace> places,
                                               std::int64_t step) const {
-  std::erase_if(places, [&](const TypedPlace& place) {
-    const auto size = static_cast<std::int64_t>(model_.types[place.type].size);
-    if (size > 0 && step % size == 0) return false;
-    const auto scalars = scalars_at(model_.types, place);
-    return !std::any_of(scalars.begin(), scalars.end(), [&](const ScalarPlace& scalar) {
-      return scalar.step != 0 && step % static_cast<std::int64_t>(scalar.step) == 0;
-    });
-  });
+  std::erase_if(places, [&](const TypedPlace& place) { return !stays_typed(place, step); });
   return places;
 }
 

@@ -108,6 +108,8 @@ class PointerTypes {
   std::vector<TypedPlace> places_of(const Access& access, std::uint64_t after) const {
     return places_of(access, after, 0);
   }
+  // Whether `place`, moved by steps of so many bytes, is in a whole element of the pointed-at array, or of an array inside.
+  bool stays_typed(const TypedPlace& place, std::int64_t step) const;
   // Likewise for the pointer that lies where `address` points.
   std::vector<types::TypeIndex> declared_targets_at(const Value& address, Register r,
                                                     std::uint64_t pc) const;

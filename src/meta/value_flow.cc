@@ -476,7 +476,8 @@ class Evaluation {
   }
   void forget_written(const Operand& to) {
     const Access access = access_of(to);
-    if (const auto offset = frame_offset(access)) {
+    const auto offset = frame_offset(access);
+    if (offset && to.size != Operand::kManyBytes) {
       state_->forget_slots(*offset, *offset + std::max<int>(to.size, 8));
     } else {
       forget_around(access);
@@ -602,7 +603,8 @@ class Evaluation {
   void record_blind_read(const Operand& operand) {
     constexpr std::uint8_t kPointer = 8, kVector = 16;  // bytes
     const bool is_written_alone =
-        &operand == &now_->first && now_->second.kind == Operand::Kind::foreign;
+        &operand == &now_->first &&
+        (now_->second.kind == Operand::Kind::foreign || operand.size == Operand::kManyBytes);
     const bool is_blind = operand.size >= kVector ||
                           (operand.size == kPointer && now_->operation == Operation::other);
     if (is_blind && !is_written_alone) flow_.blind_reads.push_back(access_of(operand));
@@ -664,7 +666,9 @@ class Evaluation {
       }
       record_use(*operand);
       record_blind_read(*operand);
-      const bool is_only_written = operand == &now_->first && now_->operation == Operation::move;
+      const bool is_only_written =
+          operand == &now_->first &&
+          (now_->operation == Operation::move || operand->size == Operand::kManyBytes);
       const auto offset = is_only_written ? std::nullopt : frame_offset(access_of(*operand));
       if (offset) flow_.frame_reads.push_back({*offset, operand->size});
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "meta/wrappers.h"
 
+#include <algorithm>
+
 #include "meta/request_size.h"
 
 namespace allocs::meta {
@@ -108,6 +110,19 @@ bool makes_what_begins_with_it(const types::ObjectModel& model,
          scaled_argument(atoms, bytes).argument != kNoArgument;
 }
 
+// `struct head *h = malloc(sizeof *h + n); return h;`: the block begins with what is the function's own business.
+bool has_own_head(const types::ObjectModel& model, const TargetFinder& targets,
+                  const CallFact& call, const AllocationFunction& callee) {
+  if (callee.count != kNoArgument || callee.unit != 1) return false;
+  const Value& bytes = argument(call, callee.size);
+  const std::vector<SiteTarget> all = targets.targets_of_result(call);
+  return !bytes.is_constant() && std::ranges::any_of(all, [&](const SiteTarget& target) {
+    const types::TypeRecord& type = model.types[target.type];
+    return target.is_direct && type.kind == types::Kind::composite && type.size != 0 &&
+           bytes.addend >= 0 && type.size <= static_cast<std::uint64_t>(bytes.addend);
+  });
+}
+
 bool is_address(const types::ObjectModel& model, const types::FunctionRecord* function, int n) {
   if (function == nullptr || n == kNoArgument) return false;
   const types::TypeIndex type = argument_by_position(model, *function, n);
@@ -140,7 +155,7 @@ std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model
     from_argument = from_argument || !arguments_behind(flow.atoms, argument(call, n)).empty() ||
                     targets.is_from_argument(argument(call, n), call.at);
   }
-  if (!from_argument) return std::nullopt;
+  if (!from_argument || has_own_head(model, targets, call, callee)) return std::nullopt;
   const AllocationFunction wrapper = sized_like(flow.atoms, call, callee);
   // `calloc(0, n)`: a way on which the compiler knows that nothing is asked for. The others tell.
   if (wrapper.unit == 0) return std::nullopt;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A cast to `char *` that is there to compute an address says nothing of the block, nor does a cast to a structure in a function that returns the block as a `void *`, but that it
-# contradicts another size.
+# contradicts another size, or that the number in `16 + n` is for such a head.
 . "$(dirname "$0")/lib.sh"
 need_plugin
 cat > b.c << 'END'
@@ -88,6 +88,11 @@ static void kept_as_link(size_t n) {
 union value { double number; void *pointer; char bytes[16]; } some_value;
 static void *values(int n) { return (struct item *)malloc((n + 1) * sizeof(union value)); }
 static void *one_item(void) { return (struct item *)calloc(1, 24); }
+static void *behind_link(size_t n) {
+  struct link *first = (struct link *)malloc(16 + n);
+  first->next = NULL;
+  return first;
+}
 int main(void) {
   upgrade(1);
   cleared(many);
@@ -98,6 +103,7 @@ int main(void) {
   kept_as_link(many);
   show("values behind an item", values(many));
   show("one item", one_item());
+  show("items behind a link", behind_link(many * sizeof(struct item)));
   return 0;
 }
 END
@@ -116,6 +122,7 @@ text in it: __ARR0_signed_char$8 2
 cast to a structure: link 2
 values behind an item: __ARR0_value 2
 one item: item 2
+items behind a link: link 2
 END
   done
 done

@@ -153,7 +153,9 @@ class Chooser {
     SiteKind kind{SiteOrigin::target, SiteTargetSays::nothing, SiteShape::at_least};
     const std::int64_t size = size_of(type);
     const bool is_exactly_one = is_constant && size_.bytes == size;
-    if (target_.is_cast_for_callers && !is_exactly_one) return std::nullopt;
+    // `(struct head *)malloc(16 + n)`: the number is the head's rather than the caller's.
+    const bool has_room = size != 0 && size_.bytes >= size && !size_.is_constant();
+    if (target_.is_cast_for_callers && !is_exactly_one && !has_room) return std::nullopt;
     if (is_constant && size != 0 && size_.bytes > 0) {
       if (size_.bytes < size) return std::nullopt;
       if (size_.bytes % size == 0)
