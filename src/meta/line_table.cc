@@ -108,13 +108,19 @@ class LineFinder {
 
   // The row before holds up to this one.
   void emit() {
-    if (has_previous_ && previous_.address < row_.address && previous_.line > 0) {
+    if (has_previous_ && previous_.address < row_.address) {
       auto at = std::lower_bound(wanted_.begin(), wanted_.end(), previous_.address);
       for (; at != wanted_.end() && *at < row_.address; ++at) {
         SourceLine& line = found_[static_cast<std::size_t>(at - wanted_.begin())];
         if (line.line != 0) continue;
-        line = {file_name(previous_.file), static_cast<std::uint32_t>(previous_.line),
-                static_cast<std::uint32_t>(previous_.column), previous_.discriminator, table_};
+        line.is_in_table = true;
+        if (previous_.line == 0) continue;
+        line = {file_name(previous_.file),
+                static_cast<std::uint32_t>(previous_.line),
+                static_cast<std::uint32_t>(previous_.column),
+                previous_.discriminator,
+                table_,
+                true};
       }
     }
     previous_ = row_;

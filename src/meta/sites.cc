@@ -564,6 +564,18 @@ void forget_shared_code(const Linkage& linkage, ObjectModel& model) {
   }
 }
 
+// Two calls of which the compiler made one belong to no line: the variables that receive the block may be those of one of them.
+void doubt(SiteRecord& site) {
+  const bool is_declared = (site.evidence & types::kSiteLibraryFact) != 0;
+  if (site.type == types::kNoType || is_declared) return;
+  constexpr auto kSizeFits =
+      static_cast<std::uint8_t>(types::kSiteConstantSizeFits | types::kSiteStrideFits);
+  if (site.provenance == types::Provenance::new_expression)
+    site.provenance = types::Provenance::inferred;
+  site.evidence &= static_cast<std::uint8_t>(~kSizeFits);
+  site.flags &= static_cast<decltype(site.flags)>(~types::kSiteUsedAsTold);
+}
+
 void fill_in_lines(const ObjectFiles& files, ObjectModel& model, Diagnostics& diag) {
   std::vector<std::uint64_t> calls;
   for (const SiteRecord& site : model.sites) calls.push_back(site.return_address - 1);
@@ -571,6 +583,7 @@ void fill_in_lines(const ObjectFiles& files, ObjectModel& model, Diagnostics& di
   for (std::size_t i = 0; i < model.sites.size() && i < lines.size(); ++i) {
     model.sites[i].file = lines[i].file;
     model.sites[i].line = lines[i].line;
+    if (lines[i].line == 0 && lines[i].is_in_table) doubt(model.sites[i]);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "declarations/not_allocators.h"
+#include "toolchain/plugin/site_choice.h"
 
 namespace allocs::plugin {
 
@@ -345,16 +346,21 @@ std::optional<AllocationCalls::Wrapper> AllocationCalls::wrapper_around(const Ca
       call->getDirectCallee() == nullptr && call->getType()->isVoidPointerType();
   const auto request = request_of(call, body);
   if (!request || request->size.parameters == 0) return std::nullopt;
-  if (request->size.has_positive_term() && !request->size.has_floor) return std::nullopt;
-  const SizeFacts size = request->size.without_floor();
   const bool is_known = request->allocator == Allocator::known;
   if (!is_known && !is_through_pointer) return std::nullopt;
   if (request->stored_at == nullptr && !call->getType()->isPointerType()) return std::nullopt;
   const Target target = request->stored_at == nullptr
                             ? target_of(call, body, context_)
                             : target_stored_at(request->stored_at, body, context_);
-  if (target.has_conflict || !(target.type.isNull() || target.is_bytes)) return std::nullopt;
-  if (target.is_returned) {
+  // Whatever pointer keeps it here, that is the type of the least there is, or of what the size is counted in.
+  const bool is_any_raw =
+      (request->size.has_floor || request->size.is_rounded) && target.is_handed_on_raw;
+  const bool is_raw = target.type.isNull() || target.is_bytes;
+  if (target.has_conflict || !(is_raw || is_any_raw)) return std::nullopt;
+  SizeFacts size = about_beginning(request->size, target, context_);
+  if (size.has_positive_term() && !size.has_floor && !size.is_rounded) return std::nullopt;
+  size = size.without_floor();
+  if (target.is_returned || is_any_raw) {
     const bool returns_bytes = is_raw_pointer(body.function()->getReturnType());
     const bool is_wrapper = is_known && returns_bytes && !keeps_own_bytes(size, target);
     return is_wrapper ? std::optional{Wrapper{size, Allocator::known, {}}} : std::nullopt;

@@ -134,6 +134,8 @@ class Follower {
       open_.pop_back();
       next();
     }
+    // `p = chunk; chunk += n; return p;`: it is cut in pieces, and other files know what for.
+    is_other_ |= is_cut_ && is_given_out_;
     if (is_access_) return is_other_ ? UseAsBytes::open : UseAsBytes::nothing_else;
     if (steps_ > kMostSteps) return UseAsBytes::open;
     return is_contradicted_ ? UseAsBytes::something_else : UseAsBytes::none;
@@ -178,7 +180,15 @@ class Follower {
       });
     }
   }
+  // A variable of the whole file, or of all calls of a function.
+  static bool is_kept(const Expr* place) {
+    const auto* name = dyn_cast<DeclRefExpr>(place->IgnoreParens());
+    const auto* variable = name == nullptr ? nullptr : dyn_cast<VarDecl>(name->getDecl());
+    return variable != nullptr && !variable->hasLocalStorage();
+  }
+
   void return_from(const FunctionDecl* function) {
+    is_given_out_ |= function != nullptr && function->isExternallyVisible();
     if (function == nullptr || !points_to_bytes(function->getReturnType())) {
       is_other_ = true;
     } else if (seen_.insert(function->getCanonicalDecl()).second) {
@@ -264,7 +274,10 @@ class Follower {
       return operation;
     }
     if (operation->isComparisonOp() || operation->isLogicalOp()) return nullptr;
-    if (operation->isCompoundAssignmentOp()) return operation->getLHS() == at ? operation : other();
+    if (operation->isCompoundAssignmentOp()) {
+      is_cut_ |= is_kept(operation->getLHS());
+      return operation->getLHS() == at ? operation : other();
+    }
     if (!operation->isAdditiveOp()) return other();
     is_moved_ = true;
     const bool is_distance =
@@ -375,6 +388,8 @@ class Follower {
   bool is_access_ = false;
   bool is_other_ = false;
   bool is_contradicted_ = false;
+  bool is_cut_ = false;        // a kept address was moved on
+  bool is_given_out_ = false;  // a function of the program returns one
 };
 
 }  // namespace

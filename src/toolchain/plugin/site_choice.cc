@@ -47,7 +47,8 @@ QualType open_element(QualType type, const ASTContext& context, int depth = 0) {
 class Chooser {
  public:
   Chooser(const Request& request, const Target& target, const ASTContext& context)
-      : size_(size_for(request, target, context).without_choice()),
+      : size_(
+            about_beginning(size_for(request, target, context).without_choice(), target, context)),
         request_(request),
         target_(target),
         context_(context) {}
@@ -55,13 +56,16 @@ class Chooser {
   std::optional<SiteType> choose() {
     if (auto choice = choose_one_of()) return choice;
     if (!size_.has_positive_term()) return choose_without_terms();
-    if (size_.has_floor && is_for_caller()) return wrapper_site();
+    const bool is_least_or_unit = size_.has_floor || (size_.is_rounded && size_.parameters != 0);
+    if (is_least_or_unit && (is_for_caller() || target_.is_handed_on_raw)) return wrapper_site();
     const SizeTerm* head = choose_head();
     if (head == nullptr) return std::nullopt;
     type_ = head->type;
     is_multiple_ = head->is_multiple;
     settle_arrays();
     says_ = compare_with_target();
+    if (says_ == SiteTargetSays::nothing && may_begin_with_another(*head))
+      says_ = SiteTargetSays::disagrees;
     const bool has_typed_target = !target_.type.isNull() && !target_.is_bytes;
     if (is_byte_type(type_) && has_typed_target) return by_target(false);
     if (is_header_of_bytes()) {
@@ -180,6 +184,14 @@ class Chooser {
     return type->isIncompleteType() ? 0 : context_.getTypeSizeInChars(type).getQuantity();
   }
 
+  // `malloc(sizeof(struct head) + sizeof(struct body))`, and no pointer says which of them comes first.
+  bool may_begin_with_another(const SizeTerm& head) const {
+    return llvm::any_of(size_.terms, [&](const SizeTerm& term) {
+      const bool is_one = !term.is_negative && !term.is_multiple && !term.is_offset;
+      return &term != &head && is_one && term.type->isRecordType();
+    });
+  }
+
   // The term that is the beginning of the block.
   const SizeTerm* choose_head() const {
     llvm::SmallVector<const SizeTerm*, 4> positive;
@@ -213,7 +225,10 @@ class Chooser {
     if (target_.has_conflict) return SiteTargetSays::disagrees;
     if (target_.type.isNull()) return SiteTargetSays::nothing;
     if (target_.is_bytes) {
-      if (!is_byte_type(type_)) return SiteTargetSays::nothing;
+      // `char *s = malloc(n + sizeof(int) * 3)` has room for the digits of a number; an address of bytes tells structures nothing.
+      const bool is_of_bytes = type_->isScalarType() && !target_.has_only_views;
+      if (!is_byte_type(type_))
+        return is_of_bytes ? SiteTargetSays::disagrees : SiteTargetSays::nothing;
       type_ = target_.type;
       return SiteTargetSays::agrees;
     }
@@ -324,6 +339,25 @@ bool SiteType::is_bytes_on_its_word() const {
 bool SiteType::may_be_piece() const {
   const bool is_whole = kind.shape == SiteShape::one || kind.shape == SiteShape::array;
   return is_whole && kind.origin == SiteOrigin::size && kind.target != SiteTargetSays::disagrees;
+}
+
+SizeFacts about_beginning(const SizeFacts& size, const Target& target, const ASTContext& context) {
+  const bool is_typed = target.has_conflict || (!target.type.isNull() && !target.is_bytes);
+  if (is_typed || size.terms.empty()) return size;
+  const bool has_rest = size.has_more || size.parameters != 0 || size.bytes != 0;
+  if (size.is_rounded) return size.parameters != 0 ? size.without_floor() : size.without_terms();
+  if (target.is_aligned_by_hand && has_rest) return size.without_terms();
+  if (!has_rest && size.terms.size() == 1) return size;
+  const auto is_inside = [&](const SizeTerm& term) {
+    return llvm::any_of(target.inside,
+                        [&](QualType inside) { return starts_with(term.type, inside, context); });
+  };
+  SizeFacts facts = size;
+  llvm::erase_if(facts.terms, is_inside);
+  facts.has_more = true;
+  return facts.terms.size() == size.terms.size() ? size
+         : facts.has_positive_term()             ? facts
+                                                 : size.without_terms();
 }
 
 SiteType wrapper_site() {

@@ -23,6 +23,11 @@ struct SiteType {
 // Of a call whose block is the caller's business.
 SiteType wrapper_site();
 
+// The size, without terms that say nothing of how the block begins: what is made further on in it, `(T *)(p + n)`; what stands at an address that is
+// aligned by hand; the unit that a number of bytes is rounded to.
+SizeFacts about_beginning(const SizeFacts& size, const Target& target,
+                          const clang::ASTContext& context);
+
 // Weighs what the size says against what the receiving pointer says. Nothing if they leave a doubt.
 std::optional<SiteType> choose_site_type(const Request& request, const Target& target,
                                          const clang::ASTContext& context);

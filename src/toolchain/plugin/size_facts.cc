@@ -48,7 +48,14 @@ SizeFacts SizeFacts::without_floor() const {
   SizeFacts facts = *this;
   facts.terms.clear();
   facts.is_uncertain = false;
-  facts.has_floor = false;
+  facts.has_floor = facts.is_rounded = false;
+  return facts;
+}
+
+SizeFacts SizeFacts::without_terms() const {
+  SizeFacts facts = without_floor();
+  facts.has_more = true;
+  facts.is_perhaps_plain = false;
   return facts;
 }
 
@@ -103,10 +110,24 @@ SizeFacts SizeArithmetic::combine(BinaryOperatorKind operation, const SizeFacts&
       // How many there are: of that only the parameters matter.
       if (a.is_constant() && b.is_constant() && b.bytes > 0 && operation == BO_Div)
         return constant_size(a.bytes / b.bytes);
-      return unknown_of(a, b);
+      return quotient(operation, a, b);
     default:
       return unknown_of(a, b);
   }
+}
+
+SizeFacts SizeArithmetic::quotient(BinaryOperatorKind operation, const SizeFacts& a,
+                                   const SizeFacts& b) const {
+  SizeFacts facts = unknown_of(a, b);
+  const bool is_size =
+      b.terms.size() == 1 && !b.terms[0].is_multiple && b.bytes == 0 && b.is_known();
+  const std::int64_t divisor = is_size           ? byte_count(b.terms[0].type)
+                               : b.is_constant() ? b.bytes
+                                                 : 0;
+  const bool is_of_bytes =
+      llvm::all_of(a.terms, [&](const SizeTerm& term) { return byte_count(term.type) == divisor; });
+  if (operation == BO_Div && is_of_bytes) facts.divisor = divisor;
+  return facts;
 }
 
 // Masks, and the steps of rounding up or down to a multiple.
@@ -184,7 +205,13 @@ SizeFacts SizeArithmetic::product(const SizeFacts& a, const SizeFacts& b) const 
   if (!a.terms.empty() && !b.terms.empty()) return noting_loss(unknown_size(), a, b);
   const SizeFacts& typed = a.terms.empty() ? b : a;
   const SizeFacts& factor = a.terms.empty() ? a : b;
+  // `n * (key_size + sizeof(int))`: numbers somewhere in elements of which nothing else is known.
+  const bool is_part = typed.terms.size() == 1 && typed.terms[0].type->isScalarType() &&
+                       !typed.terms[0].is_multiple && (typed.has_more || typed.parameters != 0) &&
+                       !typed.is_uncertain && !typed.is_perhaps_plain;
+  if (is_part) return unknown_of(a, b);
   SizeFacts facts = typed;
+  facts.divisor = 0;
   facts.multiplies_parameters |=
       facts.terms.empty() && typed.parameters != 0 && factor.parameters != 0;
   const auto is_one_parameter = [](const SizeFacts& of) {
@@ -201,6 +228,12 @@ SizeFacts SizeArithmetic::product(const SizeFacts& a, const SizeFacts& b) const 
     facts.has_more |= factor.has_more;
   } else {
     facts.parameters = typed.parameters;  // how many is not what: the type is known here
+    const bool is_unit = facts.terms.size() == 1 && typed.bytes == 0 && factor.divisor > 1 &&
+                         byte_count(facts.terms[0].type) == factor.divisor;
+    if (is_unit) {
+      facts.is_rounded = true;
+      facts.parameters |= factor.parameters;
+    }
   }
   std::int64_t bytes = 0;
   const bool fits = !__builtin_mul_overflow(facts.bytes, factor.bytes, &bytes);
@@ -214,6 +247,8 @@ SizeFacts SizeArithmetic::sum(SizeFacts a, const SizeFacts& b, bool is_differenc
     return facts.has_more && facts.terms.empty() && facts.parameters == 0;
   };
   a.has_own_part |= b.has_own_part || is_own(a) || is_own(b);
+  a.divisor = b.is_constant() ? a.divisor : a.is_constant() ? b.divisor : 0;
+  a.is_rounded |= b.is_rounded;
   a.has_floor = (a.has_floor && b.terms.empty()) || (b.has_floor && a.terms.empty());
   for (SizeTerm term : b.terms) {
     if (is_difference) term.is_negative = !term.is_negative;
@@ -253,6 +288,7 @@ SizeFacts SizeArithmetic::merged(const SizeFacts& a, const SizeFacts& b) const {
     SizeFacts facts = a;
     facts.has_more |= b.has_more || a.bytes != b.bytes;
     facts.parameters |= b.parameters;
+    if (a.divisor != b.divisor) facts.divisor = 0;
     return facts;
   }
   if (a.terms.empty() || b.terms.empty()) {
@@ -264,6 +300,7 @@ SizeFacts SizeArithmetic::merged(const SizeFacts& a, const SizeFacts& b) const {
                              std::none_of(facts.terms.begin(), facts.terms.end(),
                                           [](const SizeTerm& t) { return t.is_multiple; });
     facts.has_floor |= is_constant && other.parameters != 0;
+    facts.divisor = 0;
     const bool may_be_something =
         !other.is_constant() || other.bytes >= byte_count(facts.terms[0].type);
     facts.is_uncertain |= may_be_something;
@@ -298,6 +335,7 @@ SizeFacts SizeArithmetic::merged(const SizeFacts& a, const SizeFacts& b) const {
     facts.terms[i].is_multiple |= b.terms[i].is_multiple;
   facts.has_more |= b.has_more || a.bytes != b.bytes;
   facts.has_floor &= b.has_floor;
+  facts.is_rounded |= b.is_rounded;
   facts.is_uncertain |= b.is_uncertain;
   facts.is_perhaps_plain |= b.is_perhaps_plain;
   facts.parameters |= b.parameters;

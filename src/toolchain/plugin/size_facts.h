@@ -38,6 +38,10 @@ struct SizeFacts {
   bool has_floor =
       false;  // the terms stand in for small parameters: `n < sizeof(T) ? sizeof(T) : n`
   bool has_own_part = false;  // a summand that no parameter goes into and nothing is known of
+  std::int64_t divisor =
+      0;  // it is a number of times so many bytes, with a remainder or more; 0: unknown
+  bool is_rounded =
+      false;  // its term is what a number of bytes is counted in: `n / sizeof(T) * sizeof(T)`
 
   bool is_known() const { return !has_more && parameters == 0; }
   bool is_constant() const { return terms.empty() && !has_more && parameters == 0; }
@@ -48,6 +52,8 @@ struct SizeFacts {
   SizeFacts without_choice() const;
   // Of what has a floor: the parameters alone.
   SizeFacts without_floor() const;
+  // The same, but nothing is known of its terms.
+  SizeFacts without_terms() const;
 };
 
 // Nothing is known of it.
@@ -81,6 +87,8 @@ class SizeArithmetic {
  private:
   // There are such terms, and no others.
   bool are_characters(const SizeFacts& facts) const;
+  SizeFacts quotient(clang::BinaryOperatorKind operation, const SizeFacts& a,
+                     const SizeFacts& b) const;
   SizeFacts masked(const SizeFacts& a, const SizeFacts& b) const;
   SizeFacts difference(const SizeFacts& a, const SizeFacts& b) const;
   SizeFacts merged(const SizeFacts& a, const SizeFacts& b) const;

@@ -121,6 +121,8 @@ class Follower {
       target.has_only_views = has_only_views_;
     }
     target.all = std::move(all_);
+    target.inside = std::move(inside_);
+    target.is_aligned_by_hand = is_aligned_by_hand_;
     return target;
   }
 
@@ -142,6 +144,9 @@ class Follower {
         case CK_ConstructorConversion:
         case CK_LValueToRValue:
           return true;
+        case CK_PointerToIntegral:
+          is_aligned_by_hand_ |= is_computed_with(cast);
+          return false;
         default:
           return false;
       }
@@ -237,8 +242,9 @@ class Follower {
 
   // What is done with a variable that is not just given away.
   void note_use(const Stmt* above, const Stmt* below) {
-    if (is_more_made_inside(above, below)) {
+    if (const QualType inside = made_inside(above, below); !inside.isNull()) {
       has_more_inside_ = true;
+      inside_.push_back(inside);
     } else if (const auto* access = dyn_cast<Expr>(above);
                access && is_access_to_byte(access, below)) {
       is_used_as_bytes_ = true;
@@ -264,25 +270,45 @@ class Follower {
     return !is_zeroed;
   }
 
-  // `(T *)(below + n)`, `(T *)&below[n]`, where T is no scalar that is only read or written.
-  bool is_more_made_inside(const Stmt* above, const Stmt* below) const {
+  // `assert(((uintptr_t)p & 7) == 0)`
+  bool is_compared(const Expr* number) const {
+    const Stmt* above = above_parentheses(number, body_);
+    while (isa_and_nonnull<CastExpr>(above) && cast<Expr>(above)->getType()->isIntegerType())
+      above = above_parentheses(above, body_);
+    const auto* operation = dyn_cast_or_null<BinaryOperator>(above);
+    return operation != nullptr && operation->isComparisonOp();
+  }
+
+  // `((uintptr_t)p + 63) & ~63`
+  bool is_computed_with(const CastExpr* number) const {
+    const Stmt* above = above_parentheses(number, body_);
+    while (isa_and_nonnull<CastExpr>(above) && cast<Expr>(above)->getType()->isIntegerType())
+      above = above_parentheses(above, body_);
+    const auto* operation = dyn_cast_or_null<BinaryOperator>(above);
+    return operation != nullptr &&
+           (operation->isAdditiveOp() || operation->getOpcode() == BO_And) &&
+           !is_compared(operation);
+  }
+
+  // `(T *)(below + n)`, `(T *)&below[n]`, where T is no scalar that is only read or written: T.
+  QualType made_inside(const Stmt* above, const Stmt* below) const {
     const auto* sum = dyn_cast<BinaryOperator>(above);
     const bool is_sum = sum != nullptr && sum->isAdditiveOp() && sum->getType()->isPointerType();
     const auto* element = dyn_cast<ArraySubscriptExpr>(above);
-    if (!is_sum && (element == nullptr || element->getBase() != below)) return false;
+    if (!is_sum && (element == nullptr || element->getBase() != below)) return {};
     const Stmt* at = body_.parent(above);
     while (at != nullptr && isa<ParenExpr>(at)) at = body_.parent(at);
     if (element != nullptr) {
       const auto* operation = dyn_cast_or_null<UnaryOperator>(at);
-      if (operation == nullptr || operation->getOpcode() != UO_AddrOf) return false;
+      if (operation == nullptr || operation->getOpcode() != UO_AddrOf) return {};
       at = body_.parent(at);
       while (at != nullptr && isa<ParenExpr>(at)) at = body_.parent(at);
     }
     const auto* cast = dyn_cast_or_null<CastExpr>(at);
-    if (cast == nullptr || cast->getCastKind() != CK_BitCast || is_scalar_access(cast))
-      return false;
+    if (cast == nullptr || cast->getCastKind() != CK_BitCast || is_scalar_access(cast)) return {};
     const QualType type = cast->getType()->getPointeeType();
-    return !type.isNull() && !type->isVoidType() && !is_byte_type(type);
+    const bool is_told = !type.isNull() && !type->isVoidType() && !is_byte_type(type);
+    return is_told ? type.getUnqualifiedType() : QualType{};
   }
 
   bool returns_bytes() const {
@@ -379,6 +405,8 @@ class Follower {
   bool is_returned_ = false;
   bool is_used_as_bytes_ = false;
   bool has_more_inside_ = false;
+  llvm::SmallVector<QualType, 1> inside_;
+  bool is_aligned_by_hand_ = false;
   bool has_only_views_ = true;  // as far as was seen
   bool is_cast_for_callers_ = false;
   std::optional<unsigned> stored_by_parameter_;
@@ -394,6 +422,7 @@ Target target_of(const Expr* expression, const FunctionBody& body, const ASTCont
   target.is_handed_on = how == HandedOn::yes || target.is_given_to_caller();
   const bool returns_raw =
       body.function() != nullptr && is_raw_pointer(body.function()->getReturnType());
+  target.is_handed_on_raw = target.is_handed_on && returns_raw;
   const bool is_string = target.is_bytes && body.function() != nullptr &&
                          !body.function()->getReturnType()->isVoidPointerType();
   if (how == HandedOn::moved && returns_raw && !is_string) {

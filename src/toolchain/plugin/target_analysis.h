@@ -17,7 +17,11 @@ struct Target {
   llvm::SmallVector<clang::QualType, 1> all;  // what each of them says, but bytes
   bool is_returned =
       false;  // the value itself is what the function returns, and met no type before
-  bool is_handed_on = false;  // it is what the function returns, under whatever type
+  llvm::SmallVector<clang::QualType, 1>
+      inside;                       // what is made of addresses further on: `(T *)(p + n)`
+  bool is_aligned_by_hand = false;  // its address becomes a number, and that another one
+  bool is_handed_on = false;        // it is what the function returns, under whatever type
+  bool is_handed_on_raw = false;    // ... and that is `void *` or a pointer to bytes
   // By a cast to a structure in a function that returns the block as a `void *`: it may be anything to who gets it.
   bool is_cast_for_callers = false;
   bool is_used_as_bytes = false;  // the function returns bytes, and reads or writes them one by one
