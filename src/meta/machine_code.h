@@ -63,8 +63,9 @@ struct Operand {
     immediate,
     memory,
     foreign
-  };                                               // foreign: a vector register and the like
-  static constexpr std::uint8_t kManyBytes = 255;  // as many as a register counts
+  };  // foreign: a vector register and the like
+  // As many as a register counts.
+  static constexpr std::uint8_t kManyBytes = 255;
   Kind kind = Kind::none;
   std::uint8_t size = 0;  // bytes
   Register gpr = Register::none;

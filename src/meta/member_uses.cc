@@ -210,11 +210,15 @@ MemberUses::Watched MemberUses::watched(const TypedPlace& member) const {
     what.row.push_back(at);
   add_parts(member.type, 0, 0, what.parts);
   const MemberRecord* itself = member_with_place(graph, member.type, member.offset);
+  // A number and a pointer are in many structures; a longer beginning is the same by chance less often, whatever the names.
+  const bool has_much_in_front =
+      std::ranges::count_if(graph.members_of(member.type),
+                            [&](const auto& other) { return other.offset < itself->offset; }) > 1;
   for (TypeIndex other = 0; other < graph.size(); ++other) {
     if (graph[other].kind != Kind::composite || other == member.type) continue;
     const MemberRecord* one = member_with_place(graph, other, member.offset);
-    const bool is_twin = one != nullptr && (one->name == itself->name || member.offset != 0) &&
-                         graph[one->type].kind == Kind::address &&
+    const bool may_be_it = one != nullptr && (one->name == itself->name || has_much_in_front);
+    const bool is_twin = may_be_it && graph[one->type].kind == Kind::address &&
                          begin_alike(graph, member.type, other, member.offset);
     if (is_twin) what.twins.push_back(other);
   }

@@ -204,8 +204,9 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
   // Several structures may be one and something behind it, or a piece of memory that begins with one.
   // `8 * sizeof *p + n * 24` is two parts as well. `(100000 * n + 34) * sizeof *p` is not: nothing is so large of which there are n.
   constexpr std::int64_t kLargestElement = 4096;
-  const bool counts_many = bytes.stride > kLargestElement &&
-                           !containers.has_structure_of_size(static_cast<std::uint64_t>(bytes.stride));
+  const bool counts_many =
+      bytes.stride > kLargestElement &&
+      !containers.has_structure_of_size(static_cast<std::uint64_t>(bytes.stride));
   const bool is_one_part =
       proposal.rank == Rank::exact || bytes.addend % bytes.stride == 0 || counts_many;
   const bool tells = proposal.rank == Rank::exact || (type.kind != Kind::composite && is_one_part);

@@ -354,10 +354,10 @@ SizeFacts about_beginning(const SizeFacts& size, const Target& target, const AST
   };
   SizeFacts facts = size;
   llvm::erase_if(facts.terms, is_inside);
+  if (facts.terms.size() == size.terms.size()) return size;
+  if (!facts.has_positive_term()) return size.without_terms();
   facts.has_more = true;
-  return facts.terms.size() == size.terms.size() ? size
-         : facts.has_positive_term()             ? facts
-                                                 : size.without_terms();
+  return facts;
 }
 
 SiteType wrapper_site() {
