@@ -514,6 +514,27 @@ int main() { return 0; }
 }
 
 // Several structures may be one and something behind it. A pointer to them that walks over the block says that they are several, if nothing else points there.
+// clang has made one of two calls, and the variable that receives the block is that of one of them.
+TEST(Sites, OfCallsOfNoLineAreNotConfirmed) {
+  constexpr std::string_view kSource = R"(#include <stdlib.h>
+struct leaf { long n, keys[3]; };
+struct inner { long n; void *kids[3]; };
+__attribute__((noinline)) void *merged(int k) {
+  if (k) { struct leaf *l = calloc(1, sizeof *l); if (!l) return NULL; l->keys[0] = 3; return l; }
+  struct inner *i = calloc(1, sizeof *i); if (!i) return NULL; i->kids[0] = i; return i;
+}
+int main() { return 0; }
+)";
+  CompiledSubject subject{Compilation{"clang-19 -g -O2"}, kSource, false};
+  const auto image = subject.image();
+  ASSERT_TRUE(image);
+  const auto sites = image->table<types::SiteRecord>(types::Table::sites);
+  ASSERT_EQ(sites.size(), 1u);
+  EXPECT_EQ(sites[0].line, 0u);
+  EXPECT_NE(sites[0].type, types::kNoType);
+  EXPECT_EQ(sites[0].evidence & (types::kSiteStrideFits | types::kSiteConstantSizeFits), 0);
+}
+
 TEST(Sites, OfAConstantNumberOfStructuresAreConfirmedByAWalk) {
   constexpr std::string_view kSource = R"(#include <stdlib.h>
 struct node { struct node *next; long payload[2]; };

@@ -105,19 +105,15 @@ SizeFacts SizeArithmetic::combine(BinaryOperatorKind operation, const SizeFacts&
     case BO_Xor:
       return masked(a, b);
     case BO_Div:
-    case BO_Rem:
-    case BO_Shr:
-      // How many there are: of that only the parameters matter.
-      if (a.is_constant() && b.is_constant() && b.bytes > 0 && operation == BO_Div)
-        return constant_size(a.bytes / b.bytes);
-      return quotient(operation, a, b);
+      return quotient(a, b);
     default:
       return unknown_of(a, b);
   }
 }
 
-SizeFacts SizeArithmetic::quotient(BinaryOperatorKind operation, const SizeFacts& a,
-                                   const SizeFacts& b) const {
+// How many there are: of that only the parameters matter, and of how many bytes.
+SizeFacts SizeArithmetic::quotient(const SizeFacts& a, const SizeFacts& b) const {
+  if (a.is_constant() && b.is_constant() && b.bytes > 0) return constant_size(a.bytes / b.bytes);
   SizeFacts facts = unknown_of(a, b);
   const bool is_size =
       b.terms.size() == 1 && !b.terms[0].is_multiple && b.bytes == 0 && b.is_known();
@@ -126,7 +122,7 @@ SizeFacts SizeArithmetic::quotient(BinaryOperatorKind operation, const SizeFacts
                                                  : 0;
   const bool is_of_bytes =
       llvm::all_of(a.terms, [&](const SizeTerm& term) { return byte_count(term.type) == divisor; });
-  if (operation == BO_Div && is_of_bytes) facts.divisor = divisor;
+  if (is_of_bytes) facts.divisor = divisor;
   return facts;
 }
 

@@ -87,8 +87,7 @@ class SizeArithmetic {
  private:
   // There are such terms, and no others.
   bool are_characters(const SizeFacts& facts) const;
-  SizeFacts quotient(clang::BinaryOperatorKind operation, const SizeFacts& a,
-                     const SizeFacts& b) const;
+  SizeFacts quotient(const SizeFacts& a, const SizeFacts& b) const;
   SizeFacts masked(const SizeFacts& a, const SizeFacts& b) const;
   SizeFacts difference(const SizeFacts& a, const SizeFacts& b) const;
   SizeFacts merged(const SizeFacts& a, const SizeFacts& b) const;

@@ -270,24 +270,21 @@ class Follower {
     return !is_zeroed;
   }
 
-  // `assert(((uintptr_t)p & 7) == 0)`
-  bool is_compared(const Expr* number) const {
+  // What is done with a number, whatever its width: nullptr if it is no operand of anything.
+  const BinaryOperator* operation_on(const Expr* number) const {
     const Stmt* above = above_parentheses(number, body_);
     while (isa_and_nonnull<CastExpr>(above) && cast<Expr>(above)->getType()->isIntegerType())
       above = above_parentheses(above, body_);
-    const auto* operation = dyn_cast_or_null<BinaryOperator>(above);
-    return operation != nullptr && operation->isComparisonOp();
+    return dyn_cast_or_null<BinaryOperator>(above);
   }
 
-  // `((uintptr_t)p + 63) & ~63`
+  // `((uintptr_t)p + 63) & ~63`, but not `assert(((uintptr_t)p & 7) == 0)`.
   bool is_computed_with(const CastExpr* number) const {
-    const Stmt* above = above_parentheses(number, body_);
-    while (isa_and_nonnull<CastExpr>(above) && cast<Expr>(above)->getType()->isIntegerType())
-      above = above_parentheses(above, body_);
-    const auto* operation = dyn_cast_or_null<BinaryOperator>(above);
-    return operation != nullptr &&
-           (operation->isAdditiveOp() || operation->getOpcode() == BO_And) &&
-           !is_compared(operation);
+    const BinaryOperator* const operation = operation_on(number);
+    if (operation == nullptr) return false;
+    const BinaryOperator* const next = operation_on(operation);
+    return (operation->isAdditiveOp() || operation->getOpcode() == BO_And) &&
+           (next == nullptr || !next->isComparisonOp());
   }
 
   // `(T *)(below + n)`, `(T *)&below[n]`, where T is no scalar that is only read or written: T.
