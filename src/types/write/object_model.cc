@@ -90,6 +90,11 @@ const FunctionRecord* function_at(const ObjectModel& model, std::uint64_t pc) {
   return pc - after->low < after->length ? &*after : nullptr;
 }
 
+const FunctionRecord* function_with_entry(const ObjectModel& model, std::uint64_t address) {
+  const FunctionRecord* function = function_at(model, address);
+  return function != nullptr && function->low == address ? function : nullptr;
+}
+
 std::span<const VariableRecord> variables_of(const ObjectModel& model,
                                              const FunctionRecord& function) {
   return std::span{model.variables}.subspan(function.first_variable, function.variable_count);

@@ -65,6 +65,8 @@ std::vector<std::vector<LocationPiece>> read_counts(std::span<const std::byte> l
 
 // The function whose code holds `pc`, or nullptr.
 const FunctionRecord* function_at(const ObjectModel& model, std::uint64_t pc);
+// The one that begins at `address`, or nullptr.
+const FunctionRecord* function_with_entry(const ObjectModel& model, std::uint64_t address);
 std::span<const VariableRecord> variables_of(const ObjectModel& model,
                                              const FunctionRecord& function);
 

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "meta/value_flow.h"
+
+namespace allocs::meta {
+
+// How far an address is from the start of a block.
+enum class Distance : std::uint8_t { none, number, any };
+
+// What one function does with the result of one of its calls.
+struct ResultUses {
+  struct Hold {
+    const HoldFact* fact;
+    bool is_direct;  // it is this result, whatever way control took
+  };
+  struct Store {
+    const StoreFact* fact;
+    bool is_direct;
+  };
+  struct Argument {
+    const CallFact* call;
+    int number;
+    bool is_direct;
+  };
+  std::vector<Hold> holds;
+  std::vector<Store> stores;                    // of the result
+  std::vector<const StoreFact*> initial_words;  // to where the result points
+  std::vector<Argument> arguments;
+  // Of addresses at some distance from the result, known or not.
+  std::vector<const HoldFact*> holds_elsewhere;
+  std::vector<const StoreFact*> stores_elsewhere;
+  std::vector<std::pair<const CallFact*, int>> arguments_elsewhere;
+  std::vector<const UseFact*> memory;  // there, or somewhere from there on
+  bool is_returned_elsewhere = false;
+  bool is_returned_behind_head = false;  // at a distance that is a number
+  bool is_returned = false;
+  bool is_lost =
+      false;  // it, or an address at some distance from it, goes where it is not followed
+  bool is_returned_second = false;  // in rdx
+  bool is_returned_always = false;  // where it is returned, nothing else may be
+};
+
+// Items by the atom that they are about, those of one atom in the order in which they were added.
+template <typename Item>
+class ByAtom {
+ public:
+  void add(AtomId atom, const Item& item) { added_.emplace_back(atom, item); }
+  // `atoms`: their number. Nothing can be added any more.
+  void sort(AtomId atoms) {
+    first_.assign(atoms + 1, 0);
+    for (const auto& [atom, item] : added_) ++first_[atom + 1];
+    for (AtomId atom = 0; atom < atoms; ++atom) first_[atom + 1] += first_[atom];
+    items_.resize(added_.size());
+    std::vector<std::uint32_t> next(first_.begin(), first_.end() - 1);
+    for (const auto& [atom, item] : added_) items_[next[atom]++] = item;
+    added_ = {};
+  }
+  std::span<const Item> of(AtomId atom) const {
+    return std::span{items_}.subspan(first_[atom], first_[atom + 1] - first_[atom]);
+  }
+
+ private:
+  std::vector<std::pair<AtomId, Item>> added_;
+  std::vector<std::uint32_t> first_;  // those of atom a: [first_[a], first_[a + 1])
+  std::vector<Item> items_;
+};
+
+// Finds them. The facts are indexed by value when the first result is asked for; a result then costs no more than the choices
+// that it is part of.
+class UseIndex {
+ public:
+  // Keeps a reference to `flow`.
+  explicit UseIndex(const FunctionFlow& flow) : flow_(flow) {}
+  // Context: one thread at a time.
+  const ResultUses& uses_of(AtomId result) const;
+
+ private:
+  struct Derived {
+    AtomId atom;
+    Distance distance;
+  };
+  struct Facts {
+    ByAtom<const HoldFact*> holds;
+    ByAtom<const StoreFact*> stores;
+    ByAtom<const StoreFact*> stores_through;
+    ByAtom<const UseFact*> memory;
+    ByAtom<std::pair<const CallFact*, int>> arguments;
+    ByAtom<AtomId> choices;   // that may be the value
+    ByAtom<Derived> derived;  // ... or an address at some distance from it
+    std::vector<bool> is_returned;
+    std::vector<bool> is_returned_moved;  // ... with a number added
+    std::vector<bool> is_returned_second;
+    std::vector<bool> escapes;
+
+    explicit Facts(const FunctionFlow& flow);
+  };
+  void add_uses_elsewhere(const Facts& facts, AtomId result, ResultUses& uses) const;
+
+  const FunctionFlow& flow_;
+  mutable std::optional<Facts> facts_;
+  mutable std::unordered_map<AtomId, ResultUses> uses_;
+};
+
+}  // namespace allocs::meta
