@@ -2,18 +2,12 @@
 #include "meta/sites.h"
 
 #include <algorithm>
-#include <deque>
-#include <map>
-#include <memory>
 #include <span>
-#include <unordered_map>
 #include <unordered_set>
 
+#include "meta/allocating_functions.h"
 #include "meta/allocator_code.h"
-#include "meta/beside.h"
-#include "meta/call_clobbers.h"
 #include "meta/compiler_sites.h"
-#include "meta/handed_around.h"
 #include "meta/heads_in_front.h"
 #include "meta/line_table.h"
 #include "meta/member_uses.h"
@@ -24,18 +18,11 @@
 #include "meta/standard_library_code.h"
 #include "meta/told_sites.h"
 #include "meta/value_flow.h"
-#include "meta/wrappers.h"
 
 // From calls to allocation sites.
 //
-// The scan of the code says where calls are. Functions that call malloc and its like are followed value by value. One of them
-// may turn out to be a wrapper (xmalloc): then its callers have allocation sites as well, and they are followed too, until
-// nothing new turns up. Some are not called but handed around (a table of functions, a parameter). Which pointer leads to them is not
-// followed: a call through any pointer may be one of them. That makes nobody allocate who does not: a site counts only where the run
-// time sees a block come from. What the wrappers are is known before any type is chosen, because a call in a wrapper has no type of
+// What the wrappers are is known before any type is chosen (`allocating_functions.h`), because a call in a wrapper has no type of
 // its own: its caller's site has.
-//
-// The work is in proportion to the functions that allocate, not to the object.
 namespace allocs::meta {
 
 using types::FunctionRecord;
@@ -44,8 +31,6 @@ using types::SiteRecord;
 using types::TypeIndex;
 
 namespace {
-
-constexpr std::uint64_t kMostCode = 1u << 20;  // of one function
 
 struct Site {
   SiteRecord record;
@@ -68,31 +53,27 @@ class SiteReader {
         declared_(declared, *files.object),
         linkage_(linkage),
         scan_(scan),
-        frames_(frames),
         model_(model),
         statics_(model),
         computed_(facts, index_of, model),
         virtual_tables_(virtual_tables),
         containers_(model.types),
+        functions_(object_, declared_, linkage_, scan_, frames, model_, statics_, computed_,
+                   virtual_tables_),
         member_uses_(
             object_, model_, statics_, computed_, virtual_tables_,
-            [this](std::uint64_t pc) { return code_around(pc); },
-            [this](const FunctionCode& code) {
-              return follow_values(object_, linkage_, code, frame_rules(code), &clobbers_,
-                                   Origins::all);
-            }) {}
+            [this](std::uint64_t pc) { return functions_.code_around(pc); },
+            [this](const FunctionCode& code) { return functions_.follow_whole(code); }) {}
 
   std::vector<Site> read() {
     std::vector<Site> sites;
     declared_.find_code(model_);
-    learn_known_functions();
+    functions_.learn_declared();
     library_code_.find(object_, declared_.soname(), linkage_, model_);
     if (!model_.functions.empty()) {  // else there are no types to be found
-      find_function_starts();
-      find_callers();
-      follow_all_callers();
+      functions_.find();
       // Which functions allocate is fixed from here on.
-      for (auto& [low, followed] : followed_) {
+      for (auto& [low, followed] : functions_.followed()) {
         read_function(*followed, sites);
         followed.reset();  // these are most of the memory that is needed here
       }
@@ -102,230 +83,18 @@ class SiteReader {
   }
 
  private:
-  struct Followed {
-    const FunctionRecord* record;
-    FunctionFlow flow;
-    std::unique_ptr<TargetFinder> targets;
-  };
-
-  // --- where functions are
-
-  void find_function_starts() {
-    starts_ = linkage_.function_starts();
-    for (const FunctionRecord& f : model_.functions) {
-      starts_.push_back(f.low);
-      starts_.push_back(f.low + f.length);
-    }
-    for (const CodeCall& call : scan_.calls) {
-      const bool leads_to_code = call.return_address != 0 && object_.is_code(call.target);
-      if (!leads_to_code) continue;
-      called_.insert(call.target);
-      if (types::function_at(model_, call.target) == nullptr) starts_.push_back(call.target);
-    }
-    for (const Section& section : object_.sections()) {
-      if ((section.flags & SHF_EXECINSTR) == 0) continue;
-      starts_.push_back(section.address);
-      starts_.push_back(section.address + section.size);
-    }
-    std::sort(starts_.begin(), starts_.end());
-    starts_.erase(std::unique(starts_.begin(), starts_.end()), starts_.end());
-  }
-
-  FunctionCode code_around(std::uint64_t pc) const {
-    const auto after = std::upper_bound(starts_.begin(), starts_.end(), pc);
-    if (after == starts_.begin() || after == starts_.end()) return {};
-    FunctionCode code{*std::prev(after), *after, true};
-    if (const FunctionRecord* f = types::function_at(model_, pc)) {
-      code.low = f->low;
-      code.high = f->low + f->length;
-    }
-    code.is_entry = called_.contains(code.low);
-    for (const std::string_view name : linkage_.names_at(code.low)) {
-      const bool is_part = name.find(".cold") != std::string_view::npos;
-      code.is_entry = !is_part;
-    }
-    if (code.high - code.low > kMostCode) return {};
-    return code;
-  }
-
-  // --- who calls whom
-
-  void find_callers() {
-    const auto add = [&](const Callee& callee, std::uint64_t at) {
-      if (callee.address != 0) {
-        callers_by_address_.emplace(callee.address, at);
-      } else if (declared_.find(callee.name) != nullptr) {
-        callers_of_known_.push_back(at);
-      }
-    };
-    for (const CodeCall& call : scan_.calls) add(linkage_.callee_at(call.target), call.at);
-    for (const SlotUse& use : scan_.slot_uses) add(linkage_.callee_in_slot(use.slot), use.at);
-  }
-
-  void learn_known_functions() {
-    for (const AllocationFunction* function : declared_.all()) {
-      const auto address = linkage_.address_of(function->name);
-      if (address && declared_.find_own(function->name) != nullptr)
-        allocating_.try_emplace(*address, *function);
-    }
-  }
-
-  const AllocationFunction* allocation_function(const Callee& callee) const {
-    if (callee.address != 0) {
-      const auto found = allocating_.find(callee.address);
-      return found == allocating_.end() ? declared_.find_own(callee.name) : &found->second;
-    }
-    return declared_.find(callee.name);
-  }
-
-  // Those that allocate and that the call may lead to.
-  std::span<const AllocationFunction> functions_behind(const CallFact& call) const {
-    if (!call.callee.known()) return handed_around_;
-    const AllocationFunction* function = allocation_function(call.callee);
-    if (function != nullptr) return std::span(function, 1);
-    // What lies in a variable at first need not be what lies there when it is called.
-    return call.callee.may_be_another ? std::span<const AllocationFunction>{handed_around_}
-                                      : std::span<const AllocationFunction>{};
-  }
-
-  // --- following values
-
-  void follow_all_callers() {
-    std::vector<std::uint64_t> calls = callers_of_known_;
-    std::deque<std::uint64_t> todo;
-    for (const auto& [address, function] : allocating_) {
-      todo.push_back(address);
-      const auto [begin, end] = callers_by_address_.equal_range(address);
-      for (auto caller = begin; caller != end; ++caller) calls.push_back(caller->second);
-    }
-    follow_all_at(calls);
-    learn_wrappers(todo);
-    follow_callers_of(todo);
-    handed_around_ = handed_around(allocating_, linkage_, scan_);
-    if (handed_around_.empty()) return;
-    calls.clear();
-    for (const IndirectCall& call : scan_.indirect_calls) {
-      if (call.gives_address) calls.push_back(call.at);
-    }
-    calls.insert(calls.end(), scan_.jumps_through_memory.begin(), scan_.jumps_through_memory.end());
-    follow_all_at(calls);
-    learn_wrappers(todo);
-    follow_callers_of(todo);
-  }
-
-  void learn_wrappers(std::deque<std::uint64_t>& todo) {
-    for (const auto& [low, followed] : followed_) {
-      if (learn_wrapper(*followed)) todo.push_back(low);
-    }
-  }
-
-  void follow_callers_of(std::deque<std::uint64_t>& todo) {
-    while (!todo.empty()) {
-      const std::uint64_t callee = todo.front();
-      todo.pop_front();
-      const auto [begin, end] = callers_by_address_.equal_range(callee);
-      for (auto caller = begin; caller != end; ++caller) {
-        const Followed* followed = follow_at(caller->second);
-        if (followed != nullptr && learn_wrapper(*followed)) todo.push_back(followed->flow.low);
-      }
-    }
-  }
-
-  // One of the functions to be followed.
-  struct Errand {
-    FunctionCode code;
-    FrameRuleAt rules;
-    Followed* followed;
-  };
-
-  // The errand of the function around `pc`, if that was not followed before.
-  std::optional<Errand> errand_at(std::uint64_t pc) {
-    const FunctionCode code = code_around(pc);
-    if (code.low == code.high) return std::nullopt;
-    std::unique_ptr<Followed>& followed = followed_[code.low];
-    if (followed != nullptr) return std::nullopt;
-    followed = std::make_unique<Followed>();
-    return Errand{code, frame_rules(code), followed.get()};
-  }
-
-  // Reads what no longer changes, so several threads may be here.
-  void run(const Errand& errand) const {
-    Followed& followed = *errand.followed;
-    followed.record = types::function_at(model_, errand.code.low);
-    followed.flow = follow_values(object_, linkage_, errand.code, errand.rules, &clobbers_);
-    followed.targets = std::make_unique<TargetFinder>(model_, statics_, computed_, virtual_tables_,
-                                                      followed.record, followed.flow);
-  }
-
-  // The functions around `calls`, by two threads.
-  void follow_all_at(const std::vector<std::uint64_t>& calls) {
-    std::vector<Errand> errands;
-    for (const std::uint64_t at : calls) {
-      if (auto errand = errand_at(at)) errands.push_back(std::move(*errand));
-    }
-    for_each_by_two(errands.size(), [&](std::size_t i) { run(errands[i]); });
-  }
-
-  const Followed* follow_at(std::uint64_t pc) {
-    if (const auto errand = errand_at(pc)) run(*errand);
-    const auto found = followed_.find(code_around(pc).low);
-    return found == followed_.end() ? nullptr : found->second.get();
-  }
-
-  FrameRuleAt frame_rules(const FunctionCode& code) {
-    return
-        [rows = frames_.rows(code.low, code.high)](std::uint64_t pc) -> std::optional<FrameRule> {
-          for (const CallFrameRow& row : rows) {
-            if (pc < row.low || pc >= row.high || row.cfa_register >= kRegisterCount) continue;
-            return FrameRule{static_cast<Register>(row.cfa_register), row.cfa_offset};
-          }
-          return std::nullopt;
-        };
-  }
-
-  // Whether the function is found, for the first time, to be a wrapper.
-  bool learn_wrapper(const Followed& followed) {
-    const std::uint64_t low = followed.flow.low;
-    if (allocating_.contains(low) || !code_around(low).is_entry) return false;
-    std::optional<AllocationFunction> found;
-    for (const CallFact& call : followed.flow.calls) {
-      for (const AllocationFunction& callee : functions_behind(call)) {
-        const auto wrapper =
-            wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, callee);
-        if (!wrapper) continue;
-        if (!found) {
-          found = wrapper;
-        } else if (count_differently(*found, *wrapper)) {
-          found->size = found->count = kNoArgument;
-        }
-      }
-    }
-    if (!found) return false;
-    found->name = linkage_.callee_at(low).name;
-    allocating_.emplace(low, *found);
-    return true;
-  }
-
-  // Of one wrapper's allocations: what its callers ask for then cannot be told from their arguments.
-  static bool count_differently(const AllocationFunction& a, const AllocationFunction& b) {
-    if (a.size == kNoArgument || b.size == kNoArgument) return false;
-    return a.size != b.size || a.count != b.count || a.unit != b.unit;
-  }
-
-  // --- sites
-
-  void read_function(Followed& followed, std::vector<Site>& sites) {
+  void read_function(AllocatingFunctions::Followed& followed, std::vector<Site>& sites) {
     const std::size_t first = sites.size();
     // A second look may know what a first result points at.
     for (int look = 0; look < 2; ++look) {
       sites.resize(first);
       for (const CallFact& call : followed.flow.calls) {
-        const auto functions = functions_behind(call);
+        const auto functions = functions_.behind(call);
         if (functions.empty() || call.return_address == 0) continue;
         // If it may be called in several ways, it is not known what it is asked for.
         Site site = site_of(followed, call, functions.size() == 1 ? functions[0] : kAnyFunction);
         const bool tells = site.type.is_known() || site.record.flags != 0 || !site.heads.empty();
-        const bool is_guess = !call.callee.known() || allocation_function(call.callee) == nullptr;
+        const bool is_guess = !call.callee.known() || functions_.of(call.callee) == nullptr;
         if (is_guess && !tells) continue;
         sites.push_back(site);
         const SiteType& type = sites.back().type;
@@ -334,7 +103,8 @@ class SiteReader {
     }
   }
 
-  Site site_of(const Followed& followed, const CallFact& call, const AllocationFunction& function) {
+  Site site_of(const AllocatingFunctions::Followed& followed, const CallFact& call,
+               const AllocationFunction& function) {
     Site site;
     const RequestSize size = request_size(followed.flow, call, function);
     site.record = start_record(call.return_address, function);
@@ -343,7 +113,7 @@ class SiteReader {
       site.record.constant_size = static_cast<std::uint64_t>(size.bytes.addend);
     }
     if (settle(site, call.at, function)) return site;
-    if (is_in_wrapper(followed, call)) {
+    if (functions_.is_in_wrapper(followed, call)) {
       site.record.flags |= types::kSiteWrapper;
       return site;
     }
@@ -370,9 +140,9 @@ class SiteReader {
   }
 
   // Of a block that nothing is known of, or no more than what it begins with on some way.
-  std::vector<TypeIndex> heads_of(const Followed& followed, const CallFact& call,
-                                  const AllocationFunction& function, const SiteType& chosen,
-                                  std::span<const SiteTarget> targets,
+  std::vector<TypeIndex> heads_of(const AllocatingFunctions::Followed& followed,
+                                  const CallFact& call, const AllocationFunction& function,
+                                  const SiteType& chosen, std::span<const SiteTarget> targets,
                                   std::vector<TypeIndex> others) {
     const bool is_open = !chosen.is_known() || chosen.shape == types::Shape::flexible;
     const bool is_plain = function.kind == AllocationKind::plain && function.size != kNoArgument &&
@@ -389,8 +159,7 @@ class SiteReader {
     }
     for (const SiteTarget& target : targets) others.push_back(target.type);
     const auto follow_all = [&] {
-      const FunctionCode code = code_around(followed.flow.low);
-      return follow_values(object_, linkage_, code, frame_rules(code), &clobbers_, Origins::all);
+      return functions_.follow_whole(functions_.code_around(followed.flow.low));
     };
     return heads_in_front({object_, linkage_, model_, statics_, computed_, followed.record,
                            followed.flow, follow_all},
@@ -399,7 +168,8 @@ class SiteReader {
 
   // Whether what is done with the block, by the function that asks or by others through the member that it is kept in, is what is
   // done with characters, and nothing else.
-  bool is_used_as_told(const Followed& followed, const CallFact& call, const SiteType& type) {
+  bool is_used_as_told(const AllocatingFunctions::Followed& followed, const CallFact& call,
+                       const SiteType& type) {
     if (!type.is_known() || call.return_address == 0) return false;
     if (!is_character(model_.types[type.element])) return false;
     const auto places = followed.targets->places_written(call.result);
@@ -411,14 +181,6 @@ class SiteReader {
       use.add(member_uses_.of(place));
     }
     return use.is_of_bytes();
-  }
-
-  bool is_in_wrapper(const Followed& followed, const CallFact& call) const {
-    return std::ranges::any_of(functions_behind(call), [&](const AllocationFunction& function) {
-      return wrapper_around(model_, followed.record, followed.flow, *followed.targets, call,
-                            function)
-          .has_value();
-    });
   }
 
   // What is declared, and needs no look at the code: of the function that is called, or by the user of the function around the call.
@@ -456,7 +218,7 @@ class SiteReader {
     return record;
   }
 
-  types::StringRef function_name(const Followed& followed) {
+  types::StringRef function_name(const AllocatingFunctions::Followed& followed) {
     if (followed.record != nullptr && followed.record->name != 0) return followed.record->name;
     return model_.strings.add(linkage_.callee_at(followed.flow.low).name);
   }
@@ -466,7 +228,7 @@ class SiteReader {
     std::unordered_set<std::uint64_t> seen;
     for (const Site& site : sites) seen.insert(site.record.return_address);
     const auto add = [&](std::uint64_t at, std::uint64_t return_address, const Callee& callee) {
-      const AllocationFunction* function = allocation_function(callee);
+      const AllocationFunction* function = functions_.of(callee);
       if (function == nullptr || return_address == 0 || seen.contains(return_address)) return;
       Site site;
       site.record = start_record(return_address, *function);
@@ -486,23 +248,14 @@ class SiteReader {
   DeclaredFunctions declared_;
   const Linkage& linkage_;
   const CodeScan& scan_;
-  CallFrames& frames_;
   ObjectModel& model_;
   TypedStatics statics_;
   ComputedPointers computed_;
   const VirtualTables& virtual_tables_;
   Containers containers_;
+  AllocatingFunctions functions_;
   MemberUses member_uses_;
   StandardLibraryCode library_code_;
-  mutable CallClobbers clobbers_{object_, linkage_,
-                                 [this](std::uint64_t pc) { return code_around(pc); }};
-  std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted
-  std::unordered_set<std::uint64_t> called_;
-  std::unordered_multimap<std::uint64_t, std::uint64_t> callers_by_address_;
-  std::vector<std::uint64_t> callers_of_known_;
-  std::map<std::uint64_t, AllocationFunction> allocating_;  // functions of this object
-  std::vector<AllocationFunction> handed_around_;           // likewise, how to call them
-  std::map<std::uint64_t, std::unique_ptr<Followed>> followed_;
 };
 
 void fill_in_type(Site& site, ObjectModel& model) {
