@@ -136,8 +136,7 @@ std::span<const AllocationFunction> AllocatingFunctions::behind(const CallFact& 
 
 bool AllocatingFunctions::is_in_wrapper(const Followed& followed, const CallFact& call) const {
   return std::ranges::any_of(behind(call), [&](const AllocationFunction& function) {
-    return wrapper_around(model_, followed.record, followed.flow, *followed.targets, call,
-                          function)
+    return wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, function)
         .has_value();
   });
 }
@@ -218,14 +217,13 @@ const AllocatingFunctions::Followed* AllocatingFunctions::follow_at(std::uint64_
 }
 
 FrameRuleAt AllocatingFunctions::frame_rules(const FunctionCode& code) const {
-  return
-      [rows = frames_.rows(code.low, code.high)](std::uint64_t pc) -> std::optional<FrameRule> {
-        for (const CallFrameRow& row : rows) {
-          if (pc < row.low || pc >= row.high || row.cfa_register >= kRegisterCount) continue;
-          return FrameRule{static_cast<Register>(row.cfa_register), row.cfa_offset};
-        }
-        return std::nullopt;
-      };
+  return [rows = frames_.rows(code.low, code.high)](std::uint64_t pc) -> std::optional<FrameRule> {
+    for (const CallFrameRow& row : rows) {
+      if (pc < row.low || pc >= row.high || row.cfa_register >= kRegisterCount) continue;
+      return FrameRule{static_cast<Register>(row.cfa_register), row.cfa_offset};
+    }
+    return std::nullopt;
+  };
 }
 
 // Whether the function is found, for the first time, to be a wrapper.

@@ -69,7 +69,6 @@ class AllocatingFunctions {
     Followed* followed;
   };
 
-
   void find_function_starts();
   void find_callers();
   void follow_all_callers();

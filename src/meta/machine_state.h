@@ -53,11 +53,14 @@ class MachineState {
       changed = changed || !(both == registers[r]);
       registers[r] = both;
     }
-    std::erase_if(slots_, [&](Slot& slot) {
-      const Value* theirs = other.slot(slot.offset, slot.size);
-      if (theirs != nullptr && *theirs == slot.value) return false;
-      if (theirs == nullptr) return changed = true;
-      const Value both = choose(kSlotBase + slot.offset, slot.value, *theirs);
+    auto theirs = other.slots_.begin();
+    std::erase_if(slots_, [&](Slot& slot) {  // both by offset
+      while (theirs != other.slots_.end() && theirs->offset < slot.offset) ++theirs;
+      const bool is_there = theirs != other.slots_.end() && theirs->offset == slot.offset &&
+                            theirs->size == slot.size;
+      if (!is_there) return changed = true;
+      if (theirs->value == slot.value) return false;
+      const Value both = choose(kSlotBase + slot.offset, slot.value, theirs->value);
       changed = changed || !(both == slot.value);
       slot.value = both;
       return false;

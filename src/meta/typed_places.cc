@@ -2,6 +2,7 @@
 #include "meta/typed_places.h"
 
 #include <algorithm>
+#include <bit>
 
 // Debug information types places: variables, members, statics. Code moves values. Here the two meet: a value is traced back to a
 // place whose type is declared, and from there on types are followed, not bytes.
@@ -100,7 +101,11 @@ std::vector<TypedPlace> TypedStatics::at(std::uint64_t address) const {
 TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPointers& computed,
                                const types::FunctionRecord* function) {
   if (function == nullptr) return;
-  computed_ = computed.in(function->low, function->low + function->length);
+  for (const ComputedPointer& one : computed.in(function->low, function->low + function->length)) {
+    for (std::uint32_t left = one.registers; left != 0; left &= left - 1)
+      computed_.push_back({static_cast<Register>(std::countr_zero(left)), &one});
+  }
+  std::ranges::stable_sort(computed_, {}, &Computed::from);
   for (const types::VariableRecord& variable : types::variables_of(model, *function)) {
     if (variable.type == kNoType) continue;
     const TypeRecord& type = model.types[variable.type];
@@ -143,9 +148,10 @@ std::vector<TypedVariables::Stay> TypedVariables::stays_in_register(Register r, 
 std::vector<ComputedPointer> TypedVariables::computed_from(Register r, std::uint64_t low,
                                                            std::uint64_t high) const {
   std::vector<ComputedPointer> found;
-  for (const ComputedPointer& one : computed_) {
-    const bool takes_part = (one.registers >> static_cast<unsigned>(r) & 1) != 0;
-    if (takes_part && one.low < high && one.high > low) found.push_back(one);
+  const auto of_register = std::ranges::equal_range(computed_, r, {}, &Computed::from);
+  const auto end = std::ranges::lower_bound(of_register, high, {}, &Computed::low);
+  for (const Computed& one : std::ranges::subrange(of_register.begin(), end)) {
+    if (one.pointer->high > low) found.push_back(*one.pointer);
   }
   return found;
 }

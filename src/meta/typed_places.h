@@ -89,7 +89,12 @@ class TypedVariables {
   };
   static constexpr std::size_t kInNoRegister = ~std::size_t{0};
   std::vector<Piece> pieces_;  // by number, then as the variables come
-  std::span<const ComputedPointer> computed_;
+  struct Computed {
+    Register from = Register::none;
+    const ComputedPointer* pointer = nullptr;
+    std::uint64_t low() const { return pointer->low; }
+  };
+  std::vector<Computed> computed_;  // by register, then by low
 };
 
 // What values point at, told by variables, members, statics and results of functions.
