@@ -43,6 +43,7 @@ using types::TypeRecord;
 namespace {
 
 constexpr int kDeepest = 16;
+constexpr std::uint8_t kSizesFit = types::kSiteConstantSizeFits | types::kSiteStrideFits;
 constexpr std::size_t kMostContainers = 1000;
 
 enum class Rank : std::uint8_t { unknown, multiple, exact };
@@ -119,6 +120,18 @@ bool is_behind_head(const SiteTarget& target, const LinearForm& bytes) {
   constexpr std::int64_t kSmallestHead = 4;
   const bool is_member_alone = target.evidence == types::kSiteTargetField;
   return is_member_alone && !bytes.is_unknown() && bytes.addend >= kSmallestHead;
+}
+
+// `malloc(sizeof(T) + n * 16)`, where a T has 16 bytes: n + 1 of them, or one and something behind it. A compiler puts a number in
+// front of an array, where it does: as many bytes as a word has, or as a T is aligned to.
+bool may_have_head(const TypeRecord& type, const LinearForm& bytes, AllocationKind kind) {
+  constexpr std::int64_t kWord = 8, kMostAligned = 64;
+  const bool is_compilers = kind == AllocationKind::new_array;
+  const bool is_power =
+      bytes.addend > 0 && std::has_single_bit(static_cast<std::uint64_t>(bytes.addend));
+  const bool may_be_number = is_power && bytes.addend >= kWord && bytes.addend <= kMostAligned;
+  return type.kind == Kind::composite && !bytes.is_constant() && bytes.addend != 0 &&
+         (!is_compilers || may_be_number);
 }
 
 // Compares the request with T; nothing if T is contradicted.
@@ -209,7 +222,9 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
       !containers.has_structure_of_size(static_cast<std::uint64_t>(bytes.stride));
   const bool is_one_part =
       proposal.rank == Rank::exact || bytes.addend % bytes.stride == 0 || counts_many;
-  const bool tells = proposal.rank == Rank::exact || (type.kind != Kind::composite && is_one_part);
+  const bool is_scalar = type.kind != Kind::composite;
+  const bool tells =
+      is_scalar ? is_one_part : proposal.rank == Rank::exact && !may_have_head(type, bytes, kind);
   if (tells) proposal.evidence |= types::kSiteStrideFits;
   return proposal;
 }
@@ -219,7 +234,8 @@ std::vector<Proposal> judge_all(const TypeGraph& graph, const Containers& contai
                                 AllocationKind kind) {
   std::vector<Proposal> proposals;
   for (const SiteTarget& target : targets) {
-    if (const auto proposal = judge(graph, containers, target, size, kind)) {
+    if (auto proposal = judge(graph, containers, target, size, kind)) {
+      if (target.may_be_another && proposal->rank != Rank::exact) proposal->evidence &= ~kSizesFit;
       const auto same = std::find_if(proposals.begin(), proposals.end(),
                                      [&](const Proposal& p) { return p.type == proposal->type; });
       if (same == proposals.end()) {
@@ -336,6 +352,17 @@ bool Containers::has_of_size(TypeIndex type, std::uint64_t size) const {
   return todo.size() > kMostContainers;  // too many to say no
 }
 
+bool Containers::has_derived_of_same_size(TypeIndex type) const {
+  const auto [begin, end] = outer_of_.equal_range(type);
+  return std::any_of(begin, end, [&](const auto& one) {
+    const auto members = graph_.members_of(one.second);
+    return graph_[one.second].size == graph_[type].size &&
+           std::ranges::any_of(members, [&](const MemberRecord& member) {
+             return member.type == type && (member.flags & types::kMemberBaseClass) != 0;
+           });
+  });
+}
+
 bool Containers::starts_with(TypeIndex outer, TypeIndex inner) const {
   return outer != inner && starts_with(outer, inner, 0);
 }
@@ -390,13 +417,22 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
   answer.shape = best.shape;
   answer.evidence = best.evidence;
   // `for (struct s *p = malloc(480); ...; ++p)`: there is more than one.
-  const bool is_row = best.rank == Rank::multiple && best.shape == Shape::array &&
-                      size.bytes.is_constant() && std::ranges::count(rows, best.type) != 0;
+  const bool are_several = (best.rank == Rank::multiple && size.bytes.is_constant()) ||
+                           (best.rank == Rank::exact && !size.bytes.is_constant());
+  const bool is_row =
+      are_several && best.shape == Shape::array && std::ranges::count(rows, best.type) != 0;
   if (is_row) answer.evidence |= types::kSiteStrideFits;
   if (is_followed_by_other(graph, best, targets_elsewhere))
-    answer.evidence &=
-        static_cast<std::uint8_t>(~(types::kSiteStrideFits | types::kSiteConstantSizeFits));
-  const bool is_new = kind == AllocationKind::new_one || kind == AllocationKind::new_array;
+    answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
+  // `base *p = new derived;` asks for as much.
+  const bool may_be_derived = kind == AllocationKind::new_one && dynamic_types.empty() &&
+                              containers.has_derived_of_same_size(best.type);
+  if (may_be_derived) answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
+  // `new` counts whole objects, but `operator new` is asked for any number of bytes.
+  const bool counts_objects = kind == AllocationKind::new_array ||
+                              (kind == AllocationKind::new_one && size.bytes.is_constant());
+  const bool is_new =
+      counts_objects && !may_be_derived && !may_have_head(graph[best.type], size.bytes, kind);
   if (best.rank == Rank::unknown) {
     answer.provenance = types::Provenance::target;
   } else if (is_new && best.rank == Rank::exact) {

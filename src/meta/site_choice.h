@@ -17,6 +17,7 @@ struct SiteTarget {
   std::uint8_t evidence = 0;               // SiteEvidence
   bool is_direct =
       true;  // false: the pointer gets the block's address on some ways, and something else on others
+  bool may_be_another = false;  // in a place where other variables may be at other times
 };
 
 struct SiteType {
@@ -37,6 +38,8 @@ class Containers {
   // Whether something of exactly `size` bytes starts with `type` and is not `type`.
   bool has_of_size(types::TypeIndex type, std::uint64_t size) const;
   // Whether there is any structure of that size.
+  // Whether a class has `type` as a base and is no larger.
+  bool has_derived_of_same_size(types::TypeIndex type) const;
   bool has_structure_of_size(std::uint64_t size) const { return sizes_.contains(size); }
   // Whether `outer` starts with `inner`, at any depth.
   bool starts_with(types::TypeIndex outer, types::TypeIndex inner) const;

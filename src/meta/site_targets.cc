@@ -82,15 +82,39 @@ std::vector<SiteTarget> TargetFinder::targets_of(AtomId atom) const {
   }
   for (const auto& [store, is_direct] : uses.stores) {
     const bool is_local = store->access.base.is_in_frame();
+    const bool is_shared = is_local && may_be_temporary(*store);
+    if (is_shared && gets_another_result(*store)) continue;
     for (const TypeIndex type : pointers_.declared_targets(store->access, store->after)) {
       add(targets, type, is_local ? types::kSiteTargetVariable : types::kSiteTargetField,
           is_direct);
+      if (is_shared && !targets.empty()) targets.back().may_be_another = true;
     }
   }
   for (const ResultUses::Argument& use : uses.arguments) {
     add_argument_targets(targets, use.call->callee, use.number, use.is_direct);
   }
   return targets;
+}
+
+// An object in the frame may be a temporary that no variable is described for: compilers give its place to a variable that is made later, and
+// debug information has that there from the start of its block. In C nothing owns memory but what has a name.
+bool TargetFinder::may_be_temporary(const StoreFact& store) const {
+  const bool is_of_c = function_ != nullptr && model_.strings[function_->unit].ends_with(".c");
+  return !is_of_c && std::ranges::any_of(pointers_.places_of(store.access, store.after),
+                                         [&](const TypedPlace& place) {
+                                           return place.type != kNoType &&
+                                                  model_.types[place.type].kind == Kind::composite;
+                                         });
+}
+
+// Whether something else that a call returned is put there as well.
+bool TargetFinder::gets_another_result(const StoreFact& store) const {
+  const std::int64_t slot = plus(store.access.base.addend, store.access.place.displacement);
+  return std::ranges::any_of(flow_.kept_in_frame, [&](const auto& kept) {
+    return kept.first != store.value.atom && flow_.atoms[kept.first].kind == AtomKind::result &&
+           std::ranges::any_of(kept.second,
+                               [&](const KeptFact& fact) { return fact.offset == slot; });
+  });
 }
 
 std::vector<TypeIndex> TargetFinder::targets_elsewhere(const CallFact& call) const {
@@ -211,8 +235,13 @@ std::vector<TypeIndex> TargetFinder::dynamic_types(const CallFact& call) const {
   std::vector<TypeIndex> found;
   if (call.return_address == 0) return found;
   for (const StoreFact* store : uses_.uses_of(call.result).initial_words) {
-    const TypeIndex type = virtual_tables_.class_of(flow_.atoms, store->value);
-    if (type != kNoType) found.push_back(type);
+    const Atom& atom = flow_.atoms[store->value.atom];
+    const bool is_choice = store->value.is_atom() && atom.kind == AtomKind::choice;
+    // `flag ? new A : new B`, of which compilers make one call
+    for (const Value& value : is_choice ? std::span{atom.sources} : std::span{&store->value, 1}) {
+      const TypeIndex type = virtual_tables_.class_of(flow_.atoms, value);
+      if (type != kNoType) found.push_back(type);
+    }
   }
   return found;
 }

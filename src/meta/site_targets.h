@@ -89,6 +89,8 @@ class TargetFinder {
   bool is_from_argument(const Value& value, std::uint64_t pc) const;
 
  private:
+  bool may_be_temporary(const StoreFact& store) const;
+  bool gets_another_result(const StoreFact& store) const;
   std::int64_t step_over(AtomId block, AtomId atom) const;
   bool may_return_address() const;
   bool returns_two_words() const;

@@ -513,7 +513,6 @@ int main() { return 0; }
   }
 }
 
-// Several structures may be one and something behind it. A pointer to them that walks over the block says that they are several, if nothing else points there.
 // clang has made one of two calls, and the variable that receives the block is that of one of them.
 TEST(Sites, OfCallsOfNoLineAreNotConfirmed) {
   constexpr std::string_view kSource = R"(#include <stdlib.h>
@@ -535,6 +534,7 @@ int main() { return 0; }
   EXPECT_EQ(sites[0].evidence & (types::kSiteStrideFits | types::kSiteConstantSizeFits), 0);
 }
 
+// Several structures may be one and something behind it. A pointer to them that walks over the block says that they are several, if nothing else points there.
 TEST(Sites, OfAConstantNumberOfStructuresAreConfirmedByAWalk) {
   constexpr std::string_view kSource = R"(#include <stdlib.h>
 struct node { struct node *next; long payload[2]; };

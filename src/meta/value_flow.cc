@@ -699,8 +699,15 @@ class Evaluation {
       flow_.stores.push_back({access, now_->end(), value});
     }
   }
-  // A number, or a word of the global offset table plus a number.
+  // A number, a word of the global offset table plus a number, or one of several such.
   bool is_address(const Value& value) const {
+    if (value.is_constant()) return true;
+    const Atom& atom = flow_.atoms[value.atom];
+    const bool is_choice = value.is_atom() && atom.kind == AtomKind::choice;
+    return is_choice ? std::ranges::any_of(atom.sources, [&](const Value& v) { return is_word(v); })
+                     : is_word(value);
+  }
+  bool is_word(const Value& value) const {
     if (value.is_constant()) return true;
     const Atom& atom = flow_.atoms[value.atom];
     return value.factor == 1 && atom.kind == AtomKind::load &&
