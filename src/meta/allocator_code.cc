@@ -97,7 +97,10 @@ AllocatorCode::AllocatorCode(const DwarfFacts& facts, std::span<const TypeIndex>
   const auto element_of = [&](EntityIndex function) {
     const TypeIndex node = facts.entities[function].return_type;
     const TypeIndex type = node < index_of.size() ? pointee_of(types, index_of[node]) : kNoType;
-    return type == types::TypeGraph::kVoid ? kNoType : type;
+    if (type == kNoType || type == types::TypeGraph::kVoid) return kNoType;
+    // A class that holds nothing stands for memory that is aligned like it.
+    const bool holds_nothing = types[type].kind == types::Kind::composite && types[type].count == 0;
+    return holds_nothing ? kNoType : type;
   };
   // What dwz has moved to a partial unit may be any unit's.
   const auto unit_of = [&](std::uint32_t unit) { return facts.has_partial_units ? 0 : unit; };
