@@ -58,14 +58,18 @@ TEST(ObjectSites, AreNotConfirmedByWhatMayBeSomethingElse) {
       const std::string_view function = image->text(site.function);
       constexpr auto kFits = types::kSiteStrideFits | types::kSiteConstantSizeFits;
       const bool is_exact = site.provenance == types::Provenance::new_expression;
-      const bool is_sure = site.type != types::kNoType && ((site.evidence & kFits) != 0 || is_exact);
+      const bool is_sure =
+          site.type != types::kNoType && ((site.evidence & kFits) != 0 || is_exact);
       if (function.ends_with("_open") && site.line != line_of_mark()) {
         const types::TypeRecord* const type = image->type(site.type);
         const std::string_view name = type == nullptr ? "" : image->text(type->name);
-        const bool is_right = name == "__ARR0_point" || name == "derived" || name == "square" || name == "circle";
-        EXPECT_FALSE(is_sure && !is_right) << compilation.command << ": " << function << " " << name;
+        const bool is_right =
+            name == "__ARR0_point" || name == "derived" || name == "square" || name == "circle";
+        EXPECT_FALSE(is_sure && !is_right)
+            << compilation.command << ": " << function << " " << name;
       }
-      EXPECT_TRUE(is_exact || !function.ends_with("_exact")) << compilation.command << ": " << function;
+      EXPECT_TRUE(is_exact || !function.ends_with("_exact"))
+          << compilation.command << ": " << function;
       agreeing += function.ends_with("_agrees") && is_sure;
     }
     EXPECT_EQ(agreeing, 1) << compilation.command;

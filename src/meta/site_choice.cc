@@ -145,6 +145,8 @@ std::optional<Proposal> judge(const TypeGraph& graph, const Containers& containe
   }
   const auto size = static_cast<std::int64_t>(type.size);
   const LinearForm& bytes = request.bytes;
+  // A class that holds nothing stands for memory that is aligned like it.
+  if (type.kind == Kind::composite && type.count == 0 && !bytes.is_constant()) return std::nullopt;
   Proposal proposal{target.type, target.evidence, Rank::unknown, Shape::array};
 
   const auto end = open_end(graph, target.type);
