@@ -249,13 +249,20 @@ QualType Conveyance::union_of(QualType first, llvm::ArrayRef<QualType> others) {
   for (const QualType type : others) key.push_back(type.getCanonicalType().getAsOpaquePtr());
   QualType& known = unions_[key];
   if (!known.isNull()) return known;
-  RecordDecl* record = context_.buildImplicitRecord(types::kOneOfRecordName, TagTypeKind::Union);
-  record->startDefinition();
+  RecordDecl* record = new_record(types::kOneOfRecordName, TagTypeKind::Union);
   add_member(record, first, "first");
   for (const QualType type : others) add_member(record, type, "other");
   record->completeDefinition();
   known = context_.getRecordType(record);
   return known;
+}
+
+// In C++ the debug information has the members of a class only where its definition is needed.
+RecordDecl* Conveyance::new_record(llvm::StringRef name, TagTypeKind kind) {
+  RecordDecl* record = context_.buildImplicitRecord(name, kind);
+  record->startDefinition();
+  record->setCompleteDefinitionRequired();
+  return record;
 }
 
 void Conveyance::add_member(RecordDecl* record, QualType type, llvm::StringRef name) {
@@ -270,8 +277,7 @@ QualType Conveyance::flexible_record(QualType head, QualType tail) {
   QualType& known = flexible_records_[{head.getCanonicalType().getAsOpaquePtr(),
                                        tail.getCanonicalType().getAsOpaquePtr()}];
   if (!known.isNull()) return known;
-  RecordDecl* record = context_.buildImplicitRecord(types::kFlexibleRecordName);
-  record->startDefinition();
+  RecordDecl* record = new_record(types::kFlexibleRecordName, TagTypeKind::Struct);
   add_member(record, head, "head");
   add_member(record, context_.getIncompleteArrayType(tail, ArraySizeModifier::Normal, 0), "tail");
   record->completeDefinition();

@@ -54,6 +54,7 @@ class Conveyance {
   clang::QualType marked_type(const SiteType& type);
   clang::QualType flexible_record(clang::QualType head, clang::QualType tail);
   clang::QualType union_of(clang::QualType first, llvm::ArrayRef<clang::QualType> others);
+  clang::RecordDecl* new_record(llvm::StringRef name, clang::TagTypeKind kind);
   void add_member(clang::RecordDecl* record, clang::QualType type, llvm::StringRef name);
   clang::FunctionDecl* replaced_operator_new(const clang::CallExpr* call) const;
   // `marked` is the expression that gets the cast; `callee` as in PlacedMark.
