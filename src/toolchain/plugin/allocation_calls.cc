@@ -270,6 +270,12 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
   const bool is_whole =
       size.has_choice() && (size.has_more || size.parameters != 0 || size.bytes != 0);
   if (size.terms.size() == 1 && !size.terms[0].is_multiple && !is_whole) {
+    const auto is_count_by_reference = [](const ParmVarDecl* parameter) {
+      const auto* reference = parameter->getType()->getAs<LValueReferenceType>();
+      return reference != nullptr && is_count(reference->getPointeeType());
+    };
+    if (callee != nullptr && llvm::any_of(callee->parameters(), is_count_by_reference))
+      size.terms[0].is_multiple = true;
     for (const Expr* argument : call->arguments()) {
       const QualType type = argument->getType();
       if (type->isPointerType() && is_count(type->getPointeeType()))
