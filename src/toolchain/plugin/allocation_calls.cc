@@ -57,6 +57,18 @@ bool is_size(QualType type, const ASTContext& context) {
          context.getTypeSize(type) == context.getTypeSize(context.getSizeType());
 }
 
+// Whether the function returns it as it is, as memory of any type.
+bool is_result(const Target& target) {
+  const bool is_raw = target.type.isNull() || target.is_bytes;
+  return !target.has_conflict &&
+         (target.is_handed_on_raw || (target.is_given_to_caller() && is_raw));
+}
+
+bool is_first_parameter(const SizeFacts& size) {
+  const bool is_alone = size.terms.empty() && size.bytes == 0 && !size.has_more;
+  return is_alone && size.parameters == 1 && !size.scales_parameters;
+}
+
 }  // namespace
 
 bool keeps_own_bytes(const SizeFacts& size, const Target& target) {
@@ -208,6 +220,26 @@ std::optional<Request> AllocationCalls::request_without_size(const CallExpr* cal
     return std::nullopt;
   }
   return request;
+}
+
+bool AllocationCalls::is_object_of_new(const Request& request, const Target& target,
+                                       const FunctionBody& body) {
+  const bool is_of_object = (request.size.parameters & 1) != 0;
+  return body.function() != nullptr && is_operator_new(body.function()) && is_of_object &&
+         is_result(target);
+}
+
+bool AllocationCalls::asks_for_more(const FunctionDecl* operator_new) {
+  const FunctionBody* body = bodies_.of(operator_new);
+  if (body == nullptr || operator_new->isReplaceableGlobalAllocationFunction()) return false;
+  const bool is_changed = operator_new->getNumParams() == 0 ||
+                          !body->assignments(operator_new->getParamDecl(0)).empty();
+  return llvm::any_of(body->calls, [&](const CallExpr* call) {
+    const auto request = request_of(call, *body);
+    if (!request || request->size.parameters == 0 || request->stored_at != nullptr) return false;
+    return (is_changed || !is_first_parameter(request->size)) &&
+           is_result(target_of(call, *body, context_));
+  });
 }
 
 bool AllocationCalls::is_for_callers(const FunctionDecl* function) {
