@@ -239,8 +239,7 @@ bool AllocationCalls::asks_for_more(const FunctionDecl* operator_new) {
     if (!request || request->size.parameters == 0 || request->stored_at != nullptr) return false;
     // How a size is made that is perhaps none is only known if it tells a type.
     const bool is_known = request->allocator == Allocator::known || !request->size.terms.empty();
-    return is_known &&
-           (is_changed || !is_first_parameter(request->size)) &&
+    return is_known && (is_changed || !is_first_parameter(request->size)) &&
            is_result(target_of(call, *body, context_));
   });
 }

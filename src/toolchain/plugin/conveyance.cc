@@ -30,8 +30,8 @@ constexpr std::size_t kFirstOwn = std::size_t{1} << 40;
 // By the cookie of an array that `new` makes, if it has any.
 std::optional<char> flag_of(const SiteType& type, const ASTContext& context) {
   if (type.tail.isNull()) return kNoFlag;
-  const auto words = context.getTypeSizeInChars(type.type) /
-                     context.getTypeSizeInChars(context.getSizeType());
+  const auto words =
+      context.getTypeSizeInChars(type.type) / context.getTypeSizeInChars(context.getSizeType());
   const std::int64_t flag = kFirstCookieFlag + std::countr_zero(static_cast<std::uint64_t>(words));
   if (flag > kLastCookieFlag) return std::nullopt;
   return static_cast<char>(flag);
@@ -140,8 +140,8 @@ bool Conveyance::mark_in_default(Expr* allocation, const FunctionDecl* callee, c
     const QualType what = has_cookie ? type.tail.getUnqualifiedType() : marked_type(type);
     const auto flag = has_cookie ? flag_of(type, context_) : std::optional{kNoFlag};
     if (context_.getAsArrayType(what) != nullptr || !flag) return false;
-    std::string made = marker_name(type.kind, *flag) +
-                       std::to_string(kFirstDefault + default_markers_.size());
+    std::string made =
+        marker_name(type.kind, *flag) + std::to_string(kFirstDefault + default_markers_.size());
     if (!put_cast(allocation, context_.getTypedefType(new_typedef(made, what)), body)) return false;
     name = std::move(made);
   }

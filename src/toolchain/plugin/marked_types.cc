@@ -82,8 +82,7 @@ DIType* MarkedTypes::with_cookie(DIType* element, std::uint64_t words) {
   DIType* cookie = builder_.createBasicType("unsigned long", kWord, dwarf::DW_ATE_unsigned);
   if (words > 1) {
     auto* const range = builder_.getOrCreateSubrange(0, static_cast<std::int64_t>(words));
-    cookie =
-        builder_.createArrayType(words * kWord, 0, cookie, builder_.getOrCreateArray({range}));
+    cookie = builder_.createArrayType(words * kWord, 0, cookie, builder_.getOrCreateArray({range}));
   }
   return flexible(cookie, array_of(element), words * kWord);
 }

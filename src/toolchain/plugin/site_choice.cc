@@ -333,8 +333,8 @@ bool has_cookie(const CXXNewExpr* expression) {
 // What stands in front of the elements: in its last word their number, in front of that room, as much as they are aligned to.
 QualType cookie_of(QualType element, const ASTContext& context) {
   const QualType word = context.getSizeType();
-  const std::int64_t words = context.getPreferredTypeAlignInChars(element) /
-                             context.getTypeSizeInChars(word);
+  const std::int64_t words =
+      context.getPreferredTypeAlignInChars(element) / context.getTypeSizeInChars(word);
   if (words <= 1) return word;
   const llvm::APInt count(64, static_cast<std::uint64_t>(words));
   return context.getConstantArrayType(word, count, nullptr, ArraySizeModifier::Normal, 0);
