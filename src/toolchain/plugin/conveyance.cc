@@ -264,8 +264,10 @@ QualType Conveyance::union_of(QualType first, llvm::ArrayRef<QualType> others) {
   QualType& known = unions_[key];
   if (!known.isNull()) return known;
   RecordDecl* record = new_record(types::kOneOfRecordName, TagTypeKind::Union);
+  // Members of one name would be one, as it is with classes that several units describe.
   add_member(record, first, "first");
-  for (const QualType type : others) add_member(record, type, "other");
+  unsigned number = 0;
+  for (const QualType type : others) add_member(record, type, "other" + std::to_string(number++));
   record->completeDefinition();
   known = context_.getRecordType(record);
   return known;
