@@ -116,6 +116,12 @@ ToldSite told_site(const types::SiteKind& kind, types::TypeIndex type, types::Ty
     type = types.one_of(all);
     if (type == types::kNoType) return told;
   }
+  // Of an array with its number in front the elements must be known: the number is the least of it.
+  if (kind.origin == SiteOrigin::new_expression && kind.shape == types::SiteShape::flexible) {
+    type = tail == types::kNoType ? types::kNoType : types.flexible_of(type, tail);
+    if (type == types::kNoType) return told;
+    tail = types::kNoType;
+  }
   told.what = kind.is_refuted() ? Told::refuted : Told::a_type;
   told.type = type;
   switch (kind.shape) {

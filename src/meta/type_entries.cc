@@ -23,6 +23,11 @@ namespace {
 
 constexpr std::uint64_t kMostBits = 0xFFFF;
 
+// gcc has char8_t as an unsigned number, though char16_t and char32_t as what they are; clang has all three so.
+bool is_char8(std::string_view name, const types::TypeRecord& record) {
+  return name == "char8_t" && record.detail == DW_ATE_unsigned && record.size == 1;
+}
+
 template <typename Meaning>
 struct TagMeaning {
   std::uint16_t tag;
@@ -194,6 +199,7 @@ bool TypeEntries::read_simple(const Die& die, const UnitContext& context, types:
       record.kind = Kind::base;
       record.detail = static_cast<std::uint8_t>(die.constant(At::encoding).value_or(0));
       record.size = die.constant(At::byte_size).value_or(0);
+      if (is_char8(strings_[name], record)) record.detail = DW_ATE_UTF;
       set_float_format(die, context, record);
       if (die.constant(At::endianity) == std::uint64_t{DW_END_big}) {
         record.flags |= types::kTypeBigEndian;

@@ -13,6 +13,10 @@ cat > a.cc << 'END'
 #include <string>
 struct point { double x, y; };
 struct counted { int n; ~counted() { ++n; } };
+struct alignas(16) wide { long x[2]; ~wide() { x[0] = 0; } };
+struct alignas(32) wider { long x[4]; ~wider() { x[0] = 0; } };
+struct widest { long double x; wider w; } *described;
+struct __attribute__((packed)) tight { char c; long double x; ~tight() { c = 0; } };
 struct by_new { point *p; by_new() : p(new point) {} };
 struct by_malloc { point *p; by_malloc() : p((point *)malloc(sizeof(point))) {} };
 struct by_static_cast { point *p; explicit by_static_cast(int n) : p(static_cast<point *>(std::malloc(n * sizeof(point)))) {} };
@@ -37,6 +41,10 @@ int main(int argc, char **) {
   tell("matrix", new point[argc + 2][4]);
   tell("cube", new point[argc + 2][4][3]);
   tell("counted matrix", (char *)(new counted[argc + 2][4]) - 8);
+  tell("wide array", (char *)(new wide[argc + 2]) - 16);
+  tell("wider matrix", (char *)(new wider[argc + 2][4]) - 32);
+  tell("widest array", (char *)(new widest[argc + 2]) - 32);
+  tell("tight array", (char *)(new tight[argc + 2]) - 8);
   void *aligned = nullptr;
   if (posix_memalign(&aligned, 64, sizeof(point)) != 0) return 1;
   tell("aligned", aligned);
@@ -77,6 +85,10 @@ holder raw: point
 matrix: __ARR0___ARR4_point
 cube: __ARR0___ARR4___ARR3_point
 counted matrix: __FLEX_uint$64____ARR0___ARR4_counted
+wide array: __FLEX___ARR2_uint$64____ARR0_wide
+wider matrix: __FLEX___ARR4_uint$64____ARR0___ARR4_wider
+widest array: __FLEX___ARR4_uint$64____ARR0_widest
+tight array: the metadata does not tell the type
 aligned: point
 aligned array: __ARR0_point
 aligned member: point

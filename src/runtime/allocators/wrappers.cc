@@ -104,10 +104,11 @@ struct KnownInModule {
 [[ALLOCS_EVERY_PROCESS]] std::optional<runt::PackedRule> wrapper_rule_at(Address return_address,
                                                                          ModuleRecord& module) {
   const Address call = return_address - 1;
-  if (!is_in_known_function(call, module) &&
-      !is_wrapper_site(module, raw(return_address) - module.bias)) {
-    return std::nullopt;
-  }
+  const std::uint64_t offset = raw(return_address) - module.bias;
+  const bool is_wrapper = is_in_known_function(call, module)
+                              ? module.is_executable == 0 || !is_site_of_constant(module, offset)
+                              : is_wrapper_site(module, offset);
+  if (!is_wrapper) return std::nullopt;
   const auto rule = elf::find_unwind_rule(TrustedMemory{}, eh_frame_of(module), call);
   const auto packed = rule ? runt::PackedRule::pack(*rule) : std::nullopt;
   return packed && !packed->is_outermost() ? packed : std::nullopt;

@@ -19,6 +19,8 @@
 // cells, under an address that no caller has (kInWrapper). So a hook that finds its caller in the cache pays nothing for this; one
 // that does not tries again with the bit, and reads the next return address from the stack.
 //
+// An operator new of the executable may also ask for a chunk to cut pieces off: where the metadata says that the size is constant, it is no wrapper.
+//
 // Metadata may arrive later than the site (reconsider_sites in site_recorder.h).
 //
 // A hook that steps out needs to know where its own frame is, and what rbp was: it has a frame pointer, or was jumped to
@@ -42,6 +44,8 @@ std::optional<runt::PackedRule> wrapper_rule_at(Address return_address,
 // What the metadata of `module` says of the site at link address `offset`, as far as it may be had inside a hook. Not defined in this part,
 // which knows nothing of metadata: the library that is linked has it. Context: hook.
 bool is_wrapper_site(index::ModuleRecord& module, std::uint64_t offset);
+// Likewise: whether the code there asks for as many bytes as it always does, on nobody's behalf. Context: hook.
+bool is_site_of_constant(index::ModuleRecord& module, std::uint64_t offset);
 
 // A call of a hook: where it returns to, and the state of the stack from which outer calls can be found.
 struct Call {

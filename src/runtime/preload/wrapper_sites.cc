@@ -11,4 +11,9 @@ namespace allocs::allocators {
   return self::is_wrapper_site(module, offset);
 }
 
+[[ALLOCS_EVERY_PROCESS]] bool is_site_of_constant(index::ModuleRecord& module,
+                                                  std::uint64_t offset) {
+  return self::is_site_of_constant(module, offset);
+}
+
 }  // namespace allocs::allocators

@@ -11,6 +11,7 @@
 // No hooks are here, nor calls of theirs.
 namespace allocs::allocators {
 bool is_wrapper_site(index::ModuleRecord&, std::uint64_t) { return false; }
+bool is_site_of_constant(index::ModuleRecord&, std::uint64_t) { return false; }
 }  // namespace allocs::allocators
 
 // Allocators that nest, over a pool of 256 bytes. What the run time itself registers so never fails inside; an allocator whose allocations hold smaller ones may.

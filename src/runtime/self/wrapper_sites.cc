@@ -98,6 +98,12 @@ types::ObjectIdentity identity_of(const ModuleRecord& module) {
          site->type == types::kNoType;
 }
 
+[[ALLOCS_EVERY_PROCESS]] bool is_site_of_constant(ModuleRecord& module, std::uint64_t offset) {
+  const types::Image* const image = site_image_of(module);
+  const types::SiteRecord* const site = image != nullptr ? image->find_site(offset) : nullptr;
+  return site != nullptr && (site->flags & types::kSiteWrapper) == 0 && site->constant_size != 0;
+}
+
 void site_image_arrived(std::uint32_t instance, const types::Image& image) {
   ModuleRecord* const module = allocators::module_record(instance);
   if (module == nullptr) return;

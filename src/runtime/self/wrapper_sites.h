@@ -29,6 +29,7 @@ void reconsider_early_sites();
 
 // Context: hook.
 bool is_wrapper_site(index::ModuleRecord& module, std::uint64_t offset);
+bool is_site_of_constant(index::ModuleRecord& module, std::uint64_t offset);
 
 // A query has got the image of that module; it stays mapped. Context: query, under the lock of loading.
 void site_image_arrived(std::uint32_t instance, const types::Image& image);

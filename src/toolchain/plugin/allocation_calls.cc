@@ -57,6 +57,18 @@ bool is_size(QualType type, const ASTContext& context) {
          context.getTypeSize(type) == context.getTypeSize(context.getSizeType());
 }
 
+// Whether the function returns it as it is, as memory of any type.
+bool is_result(const Target& target) {
+  const bool is_raw = target.type.isNull() || target.is_bytes;
+  return !target.has_conflict &&
+         (target.is_handed_on_raw || (target.is_given_to_caller() && is_raw));
+}
+
+bool is_first_parameter(const SizeFacts& size) {
+  const bool is_alone = size.terms.empty() && size.bytes == 0 && !size.has_more;
+  return is_alone && size.parameters == 1 && !size.scales_parameters;
+}
+
 }  // namespace
 
 bool keeps_own_bytes(const SizeFacts& size, const Target& target) {
@@ -210,6 +222,28 @@ std::optional<Request> AllocationCalls::request_without_size(const CallExpr* cal
   return request;
 }
 
+bool AllocationCalls::is_object_of_new(const Request& request, const Target& target,
+                                       const FunctionBody& body) {
+  const bool is_of_object = (request.size.parameters & 1) != 0;
+  return body.function() != nullptr && is_operator_new(body.function()) && is_of_object &&
+         is_result(target);
+}
+
+bool AllocationCalls::asks_for_more(const FunctionDecl* operator_new) {
+  const FunctionBody* body = bodies_.of(operator_new);
+  if (body == nullptr || operator_new->isReplaceableGlobalAllocationFunction()) return false;
+  const bool is_changed = operator_new->getNumParams() == 0 ||
+                          !body->assignments(operator_new->getParamDecl(0)).empty();
+  return llvm::any_of(body->calls, [&](const CallExpr* call) {
+    const auto request = request_of(call, *body);
+    if (!request || request->size.parameters == 0 || request->stored_at != nullptr) return false;
+    // How a size is made that is perhaps none is only known if it tells a type.
+    const bool is_known = request->allocator == Allocator::known || !request->size.terms.empty();
+    return is_known && (is_changed || !is_first_parameter(request->size)) &&
+           is_result(target_of(call, *body, context_));
+  });
+}
+
 bool AllocationCalls::is_for_callers(const FunctionDecl* function) {
   const declarations::Declaration* declared = declared_.of(function);
   return declared != nullptr && declared->is_users && declared->is_wrapper();
@@ -270,6 +304,12 @@ std::optional<Request> AllocationCalls::possible_request(const CallExpr* call,
   const bool is_whole =
       size.has_choice() && (size.has_more || size.parameters != 0 || size.bytes != 0);
   if (size.terms.size() == 1 && !size.terms[0].is_multiple && !is_whole) {
+    const auto is_count_by_reference = [](const ParmVarDecl* parameter) {
+      const auto* reference = parameter->getType()->getAs<LValueReferenceType>();
+      return reference != nullptr && is_count(reference->getPointeeType());
+    };
+    if (callee != nullptr && llvm::any_of(callee->parameters(), is_count_by_reference))
+      size.terms[0].is_multiple = true;
     for (const Expr* argument : call->arguments()) {
       const QualType type = argument->getType();
       if (type->isPointerType() && is_count(type->getPointeeType()))

@@ -58,6 +58,12 @@ class AllocationCalls {
   // Whether users declare that what `function` allocates is its callers' business. nullptr: no.
   bool is_for_callers(const clang::FunctionDecl* function);
 
+  // Whether the call asks, in an operator new, for the object that is made and perhaps for more: the object's size is the first parameter, and the object lies in front.
+  static bool is_object_of_new(const Request& request, const Target& target,
+                               const FunctionBody& body);
+  // Whether that operator new makes blocks larger than the objects in them, as far as its source is there.
+  bool asks_for_more(const clang::FunctionDecl* operator_new);
+
   // What declarations alone tell of calls. Whether it is declared to hand out memory:
   bool is_declared_allocator(const clang::FunctionDecl* function);
   // ... whether it is known for something else:

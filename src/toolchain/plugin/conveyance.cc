@@ -7,6 +7,8 @@
 #include <clang/Basic/Builtins.h>
 #include <clang/Basic/SourceManager.h>
 
+#include <bit>
+
 namespace allocs::plugin {
 
 using namespace clang;
@@ -24,6 +26,16 @@ std::string marker_name(const types::SiteKind& kind, char flag) {
 // Typedefs of default arguments are counted from here, above those of other calls, and those that have a name for themselves further up.
 constexpr std::size_t kFirstDefault = std::size_t{1} << 32;
 constexpr std::size_t kFirstOwn = std::size_t{1} << 40;
+
+// By the cookie of an array that `new` makes, if it has any.
+std::optional<char> flag_of(const SiteType& type, const ASTContext& context) {
+  if (type.tail.isNull()) return kNoFlag;
+  const auto words =
+      context.getTypeSizeInChars(type.type) / context.getTypeSizeInChars(context.getSizeType());
+  const std::int64_t flag = kFirstCookieFlag + std::countr_zero(static_cast<std::uint64_t>(words));
+  if (flag > kLastCookieFlag) return std::nullopt;
+  return static_cast<char>(flag);
+}
 
 // The outermost expression whose value is the call's and whose code is the call alone. Code generation takes what is in parentheses or
 // behind a comma for no cast, so the next explicit cast around it would put its own type in the place of a marker inside.
@@ -126,9 +138,10 @@ bool Conveyance::mark_in_default(Expr* allocation, const FunctionDecl* callee, c
   if (name.empty()) {
     const bool has_cookie = isa<CXXNewExpr>(allocation) && !type.tail.isNull();
     const QualType what = has_cookie ? type.tail.getUnqualifiedType() : marked_type(type);
-    if (context_.getAsArrayType(what) != nullptr) return false;
-    std::string made = marker_name(type.kind, has_cookie ? kCookieFlag : kNoFlag) +
-                       std::to_string(kFirstDefault + default_markers_.size());
+    const auto flag = has_cookie ? flag_of(type, context_) : std::optional{kNoFlag};
+    if (context_.getAsArrayType(what) != nullptr || !flag) return false;
+    std::string made =
+        marker_name(type.kind, *flag) + std::to_string(kFirstDefault + default_markers_.size());
     if (!put_cast(allocation, context_.getTypedefType(new_typedef(made, what)), body)) return false;
     name = std::move(made);
   }
@@ -174,10 +187,11 @@ bool Conveyance::mark_stored(CallExpr* call, Expr* address, const SiteType& type
 }
 
 bool Conveyance::mark(CXXNewExpr* expression, const SiteType& type) {
-  const bool has_cookie = !type.tail.isNull();
-  std::string name = marker_name(type.kind, has_cookie ? kCookieFlag : kNoFlag);
+  const auto flag = flag_of(type, context_);
+  if (!flag) return false;
+  std::string name = marker_name(type.kind, *flag);
   llvm::SmallVector<const ConstantArrayType*, 2> arrays;  // outermost first
-  QualType what = has_cookie ? type.tail : type.type;
+  QualType what = is_cookie_flag(*flag) ? type.tail : type.type;
   while (const auto* array = context_.getAsConstantArrayType(what)) {
     arrays.push_back(array);
     name += kDimension + std::to_string(array->getSize().getZExtValue());
@@ -249,13 +263,22 @@ QualType Conveyance::union_of(QualType first, llvm::ArrayRef<QualType> others) {
   for (const QualType type : others) key.push_back(type.getCanonicalType().getAsOpaquePtr());
   QualType& known = unions_[key];
   if (!known.isNull()) return known;
-  RecordDecl* record = context_.buildImplicitRecord(types::kOneOfRecordName, TagTypeKind::Union);
-  record->startDefinition();
+  RecordDecl* record = new_record(types::kOneOfRecordName, TagTypeKind::Union);
+  // Members of one name would be one, as it is with classes that several units describe.
   add_member(record, first, "first");
-  for (const QualType type : others) add_member(record, type, "other");
+  unsigned number = 0;
+  for (const QualType type : others) add_member(record, type, "other" + std::to_string(number++));
   record->completeDefinition();
   known = context_.getRecordType(record);
   return known;
+}
+
+// In C++ the debug information has the members of a class only where its definition is needed.
+RecordDecl* Conveyance::new_record(llvm::StringRef name, TagTypeKind kind) {
+  RecordDecl* record = context_.buildImplicitRecord(name, kind);
+  record->startDefinition();
+  record->setCompleteDefinitionRequired();
+  return record;
 }
 
 void Conveyance::add_member(RecordDecl* record, QualType type, llvm::StringRef name) {
@@ -270,8 +293,7 @@ QualType Conveyance::flexible_record(QualType head, QualType tail) {
   QualType& known = flexible_records_[{head.getCanonicalType().getAsOpaquePtr(),
                                        tail.getCanonicalType().getAsOpaquePtr()}];
   if (!known.isNull()) return known;
-  RecordDecl* record = context_.buildImplicitRecord(types::kFlexibleRecordName);
-  record->startDefinition();
+  RecordDecl* record = new_record(types::kFlexibleRecordName, TagTypeKind::Struct);
   add_member(record, head, "head");
   add_member(record, context_.getIncompleteArrayType(tail, ArraySizeModifier::Normal, 0), "tail");
   record->completeDefinition();

@@ -3,6 +3,7 @@
 
 #include <llvm/ADT/DenseMap.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <tuple>
@@ -17,11 +18,20 @@ namespace allocs::plugin {
 //     __allocs_site$saa-      kind, then a flag; then, for a call that is found by its place, a number
 //
 // Of `new T[n][4][3]` the typedef is one of T, and "x4x3" comes after the flag. The flag `b` stands for a call that the compiler may optimise away, as it may __builtin_operator_new's; `c` for an array
-// with a cookie (the typedef's type is then the element, not the whole block); `-` for neither.
+// with a cookie of one word (the typedef's type is then the element, not the whole block), `d` with one of two words, and so on through the powers of two; `-` for neither.
 inline constexpr char kNoFlag = '-';
 inline constexpr char kBuiltinFlag = 'b';
-inline constexpr char kCookieFlag = 'c';
+inline constexpr char kFirstCookieFlag = 'c';
+inline constexpr char kLastCookieFlag = 'z';
 inline constexpr char kDimension = 'x';
+
+constexpr bool is_cookie_flag(char flag) {
+  return flag >= kFirstCookieFlag && flag <= kLastCookieFlag;
+}
+// Of a flag for which is_cookie_flag() holds.
+constexpr std::uint64_t words_of_cookie(char flag) {
+  return std::uint64_t{1} << (flag - kFirstCookieFlag);
+}
 
 // Changes the tree so that clang's own code generation puts a type on an allocating call (`!heapallocsite`), which it does for
 // the allocators of another operating system: a call whose callee has the allocator attribute gets the type of the innermost
@@ -54,6 +64,7 @@ class Conveyance {
   clang::QualType marked_type(const SiteType& type);
   clang::QualType flexible_record(clang::QualType head, clang::QualType tail);
   clang::QualType union_of(clang::QualType first, llvm::ArrayRef<clang::QualType> others);
+  clang::RecordDecl* new_record(llvm::StringRef name, clang::TagTypeKind kind);
   void add_member(clang::RecordDecl* record, clang::QualType type, llvm::StringRef name);
   clang::FunctionDecl* replaced_operator_new(const clang::CallExpr* call) const;
   // `marked` is the expression that gets the cast; `callee` as in PlacedMark.

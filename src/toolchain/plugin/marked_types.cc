@@ -17,7 +17,7 @@ bool is_internal_marker(StringRef name) {
   constexpr std::size_t kLength = types::kSiteKindLength + 1;
   if (name.size() < kLength) return false;
   const char flag = name[types::kSiteKindLength];
-  const bool has_flag = flag == kNoFlag || flag == kBuiltinFlag || flag == kCookieFlag;
+  const bool has_flag = flag == kNoFlag || flag == kBuiltinFlag || is_cookie_flag(flag);
   return has_flag && types::parse_site_kind({name.data(), types::kSiteKindLength}) &&
          all_of(name.drop_front(kLength), [](char c) { return isDigit(c) || c == kDimension; });
 }
@@ -53,7 +53,7 @@ StringMap<const DIType*> markers_in_casts(const Module& module) {
 
 DIType* MarkedTypes::of_block(const Mark& mark) {
   if (mark.kind.origin == SiteOrigin::wrapper) return nullptr;
-  if (mark.flag == kCookieFlag) return with_cookie(mark.type);
+  if (is_cookie_flag(mark.flag)) return with_cookie(mark.type, words_of_cookie(mark.flag));
   auto* record = dyn_cast_or_null<DICompositeType>(mark.type);
   const bool is_flexible =
       record != nullptr && record->getName() == StringRef{types::kFlexibleRecordName};
@@ -77,10 +77,14 @@ DIType* MarkedTypes::with_dimensions(const Mark& mark) {
   return builder_.createArrayType(bits, 0, mark.type, builder_.getOrCreateArray(ranges));
 }
 
-DIType* MarkedTypes::with_cookie(DIType* element) {
+DIType* MarkedTypes::with_cookie(DIType* element, std::uint64_t words) {
   constexpr std::uint64_t kWord = 64;
-  DIType* word = builder_.createBasicType("unsigned long", kWord, dwarf::DW_ATE_unsigned);
-  return flexible(word, array_of(element), kWord);
+  DIType* cookie = builder_.createBasicType("unsigned long", kWord, dwarf::DW_ATE_unsigned);
+  if (words > 1) {
+    auto* const range = builder_.getOrCreateSubrange(0, static_cast<std::int64_t>(words));
+    cookie = builder_.createArrayType(words * kWord, 0, cookie, builder_.getOrCreateArray({range}));
+  }
+  return flexible(cookie, array_of(element), words * kWord);
 }
 
 // The compiler may have given the record a name across units, under which other units have others.

@@ -43,7 +43,7 @@ class MarkedTypes {
   llvm::DIBuilder& builder() { return builder_; }
 
  private:
-  llvm::DIType* with_cookie(llvm::DIType* element);
+  llvm::DIType* with_cookie(llvm::DIType* element, std::uint64_t words);
   llvm::DIType* renewed(const llvm::DICompositeType* record);
   llvm::DIType* renewed_union(const llvm::DICompositeType* record);
   llvm::DIType* array_of(llvm::DIType* element);

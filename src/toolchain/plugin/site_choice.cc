@@ -330,6 +330,16 @@ bool has_cookie(const CXXNewExpr* expression) {
          expression->getAllocatedType().isDestructedType() != QualType::DK_none;
 }
 
+// What stands in front of the elements: in its last word their number, in front of that room, as much as they are aligned to.
+QualType cookie_of(QualType element, const ASTContext& context) {
+  const QualType word = context.getSizeType();
+  const std::int64_t words =
+      context.getPreferredTypeAlignInChars(element) / context.getTypeSizeInChars(word);
+  if (words <= 1) return word;
+  const llvm::APInt count(64, static_cast<std::uint64_t>(words));
+  return context.getConstantArrayType(word, count, nullptr, ArraySizeModifier::Normal, 0);
+}
+
 }  // namespace
 
 bool SiteType::is_bytes_on_its_word() const {
@@ -374,7 +384,7 @@ SiteType site_type_of(const CXXNewExpr* expression, const ASTContext& context) {
   SiteKind kind{SiteOrigin::new_expression, SiteTargetSays::nothing, SiteShape::one};
   if (has_cookie(expression)) {
     kind.shape = SiteShape::flexible;
-    return {kind, context.getSizeType(), type};
+    return {kind, cookie_of(type, context), type};
   }
   if (expression->isArray()) kind.shape = SiteShape::array;
   return {kind, type, {}};

@@ -123,11 +123,11 @@ class Markers {
   std::uint32_t id_of(Mark mark) {
     mark.type = types_.with_dimensions(mark);
     const auto [known, is_new] =
-        ids_.try_emplace({mark.type, encode_site_kind(mark.kind), mark.flag == kCookieFlag}, 0);
+        ids_.try_emplace({mark.type, encode_site_kind(mark.kind), is_cookie_flag(mark.flag)}, 0);
     if (!is_new) return known->second;
     std::string key;
     for (const char c : encode_site_kind(mark.kind)) key += c;
-    key += mark.flag == kCookieFlag ? 'c' : '-';
+    key += is_cookie_flag(mark.flag) ? mark.flag : kNoFlag;
     describe(mark.type, key);
     key += mark.dimensions.str();
     const std::uint64_t hash = MD5Hash(key);

@@ -89,7 +89,8 @@ SizeFacts SizeAnalysis::for_caller(const SizeFacts& facts, const CallExpr* call,
   SizeFacts result = facts;
   SizeFacts factors = constant_size(1);
   result.parameters = 0;
-  result.multiplies_parameters = result.scales_parameters = false;
+  result.multiplies_parameters = result.scales_parameters = result.counts_parameters = false;
+  const SizeFacts number = facts.counts_parameters ? unknown_size() : constant_size(1);
   for (unsigned i = 0; i < kMostParameters; ++i) {
     if ((facts.parameters >> i & 1) == 0) continue;
     if (i >= call->getNumArgs()) return unknown_size();
@@ -99,10 +100,13 @@ SizeFacts SizeAnalysis::for_caller(const SizeFacts& facts, const CallExpr* call,
       factors = arithmetic_.product(factors, argument);
       continue;
     }
+    argument = arithmetic_.product(argument, number);
     const bool both = !result.terms.empty() && !argument.terms.empty();
     result = both ? arithmetic_.either(result, argument) : arithmetic_.sum(result, argument, false);
   }
-  return facts.multiplies_parameters ? arithmetic_.sum(result, factors, false) : result;
+  return facts.multiplies_parameters
+             ? arithmetic_.sum(result, arithmetic_.product(factors, number), false)
+             : result;
 }
 
 SizeFacts SizeAnalysis::evaluate(const Expr* size, const Frame& frame, int depth) {

@@ -199,8 +199,10 @@ SizeFacts SizeArithmetic::product(const SizeFacts& a, const SizeFacts& b) const 
   }
   // n * sizeof(T) * sizeof(U) is nothing that we know.
   if (!a.terms.empty() && !b.terms.empty()) return noting_loss(unknown_size(), a, b);
-  const SizeFacts& typed = a.terms.empty() ? b : a;
-  const SizeFacts& factor = a.terms.empty() ? a : b;
+  const bool is_number_of_parameter = b.terms.empty() && a.parameters != 0 && b.parameters == 0;
+  const bool is_first = !a.terms.empty() || is_number_of_parameter;
+  const SizeFacts& typed = is_first ? a : b;
+  const SizeFacts& factor = is_first ? b : a;
   // `n * (key_size + sizeof(int))`: numbers somewhere in elements of which nothing else is known.
   const bool is_part = typed.terms.size() == 1 && typed.terms[0].type->isScalarType() &&
                        !typed.terms[0].is_multiple && (typed.has_more || typed.parameters != 0) &&
@@ -221,7 +223,19 @@ SizeFacts SizeArithmetic::product(const SizeFacts& a, const SizeFacts& b) const 
   facts.has_floor = false;
   for (SizeTerm& term : facts.terms) term.is_multiple = true;
   if (facts.terms.empty()) {
-    facts.has_more |= factor.has_more;
+    const bool is_counted = typed.parameters != 0 && factor.parameters == 0;
+    // Of a parameter that was rounded, an element is larger than it.
+    const bool is_padded = typed.scales_parameters && !typed.counts_parameters;
+    // `(n < least ? least : n) * size`: a number that is not all the caller's.
+    const auto is_other_number = [](const SizeFacts& of) {
+      return of.has_more && of.parameters != 0 && !of.has_own_part && !of.scales_parameters;
+    };
+    facts.has_more = is_counted ? typed.has_more || is_padded
+                                : (typed.has_more && !is_other_number(typed)) ||
+                                      (factor.has_more && !is_other_number(factor));
+    facts.counts_parameters |= is_counted || factor.counts_parameters || factor.bytes != 0 ||
+                               is_other_number(typed) || is_other_number(factor);
+    facts.multiplies_parameters |= factor.multiplies_parameters;
   } else {
     facts.parameters = typed.parameters;  // how many is not what: the type is known here
     const bool is_unit = facts.terms.size() == 1 && typed.bytes == 0 && factor.divisor > 1 &&
@@ -256,6 +270,10 @@ SizeFacts SizeArithmetic::sum(SizeFacts a, const SizeFacts& b, bool is_differenc
   a.is_perhaps_plain |= b.is_perhaps_plain;
   a.has_lost_choice |= b.has_lost_choice;
   a.scales_parameters |= b.scales_parameters || (a.parameters & b.parameters) != 0;
+  a.counts_parameters |= b.counts_parameters;
+  a.has_more |= (a.multiplies_parameters || b.multiplies_parameters) && a.parameters != 0 &&
+                b.parameters != 0;
+  a.multiplies_parameters |= b.multiplies_parameters;
   a.parameters |= b.parameters;
   return a;
 }
@@ -284,6 +302,8 @@ SizeFacts SizeArithmetic::merged(const SizeFacts& a, const SizeFacts& b) const {
     SizeFacts facts = a;
     facts.has_more |= b.has_more || a.bytes != b.bytes;
     facts.parameters |= b.parameters;
+    facts.counts_parameters |= b.counts_parameters;
+    facts.multiplies_parameters |= b.multiplies_parameters;
     if (a.divisor != b.divisor) facts.divisor = 0;
     return facts;
   }

@@ -35,6 +35,8 @@ struct SizeFacts {
   bool has_lost_choice =
       false;  // something is in it that is made of a size of one of several types, but not by adding to it
   bool scales_parameters = false;  // what is made of a parameter is not the sum of it and a number
+  bool counts_parameters =
+      false;  // what is made of a parameter is as many times it as a number says that is no parameter
   bool has_floor =
       false;  // the terms stand in for small parameters: `n < sizeof(T) ? sizeof(T) : n`
   bool has_own_part = false;  // a summand that no parameter goes into and nothing is known of

@@ -142,7 +142,9 @@ void UnitConsumer::read_body(const FunctionBody& body) {
     const FunctionDecl* function = expression->getOperatorNew();
     const bool is_placement = function == nullptr || function->isReservedGlobalPlacementOperator();
     if (is_placement || !is_sound(expression)) continue;
-    const SiteType type = site_type_of(expression, *context_);
+    SiteType type = site_type_of(expression, *context_);
+    if (type.tail.isNull() && calls_->asks_for_more(function))
+      type.kind.shape = types::SiteShape::at_least;
     if (list_ != nullptr) {
       list_->add(expression, type, body);
     } else {
@@ -157,6 +159,7 @@ void UnitConsumer::read_body(const FunctionBody& body) {
 std::optional<SiteType> UnitConsumer::type_of(const CallExpr* call, const Request& request,
                                               const Target& target, const FunctionBody& body) {
   if (calls_->is_for_callers(body.function())) return wrapper_site();
+  if (AllocationCalls::is_object_of_new(request, target, body)) return wrapper_site();
   const Pool* pool = is_at_end_ ? calls_->pool_of(call, body) : nullptr;
   if (pool != nullptr && calls_->pool_uses().worth_of(*pool) != PoolWorth::none)
     return wrapper_site();
