@@ -20,12 +20,13 @@ struct text { int n; static void *operator new(std::size_t s, const char *t) { r
 struct least { double d; static void *operator new(std::size_t s) { if (s < 64) s = 64; return malloc(s); } FREE };
 struct simple { int n[4]; static void *operator new(std::size_t s) { return malloc(s); } FREE };
 struct many { int n[4]; static void *operator new[](std::size_t s, int k) { return malloc(s + k * sizeof(double)); } };
+struct bytes { int n[4]; static void *operator new(std::size_t s) { return new char[s]; } static void operator delete(void *p) { delete[] static_cast<char *>(p); } };
 struct head { long size; const char *tag; };
 struct headed { double d[3]; static void *operator new(std::size_t s) { head *h = (head *)malloc(sizeof(head) + s); h->size = 1; return h + 1; } static void operator delete(void *p) { free((head *)p - 1); } };
 struct pile { virtual void *get(std::size_t s) { return malloc(s); } virtual ~pile() {} };
 inline void *operator new[](std::size_t s, pile &from) { return from.get(s); }
 inline void operator delete[](void *p, pile &) { free(p); }
-struct described { counted *a; derived *b; turned *c; summed *d; slots *e; text *f; least *g; simple *h; many *i; head *j; headed *k; } all;
+struct described { counted *a; derived *b; turned *c; summed *d; slots *e; text *f; least *g; simple *h; many *i; bytes *l; head *j; headed *k; } all;
 static void *volatile kept;
 static void tell(const char *name, const void *block) {
   alloc_info info;
@@ -44,6 +45,7 @@ int main(int argc, char **) {
   tell("least", new least);
   tell("simple", new simple);
   tell("many", new (argc + 4) many[3]);
+  tell("bytes", new bytes);
   pile *volatile from = new pile;
   tell("of a pile", new (*from) simple[3]);
   tell("headed", (head *)(void *)new headed - 1);
@@ -65,6 +67,7 @@ text: text
 least: least
 simple: simple
 many: many
+bytes: [!_]*
 of a pile: __ARR0_simple
 headed: head
 END

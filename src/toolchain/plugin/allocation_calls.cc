@@ -229,6 +229,17 @@ bool AllocationCalls::is_object_of_new(const Request& request, const Target& tar
          is_result(target);
 }
 
+bool AllocationCalls::is_object_of_new(const CXXNewExpr* expression, const FunctionBody& body) {
+  const bool is_in_one = body.function() != nullptr && is_operator_new(body.function());
+  if (!is_in_one || !expression->isArray() || !is_byte_type(expression->getAllocatedType()))
+    return false;
+  const std::optional<const Expr*> number = expression->getArraySize();
+  if (!number || *number == nullptr) return false;
+  Request request;
+  request.size = sizes_.facts_of(*number, body);
+  return is_object_of_new(request, target_of(expression, body, context_), body);
+}
+
 bool AllocationCalls::asks_for_more(const FunctionDecl* operator_new) {
   const FunctionBody* body = bodies_.of(operator_new);
   if (body == nullptr || operator_new->isReplaceableGlobalAllocationFunction()) return false;

@@ -61,6 +61,8 @@ class AllocationCalls {
   // Whether the call asks, in an operator new, for the object that is made and perhaps for more: the object's size is the first parameter, and the object lies in front.
   static bool is_object_of_new(const Request& request, const Target& target,
                                const FunctionBody& body);
+  // The same of `new char[n]` there.
+  bool is_object_of_new(const clang::CXXNewExpr* expression, const FunctionBody& body);
   // Whether that operator new makes blocks larger than the objects in them, as far as its source is there.
   bool asks_for_more(const clang::FunctionDecl* operator_new);
 

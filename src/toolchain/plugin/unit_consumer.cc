@@ -143,8 +143,11 @@ void UnitConsumer::read_body(const FunctionBody& body) {
     const bool is_placement = function == nullptr || function->isReservedGlobalPlacementOperator();
     if (is_placement || !is_sound(expression)) continue;
     SiteType type = site_type_of(expression, *context_);
-    if (type.tail.isNull() && calls_->asks_for_more(function))
+    if (calls_->is_object_of_new(expression, body)) {
+      type.kind = wrapper_site().kind;
+    } else if (type.tail.isNull() && calls_->asks_for_more(function)) {
       type.kind.shape = types::SiteShape::at_least;
+    }
     if (list_ != nullptr) {
       list_->add(expression, type, body);
     } else {
