@@ -122,16 +122,17 @@ bool is_behind_head(const SiteTarget& target, const LinearForm& bytes) {
   return is_member_alone && !bytes.is_unknown() && bytes.addend >= kSmallestHead;
 }
 
-// `malloc(sizeof(T) + n * 16)`, where a T has 16 bytes: n + 1 of them, or one and something behind it. A compiler puts a number in
-// front of an array, where it does: as many bytes as a word has, or as a T is aligned to.
-bool may_have_head(const TypeRecord& type, const LinearForm& bytes, AllocationKind kind) {
+// As many bytes as compilers put in front of the elements of `new T[n]`, for their number: those of a word, or as a T is aligned to.
+bool may_be_cookie(std::int64_t bytes) {
   constexpr std::int64_t kWord = 8, kMostAligned = 64;
-  const bool is_compilers = kind == AllocationKind::new_array;
-  const bool is_power =
-      bytes.addend > 0 && std::has_single_bit(static_cast<std::uint64_t>(bytes.addend));
-  const bool may_be_number = is_power && bytes.addend >= kWord && bytes.addend <= kMostAligned;
+  return bytes >= kWord && bytes <= kMostAligned &&
+         std::has_single_bit(static_cast<std::uint64_t>(bytes));
+}
+
+// `malloc(sizeof(T) + n * 16)`, where a T has 16 bytes: n + 1 of them, or one and something behind it.
+bool may_have_head(const TypeRecord& type, const LinearForm& bytes, AllocationKind kind) {
   return type.kind == Kind::composite && !bytes.is_constant() && bytes.addend != 0 &&
-         (!is_compilers || may_be_number);
+         (kind != AllocationKind::new_array || may_be_cookie(bytes.addend));
 }
 
 // Compares the request with T; nothing if T is contradicted.
@@ -429,12 +430,18 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
   // `base *p = new derived;` asks for as much.
   const bool may_be_derived = kind == AllocationKind::new_one && dynamic_types.empty() &&
                               containers.has_derived_of_same_size(best.type);
-  if (may_be_derived) answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
+  // `new T[3]`, where a T has 8 bytes and its pointer gets an address further on: three, and their number in front.
+  const TypeRecord& element = graph[best.type];
+  const bool may_be_counted = kind == AllocationKind::new_array &&
+                              element.kind == Kind::composite &&
+                              may_be_cookie(static_cast<std::int64_t>(element.size)) &&
+                              std::ranges::count(targets_elsewhere, best.type) != 0;
+  if (may_be_derived || may_be_counted) answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
   // `new` counts whole objects, but `operator new` is asked for any number of bytes.
   const bool counts_objects = kind == AllocationKind::new_array ||
                               (kind == AllocationKind::new_one && size.bytes.is_constant());
-  const bool is_new =
-      counts_objects && !may_be_derived && !may_have_head(graph[best.type], size.bytes, kind);
+  const bool is_new = counts_objects && !may_be_derived && !may_be_counted &&
+                      !may_have_head(element, size.bytes, kind);
   if (best.rank == Rank::unknown) {
     answer.provenance = types::Provenance::target;
   } else if (is_new && best.rank == Rank::exact) {
