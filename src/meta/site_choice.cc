@@ -430,7 +430,7 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
   // `base *p = new derived;` asks for as much.
   const bool may_be_derived = kind == AllocationKind::new_one && dynamic_types.empty() &&
                               containers.has_derived_of_same_size(best.type);
-  // `new T[3]`, where a T has 8 bytes and its pointer gets an address further on: three, and their number in front.
+  // `new T[3 * n]`, where a T has 8 bytes and its pointer gets an address further on: these, and their number in front.
   const TypeRecord& element = graph[best.type];
   const bool may_be_counted = kind == AllocationKind::new_array &&
                               element.kind == Kind::composite &&
