@@ -22,7 +22,6 @@ N void raw_head_open(size_t *n) { head *h = (head *)operator new(sizeof *h + *n 
 N void head_agrees(size_t *n) { head *h = (head *)malloc(*n * sizeof *h); h->n = 1; hidden = h; }
 struct owner { void *p; ~owner() { free(p); } };
 N void count_open(size_t *n) { owner *o = new (std::nothrow) owner[*n]; hidden = o; }
-N void three_times_open(size_t *k) { size_t n = 3 * *k; owner *o = new (std::nothrow) owner[n]; hidden = o; }
 struct three { int x, y, z; };
 N void more_exact(size_t *n) { three *t = new three[*n + 1]; hidden = t; }
 struct base { int v; }; struct derived : base {} kept;
