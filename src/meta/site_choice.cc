@@ -122,17 +122,17 @@ bool is_behind_head(const SiteTarget& target, const LinearForm& bytes) {
   return is_member_alone && !bytes.is_unknown() && bytes.addend >= kSmallestHead;
 }
 
-// As many bytes as compilers put in front of the elements of `new T[n]`, for their number: those of a word, or as a T is aligned to.
-bool may_be_cookie(std::int64_t bytes) {
-  constexpr std::int64_t kWord = 8, kMostAligned = 64;
-  return bytes >= kWord && bytes <= kMostAligned &&
-         std::has_single_bit(static_cast<std::uint64_t>(bytes));
+// As many bytes as compilers put in front of the elements of `new T[n]`, for their number.
+std::uint64_t cookie_of(const TypeRecord& type) {
+  constexpr std::uint64_t kWord = 8;
+  return std::max(kWord, std::uint64_t{1} << type.align_log2);
 }
 
 // `malloc(sizeof(T) + n * 16)`, where a T has 16 bytes: n + 1 of them, or one and something behind it.
 bool may_have_head(const TypeRecord& type, const LinearForm& bytes, AllocationKind kind) {
   return type.kind == Kind::composite && !bytes.is_constant() && bytes.addend != 0 &&
-         (kind != AllocationKind::new_array || may_be_cookie(bytes.addend));
+         (kind != AllocationKind::new_array ||
+          bytes.addend == static_cast<std::int64_t>(cookie_of(type)));
 }
 
 // Compares the request with T; nothing if T is contradicted.
@@ -427,15 +427,17 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
   if (is_row) answer.evidence |= types::kSiteStrideFits;
   if (is_followed_by_other(graph, best, targets_elsewhere))
     answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
-  // `base *p = new derived;` asks for as much.
+  // `base *p = new derived;` asks for as much. A constructor that is called says which it is.
   const bool may_be_derived = kind == AllocationKind::new_one && dynamic_types.empty() &&
+                              (best.evidence & types::kSiteArgument) == 0 &&
                               containers.has_derived_of_same_size(best.type);
   // `new T[3 * n]`, where a T has 8 bytes and its pointer gets an address further on: these, and their number in front.
   const TypeRecord& element = graph[best.type];
-  const bool may_be_counted = kind == AllocationKind::new_array &&
-                              element.kind == Kind::composite &&
-                              may_be_cookie(static_cast<std::int64_t>(element.size)) &&
-                              std::ranges::count(targets_elsewhere, best.type) != 0;
+  const bool may_be_counted =
+      kind == AllocationKind::new_array && element.kind == Kind::composite && element.size != 0 &&
+      cookie_of(element) % element.size == 0 &&
+      (size.bytes.is_constant() || size.bytes.is_unknown() || size.bytes.addend != 0) &&
+      std::ranges::count(targets_elsewhere, best.type) != 0;
   if (may_be_derived || may_be_counted) answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
   // `new` counts whole objects, but `operator new` is asked for any number of bytes.
   const bool counts_objects = kind == AllocationKind::new_array ||
