@@ -433,11 +433,10 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
                               containers.has_derived_of_same_size(best.type);
   // `new T[3 * n]`, where a T has 8 bytes and its pointer gets an address further on: these, and their number in front.
   const TypeRecord& element = graph[best.type];
-  const bool may_be_counted =
-      kind == AllocationKind::new_array && element.kind == Kind::composite && element.size != 0 &&
-      cookie_of(element) % element.size == 0 &&
-      (size.bytes.is_constant() || size.bytes.is_unknown() || size.bytes.addend != 0) &&
-      std::ranges::count(targets_elsewhere, best.type) != 0;
+  const bool may_be_counted = kind == AllocationKind::new_array &&
+                              element.kind == Kind::composite && element.size != 0 &&
+                              cookie_of(element) % element.size == 0 &&
+                              std::ranges::count(targets_elsewhere, best.type) != 0;
   if (may_be_derived || may_be_counted) answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
   // `new` counts whole objects, but `operator new` is asked for any number of bytes.
   const bool counts_objects = kind == AllocationKind::new_array ||
