@@ -30,6 +30,8 @@
 //   - a structure that is smaller than the block, when another structure starts with it and has exactly the size of the block;
 //   - a structure and a power of two of bytes behind it, which looks like a header before a buffer;
 // and one witness alone: a member that points to bytes, where the request is a number that could be a head, and more.
+// Some are believed, but no more than the pointer alone is: the size fits something else as well. So is one T more than a number of them (a head, or the number that `new` puts in front),
+// a T where another class has it as its base and is no larger, and several scalars in what a temporary may have owned.
 namespace allocs::meta {
 
 using types::Kind;
@@ -313,6 +315,22 @@ bool is_followed_by_other(const TypeGraph& graph, const Proposal& proposal,
   });
 }
 
+// `base *p = new derived;` asks for as much as `new base`. A constructor that is called says which it is.
+bool may_be_derived(const Containers& containers, const Proposal& best,
+                    std::span<const TypeIndex> dynamic_types, AllocationKind kind) {
+  return kind == AllocationKind::new_one && dynamic_types.empty() &&
+         (best.evidence & types::kSiteArgument) == 0 &&
+         containers.has_derived_of_same_size(best.type);
+}
+
+// `new T[3 * n]`, where some T's fill a cookie and a pointer to one gets an address further on: these, and their number in front.
+bool may_be_counted(const TypeGraph& graph, TypeIndex type,
+                    std::span<const TypeIndex> targets_elsewhere, AllocationKind kind) {
+  const TypeRecord& record = graph[type];
+  return kind == AllocationKind::new_array && record.kind == Kind::composite && record.size != 0 &&
+         cookie_of(record) % record.size == 0 && std::ranges::count(targets_elsewhere, type) != 0;
+}
+
 // One if the targets agree, none if there are none that fit, several if they disagree.
 std::vector<Proposal> choose_proposals(const TypeGraph& graph, const Containers& containers,
                                        std::span<const SiteTarget> targets, const RequestSize& size,
@@ -427,22 +445,14 @@ SiteType choose_type(const TypeGraph& graph, const Containers& containers,
   if (is_row) answer.evidence |= types::kSiteStrideFits;
   if (is_followed_by_other(graph, best, targets_elsewhere))
     answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
-  // `base *p = new derived;` asks for as much. A constructor that is called says which it is.
-  const bool may_be_derived = kind == AllocationKind::new_one && dynamic_types.empty() &&
-                              (best.evidence & types::kSiteArgument) == 0 &&
-                              containers.has_derived_of_same_size(best.type);
-  // `new T[3 * n]`, where a T has 8 bytes and its pointer gets an address further on: these, and their number in front.
-  const TypeRecord& element = graph[best.type];
-  const bool may_be_counted = kind == AllocationKind::new_array &&
-                              element.kind == Kind::composite && element.size != 0 &&
-                              cookie_of(element) % element.size == 0 &&
-                              std::ranges::count(targets_elsewhere, best.type) != 0;
-  if (may_be_derived || may_be_counted) answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
+  const bool is_doubted = may_be_derived(containers, best, dynamic_types, kind) ||
+                          may_be_counted(graph, best.type, targets_elsewhere, kind);
+  if (is_doubted) answer.evidence &= static_cast<std::uint8_t>(~kSizesFit);
   // `new` counts whole objects, but `operator new` is asked for any number of bytes.
   const bool counts_objects = kind == AllocationKind::new_array ||
                               (kind == AllocationKind::new_one && size.bytes.is_constant());
-  const bool is_new = counts_objects && !may_be_derived && !may_be_counted &&
-                      !may_have_head(element, size.bytes, kind);
+  const bool is_new =
+      counts_objects && !is_doubted && !may_have_head(graph[best.type], size.bytes, kind);
   if (best.rank == Rank::unknown) {
     answer.provenance = types::Provenance::target;
   } else if (is_new && best.rank == Rank::exact) {

@@ -84,11 +84,12 @@ std::vector<SiteTarget> TargetFinder::targets_of(AtomId atom) const {
     const bool is_local = store->access.base.is_in_frame();
     const bool is_shared = is_local && may_be_temporary(*store);
     if (is_shared && gets_another_result(*store)) continue;
+    const std::size_t first = targets.size();
     for (const TypeIndex type : pointers_.declared_targets(store->access, store->after)) {
       add(targets, type, is_local ? types::kSiteTargetVariable : types::kSiteTargetField,
           is_direct);
-      if (is_shared && !targets.empty()) targets.back().may_be_another = true;
     }
+    for (SiteTarget& target : std::span{targets}.subspan(first)) target.may_be_another = is_shared;
   }
   for (const ResultUses::Argument& use : uses.arguments) {
     add_argument_targets(targets, use.call->callee, use.number, use.is_direct);

@@ -701,11 +701,9 @@ class Evaluation {
   }
   // A number, a word of the global offset table plus a number, or one of several such.
   bool is_address(const Value& value) const {
-    if (value.is_constant()) return true;
     const Atom& atom = flow_.atoms[value.atom];
-    const bool is_choice = value.is_atom() && atom.kind == AtomKind::choice;
-    return is_choice ? std::ranges::any_of(atom.sources, [&](const Value& v) { return is_word(v); })
-                     : is_word(value);
+    if (!value.is_atom() || atom.kind != AtomKind::choice) return is_word(value);
+    return std::ranges::any_of(atom.sources, [&](const Value& v) { return is_word(v); });
   }
   bool is_word(const Value& value) const {
     if (value.is_constant()) return true;

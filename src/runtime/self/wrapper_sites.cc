@@ -80,6 +80,12 @@ types::ObjectIdentity identity_of(const ModuleRecord& module) {
   return image_at(known);
 }
 
+[[ALLOCS_EVERY_PROCESS]] const types::SiteRecord* site_at(ModuleRecord& module,
+                                                          std::uint64_t offset) {
+  const types::Image* const image = site_image_of(module);
+  return image != nullptr ? image->find_site(offset) : nullptr;
+}
+
 }  // namespace
 
 [[ALLOCS_ONCE]] void reconsider_early_sites() {
@@ -92,15 +98,13 @@ types::ObjectIdentity identity_of(const ModuleRecord& module) {
 }
 
 [[ALLOCS_EVERY_PROCESS]] bool is_wrapper_site(ModuleRecord& module, std::uint64_t offset) {
-  const types::Image* const image = site_image_of(module);
-  const types::SiteRecord* const site = image != nullptr ? image->find_site(offset) : nullptr;
+  const types::SiteRecord* const site = site_at(module, offset);
   return site != nullptr && (site->flags & types::kSiteWrapper) != 0 &&
          site->type == types::kNoType;
 }
 
 [[ALLOCS_EVERY_PROCESS]] bool is_site_of_constant(ModuleRecord& module, std::uint64_t offset) {
-  const types::Image* const image = site_image_of(module);
-  const types::SiteRecord* const site = image != nullptr ? image->find_site(offset) : nullptr;
+  const types::SiteRecord* const site = site_at(module, offset);
   return site != nullptr && (site->flags & types::kSiteWrapper) == 0 && site->constant_size != 0;
 }
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "meta/site_choice.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <string_view>
 
 #include "meta/compiled_subject.h"
-#include "meta/sites.h"
 
 // What finished C++ code says of a block too much: each function whose name ends in "_open" asks for something that looks like something
-// else. None of it may be told with a size that confirms it, or as what a new-expression makes.
+// else. None of that may be told with a size that confirms it, or as what a new-expression makes.
 namespace allocs::meta {
 namespace {
 
@@ -48,7 +49,7 @@ unsigned line_of_mark() {
   return 1 + static_cast<unsigned>(std::count(before.begin(), before.end(), '\n'));
 }
 
-TEST(ObjectSites, AreNotConfirmedByWhatMayBeSomethingElse) {
+TEST(SiteChoice, IsNotConfirmedByWhatMayBeSomethingElse) {
   for (const Compilation& compilation : all_compilations(true)) {
     CompiledSubject subject{compilation, kSource, true};
     const auto image = subject.image();
