@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kMostTableEntries = 4096;
 
+void sort_without_repetition(std::vector<std::size_t>& indices) {
+  std::ranges::sort(indices);
+  indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
+}
+
 bool jumps_indirectly(const Instruction& i) {
   if (i.operation != Operation::jump || i.first.is_immediate()) return false;
   return !i.first.is_memory() || !i.first.memory.is_absolute();
@@ -23,17 +28,23 @@ CodePaths::CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_
       low_(low),
       high_(high),
       code_(decode_code(object.bytes_at(low, high - low), low)),
-      is_target_(code_.size()) {
+      target_of_(code_.size(), kOutside) {
   bool needs_tables = false;
-  for (const Instruction& i : code_) {
+  for (std::size_t n = 0; n < code_.size(); ++n) {
+    const Instruction& i = code_[n];
     needs_tables = needs_tables || jumps_indirectly(i);
     if (i.operation != Operation::jump && i.operation != Operation::branch) continue;
     if (!i.first.is_immediate()) continue;
     if (const auto target = index_of(static_cast<std::uint64_t>(i.first.immediate))) {
-      is_target_[*target] = true;
+      target_of_[n] = static_cast<std::uint32_t>(*target);
+      targets_.push_back(*target);
     }
   }
-  if (!needs_tables) return;
+  if (needs_tables) read_jump_tables(object);
+  sort_without_repetition(targets_);
+}
+
+void CodePaths::read_jump_tables(const ElfFile& object) {
   for (const Instruction& i : code_) {
     for (const Operand* operand : {&i.first, &i.second}) {
       if (operand->is_memory() && operand->memory.base == Register::none) {
@@ -43,10 +54,8 @@ CodePaths::CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_
       }
     }
   }
-  std::sort(table_targets_.begin(), table_targets_.end());
-  table_targets_.erase(std::unique(table_targets_.begin(), table_targets_.end()),
-                       table_targets_.end());
-  for (const std::size_t target : table_targets_) is_target_[target] = true;
+  sort_without_repetition(table_targets_);
+  targets_.insert(targets_.end(), table_targets_.begin(), table_targets_.end());
 }
 
 std::optional<std::size_t> CodePaths::index_of(std::uint64_t address) const {

@@ -19,21 +19,29 @@ class CodePaths {
   const std::vector<Instruction>& code() const { return code_; }
   // The instruction that starts at `address`.
   std::optional<std::size_t> index_of(std::uint64_t address) const;
-  // Whether other code of the piece jumps to the instruction.
-  bool is_target(std::size_t index) const { return is_target_[index]; }
-  void add_target(std::size_t index) { is_target_[index] = true; }
+  // Where other code of the piece jumps to, in order.
+  const std::vector<std::size_t>& targets() const { return targets_; }
+  // Where the jump or branch at `index` leads; nothing if that is no fixed place in this piece.
+  std::optional<std::size_t> target_of(std::size_t index) const {
+    const std::uint32_t target = target_of_[index];
+    return target == kOutside ? std::nullopt : std::optional<std::size_t>{target};
+  }
   // Where the indirect jumps of this piece may go, as far as the tables tell.
   const std::vector<std::size_t>& table_targets() const { return table_targets_; }
   // Whether control never gets from the instruction to the next.
   bool ends_way(const Instruction& instruction) const;
 
  private:
+  static constexpr std::uint32_t kOutside = ~std::uint32_t{0};
+
+  void read_jump_tables(const ElfFile& object);
   void read_jump_table(const ElfFile& object, std::uint64_t table);
 
   const Linkage& linkage_;
   std::uint64_t low_, high_;
   std::vector<Instruction> code_;
-  std::vector<bool> is_target_;
+  std::vector<std::uint32_t> target_of_;  // of each instruction
+  std::vector<std::size_t> targets_;
   std::vector<std::size_t> table_targets_;
 };
 

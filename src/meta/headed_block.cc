@@ -14,16 +14,16 @@ constexpr int kDeepest = 12;
 constexpr std::size_t kMostChoices = 64;
 constexpr int kMostSteps = 200;
 
-bool comes_from(const Atom& atom, const std::vector<bool>& from) {
+bool is_any_from(std::span<const Value> sources, const std::vector<bool>& from) {
   return std::ranges::any_of(
-      atom.sources, [&](const Value& source) { return source.factor == 1 && from[source.atom]; });
+      sources, [&](const Value& source) { return source.factor == 1 && from[source.atom]; });
 }
 
 // What PossibleNumbers could say something of: quick, and often yes.
 bool may_be_number(const AtomTable& atoms, const Value& value, int& steps) {
   if (value.is_constant()) return true;
   const Atom& atom = atoms[value.atom];
-  const std::vector<Value>& sources = atom.sources;
+  const std::span<const Value> sources = atoms.sources_of(atom);
   if (sources.empty() || ++steps > kMostSteps) return false;
   if (atom.kind == AtomKind::choice) {
     return std::ranges::all_of(
@@ -137,7 +137,7 @@ void HeadedBlock::find_block() {
       const Atom& atom = atoms_[argument.atom];
       const bool may_be =
           atom.kind == AtomKind::choice &&
-          std::ranges::any_of(atom.sources, [&](const Value& source) {
+          std::ranges::any_of(atoms_.sources_of(atom), [&](const Value& source) {
             return source == size_ || std::ranges::find(asked, source) != asked.end();
           });
       return may_be && choices_in(argument) == asked;
@@ -145,8 +145,9 @@ void HeadedBlock::find_block() {
     if (is_alike && call.result != kConstant) is_block_[call.result] = true;
   }
   until_nothing_changes(atoms_, is_block_, [&](const Atom& atom, AtomId id) {
-    if (atom.kind != AtomKind::choice || !comes_from(atom, is_block_)) return false;
-    return std::ranges::all_of(atom.sources, [&](const Value& source) {
+    if (atom.kind != AtomKind::choice || !is_any_from(atoms_.sources_of(atom), is_block_))
+      return false;
+    return std::ranges::all_of(atoms_.sources_of(atom), [&](const Value& source) {
       return source == Value::constant(0) ||
              (source.is_atom() && (is_block_[source.atom] || source.atom == id));
     });
@@ -169,7 +170,7 @@ std::vector<Value> HeadedBlock::choices_in(const Value& value) const {
       found.push_back(one);
       continue;
     }
-    for (const Value& source : atom.sources) {
+    for (const Value& source : atoms_.sources_of(atom)) {
       const Value moved{source.atom, source.factor, plus(source.addend, one.addend)};
       if (std::ranges::find(all, moved) == all.end()) all.push_back(moved);
     }
@@ -186,13 +187,13 @@ void HeadedBlock::find_derived() {
   until_nothing_changes(atoms_, is_derived_, [&](const Atom& atom, AtomId) {
     const bool is_made_of_others = atom.kind == AtomKind::choice || atom.kind == AtomKind::sum ||
                                    atom.kind == AtomKind::opaque;
-    return is_made_of_others && comes_from(atom, is_derived_);
+    return is_made_of_others && is_any_from(atoms_.sources_of(atom), is_derived_);
   });
 }
 
 bool HeadedBlock::is_sum_with_block(const Value& value) const {
   const Atom& atom = atoms_[value.atom];
-  return atom.kind == AtomKind::sum && value.is_atom() && comes_from(atom, is_block_);
+  return atom.kind == AtomKind::sum && value.is_atom() && is_any_from(atoms_.sources_of(atom), is_block_);
 }
 bool HeadedBlock::is_another_place(const Value& value) const {
   return !value.is_constant() && value.factor == 1 && !is_derived_[value.atom];
@@ -205,8 +206,8 @@ bool HeadedBlock::find_ends(const PossibleNumbers& numbers) {
     const Atom& atom = atoms_[id];
     if (atom.kind != AtomKind::sum) continue;
     for (std::size_t side = 0; side < 2; ++side) {
-      const Value& block = atom.sources[side];
-      const Value& distance = atom.sources[1 - side];
+      const Value& block = atoms_.sources_of(atom)[side];
+      const Value& distance = atoms_.sources_of(atom)[1 - side];
       if (block.factor != 1 || !is_block_[block.atom] || distance.is_constant()) continue;
       Numbers found;
       for (const std::int64_t n : numbers.of(distance)) found.insert(plus(n, block.addend));
@@ -287,7 +288,7 @@ bool HeadedBlock::add_terms(const Value& value, int depth, std::vector<Value>& t
   addend = plus(addend, value.addend);
   if (value.is_constant()) return true;
   if (value.factor == 1 && atoms_[value.atom].kind == AtomKind::sum) {
-    return std::ranges::all_of(atoms_[value.atom].sources, [&](const Value& source) {
+    return std::ranges::all_of(atoms_.sources_of(value.atom), [&](const Value& source) {
       return add_terms(source, depth + 1, terms, addend);
     });
   }

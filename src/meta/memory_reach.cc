@@ -181,8 +181,9 @@ bool TargetFinder::is_read_anywhere_in(TypeIndex type) const {
     if (!access.base.is_atom() || base.kind != AtomKind::sum) continue;
     const std::int64_t displacement = plus(place.displacement, access.base.addend);
     for (std::size_t side = 0; side < 2; ++side) {
-      const std::int64_t step = base.sources[1 - side].factor;
-      if (leads_anywhere(base.sources[side], Register::none, access.pc, displacement, step))
+      const std::span<const Value> sources = flow_.atoms.sources_of(base);
+      const std::int64_t step = sources[1 - side].factor;
+      if (leads_anywhere(sources[side], Register::none, access.pc, displacement, step))
         return true;
     }
   }

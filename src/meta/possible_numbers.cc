@@ -49,9 +49,9 @@ std::optional<Numbers> PossibleNumbers::of(const Value& value, int depth) const 
 }
 
 std::optional<Numbers> PossibleNumbers::of_choice(const Atom& choice, int depth) const {
-  if (choice.sources.empty() || choice.sources.size() >= kMostSources) return std::nullopt;
+  if (choice.source_count == 0 || choice.source_count >= kMostSources) return std::nullopt;
   Numbers all;
-  for (const Value& source : choice.sources) {
+  for (const Value& source : flow_.atoms.sources_of(choice)) {
     const auto one = of(source, depth);
     if (!one) return std::nullopt;
     all.insert(one->begin(), one->end());
@@ -63,8 +63,8 @@ std::optional<Numbers> PossibleNumbers::of_choice(const Atom& choice, int depth)
 // The sources of an opaque value are what its instruction read, or the one value of which it is the lower half.
 std::optional<Numbers> PossibleNumbers::of_opaque(const Atom& opaque, int depth) const {
   const Instruction* instruction = instruction_before(opaque.pc);
-  if (instruction == nullptr || opaque.sources.empty()) return std::nullopt;
-  const Value& source = opaque.sources.front();
+  if (instruction == nullptr || opaque.source_count == 0) return std::nullopt;
+  const Value& source = flow_.atoms.sources_of(opaque).front();
   const bool is_of_register = instruction->first.is_gpr() && instruction->first.size >= 4;
   if (!is_of_register && instruction->operation != Operation::other) return std::nullopt;
   switch (instruction->operation) {
@@ -82,7 +82,7 @@ std::optional<Numbers> PossibleNumbers::of_opaque(const Atom& opaque, int depth)
     case Operation::subtract:
     case Operation::take_address:
     case Operation::conditional_move:
-      return opaque.sources.size() == 1 ? changed(of(source, depth), in_32_bits) : std::nullopt;
+      return opaque.source_count == 1 ? changed(of(source, depth), in_32_bits) : std::nullopt;
     default:
       return std::nullopt;
   }
@@ -109,7 +109,7 @@ std::optional<Numbers> PossibleNumbers::of_arithmetic(const Instruction& instruc
   const bool is_of_registers = fields.has_modrm && fields.mod == 3 && !fields.is_short &&
                                fields.form == elf::InstructionFields::Form::legacy;
   if (!is_of_registers) return std::nullopt;
-  const Value& source = result.sources.front();
+  const Value& source = flow_.atoms.sources_of(result).front();
   if (sets_byte_by_condition(fields)) {
     const auto before = of(source, depth);
     return before == Numbers{0} ? std::optional{Numbers{0, 1}} : std::nullopt;

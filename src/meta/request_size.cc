@@ -46,17 +46,17 @@ LinearForm form_of(const AtomTable& atoms, const Value& value, int& steps);
 
 LinearForm form_of_atom(const AtomTable& atoms, AtomId id, int& steps) {
   const Atom& atom = atoms[id];
-  if (++steps > kMostSteps || atom.sources.empty()) return kUnknownForm;
+  if (++steps > kMostSteps || atom.source_count == 0) return kUnknownForm;
+  const std::span<const Value> sources = atoms.sources_of(atom);
   switch (atom.kind) {
     case AtomKind::sum:
-      return add(form_of(atoms, atom.sources[0], steps), form_of(atoms, atom.sources[1], steps));
+      return add(form_of(atoms, sources[0], steps), form_of(atoms, sources[1], steps));
     case AtomKind::product:
-      return multiply(form_of(atoms, atom.sources[0], steps),
-                      form_of(atoms, atom.sources[1], steps));
+      return multiply(form_of(atoms, sources[0], steps), form_of(atoms, sources[1], steps));
     case AtomKind::choice: {
-      if (atom.sources.size() >= kMostSources) return kUnknownForm;
+      if (sources.size() >= kMostSources) return kUnknownForm;
       std::optional<LinearForm> all;
-      for (const Value& source : atom.sources) {
+      for (const Value& source : sources) {
         const LinearForm one = form_of(atoms, source, steps);
         all = all ? either(*all, one) : one;
       }

@@ -16,7 +16,7 @@ UseIndex::Facts::Facts(const FunctionFlow& flow)
     const bool is_choice = kind == AtomKind::choice;
     const bool is_distance = kind == AtomKind::sum || kind == AtomKind::opaque;
     if (!is_choice && !is_distance) continue;
-    for (const Value& source : flow.atoms[id].sources) {
+    for (const Value& source : flow.atoms.sources_of(id)) {
       if (is_choice && source.is_atom()) choices.add(source.atom, id);
       const Distance distance = is_distance          ? Distance::any
                                 : source.addend != 0 ? Distance::number

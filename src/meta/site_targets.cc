@@ -164,12 +164,13 @@ std::int64_t TargetFinder::step_over(AtomId block, AtomId atom) const {
   const auto steps = [&](const Value& v) {
     return v.atom == atom && v.factor == 1 && v.addend > 0;
   };
-  const auto step = std::ranges::find_if(choice.sources, steps);
-  if (step == choice.sources.end()) return 0;
+  const std::span<const Value> sources = flow_.atoms.sources_of(choice);
+  const auto step = std::ranges::find_if(sources, steps);
+  if (step == sources.end()) return 0;
   const auto begins = [&](const Value& v) {
     return v.atom == block && v.factor == 1 && v.addend >= 0 && v.addend % step->addend == 0;
   };
-  return std::ranges::any_of(choice.sources, begins) ? step->addend : 0;
+  return std::ranges::any_of(sources, begins) ? step->addend : 0;
 }
 
 std::vector<TypeIndex> TargetFinder::rows_in(const CallFact& call) const {
@@ -239,7 +240,7 @@ std::vector<TypeIndex> TargetFinder::dynamic_types(const CallFact& call) const {
     const Atom& atom = flow_.atoms[store->value.atom];
     const bool is_choice = store->value.is_atom() && atom.kind == AtomKind::choice;
     // `flag ? new A : new B`, of which compilers make one call
-    for (const Value& value : is_choice ? std::span{atom.sources} : std::span{&store->value, 1}) {
+    for (const Value& value : is_choice ? flow_.atoms.sources_of(atom) : std::span{&store->value, 1}) {
       const TypeIndex type = virtual_tables_.class_of(flow_.atoms, value);
       if (type != kNoType) found.push_back(type);
     }

@@ -363,8 +363,8 @@ void PointerTypes::add_atom_targets(std::vector<TypedPlace>& found, const Value&
       break;
     case AtomKind::sum:
       for (int side = 0; side < 2; ++side) {
-        const Value& pointer = atom.sources[static_cast<std::size_t>(side)];
-        const Value& index = atom.sources[static_cast<std::size_t>(1 - side)];
+        const Value& pointer = flow_.atoms.sources_of(atom)[static_cast<std::size_t>(side)];
+        const Value& index = flow_.atoms.sources_of(atom)[static_cast<std::size_t>(1 - side)];
         if (pointer.factor != 1 && !pointer.is_constant()) continue;
         auto places = targets(pointer, Register::none, pc, depth + 1);
         for (TypedPlace& place : places) place.offset = plus(place.offset, value.addend);

@@ -45,6 +45,7 @@ namespace {
 constexpr int kMostRounds = 24;
 constexpr std::uint32_t kAllRegisters = (1u << kRegisterCount) - 1;
 constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
+constexpr std::uint32_t kNoStart = ~std::uint32_t{0};
 
 class Evaluation {
  public:
@@ -64,8 +65,8 @@ class Evaluation {
 
   FunctionFlow run() {
     if (code_.empty()) return std::move(flow_);
-    starts_[0].state = first_state();
-    paths_.add_target(0);
+    make_starts();
+    reach(starts_[0], first_state());
     settle();
     if (start_unreached_code()) settle();
     recording_ = true;
@@ -78,12 +79,18 @@ class Evaluation {
  private:
   // Where ways meet, and how the code from there to the next such place was last evaluated.
   struct Start {
+    std::size_t at = 0;  // the instruction
     MachineState state;
-    bool is_new = true;  // it was not yet evaluated from this state
+    bool is_reached = false;
+    bool is_new = false;  // it was not yet evaluated from this state
     std::int64_t escaped_from = kNothingEscapes;
-
-    Start() = default;
-    explicit Start(const MachineState& first) : state(first) {}
+  };
+  // What is the same whenever a call is evaluated.
+  struct FixedCall {
+    Callee callee;
+    bool ends_way = false;
+    bool returns_first_argument = false;
+    std::uint16_t changed = kCallClobbers;
   };
 
   // --- states
@@ -108,16 +115,36 @@ class Evaluation {
     return state;
   }
 
+  void make_starts() {
+    start_at_.assign(code_.size(), kNoStart);
+    add_start(0);
+    for (const std::size_t target : paths_.targets()) add_start(target);
+  }
+  void add_start(std::size_t at) {
+    if (start_at_[at] != kNoStart) return;
+    start_at_[at] = static_cast<std::uint32_t>(starts_.size());
+    starts_.emplace_back().at = at;
+  }
+  void sort_starts() {
+    std::ranges::sort(starts_, {}, &Start::at);
+    for (std::size_t n = 0; n < starts_.size(); ++n)
+      start_at_[starts_[n].at] = static_cast<std::uint32_t>(n);
+  }
+  static void reach(Start& start, const MachineState& state) {
+    start.state = state;
+    start.is_reached = start.is_new = true;
+  }
+
   void flow_to(std::size_t target) {
     if (recording_) return;  // nothing changes any more, or it was given up
-    const auto [at, is_first] = starts_.try_emplace(target, *state_);
-    if (is_first) {
+    Start& there = starts_[start_at_[target]];
+    if (!there.is_reached) {
+      reach(there, state_);
       changed_ = true;
       return;
     }
-    Start& there = at->second;
     const std::uint64_t pc = code_[target].address;
-    const bool has_changed = there.state.join(*state_, [&](std::int64_t where, const Value& a,
+    const bool has_changed = there.state.join(state_, [&](std::int64_t where, const Value& a,
                                                            const Value& b) {
       if (where == static_cast<int>(Register::rsp) || where == static_cast<int>(Register::rbp)) {
         const auto rule = frame_rule_(pc);
@@ -134,8 +161,6 @@ class Evaluation {
       return a;
     }
     const AtomId id = flow_.atoms.intern(AtomKind::choice, pc, where);
-    std::vector<Value>& sources = flow_.atoms[id].sources;
-    if (sources.empty()) sources.reserve(4);
     add_source(id, a);
     add_source(id, b);
     return Value::of(id);
@@ -145,10 +170,10 @@ class Evaluation {
     return value.is_atom() && atom.kind == AtomKind::choice && atom.pc == pc && atom.where == where;
   }
   void add_source(AtomId choice, const Value& value) {
-    std::vector<Value>& sources = flow_.atoms[choice].sources;
+    const std::span<const Value> sources = flow_.atoms.sources_of(choice);
     if (value == Value::of(choice) || std::ranges::find(sources, value) != sources.end()) return;
     if (sources.size() < kMostSources) {
-      sources.push_back(value);
+      flow_.atoms.add_source(choice, value);
     } else {
       flow_.has_cut_choices = true;
     }
@@ -167,43 +192,48 @@ class Evaluation {
     bool any = false;
     bool after_stop = false;
     for (std::size_t i = 0; i < code_.size(); ++i) {
-      if (after_stop && !starts_.contains(i) && code_[i].operation != Operation::look &&
+      if (after_stop && !is_reached(i) && code_[i].operation != Operation::look &&
           code_[i].operation != Operation::stop) {
-        starts_[i].state = unknown_state(code_[i].address);
-        paths_.add_target(i);
+        add_start(i);
+        reach(starts_[start_at_[i]], unknown_state(code_[i].address));
         any = true;
       }
       const bool padding = code_[i].operation == Operation::look && after_stop;
       after_stop = padding || paths_.ends_way(code_[i]);
     }
+    if (any) sort_starts();
     return any;
+  }
+  bool is_reached(std::size_t at) const {
+    return start_at_[at] != kNoStart && starts_[start_at_[at]].is_reached;
   }
 
   void pass() {
-    state_.reset();
-    for (std::size_t i = 0; i < code_.size(); ++i) {
-      if (paths_.is_target(i)) {
-        if (state_) flow_to(i);
-        state_.reset();
-        if (const auto start = starts_.find(i); start != starts_.end()) enter(start->second);
+    is_on_way_ = false;
+    for (std::size_t n = 0; n < starts_.size(); ++n) {
+      if (is_on_way_) flow_to(starts_[n].at);
+      is_on_way_ = enter(starts_[n]);
+      const std::size_t end = n + 1 < starts_.size() ? starts_[n + 1].at : code_.size();
+      for (std::size_t i = starts_[n].at; i < end && is_on_way_; ++i) {
+        now_ = &code_[i];
+        if (recording_) {
+          record_holds();
+          record_uses();
+        }
+        step();
       }
-      if (!state_) continue;
-      now_ = &code_[i];
-      if (recording_) {
-        record_holds();
-        record_uses();
-      }
-      step();
     }
   }
 
-  void enter(Start& start) {
+  // Whether anything new can come of going on from there.
+  bool enter(Start& start) {
     const bool is_as_before = !start.is_new && start.escaped_from == escaped_from_;
-    if (is_as_before && !recording_) return;
+    if (!start.is_reached || (is_as_before && !recording_)) return false;
     start.is_new = false;
     start.escaped_from = escaped_from_;
     state_ = start.state;
     may_have_changed_ = kAllRegisters;
+    return true;
   }
 
   // --- values
@@ -211,14 +241,15 @@ class Evaluation {
   AtomId atom_here(AtomKind kind, Register r) {
     return flow_.atoms.intern(kind, now_->end(), static_cast<int>(r));
   }
-  Value opaque(Register r, std::vector<Value> sources = {}) {
+  Value opaque(Register r, std::span<const Value> sources = {}) {
     const AtomId id = atom_here(AtomKind::opaque, r);
-    flow_.atoms[id].sources = std::move(sources);
+    flow_.atoms.set_sources(id, sources);
     return Value::of(id);
   }
+  Value opaque_of(Register r, const Value& source) { return opaque(r, std::span{&source, 1}); }
   Value combined(AtomKind kind, Register r, const Value& a, const Value& b) {
     const AtomId id = atom_here(kind, r);
-    flow_.atoms[id].sources = {a, b};
+    flow_.atoms.set_sources(id, std::array{a, b});
     return Value::of(id);
   }
   Value sum(Register to, const Value& a, const Value& b) {
@@ -235,8 +266,8 @@ class Evaluation {
 
   Access access_of(const Operand& operand) const {
     Access access{operand.memory, operand.size, now_->address, {}, {}};
-    if (operand.memory.base != Register::none) access.base = (*state_)[operand.memory.base];
-    if (operand.memory.index != Register::none) access.index = (*state_)[operand.memory.index];
+    if (operand.memory.base != Register::none) access.base = state_[operand.memory.base];
+    if (operand.memory.index != Register::none) access.index = state_[operand.memory.index];
     return access;
   }
   Value address_of(Register to, const Operand& operand) {
@@ -261,7 +292,7 @@ class Evaluation {
       }
     }
     if (const auto offset = frame_offset(access)) {
-      if (const Value* content = state_->slot(*offset, operand.size)) return *content;
+      if (const Value* content = state_.slot(*offset, operand.size)) return *content;
     }
     if (operand.size < 4) return opaque(to);
     const AtomId id = atom_here(AtomKind::load, to);
@@ -277,8 +308,8 @@ class Evaluation {
       case Operand::Kind::memory:
         return load(to, operand);
       case Operand::Kind::gpr: {
-        const Value& v = (*state_)[operand.gpr];
-        return operand.size >= 4 ? narrowed(to, v, operand.size) : opaque(to, {v});
+        const Value& v = state_[operand.gpr];
+        return operand.size >= 4 ? narrowed(to, v, operand.size) : opaque_of(to, v);
       }
       default:
         return opaque(to);
@@ -291,18 +322,18 @@ class Evaluation {
     if (v.is_constant()) return Value::constant(static_cast<std::uint32_t>(v.addend));
     const AtomKind kind = flow_.atoms[v.atom].kind;
     if (kind == AtomKind::frame || kind == AtomKind::result || kind == AtomKind::choice) {
-      return opaque(to, {v});
+      return opaque_of(to, v);
     }
     return v;
   }
 
   void write(const Operand& to, const Value& value) {
     if (to.is_gpr()) {
-      Value& r = (*state_)[to.gpr];
+      Value& r = state_[to.gpr];
       if (to.size >= 4) {
         r = narrowed(to.gpr, value, to.size);
       } else {
-        r = opaque(to.gpr, {r});
+        r = opaque_of(to.gpr, r);
       }
       note_escape(to.gpr, r);
     } else if (to.is_memory()) {
@@ -315,9 +346,9 @@ class Evaluation {
     if (recording_) record_store(access, value);
     if (const auto offset = frame_offset(access)) {
       if (to.size == 8 || to.size == 4) {
-        state_->set_slot(*offset, to.size, narrowed(Register::none, value, to.size));
+        state_.set_slot(*offset, to.size, narrowed(Register::none, value, to.size));
       } else {
-        state_->forget_slots(*offset, *offset + std::max<int>(to.size, 1));
+        state_.forget_slots(*offset, *offset + std::max<int>(to.size, 1));
       }
     } else {
       forget_around(access);
@@ -344,7 +375,7 @@ class Evaluation {
     if (access.base.is_in_frame()) {
       from = std::min(from, plus(access.base.addend, access.place.displacement));
     }
-    state_->forget_slots(from, kNothingEscapes);
+    state_.forget_slots(from, kNothingEscapes);
   }
 
   // --- effects of instructions
@@ -367,7 +398,7 @@ class Evaluation {
       case Operation::multiply: {
         const Value v = product(to);
         const bool writes_high_half = (i.writes & mask_of(Register::rdx)) != 0;
-        if (writes_high_half) (*state_)[Register::rdx] = opaque(Register::rdx);
+        if (writes_high_half) state_[Register::rdx] = opaque(Register::rdx);
         return write(i.first, v);
       }
       case Operation::shift_left: {
@@ -379,19 +410,19 @@ class Evaluation {
                             !std::has_single_bit(static_cast<std::uint64_t>(v.addend));
         if (counts) return write(i.first, scaled(opaque(to), v.addend));
         return write(i.first,
-                     simple ? scaled(v, std::int64_t{1} << i.second.immediate) : opaque(to, {v}));
+                     simple ? scaled(v, std::int64_t{1} << i.second.immediate) : opaque_of(to, v));
       }
       case Operation::zero:
         return write(i.first, Value::constant(0));
       case Operation::conditional_move:
         return write(i.first,
-                     choose(i.end(), static_cast<int>(to), (*state_)[to], read(to, i.second)));
+                     choose(i.end(), static_cast<int>(to), state_[to], read(to, i.second)));
       case Operation::push:
         return push(read(Register::none, i.first));
       case Operation::pop:
         return pop(i.first);
       case Operation::leave:
-        (*state_)[Register::rsp] = (*state_)[Register::rbp];
+        state_[Register::rsp] = state_[Register::rbp];
         return pop_to(Register::rbp);
       case Operation::call:
         return call();
@@ -401,13 +432,13 @@ class Evaluation {
         return branch();
       case Operation::return_:
         if (recording_) {
-          flow_.returns.push_back((*state_)[Register::rax]);
-          flow_.second_returns.push_back((*state_)[Register::rdx]);
+          flow_.returns.push_back(state_[Register::rax]);
+          flow_.second_returns.push_back(state_[Register::rdx]);
         }
-        state_.reset();
+        is_on_way_ = false;
         return;
       case Operation::stop:
-        state_.reset();
+        is_on_way_ = false;
         return;
       case Operation::compare:
       case Operation::look:
@@ -434,12 +465,12 @@ class Evaluation {
   }
 
   void move_stack(std::int64_t by) {
-    Value& rsp = (*state_)[Register::rsp];
+    Value& rsp = state_[Register::rsp];
     rsp = sum(Register::rsp, rsp, Value::constant(by));
   }
   void push(const Value& value) {
     move_stack(-8);
-    const Value& rsp = (*state_)[Register::rsp];
+    const Value& rsp = state_[Register::rsp];
     if (!rsp.is_in_frame()) return;
     if (recording_) {
       Access access{{}, 8, now_->address, rsp, {}};
@@ -447,12 +478,12 @@ class Evaluation {
       access.place.base = Register::rsp;
       record_store(access, value);
     }
-    state_->set_slot(rsp.addend, 8, value);
+    state_.set_slot(rsp.addend, 8, value);
   }
   void pop_to(Register to) {
-    const Value rsp = (*state_)[Register::rsp];
-    const Value* content = rsp.is_in_frame() ? state_->slot(rsp.addend, 8) : nullptr;
-    (*state_)[to] = content != nullptr ? *content : opaque(to);
+    const Value rsp = state_[Register::rsp];
+    const Value* content = rsp.is_in_frame() ? state_.slot(rsp.addend, 8) : nullptr;
+    state_[to] = content != nullptr ? *content : opaque(to);
     move_stack(8);
   }
   void pop(const Operand& to) {
@@ -462,15 +493,17 @@ class Evaluation {
   }
 
   void other() {
-    std::vector<Value> sources;
+    std::array<Value, 2> read;
+    std::size_t count = 0;
     for (const Operand* operand : {&now_->first, &now_->second}) {
-      if (operand->is_gpr()) sources.push_back((*state_)[operand->gpr]);
+      if (operand->is_gpr()) read[count++] = state_[operand->gpr];
     }
+    const std::span<const Value> sources{read.data(), count};
     if (recording_) record_unfollowed(sources);
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
       if ((now_->writes & mask_of(reg)) == 0) continue;
-      (*state_)[reg] = opaque(reg, sources);
+      state_[reg] = opaque(reg, sources);
     }
     if (now_->first.is_memory()) forget_written(now_->first);
   }
@@ -478,7 +511,7 @@ class Evaluation {
     const Access access = access_of(to);
     const auto offset = frame_offset(access);
     if (offset && to.size != Operand::kManyBytes) {
-      state_->forget_slots(*offset, *offset + std::max<int>(to.size, 8));
+      state_.forget_slots(*offset, *offset + std::max<int>(to.size, 8));
     } else {
       forget_around(access);
     }
@@ -494,7 +527,7 @@ class Evaluation {
       return linkage_.callee_in_slot(static_cast<std::uint64_t>(target.memory.displacement));
     }
     if (!target.is_gpr()) return {};
-    const Value& v = (*state_)[target.gpr];
+    const Value& v = state_[target.gpr];
     if (v.is_constant()) return linkage_.callee_at(static_cast<std::uint64_t>(v.addend));
     const Atom& atom = flow_.atoms[v.atom];
     if (!v.is_atom() || atom.kind != AtomKind::load) return {};
@@ -507,12 +540,30 @@ class Evaluation {
     CallFact fact;
     fact.at = now_->address;
     fact.callee = callee;
-    for (std::size_t n = 0; n < 6; ++n) fact.arguments[n] = (*state_)[kArgumentRegisters[n]];
+    for (std::size_t n = 0; n < 6; ++n) fact.arguments[n] = state_[kArgumentRegisters[n]];
     return fact;
   }
 
+  // Of a call whose callee depends on no register: looked up once.
+  const FixedCall& fixed_call() {
+    const auto [at, is_new] = fixed_calls_.try_emplace(now_);
+    if (is_new) at->second = call_of(callee_of(now_->first));
+    return at->second;
+  }
+  FixedCall call_of(const Callee& callee) const {
+    const bool is_own = callee.address != 0 && !callee.may_be_another && clobbers_ != nullptr;
+    return {callee, never_returns(callee.name) && !callee.may_be_another,
+            returns_first_argument(callee, object_),
+            is_own ? clobbers_->changed_by(callee.address) : kCallClobbers};
+  }
+
   void call() {
-    const Callee callee = callee_of(now_->first);
+    const bool is_fixed = now_->first.is_immediate() || now_->first.is_memory();
+    if (is_fixed) return follow_call(fixed_call());
+    follow_call(call_of(callee_of(now_->first)));
+  }
+  void follow_call(const FixedCall& call) {
+    const Callee& callee = call.callee;
     const AtomId result = atom_here(AtomKind::result, Register::rax);
     if (recording_) {
       CallFact fact = call_fact(callee);
@@ -520,39 +571,33 @@ class Evaluation {
       fact.result = result;
       flow_.calls.push_back(fact);
     }
-    if (never_returns(callee.name) && !callee.may_be_another) {
-      state_.reset();
+    if (call.ends_way) {
+      is_on_way_ = false;
       return;
     }
-    const Value first = (*state_)[kArgumentRegisters[0]];
+    const Value first = state_[kArgumentRegisters[0]];
     // What a pointer's function makes of a number (`n = hooks.round_up(n)`) is not known, but of which.
-    flow_.atoms[result].sources =
-        callee.known() && !callee.may_be_another ? std::vector<Value>{} : std::vector{first};
-    const bool is_own = callee.address != 0 && !callee.may_be_another && clobbers_ != nullptr;
-    const std::uint16_t changed = is_own ? clobbers_->changed_by(callee.address) : kCallClobbers;
-    for (std::size_t r = 0; r < kRegisterCount; ++r) {
-      const auto reg = static_cast<Register>(r);
-      if ((changed & mask_of(reg)) != 0) (*state_)[reg] = Value::of(kAnything);
-    }
-    if ((changed & mask_of(Register::rax)) != 0)
-      (*state_)[Register::rax] =
-          returns_first_argument(callee, object_) ? first : Value::of(result);
-    state_->forget_slots(escaped_from_, kNothingEscapes);
+    const bool is_known = callee.known() && !callee.may_be_another;
+    flow_.atoms.set_sources(result, std::span{&first, is_known ? 0u : 1u});
+    for (std::uint32_t left = call.changed; left != 0; left &= left - 1)
+      state_.registers[static_cast<std::size_t>(std::countr_zero(left))] = Value::of(kAnything);
+    if ((call.changed & mask_of(Register::rax)) != 0)
+      state_[Register::rax] = call.returns_first_argument ? first : Value::of(result);
+    state_.forget_slots(escaped_from_, kNothingEscapes);
   }
+
+  std::size_t index_of_now() const { return static_cast<std::size_t>(now_ - code_.data()); }
 
   void jump() {
     const Operand& target = now_->first;
-    const auto inside = target.is_immediate()
-                            ? paths_.index_of(static_cast<std::uint64_t>(target.immediate))
-                            : std::nullopt;
-    if (inside) {
+    if (const auto inside = paths_.target_of(index_of_now())) {
       flow_to(*inside);
     } else if (target.is_immediate() && is_own_piece(target)) {
       record_way_out();
     } else if (const Callee callee = callee_of(target); callee.known()) {
       if (recording_) flow_.calls.push_back(call_fact(callee));
       if (recording_ && returns_first_argument(callee, object_))
-        flow_.returns.push_back((*state_)[kArgumentRegisters[0]]);
+        flow_.returns.push_back(state_[kArgumentRegisters[0]]);
     } else {
       for (const std::size_t entry : paths_.table_targets()) flow_to(entry);
       const bool indexed = target.is_memory() && target.memory.index != Register::none;
@@ -560,12 +605,12 @@ class Evaluation {
       if (indexed && leaves) flow_.is_complete = false;
       if (recording_ && leaves) flow_.calls.push_back(call_fact(callee));
     }
-    state_.reset();
+    is_on_way_ = false;
   }
 
   void branch() {
     if (!now_->first.is_immediate()) return;
-    if (const auto inside = paths_.index_of(static_cast<std::uint64_t>(now_->first.immediate))) {
+    if (const auto inside = paths_.target_of(index_of_now())) {
       flow_to(*inside);
     } else {
       record_way_out();
@@ -579,8 +624,8 @@ class Evaluation {
   }
   void record_way_out() {
     if (!recording_) return;
-    for (const Value& value : state_->registers) record_escape(value);
-    state_->for_each_slot([&](const Value& value) { record_escape(value); });
+    for (const Value& value : state_.registers) record_escape(value);
+    state_.for_each_slot([&](const Value& value) { record_escape(value); });
   }
 
   // --- what is written down in the last round
@@ -589,7 +634,7 @@ class Evaluation {
     if (!value.is_constant() && may_be_result(value)) flow_.escapes.push_back(value);
   }
   // Of an instruction that is not modelled, with what its general registers hold.
-  void record_unfollowed(const std::vector<Value>& sources) {
+  void record_unfollowed(std::span<const Value> sources) {
     bool moves_elsewhere = false;
     for (const Operand* operand : {&now_->first, &now_->second}) {
       const bool is_foreign = operand->kind == Operand::Kind::foreign;
@@ -627,7 +672,7 @@ class Evaluation {
     };
     const Atom& atom = flow_.atoms[v.atom];
     if (atom.kind != AtomKind::sum && atom.kind != AtomKind::opaque) return may(v);
-    return std::any_of(atom.sources.begin(), atom.sources.end(), may);
+    return std::ranges::any_of(flow_.atoms.sources_of(atom), may);
   }
 
   void record_holds() {
@@ -635,7 +680,7 @@ class Evaluation {
     if (!goes_on) may_have_changed_ = kAllRegisters;
     for (std::uint32_t left = may_have_changed_; left != 0; left &= left - 1) {
       const auto r = static_cast<std::size_t>(std::countr_zero(left));
-      const Value& v = state_->registers[r];
+      const Value& v = state_.registers[r];
       HoldFact& open = open_[r];
       if (goes_on && open.gpr != Register::none && open.value == v) continue;
       close_hold(open);
@@ -661,7 +706,7 @@ class Evaluation {
       if (!operand->is_memory() || operand->size == 0) continue;
       if (!operand->memory.known) {  // elements of a vector lead to many places
         for (const Register r : {operand->memory.base, operand->memory.index})
-          if (r != Register::none) record_escape((*state_)[r]);
+          if (r != Register::none) record_escape(state_[r]);
         continue;
       }
       record_use(*operand);
@@ -680,7 +725,7 @@ class Evaluation {
     UseFact use{{}, operand.size, operand.size >= kVector, is_at_number};
     const auto record = [&](Register r) {
       if (r == Register::none) return;
-      use.address = (*state_)[r];
+      use.address = state_[r];
       if (!use.address.is_constant() && may_be_result(use.address)) flow_.uses.push_back(use);
     };
     record(place.base);
@@ -703,7 +748,7 @@ class Evaluation {
   bool is_address(const Value& value) const {
     const Atom& atom = flow_.atoms[value.atom];
     if (!value.is_atom() || atom.kind != AtomKind::choice) return is_word(value);
-    return std::ranges::any_of(atom.sources, [&](const Value& v) { return is_word(v); });
+    return std::ranges::any_of(flow_.atoms.sources_of(atom), [&](const Value& v) { return is_word(v); });
   }
   bool is_word(const Value& value) const {
     if (value.is_constant()) return true;
@@ -721,8 +766,11 @@ class Evaluation {
   FunctionFlow flow_;
   CodePaths paths_;
   const std::vector<Instruction>& code_;
-  std::unordered_map<std::size_t, Start> starts_;  // of the instructions that are jumped to
-  std::optional<MachineState> state_;  // before `now_`; none where control does not come
+  std::vector<Start> starts_;            // by instruction
+  std::vector<std::uint32_t> start_at_;  // of each instruction: which of them is there
+  std::unordered_map<const Instruction*, FixedCall> fixed_calls_;
+  MachineState state_;      // before `now_`
+  bool is_on_way_ = false;  // else control does not come there
   const Instruction* now_ = nullptr;
   std::int64_t escaped_from_ = kNothingEscapes;
   bool changed_ = false;

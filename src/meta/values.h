@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -75,10 +76,12 @@ inline constexpr std::int64_t kSlotBase = std::int64_t{1} << 40;
 
 struct Atom {
   AtomKind kind = AtomKind::constant;
-  std::uint32_t access = 0;  // of a load: see AtomTable::access_of
+  std::uint8_t source_count = 0;
+  std::uint8_t source_room = 0;  // for so many there is room where its sources are
+  std::uint32_t sources = 0;     // see AtomTable::sources_of
+  std::uint32_t access = 0;      // of a load: see AtomTable::access_of
   std::uint64_t pc = 0;
   std::int64_t where = 0;
-  std::vector<Value> sources;
 };
 
 // All atoms of one function. The same (kind, pc, where) gives the same atom, so evaluating an instruction again changes at most
@@ -93,14 +96,22 @@ class AtomTable {
 
   AtomId intern(AtomKind kind, std::uint64_t pc, std::int64_t where);
   const Atom& operator[](AtomId id) const { return atoms_[id]; }
-  Atom& operator[](AtomId id) { return atoms_[id]; }
   const Access& access_of(const Atom& load) const { return accesses_[load.access]; }
   void set_access(AtomId load, const Access& access);
+  // Valid until the sources of any atom are changed.
+  std::span<const Value> sources_of(const Atom& atom) const {
+    return {sources_.data() + atom.sources, atom.source_count};
+  }
+  std::span<const Value> sources_of(AtomId id) const { return sources_of(atoms_[id]); }
+  // At most kMostSources.
+  void set_sources(AtomId id, std::span<const Value> sources);
+  void add_source(AtomId id, const Value& source);
   // After this nothing can be interned.
   void freeze() {
     slots_ = {};
     atoms_.shrink_to_fit();
     accesses_.shrink_to_fit();
+    sources_.shrink_to_fit();
   }
   AtomId size() const { return static_cast<AtomId>(atoms_.size()); }
 
@@ -117,9 +128,11 @@ class AtomTable {
     return static_cast<std::size_t>(mixed >> 32);
   }
   void grow();
+  void make_room(Atom& atom, std::uint8_t room);
 
   std::vector<Atom> atoms_;
   std::vector<Access> accesses_{1};
+  std::vector<Value> sources_;  // those of one atom together
   // Open addressing by (kind, pc, where), a power of two of slots, at most half of them in use; 0 is a free one (the constant atom
   // is never interned).
   std::vector<AtomId> slots_ = std::vector<AtomId>(64);
@@ -133,7 +146,7 @@ inline AtomId AtomTable::intern(AtomKind kind, std::uint64_t pc, std::int64_t wh
   }
   const AtomId id = size();
   slots_[at] = id;
-  atoms_.push_back({kind, 0, pc, where, {}});
+  atoms_.push_back({.kind = kind, .pc = pc, .where = where});
   if (atoms_.size() * 2 > slots_.size()) grow();
   return id;
 }
@@ -158,6 +171,31 @@ inline void AtomTable::set_access(AtomId load, const Access& access) {
   }
 }
 
+// What was its place is lost.
+inline void AtomTable::make_room(Atom& atom, std::uint8_t room) {
+  const std::uint32_t old = atom.sources;
+  atom.sources = static_cast<std::uint32_t>(sources_.size());
+  atom.source_room = room;
+  sources_.resize(sources_.size() + room);
+  std::copy_n(sources_.begin() + old, atom.source_count, sources_.begin() + atom.sources);
+}
+
+inline void AtomTable::set_sources(AtomId id, std::span<const Value> sources) {
+  Atom& atom = atoms_[id];
+  atom.source_count = 0;
+  if (sources.size() > atom.source_room) make_room(atom, static_cast<std::uint8_t>(sources.size()));
+  std::ranges::copy(sources, sources_.begin() + atom.sources);
+  atom.source_count = static_cast<std::uint8_t>(sources.size());
+}
+
+inline void AtomTable::add_source(AtomId id, const Value& source) {
+  constexpr std::uint8_t kFirstRoom = 4;
+  Atom& atom = atoms_[id];
+  if (atom.source_count == atom.source_room)
+    make_room(atom, std::max<std::uint8_t>(kFirstRoom, atom.source_room * 2));
+  sources_[atom.sources + atom.source_count++] = source;
+}
+
 inline std::vector<AtomId> AtomTable::ingredients(const Value& value) const {
   std::vector<bool> seen(atoms_.size());
   std::vector<AtomId> found;
@@ -168,7 +206,7 @@ inline std::vector<AtomId> AtomTable::ingredients(const Value& value) const {
   };
   add(value);
   for (std::size_t i = 0; i < found.size(); ++i) {
-    for (const Value& source : atoms_[found[i]].sources) add(source);
+    for (const Value& source : sources_of(found[i])) add(source);
   }
   return found;
 }
@@ -180,7 +218,7 @@ inline std::vector<AtomId> AtomTable::alternatives(const Value& value) const {
   seen[value.atom] = true;
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (atoms_[found[i]].kind != AtomKind::choice) continue;
-    for (const Value& source : atoms_[found[i]].sources) {
+    for (const Value& source : sources_of(found[i])) {
       if (!source.is_atom()) continue;
       if (!seen[source.atom]) found.push_back(source.atom);
       seen[source.atom] = true;

@@ -18,7 +18,7 @@ int argument_handed_through(const AtomTable& atoms, const Value& value) {
   bool is_handed_through = false;
   for (const AtomId id : atoms.ingredients(value)) {
     const AtomKind kind = atoms[id].kind;
-    const bool is_known = kind == AtomKind::entry || !atoms[id].sources.empty();
+    const bool is_known = kind == AtomKind::entry || atoms[id].source_count != 0;
     const bool is_simple = kind == AtomKind::entry || kind == AtomKind::opaque ||
                            kind == AtomKind::choice || kind == AtomKind::result;
     if (!is_known || !is_simple) return kNoArgument;
@@ -46,8 +46,8 @@ AllocationFunction sized_by(const AtomTable& atoms, const Value& value) {
   }
   for (const AtomId id : atoms.alternatives(Value::of(value.atom))) {
     if (atoms[id].kind != AtomKind::product) continue;
-    const ScaledArgument a = scaled_argument(atoms, atoms[id].sources[0]);
-    const ScaledArgument b = scaled_argument(atoms, atoms[id].sources[1]);
+    const ScaledArgument a = scaled_argument(atoms, atoms.sources_of(id)[0]);
+    const ScaledArgument b = scaled_argument(atoms, atoms.sources_of(id)[1]);
     if (a.argument == kNoArgument || b.argument == kNoArgument) continue;
     wrapper.size = b.argument;
     wrapper.count = a.argument;
