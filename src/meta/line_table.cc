@@ -106,26 +106,38 @@ class LineFinder {
     }
   }
 
-  // The row before holds up to this one.
+  // The row before holds up to this one. Nearly all rows are passed by.
   void emit() {
-    if (has_previous_ && previous_.address < row_.address) {
-      auto at = std::lower_bound(wanted_.begin(), wanted_.end(), previous_.address);
-      for (; at != wanted_.end() && *at < row_.address; ++at) {
-        SourceLine& line = found_[static_cast<std::size_t>(at - wanted_.begin())];
-        if (line.line != 0) continue;
-        line.is_in_table = true;
-        if (previous_.line == 0) continue;
-        line = {file_name(previous_.file),
-                static_cast<std::uint32_t>(previous_.line),
-                static_cast<std::uint32_t>(previous_.column),
-                previous_.discriminator,
-                table_,
-                true};
-      }
+    const bool goes_on = has_previous_ && previous_.address <= row_.address;
+    if (!goes_on) {
+      look_for(row_.address);
+    } else if (next_wanted_ < row_.address) {
+      note_previous();
     }
     previous_ = row_;
     has_previous_ = true;
     row_.discriminator = 0;  // it is said for each row anew
+  }
+
+  void look_for(std::uint64_t address) {
+    next_ = static_cast<std::size_t>(std::ranges::lower_bound(wanted_, address) - wanted_.begin());
+    next_wanted_ = next_ < wanted_.size() ? wanted_[next_] : kNoneWanted;
+  }
+
+  void note_previous() {
+    for (; next_ < wanted_.size() && wanted_[next_] < row_.address; ++next_) {
+      SourceLine& line = found_[next_];
+      if (line.line != 0) continue;
+      line.is_in_table = true;
+      if (previous_.line == 0) continue;
+      line = {file_name(previous_.file),
+              static_cast<std::uint32_t>(previous_.line),
+              static_cast<std::uint32_t>(previous_.column),
+              previous_.discriminator,
+              table_,
+              true};
+    }
+    next_wanted_ = next_ < wanted_.size() ? wanted_[next_] : kNoneWanted;
   }
 
   types::StringRef file_name(std::uint64_t number) {
@@ -143,6 +155,10 @@ class LineFinder {
   Row row_;
   Row previous_;
   bool has_previous_ = false;
+  static constexpr std::uint64_t kNoneWanted = ~std::uint64_t{0};
+  // The first wanted address from that of the row before on.
+  std::size_t next_ = 0;
+  std::uint64_t next_wanted_ = kNoneWanted;
 };
 
 }  // namespace

@@ -33,13 +33,21 @@ class MachineState {
     for (const Slot& slot : slots_) visit(slot.value);
   }
   void set_slot(std::int64_t offset, std::uint8_t size, const Value& value) {
+    const auto at = slots_.begin() + (lower(offset) - slots_.begin());
+    if (at != slots_.end() && at->offset == offset && at->size == size) {
+      at->value = value;
+      return;
+    }
     forget_slots(offset, offset + size);
     slots_.insert(slots_.begin() + (lower(offset) - slots_.begin()), {offset, size, value});
   }
   // Forgets the slots that overlap [low, high).
   void forget_slots(std::int64_t low, std::int64_t high) {
-    std::erase_if(slots_,
-                  [&](const Slot& s) { return s.offset < high && s.offset + s.size > low; });
+    const auto first = std::ranges::partition_point(
+        slots_, [&](const Slot& s) { return s.offset + s.size <= low; });
+    const auto last = std::ranges::partition_point(
+        first, slots_.end(), [&](const Slot& s) { return s.offset < high; });
+    slots_.erase(first, last);
   }
 
   // Makes this state true also for code that comes from `other`. `choose(where, mine, theirs)` gives the value that stands for

@@ -2,7 +2,8 @@
 #include "meta/typed_places.h"
 
 #include <algorithm>
-#include <bit>
+
+#include "meta/without_repetition.h"
 
 // Debug information types places: variables, members, statics. Code moves values. Here the two meet: a value is traced back to a
 // place whose type is declared, and from there on types are followed, not bytes.
@@ -25,11 +26,6 @@ namespace {
 
 constexpr int kDeepestType = 12;
 constexpr int kDeepestValue = 6;
-
-template <typename T>
-void add_new(std::vector<T>& list, const T& item) {
-  if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
-}
 
 void add_scalars(const TypeGraph& graph, const TypedPlace& place, std::uint64_t step, int depth,
                  std::vector<ScalarPlace>& found) {
@@ -96,106 +92,6 @@ std::vector<TypedPlace> TypedStatics::at(std::uint64_t address) const {
     if (offset < object->size) add_new(found, {object->type, static_cast<std::int64_t>(offset)});
   }
   return found;
-}
-
-TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPointers& computed,
-                               const types::FunctionRecord* function) {
-  if (function == nullptr) return;
-  for (const ComputedPointer& one : computed.in(function->low, function->low + function->length)) {
-    for (std::uint32_t left = one.registers; left != 0; left &= left - 1)
-      computed_.push_back({static_cast<Register>(std::countr_zero(left)), &one});
-  }
-  std::ranges::stable_sort(computed_, {}, &Computed::from);
-  for (const types::VariableRecord& variable : types::variables_of(model, *function)) {
-    if (variable.type == kNoType) continue;
-    const TypeRecord& type = model.types[variable.type];
-    const bool is_argument = (variable.flags & types::kVariableFormal) != 0 &&
-                             (variable.flags & types::kVariableInlined) == 0;
-    for (const types::LocationPiece& piece :
-         types::read_locations(model.locations, variable.locations, function->low)) {
-      pieces_.push_back({piece, variable.type, type.size, is_argument});
-    }
-  }
-  std::ranges::stable_sort(pieces_, {}, &Piece::number);
-}
-
-std::size_t TypedVariables::Piece::number() const {
-  return where.kind == types::LocationKind::in_register ? static_cast<std::size_t>(where.value)
-                                                        : kInNoRegister;
-}
-
-std::vector<TypeIndex> TypedVariables::in_register(Register r, std::uint64_t low,
-                                                   std::uint64_t high) const {
-  std::vector<TypeIndex> found;
-  for (const Piece& piece :
-       std::ranges::equal_range(pieces_, static_cast<std::size_t>(r), {}, &Piece::number)) {
-    if (piece.where.low < high && piece.where.high > low) add_new(found, piece.type);
-  }
-  return found;
-}
-
-std::vector<TypedVariables::Stay> TypedVariables::stays_in_register(Register r, std::uint64_t low,
-                                                                    std::uint64_t high) const {
-  std::vector<Stay> found;
-  for (const Piece& piece :
-       std::ranges::equal_range(pieces_, static_cast<std::size_t>(r), {}, &Piece::number)) {
-    if (piece.where.low >= high || piece.where.high <= low) continue;
-    found.push_back({piece.type, std::max(low, piece.where.low), std::min(high, piece.where.high)});
-  }
-  return found;
-}
-
-std::vector<ComputedPointer> TypedVariables::computed_from(Register r, std::uint64_t low,
-                                                           std::uint64_t high) const {
-  std::vector<ComputedPointer> found;
-  const auto of_register = std::ranges::equal_range(computed_, r, {}, &Computed::from);
-  const auto end = std::ranges::lower_bound(of_register, high, {}, &Computed::low);
-  for (const Computed& one : std::ranges::subrange(of_register.begin(), end)) {
-    if (one.pointer->high > low) found.push_back(*one.pointer);
-  }
-  return found;
-}
-
-std::vector<TypedPlace> TypedVariables::in_frame(std::int64_t offset, std::uint64_t pc) const {
-  std::vector<TypedPlace> found;
-  for (const Piece& piece : pieces_) {
-    if (piece.where.kind != types::LocationKind::memory) continue;
-    if (pc < piece.where.low || pc >= piece.where.high) continue;
-    const std::int64_t inside = offset - piece.where.value;
-    if (inside < 0 || static_cast<std::uint64_t>(inside) >= piece.size) continue;
-    add_new(found, {piece.type, inside});
-  }
-  return found;
-}
-
-bool TypedVariables::Piece::is_in_frame_at(std::int64_t offset) const {
-  return where.kind == types::LocationKind::memory && offset >= where.value &&
-         static_cast<std::uint64_t>(offset - where.value) < size;
-}
-
-bool TypedVariables::may_be_one_in_frame(std::int64_t low, std::int64_t high) const {
-  bool is_known = false;
-  for (const Piece& piece : pieces_) {
-    if (!piece.is_in_frame_at(low)) continue;
-    if (piece.is_in_frame_at(high)) return true;
-    is_known = true;
-  }
-  return !is_known;
-}
-
-bool TypedVariables::is_argument_in_frame(std::int64_t offset, std::uint64_t pc) const {
-  return std::any_of(pieces_.begin(), pieces_.end(), [&](const Piece& piece) {
-    return piece.is_argument && piece.where.kind == types::LocationKind::memory &&
-           piece.where.value == offset && pc >= piece.where.low && pc < piece.where.high;
-  });
-}
-
-bool TypedVariables::is_argument_in_register(Register r, std::uint64_t pc) const {
-  return std::any_of(pieces_.begin(), pieces_.end(), [&](const Piece& piece) {
-    return piece.is_argument && piece.where.kind == types::LocationKind::in_register &&
-           piece.where.value == static_cast<std::int64_t>(r) && pc >= piece.where.low &&
-           pc < piece.where.high;
-  });
 }
 
 PointerTypes::PointerTypes(const types::ObjectModel& model, const TypedStatics& statics,

@@ -6,18 +6,11 @@
 #include <span>
 #include <vector>
 
-#include "meta/computed_pointers.h"
+#include "meta/typed_variables.h"
 #include "meta/value_flow.h"
 #include "types/write/object_model.h"
 
 namespace allocs::meta {
-
-// `offset` bytes into something of `type`.
-struct TypedPlace {
-  types::TypeIndex type = types::kNoType;
-  std::int64_t offset = 0;
-  friend bool operator==(const TypedPlace&, const TypedPlace&) = default;
-};
 
 // The type of the scalar that starts exactly at `place`, through members, bases and elements; none if there is no such scalar, or if
 // overlapping members of a union disagree.
@@ -45,56 +38,6 @@ class TypedStatics {
     types::TypeIndex type;
   };
   std::vector<Object> objects_;  // by address
-};
-
-// The variables of one function, the ones inlined into it included.
-class TypedVariables {
- public:
-  TypedVariables(const types::ObjectModel& model, const ComputedPointers& computed,
-                 const types::FunctionRecord* function);
-
-  // Types of the variables that live in `r` somewhere in [low, high), or at `pc`.
-  std::vector<types::TypeIndex> in_register(Register r, std::uint64_t low,
-                                            std::uint64_t high) const;
-  std::vector<types::TypeIndex> in_register_at(Register r, std::uint64_t pc) const {
-    return in_register(r, pc, pc + 1);
-  }
-  // Each of them, and the part of [low, high) during which it is there.
-  struct Stay {
-    types::TypeIndex type = types::kNoType;
-    std::uint64_t low = 0;
-    std::uint64_t high = 0;
-  };
-  std::vector<Stay> stays_in_register(Register r, std::uint64_t low, std::uint64_t high) const;
-  // Likewise those that are nowhere, but whose value the debug information computes from what is in `r`.
-  std::vector<ComputedPointer> computed_from(Register r, std::uint64_t low,
-                                             std::uint64_t high) const;
-  // Places of variables in memory that hold the byte at `offset` from the canonical frame address when control is at `pc`.
-  std::vector<TypedPlace> in_frame(std::int64_t offset, std::uint64_t pc) const;
-  // Whether who knows the address of `low` in the frame may get at `high`, because both are in one variable, or
-  // `low` in none that is known.
-  bool may_be_one_in_frame(std::int64_t low, std::int64_t high) const;
-  // Whether an argument of the function itself lives there.
-  bool is_argument_in_frame(std::int64_t offset, std::uint64_t pc) const;
-  bool is_argument_in_register(Register r, std::uint64_t pc) const;
-
- private:
-  struct Piece {
-    types::LocationPiece where;
-    types::TypeIndex type;
-    std::uint64_t size;
-    bool is_argument;
-    std::size_t number() const;  // of the register, or kInNoRegister
-    bool is_in_frame_at(std::int64_t offset) const;
-  };
-  static constexpr std::size_t kInNoRegister = ~std::size_t{0};
-  std::vector<Piece> pieces_;  // by number, then as the variables come
-  struct Computed {
-    Register from = Register::none;
-    const ComputedPointer* pointer = nullptr;
-    std::uint64_t low() const { return pointer->low; }
-  };
-  std::vector<Computed> computed_;  // by register, then by low
 };
 
 // What values point at, told by variables, members, statics and results of functions.

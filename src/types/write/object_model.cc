@@ -46,7 +46,10 @@ std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, 
   if (at >= locations.size()) return pieces;
   ByteReader reader{locations.data() + at, locations.size() - at};
   std::uint64_t end = function_low;
-  for (std::uint64_t left = reader.read_uleb(); left > 0 && reader.ok(); --left) {
+  std::uint64_t left = reader.read_uleb();
+  constexpr std::size_t kShortest = 4;  // bytes of a piece
+  pieces.reserve(std::min(left, reader.remaining() / kShortest));
+  for (; left > 0 && reader.ok(); --left) {
     LocationPiece piece;
     piece.low = end + reader.read_uleb();
     piece.high = end = piece.low + reader.read_uleb();

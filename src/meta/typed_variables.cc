@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/typed_variables.h"
+
+#include <algorithm>
+#include <bit>
+#include <tuple>
+
+#include "meta/without_repetition.h"
+
+namespace allocs::meta {
+
+using types::TypeIndex;
+
+TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPointers& computed,
+                               const types::FunctionRecord* function) {
+  if (function == nullptr) return;
+  for (const ComputedPointer& one : computed.in(function->low, function->low + function->length)) {
+    for (std::uint32_t left = one.registers; left != 0; left &= left - 1)
+      computed_.push_back({static_cast<Register>(std::countr_zero(left)), &one});
+  }
+  std::ranges::stable_sort(computed_, {}, &Computed::from);
+  add_pieces(model, *function);
+  sort_registers();
+}
+
+void TypedVariables::add_pieces(const types::ObjectModel& model,
+                                const types::FunctionRecord& function) {
+  for (const types::VariableRecord& variable : types::variables_of(model, function)) {
+    if (variable.type == types::kNoType) continue;
+    const bool is_argument = (variable.flags & types::kVariableFormal) != 0 &&
+                             (variable.flags & types::kVariableInlined) == 0;
+    for (const types::LocationPiece& piece :
+         types::read_locations(model.locations, variable.locations, function.low)) {
+      if (piece.kind == types::LocationKind::memory) {
+        in_frame_.push_back({piece.low, piece.high, piece.value, model.types[variable.type].size,
+                             variable.type, is_argument});
+      }
+      const bool is_in_gpr = piece.kind == types::LocationKind::in_register && piece.value >= 0 &&
+                             piece.value < static_cast<std::int64_t>(kRegisterCount);
+      if (!is_in_gpr) continue;
+      in_registers_.push_back({piece.low, piece.high, 0, variable.type,
+                               static_cast<std::uint32_t>(in_registers_.size()),
+                               static_cast<Register>(piece.value), is_argument});
+    }
+  }
+}
+
+void TypedVariables::sort_registers() {
+  std::ranges::sort(in_registers_, {}, [](const InRegister& piece) {
+    return std::tuple{piece.gpr, piece.low, piece.number};
+  });
+  std::uint64_t reach = 0;
+  for (std::size_t i = 0; i < in_registers_.size(); ++i) {
+    InRegister& piece = in_registers_[i];
+    if (i == 0 || in_registers_[i - 1].gpr != piece.gpr) reach = 0;
+    piece.reach = reach = std::max(reach, piece.high);
+    ++first_in_[static_cast<std::size_t>(piece.gpr) + 1];
+  }
+  for (std::size_t r = 0; r < kRegisterCount; ++r) first_in_[r + 1] += first_in_[r];
+}
+
+std::vector<const TypedVariables::InRegister*> TypedVariables::overlapping(
+    Register r, std::uint64_t low, std::uint64_t high) const {
+  std::vector<const InRegister*> found;
+  if (r == Register::none) return found;
+  const auto number = static_cast<std::size_t>(r);
+  const auto begin = in_registers_.begin() + first_in_[number];
+  const auto end = in_registers_.begin() + first_in_[number + 1];
+  auto at = std::ranges::lower_bound(begin, end, high, {}, &InRegister::low);
+  while (at != begin && (--at)->reach > low) {
+    if (at->high > low) found.push_back(&*at);
+  }
+  if (found.size() > 1) std::ranges::sort(found, {}, &InRegister::number);
+  return found;
+}
+
+std::vector<TypeIndex> TypedVariables::in_register(Register r, std::uint64_t low,
+                                                   std::uint64_t high) const {
+  std::vector<TypeIndex> found;
+  for (const InRegister* piece : overlapping(r, low, high)) add_new(found, piece->type);
+  return found;
+}
+
+std::vector<TypedVariables::Stay> TypedVariables::stays_in_register(Register r, std::uint64_t low,
+                                                                    std::uint64_t high) const {
+  std::vector<Stay> found;
+  for (const InRegister* piece : overlapping(r, low, high))
+    found.push_back({piece->type, std::max(low, piece->low), std::min(high, piece->high)});
+  return found;
+}
+
+std::vector<ComputedPointer> TypedVariables::computed_from(Register r, std::uint64_t low,
+                                                           std::uint64_t high) const {
+  std::vector<ComputedPointer> found;
+  const auto of_register = std::ranges::equal_range(computed_, r, {}, &Computed::from);
+  const auto end = std::ranges::lower_bound(of_register, high, {}, &Computed::low);
+  for (const Computed& one : std::ranges::subrange(of_register.begin(), end)) {
+    if (one.pointer->high > low) found.push_back(*one.pointer);
+  }
+  return found;
+}
+
+std::vector<TypedPlace> TypedVariables::in_frame(std::int64_t offset, std::uint64_t pc) const {
+  std::vector<TypedPlace> found;
+  for (const InFrame& piece : in_frame_) {
+    if (pc < piece.low || pc >= piece.high || !piece.holds(offset)) continue;
+    add_new(found, {piece.type, offset - piece.offset});
+  }
+  return found;
+}
+
+bool TypedVariables::may_be_one_in_frame(std::int64_t low, std::int64_t high) const {
+  bool is_known = false;
+  for (const InFrame& piece : in_frame_) {
+    if (!piece.holds(low)) continue;
+    if (piece.holds(high)) return true;
+    is_known = true;
+  }
+  return !is_known;
+}
+
+bool TypedVariables::is_argument_in_frame(std::int64_t offset, std::uint64_t pc) const {
+  return std::ranges::any_of(in_frame_, [&](const InFrame& piece) {
+    return piece.is_argument && piece.offset == offset && pc >= piece.low && pc < piece.high;
+  });
+}
+
+bool TypedVariables::is_argument_in_register(Register r, std::uint64_t pc) const {
+  return std::ranges::any_of(overlapping(r, pc, pc + 1),
+                             [](const InRegister* piece) { return piece->is_argument; });
+}
+
+}  // namespace allocs::meta
