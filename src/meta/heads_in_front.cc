@@ -132,7 +132,7 @@ class HeadSearch {
 
   void find_pointers() {
     const TypedVariables variables{in_.model, in_.computed, in_.function};
-    const std::map<AtomId, TypeIndex> no_results;
+    const ResultTypes no_results;
     const PointerTypes pointers{in_.model, in_.statics, variables, flow_, no_results};
     for (const HoldFact& hold : flow_.holds) {
       if (!block_->may_point_into(hold.value)) continue;

@@ -6,54 +6,72 @@
 
 namespace allocs::meta {
 
+namespace {
+
+// Adds, for each value that the atom may be, or be at some distance from: that it is derived from it.
+template <typename Add>
+void add_derived(const AtomTable& atoms, AtomId id, const Add& add) {
+  const AtomKind kind = atoms[id].kind;
+  const bool is_choice = kind == AtomKind::choice;
+  if (!is_choice && kind != AtomKind::sum && kind != AtomKind::opaque) return;
+  for (const Value& source : atoms.sources_of(id)) {
+    const Distance distance = !is_choice           ? Distance::any
+                              : source.addend != 0 ? Distance::number
+                                                   : Distance::none;
+    if (source.factor == 1) add(source.atom, {id, distance});
+  }
+}
+
+}  // namespace
+
 UseIndex::Facts::Facts(const FunctionFlow& flow)
-    : is_returned(flow.atoms.size()),
+    : holds(flow.atoms.size(),
+            [&](auto add) {
+              for (const HoldFact& hold : flow.holds) add(hold.value.atom, &hold);
+            }),
+      stores(flow.atoms.size(),
+             [&](auto add) {
+               for (const StoreFact& store : flow.stores)
+                 if (store.value.factor == 1) add(store.value.atom, &store);
+             }),
+      stores_through(flow.atoms.size(),
+                     [&](auto add) {
+                       for (const StoreFact& store : flow.stores) {
+                         const MemoryPlace& place = store.access.place;
+                         const bool is_there = place.displacement == 0 &&
+                                               place.index == Register::none &&
+                                               store.access.base.is_atom();
+                         if (is_there) add(store.access.base.atom, &store);
+                       }
+                     }),
+      memory(flow.atoms.size(),
+             [&](auto add) {
+               for (const UseFact& use : flow.uses)
+                 if (use.address.factor == 1) add(use.address.atom, &use);
+             }),
+      arguments(flow.atoms.size(),
+                [&](auto add) {
+                  for (const CallFact& call : flow.calls) {
+                    for (int n = 0; n < 6; ++n) {
+                      const Value& value = call.arguments[static_cast<std::size_t>(n)];
+                      if (value.factor == 1) add(value.atom, std::pair{&call, n});
+                    }
+                  }
+                }),
+      derived(flow.atoms.size(),
+              [&](auto add) {
+                for (AtomId id = 0; id < flow.atoms.size(); ++id) add_derived(flow.atoms, id, add);
+              }),
+      is_returned(flow.atoms.size()),
       is_returned_moved(flow.atoms.size()),
       is_returned_second(flow.atoms.size()),
       escapes(flow.atoms.size()) {
-  for (AtomId id = 0; id < flow.atoms.size(); ++id) {
-    const AtomKind kind = flow.atoms[id].kind;
-    const bool is_choice = kind == AtomKind::choice;
-    const bool is_distance = kind == AtomKind::sum || kind == AtomKind::opaque;
-    if (!is_choice && !is_distance) continue;
-    for (const Value& source : flow.atoms.sources_of(id)) {
-      if (is_choice && source.is_atom()) choices.add(source.atom, id);
-      const Distance distance = is_distance          ? Distance::any
-                                : source.addend != 0 ? Distance::number
-                                                     : Distance::none;
-      if (source.factor == 1) derived.add(source.atom, {id, distance});
-    }
-  }
-  for (const HoldFact& hold : flow.holds) holds.add(hold.value.atom, &hold);
-  for (const StoreFact& store : flow.stores) {
-    if (store.value.factor == 1) stores.add(store.value.atom, &store);
-    const MemoryPlace& place = store.access.place;
-    if (place.displacement == 0 && place.index == Register::none && store.access.base.is_atom()) {
-      stores_through.add(store.access.base.atom, &store);
-    }
-  }
-  for (const UseFact& use : flow.uses) {
-    if (use.address.factor == 1) memory.add(use.address.atom, &use);
-  }
-  for (const CallFact& call : flow.calls) {
-    for (int n = 0; n < 6; ++n) {
-      const Value& value = call.arguments[static_cast<std::size_t>(n)];
-      if (value.factor == 1) arguments.add(value.atom, {&call, n});
-    }
-  }
   for (const Value& value : flow.returns) {
     if (value.is_atom()) is_returned[value.atom] = true;
     if (value.factor == 1 && value.addend != 0) is_returned_moved[value.atom] = true;
   }
   for (const Value& value : flow.second_returns) is_returned_second[value.atom] = true;
   for (const Value& value : flow.escapes) escapes[value.atom] = true;
-  choices.sort(flow.atoms.size());
-  derived.sort(flow.atoms.size());
-  holds.sort(flow.atoms.size());
-  stores.sort(flow.atoms.size());
-  stores_through.sort(flow.atoms.size());
-  memory.sort(flow.atoms.size());
-  arguments.sort(flow.atoms.size());
 }
 
 const ResultUses& UseIndex::uses_of(AtomId result) const {
@@ -85,8 +103,9 @@ const ResultUses& UseIndex::uses_of(AtomId result) const {
     }
     uses.is_returned = uses.is_returned || facts.is_returned[id];
     uses.is_returned_always = uses.is_returned_always || (facts.is_returned[id] && is_direct);
-    for (const AtomId choice : facts.choices.of(id)) {
-      if (!seen[choice]) todo.push_back(choice);
+    for (const auto& [choice, distance] : facts.derived.of(id)) {
+      if (distance != Distance::none || seen[choice]) continue;
+      todo.push_back(choice);
       seen[choice] = true;
     }
   }

@@ -49,27 +49,29 @@ struct ResultUses {
   bool is_returned_always = false;  // where it is returned, nothing else may be
 };
 
-// Items by the atom that they are about, those of one atom in the order in which they were added.
+struct Derived {
+  AtomId atom;
+  Distance distance;
+};
+
+// Items by the atom that they are about, those of one atom in the order in which they are given.
 template <typename Item>
 class ByAtom {
  public:
-  void add(AtomId atom, const Item& item) { added_.emplace_back(atom, item); }
-  // `atoms`: their number. Nothing can be added any more.
-  void sort(AtomId atoms) {
-    first_.assign(atoms + 1, 0);
-    for (const auto& [atom, item] : added_) ++first_[atom + 1];
-    for (AtomId atom = 0; atom < atoms; ++atom) first_[atom + 1] += first_[atom];
-    items_.resize(added_.size());
-    std::vector<std::uint32_t> next(first_.begin(), first_.end() - 1);
-    for (const auto& [atom, item] : added_) items_[next[atom]++] = item;
-    added_ = {};
+  ByAtom() = default;
+  // `atoms`: their number. `for_each(add)` calls `add(atom, item)` for each item, the same ones whenever it is called.
+  template <typename ForEach>
+  ByAtom(AtomId atoms, const ForEach& for_each) : first_(atoms + 2) {
+    for_each([this](AtomId atom, const Item&) { ++first_[atom + 2]; });
+    for (AtomId atom = 1; atom <= atoms; ++atom) first_[atom + 1] += first_[atom];
+    items_.resize(first_[atoms + 1]);
+    for_each([this](AtomId atom, const Item& item) { items_[first_[atom + 1]++] = item; });
   }
   std::span<const Item> of(AtomId atom) const {
     return std::span{items_}.subspan(first_[atom], first_[atom + 1] - first_[atom]);
   }
 
  private:
-  std::vector<std::pair<AtomId, Item>> added_;
   std::vector<std::uint32_t> first_;  // those of atom a: [first_[a], first_[a + 1])
   std::vector<Item> items_;
 };
@@ -84,18 +86,13 @@ class UseIndex {
   const ResultUses& uses_of(AtomId result) const;
 
  private:
-  struct Derived {
-    AtomId atom;
-    Distance distance;
-  };
   struct Facts {
     ByAtom<const HoldFact*> holds;
     ByAtom<const StoreFact*> stores;
     ByAtom<const StoreFact*> stores_through;
     ByAtom<const UseFact*> memory;
     ByAtom<std::pair<const CallFact*, int>> arguments;
-    ByAtom<AtomId> choices;   // that may be the value
-    ByAtom<Derived> derived;  // ... or an address at some distance from it
+    ByAtom<Derived> derived;  // what may be the value, or an address at some distance from it
     std::vector<bool> is_returned;
     std::vector<bool> is_returned_moved;  // ... with a number added
     std::vector<bool> is_returned_second;

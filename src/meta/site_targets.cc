@@ -60,7 +60,7 @@ TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics
     if (call.callee.address == 0 || call.result == kConstant) continue;
     const TypeIndex type =
         returned_pointee(model, types::function_with_entry(model, call.callee.address));
-    if (type != kNoType) result_types_[call.result] = type;
+    if (type != kNoType) result_types_.set(call.result, type);
   }
 }
 

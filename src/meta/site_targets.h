@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -84,7 +83,11 @@ class TargetFinder {
   // The block itself, on some way; and on no way an address elsewhere in it.
   bool is_returned(const CallFact& call) const;
   // What a type found for one result tells about others: `p->next = malloc(...)`.
-  void set_result_type(AtomId result, types::TypeIndex pointee) { result_types_[result] = pointee; }
+  void set_result_type(AtomId result, types::TypeIndex pointee) {
+    result_types_.set(result, pointee);
+  }
+  // Whether something was said that would be said otherwise now.
+  bool has_learnt() const { return result_types_.has_misled(); }
   // Whether the value is an argument of this function, or computed from one.
   bool is_from_argument(const Value& value, std::uint64_t pc) const;
 
@@ -107,7 +110,7 @@ class TargetFinder {
   const types::FunctionRecord* function_;
   const FunctionFlow& flow_;
   TypedVariables variables_;
-  std::map<AtomId, types::TypeIndex> result_types_;
+  ResultTypes result_types_;
   PointerTypes pointers_;
   UseIndex uses_;
 };

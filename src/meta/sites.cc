@@ -86,7 +86,7 @@ class SiteReader {
   void read_function(AllocatingFunctions::Followed& followed, std::vector<Site>& sites) {
     const std::size_t first = sites.size();
     // A second look may know what a first result points at.
-    for (int look = 0; look < 2; ++look) {
+    for (int look = 0; look == 0 || (look == 1 && followed.targets->has_learnt()); ++look) {
       sites.resize(first);
       for (const CallFact& call : followed.flow.calls) {
         const auto functions = functions_.behind(call);

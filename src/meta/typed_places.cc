@@ -96,7 +96,7 @@ std::vector<TypedPlace> TypedStatics::at(std::uint64_t address) const {
 
 PointerTypes::PointerTypes(const types::ObjectModel& model, const TypedStatics& statics,
                            const TypedVariables& variables, const FunctionFlow& flow,
-                           const std::map<AtomId, TypeIndex>& result_types)
+                           const ResultTypes& result_types)
     : model_(model),
       statics_(statics),
       variables_(variables),
@@ -239,11 +239,9 @@ void PointerTypes::add_atom_targets(std::vector<TypedPlace>& found, const Value&
     case AtomKind::opaque:
       add_register(atom.pc);
       break;
-    case AtomKind::result: {
-      const auto known = result_types_.find(value.atom);
-      if (known != result_types_.end()) add(known->second);
+    case AtomKind::result:
+      add(result_types_.of(value.atom));
       break;
-    }
     case AtomKind::choice:
       if (atom.where < static_cast<std::int64_t>(kRegisterCount)) {
         add_register(atom.pc);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <optional>
 #include <span>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "meta/typed_variables.h"
@@ -40,13 +41,36 @@ class TypedStatics {
   std::vector<Object> objects_;  // by address
 };
 
+// What the results of a function's calls point at, as far as that is known by other means than PointerTypes'.
+class ResultTypes {
+ public:
+  // kNoType if it is not known.
+  types::TypeIndex of(AtomId result) const {
+    asked_.insert(result);
+    const auto known = types_.find(result);
+    return known == types_.end() ? types::kNoType : known->second;
+  }
+  void set(AtomId result, types::TypeIndex pointee) {
+    const auto [at, is_new] = types_.try_emplace(result, pointee);
+    const bool is_news = is_new || at->second != pointee;
+    at->second = pointee;
+    has_misled_ = has_misled_ || (is_news && asked_.contains(result));
+  }
+  // Whether who asked before would be told something else now.
+  bool has_misled() const { return has_misled_; }
+
+ private:
+  std::unordered_map<AtomId, types::TypeIndex> types_;
+  mutable std::unordered_set<AtomId> asked_;
+  bool has_misled_ = false;
+};
+
 // What values point at, told by variables, members, statics and results of functions.
 class PointerTypes {
  public:
-  // `result_types` is what is known of the results of this function's calls by other means.
   PointerTypes(const types::ObjectModel& model, const TypedStatics& statics,
                const TypedVariables& variables, const FunctionFlow& flow,
-               const std::map<AtomId, types::TypeIndex>& result_types);
+               const ResultTypes& result_types);
 
   // What `value` may point at. `r` is where the value is when control is at `pc`; none if it is in no register.
   std::vector<TypedPlace> targets_of(const Value& value, Register r, std::uint64_t pc) const;
@@ -76,7 +100,7 @@ class PointerTypes {
   const TypedStatics& statics_;
   const TypedVariables& variables_;
   const FunctionFlow& flow_;
-  const std::map<AtomId, types::TypeIndex>& result_types_;
+  const ResultTypes& result_types_;
 };
 
 // The type that a pointer of type `pointer` points at; kNoType if it is no pointer or points at code.
