@@ -3,7 +3,7 @@
 
 // Nine in ten instructions of a compiled function are of some 60 opcodes, whose operands are registers and memory as ModRM has them,
 // and a constant. For these the disassembler takes twenty times as long as to look at the fields. What is left out goes to it:
-// whatever has a lock, repeat or address-size prefix, strings, vectors, flags, wide products.
+// whatever has a lock or address-size prefix, strings, flags, wide products, vectors but for what moves them.
 namespace allocs::meta {
 namespace {
 
@@ -23,16 +23,19 @@ class Builder {
   }
 
   std::optional<Instruction> build() {
-    const bool is_usual = fields_.length != 0 && !fields_.has_lock && !fields_.has_rep &&
-                          !fields_.has_repne && !fields_.has_small_address;
-    const bool is_made =
-        is_usual && fields_.form == Fields::Form::legacy &&
-        (fields_.map == Map::one_byte ? one_byte() : fields_.map == Map::two_bytes && two_bytes());
-    if (!is_made) return std::nullopt;
+    const bool is_usual = fields_.length != 0 && fields_.form == Fields::Form::legacy &&
+                          !fields_.has_lock && !fields_.has_repne && !fields_.has_small_address;
+    if (!is_usual || !make()) return std::nullopt;
     return made_;
   }
 
  private:
+  bool make() {
+    if (fields_.map == Map::one_byte) return !fields_.has_rep && one_byte();
+    if (fields_.map != Map::two_bytes) return false;
+    return (!fields_.has_rep && two_bytes()) || vector();
+  }
+
   // Of the operands that are not bytes.
   std::uint8_t size() const { return fields_.w ? 8 : fields_.is_short ? 2 : 4; }
   static std::uint8_t pointer_size() { return 8; }
@@ -82,6 +85,22 @@ class Builder {
     operand.kind = Operand::Kind::immediate;
     operand.size = fields_.constant_size;
     operand.immediate = fields_.constant;
+    return operand;
+  }
+  // Of a vector register `size` bytes, of which the disassembler tells how many take part.
+  static Operand vector_bytes(std::uint8_t size) {
+    Operand operand;
+    operand.kind = Operand::Kind::foreign;
+    operand.size = size;
+    return operand;
+  }
+  Operand vector_rm(std::uint8_t size) const {
+    return fields_.mod == 3 ? vector_bytes(size) : rm(size);
+  }
+  // By how much something is shifted.
+  Operand distance() const {
+    Operand operand = constant();
+    operand.immediate &= 0xFF;
     return operand;
   }
   Operand target() const {
@@ -144,6 +163,9 @@ class Builder {
     switch (opcode) {
       case 0x63:
         return !fields_.is_short && make_writing(Operation::extend, reg(size()), rm(4));
+      case 0x69:
+      case 0x6B:
+        return product(rm(size()), constant());
       case 0x80:
         return arithmetic(fields_.reg, rm(1), constant());
       case 0x81:
@@ -165,6 +187,10 @@ class Builder {
       case 0x8D:
         return fields_.mod != 3 && !fields_.is_thread_local &&
                make_writing(Operation::take_address, reg(size()), rm(pointer_size()));
+      case 0x90:
+        return !fields_.b && make(Operation::look, {});
+      case 0xC1:
+        return shift();
       case 0xC3:
         return stack(Operation::return_, {});
       case 0xC6:
@@ -217,7 +243,20 @@ class Builder {
     }
   }
 
+  bool shift() {
+    constexpr unsigned kLeft = 4, kRight = 5, kRightSigned = 7;
+    const bool is_left = fields_.reg == kLeft;
+    if (!is_left && fields_.reg != kRight && fields_.reg != kRightSigned) return false;
+    return make_writing(is_left ? Operation::shift_left : Operation::other, rm(size()), distance());
+  }
+  bool product(const Operand& one, const Operand& other) {
+    made_.third = other;
+    return make_writing(Operation::multiply, reg(size()), one);
+  }
+
   bool two_bytes() {
+    if (fields_.opcode == 0x1F) return fields_.reg == 0 && make(Operation::look, {});
+    if (fields_.opcode == 0xAF) return product(reg(size()), rm(size()));
     switch (fields_.opcode & 0xF0) {
       case 0x40:
         return make_writing(Operation::conditional_move, reg(size()), rm(size()));
@@ -247,6 +286,57 @@ class Builder {
     made_.condition = fields_.opcode & 0xF;
     return !fields_.is_short && make(Operation::branch, target());
   }
+
+  // Nothing of what vectors hold is followed.
+  bool vector() {
+    enum class Prefix { none, short_, rep, both };
+    const Prefix prefix = fields_.has_rep    ? fields_.is_short ? Prefix::both : Prefix::rep
+                          : fields_.is_short ? Prefix::short_
+                                             : Prefix::none;
+    const bool is_plain = prefix == Prefix::none || prefix == Prefix::short_;
+    const std::uint8_t number_size = fields_.w ? 8 : 4;
+    switch (fields_.opcode) {
+      case 0x10:
+      case 0x28:
+      case 0x57:
+        return is_plain && make(Operation::other, vector_bytes(kVector), vector_rm(kVector));
+      case 0x11:
+      case 0x29:
+        return is_plain && make(Operation::other, vector_rm(kVector), vector_bytes(kVector));
+      case 0x16:
+        return is_plain && fields_.mod != 3 && make(Operation::other, vector_bytes(kHalf), rm(kHalf));
+      case 0x17:
+        return prefix == Prefix::none && fields_.mod != 3 &&
+               make(Operation::other, rm(kHalf), vector_bytes(kVector));
+      case 0x6C:
+        return prefix == Prefix::short_ && fields_.mod == 3 &&
+               make(Operation::other, vector_bytes(kVector), vector_bytes(kHalf));
+      case 0xEF:
+        return prefix == Prefix::short_ &&
+               make(Operation::other, vector_bytes(kVector), vector_rm(kVector));
+      case 0x6E:
+        return prefix == Prefix::short_ &&
+               make(Operation::other, vector_bytes(kVector), rm(number_size));
+      case 0x6F:
+        return (prefix == Prefix::short_ || prefix == Prefix::rep) &&
+               make(Operation::other, vector_bytes(kVector), vector_rm(kVector));
+      case 0x7E:
+        if (prefix == Prefix::rep)
+          return make(Operation::other, vector_bytes(kVector), vector_rm(kHalf));
+        return prefix == Prefix::short_ &&
+               make_writing(Operation::other, rm(number_size), vector_bytes(number_size));
+      case 0x7F:
+        return (prefix == Prefix::short_ || prefix == Prefix::rep) &&
+               make(Operation::other, vector_rm(kVector), vector_bytes(kVector));
+      case 0xD6:
+        return prefix == Prefix::short_ && fields_.mod != 3 &&
+               make(Operation::other, rm(kHalf), vector_bytes(kHalf));
+      default:
+        return false;
+    }
+  }
+
+  static constexpr std::uint8_t kVector = 16, kHalf = 8;  // bytes
 
   const Fields& fields_;
   Instruction made_;
