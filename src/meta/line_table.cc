@@ -2,6 +2,7 @@
 #include "meta/line_table.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 #include "base/byte_reader.h"
@@ -23,6 +24,7 @@ class LineFinder {
     table_ = offset;
     names_.assign(header.files.size(), types::kNoRecord);
     ByteReader reader{sections.line.data() + header.program, header.end - header.program};
+    find_advances();
     start_sequence();
     while (reader.ok() && !reader.at_end()) step(reader);
   }
@@ -38,6 +40,19 @@ class LineFinder {
     std::uint64_t discriminator = 0;
   };
 
+  // What a special opcode, which is most of a program, adds to a row.
+  struct Advance {
+    std::uint32_t address = 0;
+    std::int32_t line = 0;
+  };
+  void find_advances() {
+    for (unsigned opcode = header_->opcode_base; opcode < advances_.size(); ++opcode) {
+      const unsigned adjusted = opcode - header_->opcode_base;
+      advances_[opcode] = {adjusted / header_->line_range * header_->minimum_length,
+                           header_->line_base + static_cast<int>(adjusted % header_->line_range)};
+    }
+  }
+
   void start_sequence() {
     row_ = Row{};
     has_previous_ = false;
@@ -46,9 +61,8 @@ class LineFinder {
   void step(ByteReader& reader) {
     const auto opcode = reader.read<std::uint8_t>();
     if (opcode >= header_->opcode_base) {
-      const unsigned adjusted = opcode - header_->opcode_base;
-      row_.address += adjusted / header_->line_range * header_->minimum_length;
-      row_.line += header_->line_base + static_cast<int>(adjusted % header_->line_range);
+      row_.address += advances_[opcode].address;
+      row_.line += advances_[opcode].line;
       emit();
       return;
     }
@@ -154,6 +168,7 @@ class LineFinder {
   std::vector<types::StringRef> names_;
   Row row_;
   Row previous_;
+  std::array<Advance, 256> advances_{};  // by opcode
   bool has_previous_ = false;
   static constexpr std::uint64_t kNoneWanted = ~std::uint64_t{0};
   // The first wanted address from that of the row before on.
