@@ -104,12 +104,14 @@ DeclaredFunctions::DeclaredFunctions(const declarations::Declarations& table, co
   file_name_ = path.substr(path.rfind('/') + 1);
   for (const auto& declaration : table.all()) {
     if (!declaration->hands_out() || table.find(declaration->name) != declaration.get()) continue;
+    longest_name_ = std::max(longest_name_, declaration->name.size());
     const auto added = by_name_.emplace(declaration->name, function_of(*declaration)).first;
     in_order_.push_back(&added->second);
   }
 }
 
 const AllocationFunction* DeclaredFunctions::find(std::string_view name) const {
+  if (name.size() > longest_name_) return nullptr;  // as most mangled names
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : &found->second;
 }

@@ -64,6 +64,7 @@ class DeclaredFunctions {
     const AllocationFunction* function = nullptr;
   };
   std::unordered_map<std::string_view, AllocationFunction> by_name_;
+  std::size_t longest_name_ = 0;
   std::vector<const AllocationFunction*> in_order_;
   std::vector<Code> code_;  // by address
   std::string_view file_name_;

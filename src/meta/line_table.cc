@@ -26,7 +26,17 @@ class LineFinder {
     ByteReader reader{sections.line.data() + header.program, header.end - header.program};
     find_advances();
     start_sequence();
-    while (reader.ok() && !reader.at_end()) step(reader);
+    const unsigned first_special = header.opcode_base;
+    while (!reader.at_end()) {  // where a reader that failed stands, too
+      const auto opcode = reader.read<std::uint8_t>();
+      if (opcode < first_special) {
+        step(opcode, reader);
+        continue;
+      }
+      row_.address += advances_[opcode].address;
+      row_.line += advances_[opcode].line;
+      emit();
+    }
   }
 
   std::vector<SourceLine> take() { return std::move(found_); }
@@ -58,14 +68,7 @@ class LineFinder {
     has_previous_ = false;
   }
 
-  void step(ByteReader& reader) {
-    const auto opcode = reader.read<std::uint8_t>();
-    if (opcode >= header_->opcode_base) {
-      row_.address += advances_[opcode].address;
-      row_.line += advances_[opcode].line;
-      emit();
-      return;
-    }
+  void step(std::uint8_t opcode, ByteReader& reader) {
     switch (opcode) {
       case 0:
         extended(reader);

@@ -15,10 +15,13 @@ TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPo
                                const types::FunctionRecord* function) {
   if (function == nullptr) return;
   for (const ComputedPointer& one : computed.in(function->low, function->low + function->length)) {
-    for (std::uint32_t left = one.registers; left != 0; left &= left - 1)
+    constexpr std::uint32_t kGeneral = (1u << kRegisterCount) - 1;
+    for (std::uint32_t left = one.registers & kGeneral; left != 0; left &= left - 1)
       computed_.push_back({static_cast<Register>(std::countr_zero(left)), &one});
   }
   std::ranges::stable_sort(computed_, {}, &Computed::from);
+  for (const Computed& one : computed_) ++first_computed_[static_cast<std::size_t>(one.from) + 1];
+  for (std::size_t r = 0; r < kRegisterCount; ++r) first_computed_[r + 1] += first_computed_[r];
   add_pieces(model, *function);
   sort_registers();
 }
@@ -92,10 +95,12 @@ std::vector<TypedVariables::Stay> TypedVariables::stays_in_register(Register r, 
 std::vector<ComputedPointer> TypedVariables::computed_from(Register r, std::uint64_t low,
                                                            std::uint64_t high) const {
   std::vector<ComputedPointer> found;
-  const auto of_register = std::ranges::equal_range(computed_, r, {}, &Computed::from);
-  const auto end = std::ranges::lower_bound(of_register, high, {}, &Computed::low);
-  for (const Computed& one : std::ranges::subrange(of_register.begin(), end)) {
-    if (one.pointer->high > low) found.push_back(*one.pointer);
+  if (r == Register::none) return found;
+  const auto number = static_cast<std::size_t>(r);
+  const auto end = computed_.begin() + first_computed_[number + 1];
+  for (auto one = computed_.begin() + first_computed_[number];
+       one != end && one->pointer->low < high; ++one) {
+    if (one->pointer->high > low) found.push_back(*one->pointer);
   }
   return found;
 }

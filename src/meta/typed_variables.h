@@ -73,7 +73,6 @@ class TypedVariables {
   struct Computed {
     Register from = Register::none;
     const ComputedPointer* pointer = nullptr;
-    std::uint64_t low() const { return pointer->low; }
   };
   void add_pieces(const types::ObjectModel& model, const types::FunctionRecord& function);
   void sort_registers();
@@ -85,6 +84,7 @@ class TypedVariables {
   std::array<std::uint32_t, kRegisterCount + 1> first_in_{};  // those of r: [first_in_[r], first_in_[r + 1])
   std::vector<InFrame> in_frame_;                             // as the variables come
   std::vector<Computed> computed_;                            // by register, then by low
+  std::array<std::uint32_t, kRegisterCount + 1> first_computed_{};  // likewise
 };
 
 }  // namespace allocs::meta

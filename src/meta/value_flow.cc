@@ -171,8 +171,13 @@ class Evaluation {
   }
   void add_source(AtomId choice, const Value& value) {
     const std::span<const Value> sources = flow_.atoms.sources_of(choice);
-    if (value == Value::of(choice) || std::ranges::find(sources, value) != sources.end()) return;
-    if (sources.size() < kMostSources) {
+    const bool has_room = sources.size() < kMostSources;
+    if (!has_room && flow_.has_cut_choices) return;  // nothing can change
+    for (const Value& source : sources) {
+      if (source == value) return;
+    }
+    if (value == Value::of(choice)) return;
+    if (has_room) {
       flow_.atoms.add_source(choice, value);
     } else {
       flow_.has_cut_choices = true;
