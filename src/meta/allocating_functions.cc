@@ -2,6 +2,7 @@
 #include "meta/allocating_functions.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "meta/beside.h"
@@ -218,11 +219,11 @@ const AllocatingFunctions::Followed* AllocatingFunctions::follow_at(std::uint64_
 
 FrameRuleAt AllocatingFunctions::frame_rules(const FunctionCode& code) const {
   return [rows = frames_.rows(code.low, code.high)](std::uint64_t pc) -> std::optional<FrameRule> {
-    for (const CallFrameRow& row : rows) {
-      if (pc < row.low || pc >= row.high || row.cfa_register >= kRegisterCount) continue;
-      return FrameRule{static_cast<Register>(row.cfa_register), row.cfa_offset};
-    }
-    return std::nullopt;
+    const auto after = std::ranges::upper_bound(rows, pc, {}, &CallFrameRow::low);
+    if (after == rows.begin()) return std::nullopt;
+    const CallFrameRow& row = *std::prev(after);
+    if (pc >= row.high || row.cfa_register >= kRegisterCount) return std::nullopt;
+    return FrameRule{static_cast<Register>(row.cfa_register), row.cfa_offset};
   };
 }
 
