@@ -304,7 +304,8 @@ class Builder {
       case 0x29:
         return is_plain && make(Operation::other, vector_rm(kVector), vector_bytes(kVector));
       case 0x16:
-        return is_plain && fields_.mod != 3 && make(Operation::other, vector_bytes(kHalf), rm(kHalf));
+        return is_plain && fields_.mod != 3 &&
+               make(Operation::other, vector_bytes(kHalf), rm(kHalf));
       case 0x17:
         return prefix == Prefix::none && fields_.mod != 3 &&
                make(Operation::other, rm(kHalf), vector_bytes(kVector));

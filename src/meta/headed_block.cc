@@ -193,7 +193,8 @@ void HeadedBlock::find_derived() {
 
 bool HeadedBlock::is_sum_with_block(const Value& value) const {
   const Atom& atom = atoms_[value.atom];
-  return atom.kind == AtomKind::sum && value.is_atom() && is_any_from(atoms_.sources_of(atom), is_block_);
+  return atom.kind == AtomKind::sum && value.is_atom() &&
+         is_any_from(atoms_.sources_of(atom), is_block_);
 }
 bool HeadedBlock::is_another_place(const Value& value) const {
   return !value.is_constant() && value.factor == 1 && !is_derived_[value.atom];

@@ -45,8 +45,8 @@ class MachineState {
   void forget_slots(std::int64_t low, std::int64_t high) {
     const auto first = std::ranges::partition_point(
         slots_, [&](const Slot& s) { return s.offset + s.size <= low; });
-    const auto last = std::ranges::partition_point(
-        first, slots_.end(), [&](const Slot& s) { return s.offset < high; });
+    const auto last = std::ranges::partition_point(first, slots_.end(),
+                                                   [&](const Slot& s) { return s.offset < high; });
     slots_.erase(first, last);
   }
 

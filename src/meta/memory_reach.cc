@@ -183,8 +183,7 @@ bool TargetFinder::is_read_anywhere_in(TypeIndex type) const {
     for (std::size_t side = 0; side < 2; ++side) {
       const std::span<const Value> sources = flow_.atoms.sources_of(base);
       const std::int64_t step = sources[1 - side].factor;
-      if (leads_anywhere(sources[side], Register::none, access.pc, displacement, step))
-        return true;
+      if (leads_anywhere(sources[side], Register::none, access.pc, displacement, step)) return true;
     }
   }
   return false;

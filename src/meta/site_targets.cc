@@ -240,7 +240,8 @@ std::vector<TypeIndex> TargetFinder::dynamic_types(const CallFact& call) const {
     const Atom& atom = flow_.atoms[store->value.atom];
     const bool is_choice = store->value.is_atom() && atom.kind == AtomKind::choice;
     // `flag ? new A : new B`, of which compilers make one call
-    for (const Value& value : is_choice ? flow_.atoms.sources_of(atom) : std::span{&store->value, 1}) {
+    for (const Value& value :
+         is_choice ? flow_.atoms.sources_of(atom) : std::span{&store->value, 1}) {
       const TypeIndex type = virtual_tables_.class_of(flow_.atoms, value);
       if (type != kNoType) found.push_back(type);
     }

@@ -81,9 +81,10 @@ class TypedVariables {
                                              std::uint64_t high) const;
 
   std::vector<InRegister> in_registers_;  // by register, then by low
-  std::array<std::uint32_t, kRegisterCount + 1> first_in_{};  // those of r: [first_in_[r], first_in_[r + 1])
-  std::vector<InFrame> in_frame_;                             // as the variables come
-  std::vector<Computed> computed_;                            // by register, then by low
+  std::array<std::uint32_t, kRegisterCount + 1>
+      first_in_{};                  // those of r: [first_in_[r], first_in_[r + 1])
+  std::vector<InFrame> in_frame_;   // as the variables come
+  std::vector<Computed> computed_;  // by register, then by low
   std::array<std::uint32_t, kRegisterCount + 1> first_computed_{};  // likewise
 };
 

@@ -145,7 +145,7 @@ class Evaluation {
     }
     const std::uint64_t pc = code_[target].address;
     const bool has_changed = there.state.join(state_, [&](std::int64_t where, const Value& a,
-                                                           const Value& b) {
+                                                          const Value& b) {
       if (where == static_cast<int>(Register::rsp) || where == static_cast<int>(Register::rbp)) {
         const auto rule = frame_rule_(pc);
         if (rule && where == static_cast<int>(rule->base)) return Value::in_frame(-rule->offset);
@@ -753,7 +753,8 @@ class Evaluation {
   bool is_address(const Value& value) const {
     const Atom& atom = flow_.atoms[value.atom];
     if (!value.is_atom() || atom.kind != AtomKind::choice) return is_word(value);
-    return std::ranges::any_of(flow_.atoms.sources_of(atom), [&](const Value& v) { return is_word(v); });
+    return std::ranges::any_of(flow_.atoms.sources_of(atom),
+                               [&](const Value& v) { return is_word(v); });
   }
   bool is_word(const Value& value) const {
     if (value.is_constant()) return true;
