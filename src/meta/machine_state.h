@@ -24,6 +24,13 @@ class MachineState {
   Value& operator[](Register r) { return registers[static_cast<std::size_t>(r)]; }
   const Value& operator[](Register r) const { return registers[static_cast<std::size_t>(r)]; }
 
+  Access access_of(const Operand& operand, std::uint64_t pc) const {
+    Access access{operand.memory, operand.size, pc, {}, {}};
+    if (operand.memory.base != Register::none) access.base = (*this)[operand.memory.base];
+    if (operand.memory.index != Register::none) access.index = (*this)[operand.memory.index];
+    return access;
+  }
+
   const Value* slot(std::int64_t offset, std::uint8_t size) const {
     const auto at = lower(offset);
     return at != slots_.end() && at->offset == offset && at->size == size ? &at->value : nullptr;

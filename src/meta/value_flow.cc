@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <iterator>
 
 #include "meta/call_clobbers.h"
 #include "meta/code_paths.h"
+#include "meta/flow_recorder.h"
 #include "meta/identity_functions.h"
 #include "meta/machine_state.h"
 
@@ -43,7 +43,6 @@ namespace allocs::meta {
 namespace {
 
 constexpr int kMostRounds = 24;
-constexpr std::uint32_t kAllRegisters = (1u << kRegisterCount) - 1;
 constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
 constexpr std::uint32_t kNoStart = ~std::uint32_t{0};
 
@@ -55,10 +54,10 @@ class Evaluation {
         linkage_(linkage),
         frame_rule_(frame_rule),
         clobbers_(clobbers),
-        origins_(origins),
         is_entry_(code.is_entry),
         paths_(object, linkage, code.low, code.high),
-        code_(paths_.code()) {
+        code_(paths_.code()),
+        recorder_(flow_, origins) {
     flow_.low = code.low;
     flow_.high = code.high;
   }
@@ -71,7 +70,7 @@ class Evaluation {
     if (start_unreached_code()) settle();
     recording_ = true;
     pass();
-    close_holds();
+    recorder_.end();
     flow_.atoms.freeze();
     return std::move(flow_);
   }
@@ -221,10 +220,7 @@ class Evaluation {
       const std::size_t end = n + 1 < starts_.size() ? starts_[n + 1].at : code_.size();
       for (std::size_t i = starts_[n].at; i < end && is_on_way_; ++i) {
         now_ = &code_[i];
-        if (recording_) {
-          record_holds();
-          record_uses();
-        }
+        if (recording_) recorder_.before(*now_, state_);
         step();
       }
     }
@@ -237,7 +233,7 @@ class Evaluation {
     start.is_new = false;
     start.escaped_from = escaped_from_;
     state_ = start.state;
-    may_have_changed_ = kAllRegisters;
+    if (recording_) recorder_.start_way();
     return true;
   }
 
@@ -270,10 +266,7 @@ class Evaluation {
   }
 
   Access access_of(const Operand& operand) const {
-    Access access{operand.memory, operand.size, now_->address, {}, {}};
-    if (operand.memory.base != Register::none) access.base = state_[operand.memory.base];
-    if (operand.memory.index != Register::none) access.index = state_[operand.memory.index];
-    return access;
+    return state_.access_of(operand, now_->address);
   }
   Value address_of(Register to, const Operand& operand) {
     const Access access = access_of(operand);
@@ -281,12 +274,6 @@ class Evaluation {
     if (operand.memory.index == Register::none) return based;
     return sum(to, based, scaled(access.index, operand.memory.scale));
   }
-  static std::optional<std::int64_t> frame_offset(const Access& access) {
-    if (!access.place.known || !access.base.is_in_frame()) return std::nullopt;
-    if (access.place.index != Register::none) return std::nullopt;
-    return plus(access.base.addend, access.place.displacement);
-  }
-
   Value load(Register to, const Operand& operand) {
     const Access access = access_of(operand);
     if (!access.place.known) return opaque(to);
@@ -296,7 +283,7 @@ class Evaluation {
         return Value::constant(static_cast<std::int64_t>(*address));
       }
     }
-    if (const auto offset = frame_offset(access)) {
+    if (const auto offset = access.frame_offset()) {
       if (const Value* content = state_.slot(*offset, operand.size)) return *content;
     }
     if (operand.size < 4) return opaque(to);
@@ -348,8 +335,8 @@ class Evaluation {
 
   void store(const Operand& to, const Value& value) {
     const Access access = access_of(to);
-    if (recording_) record_store(access, value);
-    if (const auto offset = frame_offset(access)) {
+    if (recording_) recorder_.store(access, now_->end(), value);
+    if (const auto offset = access.frame_offset()) {
       if (to.size == 8 || to.size == 4) {
         state_.set_slot(*offset, to.size, narrowed(Register::none, value, to.size));
       } else {
@@ -481,7 +468,7 @@ class Evaluation {
       Access access{{}, 8, now_->address, rsp, {}};
       access.place.known = true;
       access.place.base = Register::rsp;
-      record_store(access, value);
+      recorder_.store(access, now_->end(), value);
     }
     state_.set_slot(rsp.addend, 8, value);
   }
@@ -504,7 +491,7 @@ class Evaluation {
       if (operand->is_gpr()) read[count++] = state_[operand->gpr];
     }
     const std::span<const Value> sources{read.data(), count};
-    if (recording_) record_unfollowed(sources);
+    if (recording_) recorder_.unfollowed(*now_, sources);
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       const auto reg = static_cast<Register>(r);
       if ((now_->writes & mask_of(reg)) == 0) continue;
@@ -514,7 +501,7 @@ class Evaluation {
   }
   void forget_written(const Operand& to) {
     const Access access = access_of(to);
-    const auto offset = frame_offset(access);
+    const auto offset = access.frame_offset();
     if (offset && to.size != Operand::kManyBytes) {
       state_.forget_slots(*offset, *offset + std::max<int>(to.size, 8));
     } else {
@@ -598,7 +585,7 @@ class Evaluation {
     if (const auto inside = paths_.target_of(index_of_now())) {
       flow_to(*inside);
     } else if (target.is_immediate() && is_own_piece(target)) {
-      record_way_out();
+      if (recording_) recorder_.way_out(state_);
     } else if (const Callee callee = callee_of(target); callee.known()) {
       if (recording_) flow_.calls.push_back(call_fact(callee));
       if (recording_ && returns_first_argument(callee, object_))
@@ -618,7 +605,7 @@ class Evaluation {
     if (const auto inside = paths_.target_of(index_of_now())) {
       flow_to(*inside);
     } else {
-      record_way_out();
+      if (recording_) recorder_.way_out(state_);
     }
   }
   // Whether it is code that only other code jumps to, as compilers put aside what is done rarely.
@@ -627,147 +614,11 @@ class Evaluation {
         linkage_.callee_at(static_cast<std::uint64_t>(target.immediate)).name;
     return name.find(".cold") != std::string_view::npos;
   }
-  void record_way_out() {
-    if (!recording_) return;
-    for (const Value& value : state_.registers) record_escape(value);
-    state_.for_each_slot([&](const Value& value) { record_escape(value); });
-  }
-
-  // --- what is written down in the last round
-
-  void record_escape(const Value& value) {
-    if (!value.is_constant() && may_be_result(value)) flow_.escapes.push_back(value);
-  }
-  // Of an instruction that is not modelled, with what its general registers hold.
-  void record_unfollowed(std::span<const Value> sources) {
-    bool moves_elsewhere = false;
-    for (const Operand* operand : {&now_->first, &now_->second}) {
-      const bool is_foreign = operand->kind == Operand::Kind::foreign;
-      moves_elsewhere = moves_elsewhere || is_foreign || operand->is_memory();
-    }
-    if (moves_elsewhere) {
-      for (const Value& value : sources) record_escape(value);
-    }
-  }
-  // Eight bytes or more that no load stands for.
-  void record_blind_read(const Operand& operand) {
-    constexpr std::uint8_t kPointer = 8, kVector = 16;  // bytes
-    const bool is_written_alone =
-        &operand == &now_->first &&
-        (now_->second.kind == Operand::Kind::foreign || operand.size == Operand::kManyBytes);
-    const bool is_blind = operand.size >= kVector ||
-                          (operand.size == kPointer && now_->operation == Operation::other);
-    if (is_blind && !is_written_alone) flow_.blind_reads.push_back(access_of(operand));
-  }
-
-  bool is_argument(const Value& v) const {
-    const Atom& atom = flow_.atoms[v.atom];
-    return atom.kind == AtomKind::entry && std::ranges::any_of(kArgumentRegisters, [&](Register r) {
-             return atom.where == static_cast<std::int64_t>(r);
-           });
-  }
-
-  // Or an address at some distance from one.
-  bool may_be_result(const Value& v) const {
-    if (v.factor != 1) return false;
-    const auto may = [&](const Value& value) {
-      const AtomKind kind = flow_.atoms[value.atom].kind;
-      return kind == AtomKind::result || kind == AtomKind::choice || kind == AtomKind::sum ||
-             (origins_ == Origins::all && (kind == AtomKind::load || is_argument(value)));
-    };
-    const Atom& atom = flow_.atoms[v.atom];
-    if (atom.kind != AtomKind::sum && atom.kind != AtomKind::opaque) return may(v);
-    return std::ranges::any_of(flow_.atoms.sources_of(atom), may);
-  }
-
-  void record_holds() {
-    const bool goes_on = held_until_ == now_->address;
-    if (!goes_on) may_have_changed_ = kAllRegisters;
-    for (std::uint32_t left = may_have_changed_; left != 0; left &= left - 1) {
-      const auto r = static_cast<std::size_t>(std::countr_zero(left));
-      const Value& v = state_.registers[r];
-      HoldFact& open = open_[r];
-      if (goes_on && open.gpr != Register::none && open.value == v) continue;
-      close_hold(open);
-      if (may_be_result(v)) open = {static_cast<Register>(r), now_->address, 0, v};
-    }
-    held_until_ = now_->end();
-    may_have_changed_ = now_->writes;
-    if (now_->operation == Operation::call) may_have_changed_ |= kCallClobbers;
-  }
-  void close_hold(HoldFact& open) {
-    if (open.gpr == Register::none) return;
-    open.high = held_until_;
-    flow_.holds.push_back(open);
-    open = {};
-  }
-  void close_holds() {
-    for (HoldFact& open : open_) close_hold(open);
-  }
-
-  void record_uses() {
-    if (now_->operation == Operation::take_address) return;
-    for (const Operand* operand : {&now_->first, &now_->second}) {
-      if (!operand->is_memory() || operand->size == 0) continue;
-      if (!operand->memory.known) {  // elements of a vector lead to many places
-        for (const Register r : {operand->memory.base, operand->memory.index})
-          if (r != Register::none) record_escape(state_[r]);
-        continue;
-      }
-      record_use(*operand);
-      record_blind_read(*operand);
-      const bool is_only_written =
-          operand == &now_->first &&
-          (now_->operation == Operation::move || operand->size == Operand::kManyBytes);
-      const auto offset = is_only_written ? std::nullopt : frame_offset(access_of(*operand));
-      if (offset) flow_.frame_reads.push_back({*offset, operand->size});
-    }
-  }
-  void record_use(const Operand& operand) {
-    constexpr std::uint8_t kVector = 16;  // bytes; a number in such a register has less
-    const MemoryPlace& place = operand.memory;
-    const bool is_at_number = place.displacement != 0 && place.index == Register::none;
-    UseFact use{{}, operand.size, operand.size >= kVector, is_at_number};
-    const auto record = [&](Register r) {
-      if (r == Register::none) return;
-      use.address = state_[r];
-      if (!use.address.is_constant() && may_be_result(use.address)) flow_.uses.push_back(use);
-    };
-    record(place.base);
-    if (place.scale == 1) record(place.index);
-  }
-
-  void record_store(const Access& access, const Value& value) {
-    if (access.size != 8) return;
-    const auto offset = frame_offset(access);
-    if (offset && value.is_atom()) {
-      flow_.kept_in_frame[value.atom].push_back({*offset, now_->end()});
-    }
-    const bool is_first_word =
-        access.base.is_atom() && may_be_result(access.base) && access.place.displacement == 0;
-    if (may_be_result(value) || (is_first_word && is_address(value))) {
-      flow_.stores.push_back({access, now_->end(), value});
-    }
-  }
-  // A number, a word of the global offset table plus a number, or one of several such.
-  bool is_address(const Value& value) const {
-    const Atom& atom = flow_.atoms[value.atom];
-    if (!value.is_atom() || atom.kind != AtomKind::choice) return is_word(value);
-    return std::ranges::any_of(flow_.atoms.sources_of(atom),
-                               [&](const Value& v) { return is_word(v); });
-  }
-  bool is_word(const Value& value) const {
-    if (value.is_constant()) return true;
-    const Atom& atom = flow_.atoms[value.atom];
-    return value.factor == 1 && atom.kind == AtomKind::load &&
-           flow_.atoms.access_of(atom).place.is_absolute();
-  }
 
   const ElfFile& object_;
   const Linkage& linkage_;
   const FrameRuleAt& frame_rule_;
   CallClobbers* clobbers_;
-  Origins origins_;
   bool is_entry_;
   FunctionFlow flow_;
   CodePaths paths_;
@@ -781,10 +632,7 @@ class Evaluation {
   std::int64_t escaped_from_ = kNothingEscapes;
   bool changed_ = false;
   bool recording_ = false;
-  std::array<HoldFact, kRegisterCount> open_{};
-  // The end of the last instruction before which all in `open_` were held, and the registers that may have changed since.
-  std::uint64_t held_until_ = 0;
-  std::uint32_t may_have_changed_ = 0;
+  FlowRecorder recorder_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -54,6 +55,12 @@ struct Access {
   std::uint64_t pc = 0;   // of the instruction
   Value base;
   Value index;
+
+  // From the canonical frame address, if it is a fixed place in the frame.
+  std::optional<std::int64_t> frame_offset() const {
+    const bool is_there = place.known && base.is_in_frame() && place.index == Register::none;
+    return is_there ? std::optional{plus(base.addend, place.displacement)} : std::nullopt;
+  }
 };
 
 enum class AtomKind : std::uint8_t {
