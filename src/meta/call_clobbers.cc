@@ -82,6 +82,7 @@ std::uint16_t written_by(const InstructionFields& i) {
       if (i.reg >= 4) return mask_of(Register::rax) | mask_of(Register::rdx);
       return i.reg >= 2 ? in_rm(i) : 0;
     case 0xff:
+      if (i.reg == 4) return mask_of(Register::rax);  // a jump through a pointer may lead anywhere
       return i.reg <= 1 ? in_rm(i) : 0;
     default:
       break;
@@ -92,11 +93,26 @@ std::uint16_t written_by(const InstructionFields& i) {
   return is_push_or_jump ? 0 : mask_of(Register::rax);
 }
 
+bool is_of(const InstructionFields& i, Map map) {
+  return i.form == InstructionFields::Form::legacy && i.map == map;
+}
+bool is_call(const InstructionFields& i) { return is_of(i, Map::one_byte) && i.opcode == 0xe8; }
+bool is_indirect_call(const InstructionFields& i) {
+  return is_of(i, Map::one_byte) && i.opcode == 0xff && i.reg == 2;
+}
+// To a fixed place, on a condition or always: near, or far enough to be a function that takes this one's place.
+bool is_jump(const InstructionFields& i) {
+  if (is_of(i, Map::two_bytes)) return (i.opcode & 0xf0) == 0x80;
+  return is_of(i, Map::one_byte) &&
+         (i.opcode == 0xe9 || i.opcode == 0xeb || (i.opcode & 0xf0) == 0x70);
+}
+
 }  // namespace
 
 std::uint16_t CallClobbers::changed_by(std::uint64_t callee) {
   const std::lock_guard lock{mutex_};
-  const auto [at, is_new] = known_.try_emplace(callee, std::uint16_t{0});
+  // What calls itself, by way of others or not, is not finished when it is asked for: compilers count on nothing then, and nor do we.
+  const auto [at, is_new] = known_.try_emplace(callee, kCallClobbers);
   if (is_new) at->second = look_at(callee) & kCallClobbers;
   return at->second;
 }
@@ -117,12 +133,11 @@ std::uint16_t CallClobbers::look_at(std::uint64_t callee) {
     const InstructionFields i = elf::instruction_fields(first + at, bytes.size() - at);
     at += std::max<std::size_t>(i.length, 1);
     if (i.length == 0) continue;
-    const bool is_plain = i.form == InstructionFields::Form::legacy && i.map == Map::one_byte;
-    const bool is_direct = is_plain && (i.opcode == 0xe8 || i.opcode == 0xe9);
+    if (is_indirect_call(i)) return kCallClobbers;
     const std::uint64_t target = code.low + at + static_cast<std::uint64_t>(i.constant);
-    const bool leaves = i.opcode == 0xe8 || target < code.low || target >= code.high;
-    if (is_plain && i.opcode == 0xff && i.reg == 2) return kCallClobbers;
-    changed |= is_direct && leaves ? by_call_of(target) : written_by(i);
+    const bool is_outside = target < code.low || target >= code.high;
+    const bool leaves = is_call(i) || (is_jump(i) && is_outside);
+    changed |= leaves ? by_call_of(target) : written_by(i);
     changed &= kCallClobbers;
   }
   return changed;

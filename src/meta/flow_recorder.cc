@@ -35,11 +35,11 @@ void FlowRecorder::unfollowed(const Instruction& now, std::span<const Value> sou
 void FlowRecorder::blind_read(const Operand& operand, const Instruction& now,
                               const MachineState& state) {
   constexpr std::uint8_t kPointer = 8, kVector = 16;  // bytes
-  const bool is_written_alone = &operand == &now.first &&
-                                (now.second.kind == Operand::Kind::foreign ||
-                                 operand.size == Operand::kManyBytes);
-  const bool is_blind = operand.size >= kVector ||
-                        (operand.size == kPointer && now.operation == Operation::other);
+  const bool is_written_alone =
+      &operand == &now.first &&
+      (now.second.kind == Operand::Kind::foreign || operand.size == Operand::kManyBytes);
+  const bool is_blind =
+      operand.size >= kVector || (operand.size == kPointer && now.operation == Operation::other);
   if (is_blind && !is_written_alone)
     flow_.blind_reads.push_back(state.access_of(operand, now.address));
 }
@@ -102,11 +102,10 @@ void FlowRecorder::uses(const Instruction& now, const MachineState& state) {
     }
     use(*operand, state);
     blind_read(*operand, now, state);
-    const bool is_only_written =
-        operand == &now.first &&
-        (now.operation == Operation::move || operand->size == Operand::kManyBytes);
-    const auto offset = is_only_written ? std::nullopt
-                                        : state.access_of(*operand, now.address).frame_offset();
+    const bool is_only_written = operand == &now.first && (now.operation == Operation::move ||
+                                                           operand->size == Operand::kManyBytes);
+    const auto offset =
+        is_only_written ? std::nullopt : state.access_of(*operand, now.address).frame_offset();
     if (offset) flow_.frame_reads.push_back({*offset, operand->size});
   }
 }
