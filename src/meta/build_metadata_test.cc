@@ -202,6 +202,51 @@ TEST(BuildImage, StaticObjectsHaveNamesAndTypes) {
   }
 }
 
+// clang makes one variable of each member of a static that nobody knows as a whole.
+TEST(Statics, TakenApartAreTheirMembers) {
+  constexpr std::string_view kSource = R"(#include <stdlib.h>
+struct slot { long key; char *text; };
+static struct { unsigned count; struct slot **rows; struct { short low, high; } range; unsigned flag : 1, mode : 3; } table;
+__attribute__((noinline)) void reset(int low) { table.count = 0; table.range.low = low; table.range.high = 9; table.mode = low; }
+__attribute__((noinline)) struct slot *at(unsigned i) {
+  if (table.count <= i) {
+    table.rows = realloc(table.rows, (i + 1) * sizeof *table.rows);
+    table.rows[i] = malloc(sizeof **table.rows);
+    table.count = i + 1;
+  }
+  return table.range.low > table.range.high + (int)table.mode ? 0 : table.rows[i];
+}
+int main(int argc, char **argv) { reset(argc); struct slot *s = at(argc); return s != 0 && s->key; })";
+  int taken_apart = 0;
+  for (const char* compiler : {"clang-14", "clang-19"}) {
+    if (std::system((std::string{"command -v "} + compiler + " >/dev/null").c_str()) != 0) continue;
+    for (const char* flags : {" -gdwarf-4 -O2", " -gdwarf-5 -O2"}) {
+      SCOPED_TRACE(std::string{compiler} + flags);
+      CompiledSubject subject({std::string{compiler} + flags}, kSource, false);
+      ASSERT_TRUE(subject.is_compiled());
+      const auto image = subject.image();
+      ASSERT_TRUE(image.has_value());
+      const Reader reader(*image);
+      if (reader.variable("table") != nullptr) continue;
+      const types::StaticRecord* rows = reader.variable("table.rows");
+      ASSERT_NE(rows, nullptr);
+      ++taken_apart;
+      EXPECT_EQ(reader.human(rows->type), "struct slot **");
+      EXPECT_EQ(rows->size, 8u);
+      const types::StaticRecord* count = reader.variable("table.count");
+      ASSERT_NE(count, nullptr);
+      EXPECT_EQ(reader.human(count->type), "unsigned int");
+      for (const types::StaticRecord& record :
+           image->table<types::StaticRecord>(types::Table::statics)) {
+        const std::string_view name = image->text(record.name);
+        EXPECT_NE(name, "table.flag") << "two bit-fields are no one thing";
+        EXPECT_NE(name, "table.mode") << "two bit-fields are no one thing";
+      }
+    }
+  }
+  EXPECT_GT(taken_apart, 0);
+}
+
 constexpr std::string_view kCxx = R"(#include <cstdio>
 #include <cstddef>
 #include <vector>

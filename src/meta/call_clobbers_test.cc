@@ -26,7 +26,8 @@ std::uint16_t changed_by_f(const std::string& text) {
   const std::vector<std::uint64_t> starts = subject.starts();
   CallClobbers clobbers{subject.object(), subject.linkage(), [&](std::uint64_t pc) {
                           const auto after = std::ranges::upper_bound(starts, pc);
-                          if (after == starts.begin() || after == starts.end()) return FunctionCode{};
+                          if (after == starts.begin() || after == starts.end())
+                            return FunctionCode{};
                           return FunctionCode{*std::prev(after), *after, true};
                         }};
   return clobbers.changed_by(subject["f"]);
@@ -47,9 +48,9 @@ TEST(CallClobbers, OfAJumpToAnotherFunctionAreThatFunctionsToo) {
   EXPECT_EQ(changed_by_f("function f\n xor esi, esi\n jmp g\n" + g), kRsi | kRax) << "near";
   EXPECT_EQ(changed_by_f("function f\n xor esi, esi\n jmp g\n .skip 300, 0x90\n" + g), kRsi | kRax)
       << "far";
-  EXPECT_EQ(changed_by_f("function f\n test edi, edi\n je g\n ret\n" + g), kRax) << "on a condition";
-  EXPECT_EQ(
-      changed_by_f("function f\n test edi, edi\n je g\n ret\n .skip 300, 0x90\n" + g), kRax)
+  EXPECT_EQ(changed_by_f("function f\n test edi, edi\n je g\n ret\n" + g), kRax)
+      << "on a condition";
+  EXPECT_EQ(changed_by_f("function f\n test edi, edi\n je g\n ret\n .skip 300, 0x90\n" + g), kRax)
       << "on a condition, far";
   EXPECT_EQ(changed_by_f("function f\n xor esi, esi\n jmp rdi\n") & kRax, kRax) << "anywhere";
   EXPECT_EQ(changed_by_f("function f\n 1: xor esi, esi\n jmp 1b\n" + g), kRsi) << "its own";

@@ -37,6 +37,9 @@ struct StaticDraft {
   EntityIndex entity = kNoEntity;
   std::uint64_t address = 0;  // or offset in the TLS segment
   bool is_thread_local = false;
+  // If it is one piece of a variable that the optimiser took apart: bytes. Size 0: it is all of it.
+  std::uint64_t piece_offset = 0;
+  std::uint64_t piece_size = 0;
 };
 
 struct VariableDraft {

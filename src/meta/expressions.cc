@@ -102,6 +102,30 @@ ExpressionResult result_of(std::span<const std::byte> expression) {
   return reader.ok() && is_relative ? ExpressionResult::address : ExpressionResult::unusable;
 }
 
+std::vector<ExpressionPiece> pieces_of(std::span<const std::byte> expression) {
+  std::vector<ExpressionPiece> found;
+  ByteReader reader{expression.data(), expression.size()};
+  std::uint64_t offset = 0;
+  const std::byte* start = reader.position();
+  while (!reader.at_end()) {
+    const std::byte* const at = reader.position();
+    const auto operation = reader.read<std::uint8_t>();
+    if (operation == DW_OP_piece) {
+      const std::uint64_t size = reader.read_uleb();
+      found.push_back({{start, at}, offset, size});
+      offset += size;
+      start = reader.position();
+    } else if (operation == DW_OP_addr) {
+      reader.skip(sizeof(std::uint64_t));
+    } else if (operation == DW_OP_addrx || operation == DW_OP_GNU_addr_index) {
+      reader.read_uleb();
+    } else if (operation != DW_OP_stack_value && !skip_operands(operation, reader)) {
+      return {};
+    }
+  }
+  return reader.ok() ? found : std::vector<ExpressionPiece>{};
+}
+
 bool uses_frame_base(std::span<const std::byte> expression) {
   ByteReader reader{expression.data(), expression.size()};
   while (!reader.at_end()) {

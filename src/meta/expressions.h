@@ -37,6 +37,15 @@ struct RegisterSum {
 };
 RegisterSum sum_of_registers(std::span<const std::byte> expression);
 
+// What a composite expression says of one piece of a variable.
+struct ExpressionPiece {
+  std::span<const std::byte> expression;  // empty: the piece is nowhere
+  std::uint64_t offset = 0;               // bytes from the start of the variable
+  std::uint64_t size = 0;                 // bytes
+};
+// All pieces of an expression with DW_OP_piece; none if it has operations that are not for us.
+std::vector<ExpressionPiece> pieces_of(std::span<const std::byte> expression);
+
 // Expressions made of one operation.
 ExpressionBytes register_plus(std::uint32_t reg, std::int64_t offset);
 ExpressionBytes cfa_plus(std::int64_t offset);

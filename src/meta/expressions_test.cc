@@ -31,6 +31,27 @@ TEST(ResultOf, RefusesWhatCannotBeEvaluatedInAFrame) {
   EXPECT_EQ(result_of(ExpressionBytes(1000, std::byte{DW_OP_nop})), ExpressionResult::unusable);
 }
 
+TEST(PiecesOf, HaveTheirPlaceInTheVariable) {
+  const ExpressionBytes all = bytes({DW_OP_piece, 8, DW_OP_addrx, 1, DW_OP_piece, 4, DW_OP_addrx, 2,
+                                     DW_OP_deref_size, 1, DW_OP_stack_value, DW_OP_piece, 4});
+  const std::vector<ExpressionPiece> pieces = pieces_of(all);
+  ASSERT_EQ(pieces.size(), 3u);
+  EXPECT_TRUE(pieces[0].expression.empty());
+  EXPECT_EQ(pieces[1].offset, 8u);
+  EXPECT_EQ(pieces[1].size, 4u);
+  EXPECT_EQ(pieces[1].expression.size(), 2u);
+  EXPECT_EQ(pieces[2].offset, 12u);
+  EXPECT_EQ(pieces[2].expression.size(), 5u);
+}
+
+TEST(PiecesOf, AreNoneOfWhatIsNotUnderstoodToItsEnd) {
+  EXPECT_TRUE(pieces_of({}).empty());
+  EXPECT_TRUE(pieces_of(bytes({DW_OP_addrx, 1})).empty());
+  EXPECT_TRUE(
+      pieces_of(bytes({DW_OP_addrx, 1, DW_OP_piece, 4, DW_OP_reg0, DW_OP_piece, 4})).empty());
+  EXPECT_TRUE(pieces_of(bytes({DW_OP_piece, 4, DW_OP_addr, 0, 0})).empty()) << "cut short";
+}
+
 TEST(Rebased, CountsFromTheCanonicalFrameAddress) {
   const ExpressionBytes slot = bytes({DW_OP_fbreg, 0x70, DW_OP_deref});  // -16
   EXPECT_EQ(rebased(slot, {.is_cfa = true, .reg = 0, .offset = -8}),

@@ -21,6 +21,8 @@ using types::TypeIndex;
 
 namespace {
 
+constexpr int kDeepestPiece = 12;  // structures in structures
+
 class Collector {
  public:
   Collector(const ObjectFiles& files, const DwarfFacts& facts, std::span<const TypeIndex> index_of,
@@ -179,6 +181,7 @@ class Collector {
     for (const StaticDraft& draft : facts_.statics) {
       if (!draft.is_thread_local && files_.object->section_at(draft.address) == nullptr) continue;
       StaticRecord record = described(draft.entity, draft.address, draft.is_thread_local);
+      if (draft.piece_size != 0 && !narrow_to_piece(record, draft)) continue;
       const std::uint64_t size =
           record.type == kNoType ? kUnknownSize : model_.types[record.type].size;
       // The symbol knows about a flexible array member's elements; the type, about all else.
@@ -188,6 +191,52 @@ class Collector {
       add(draft.is_thread_local ? model_.tls : model_.statics,
           draft.is_thread_local ? known_tls_ : known_, record);
     }
+  }
+
+  // Makes it the member, or the element, that the piece holds. False if that is not one thing.
+  bool narrow_to_piece(StaticRecord& record, const StaticDraft& draft) {
+    if (record.name == 0) return false;
+    const types::TypeGraph& types = model_.types;
+    std::string path{model_.strings[record.name]};
+    std::uint64_t rest = draft.piece_offset;
+    TypeIndex type = record.type;
+    for (int depth = 0; depth < kDeepestPiece; ++depth) {
+      if (type == kNoType) return false;
+      if (rest == 0 && depth > 0 && types[type].size == draft.piece_size) {
+        record.name = model_.strings.add(path);
+        record.type = type;
+        record.size = draft.piece_size;
+        return true;
+      }
+      if (types[type].kind == types::Kind::array) {
+        const TypeIndex element = types[type].target;
+        const std::uint64_t size = element == kNoType ? 0 : types[element].size;
+        if (size == 0 || size == kUnknownSize) return false;
+        path += "[" + std::to_string(rest / size) + "]";
+        rest %= size;
+        type = element;
+        continue;
+      }
+      const types::MemberRecord* const member = only_member_at(type, rest);
+      if (member == nullptr) return false;
+      if (member->name != 0) (path += '.') += model_.strings[member->name];
+      rest -= member->offset;
+      type = member->type;
+    }
+    return false;
+  }
+
+  // Of a structure; nullptr if several members are there, or none.
+  const types::MemberRecord* only_member_at(TypeIndex type, std::uint64_t offset) const {
+    if (model_.types[type].kind != types::Kind::composite) return nullptr;
+    const types::MemberRecord* found = nullptr;
+    for (const types::MemberRecord& member : model_.types.members_of(type)) {
+      if (member.type == kNoType || !types::has_place(member) || member.offset > offset) continue;
+      if (offset - member.offset >= model_.types[member.type].size) continue;
+      if (found != nullptr) return nullptr;
+      found = &member;
+    }
+    return found;
   }
 
   void add_symbols() {

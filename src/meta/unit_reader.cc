@@ -536,7 +536,11 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
   pieces_.clear();
   if (value.kind == ValueClass::block) {
     const Place place = place_of(context.unit, {value.bytes, value.number});
-    if (file_static(place, entity) || functions_.empty()) return;
+    if (file_static(place, entity)) return;
+    if (place.kind == Place::Kind::unknown &&
+        file_pieces(context.unit, {value.bytes, value.number}, entity))
+      return;
+    if (functions_.empty()) return;
     if (place.kind == Place::Kind::in_register) functions_.back().draft.is_optimised = true;
     take(place, {0, ~std::uint64_t{0}});
   } else {
@@ -594,6 +598,21 @@ bool UnitReader::file_static(const Place& place, EntityIndex entity) {
   if (is_thread_local) value = offset_in_tls(value);
   facts_.statics.push_back({entity, value, is_thread_local});
   return true;
+}
+
+// Those at fixed addresses of a variable that the optimiser took apart: `static struct { int size; int *data; } table;` may
+// become two variables.
+bool UnitReader::file_pieces(const Unit& unit, std::span<const std::byte> expression,
+                             EntityIndex entity) {
+  bool any = false;
+  for (const ExpressionPiece& piece : pieces_of(expression)) {
+    const Place place = place_of(unit, piece.expression);
+    if (place.kind != Place::Kind::address || piece.size == 0) continue;
+    facts_.statics.push_back(
+        {entity, static_cast<std::uint64_t>(place.value), false, piece.offset, piece.size});
+    any = true;
+  }
+  return any;
 }
 
 // A constant of ours is no variable of the program's; its type is read off at the end.

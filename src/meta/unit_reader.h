@@ -87,6 +87,7 @@ class UnitReader {
   void read_variable(const Die& die, const UnitContext& context);
   void read_location(const Die& die, const UnitContext& context, EntityIndex entity);
   bool file_static(const Place& place, EntityIndex entity);
+  bool file_pieces(const Unit& unit, std::span<const std::byte> expression, EntityIndex entity);
   bool file_alloca_type(const Place& place, EntityIndex entity);
   types::TypeIndex pointee_of(types::TypeIndex node) const;
   void settle_tails();
