@@ -36,7 +36,7 @@ AllocatingFunctions::AllocatingFunctions(const ElfFile& object, const DeclaredFu
                                          const Linkage& linkage, const CodeScan& scan,
                                          CallFrames& frames, const types::ObjectModel& model,
                                          const TypedStatics& statics,
-                                         const ComputedPointers& computed,
+                                         const OptimisedPointers& optimised,
                                          const VirtualTables& virtual_tables)
     : object_(object),
       declared_(declared),
@@ -45,7 +45,7 @@ AllocatingFunctions::AllocatingFunctions(const ElfFile& object, const DeclaredFu
       frames_(frames),
       model_(model),
       statics_(statics),
-      computed_(computed),
+      optimised_(optimised),
       virtual_tables_(virtual_tables),
       clobbers_(object, linkage, [this](std::uint64_t pc) { return code_around(pc); }) {}
 
@@ -198,7 +198,7 @@ void AllocatingFunctions::run(const Errand& errand) const {
   Followed& followed = *errand.followed;
   followed.record = types::function_at(model_, errand.code.low);
   followed.flow = follow_values(object_, linkage_, errand.code, errand.rules, &clobbers_);
-  followed.targets = std::make_unique<TargetFinder>(model_, statics_, computed_, virtual_tables_,
+  followed.targets = std::make_unique<TargetFinder>(model_, statics_, optimised_, virtual_tables_,
                                                     followed.record, followed.flow);
 }
 

@@ -15,8 +15,8 @@
 #include "meta/call_clobbers.h"
 #include "meta/call_frames.h"
 #include "meta/code_scan.h"
-#include "meta/computed_pointers.h"
 #include "meta/linkage.h"
+#include "meta/optimised_pointers.h"
 #include "meta/site_targets.h"
 #include "meta/typed_places.h"
 #include "meta/value_flow.h"
@@ -39,7 +39,7 @@ class AllocatingFunctions {
   AllocatingFunctions(const ElfFile& object, const DeclaredFunctions& declared,
                       const Linkage& linkage, const CodeScan& scan, CallFrames& frames,
                       const types::ObjectModel& model, const TypedStatics& statics,
-                      const ComputedPointers& computed, const VirtualTables& virtual_tables);
+                      const OptimisedPointers& optimised, const VirtualTables& virtual_tables);
 
   // Those that the object defines under a name that is declared. The rest is not known before `find`.
   void learn_declared();
@@ -88,7 +88,7 @@ class AllocatingFunctions {
   CallFrames& frames_;
   const types::ObjectModel& model_;
   const TypedStatics& statics_;
-  const ComputedPointers& computed_;
+  const OptimisedPointers& optimised_;
   const VirtualTables& virtual_tables_;
   mutable CallClobbers clobbers_;
   std::vector<std::uint64_t> starts_;  // of functions and of what lies between them, sorted

@@ -66,10 +66,18 @@ struct CountDraft {
 // During [low, low + length) a variable is nowhere, and its value is made of what these registers hold, and of no memory.
 struct ComputedValue {
   EntityIndex entity = kNoEntity;
-  std::uint32_t registers = 0;  // bit r
+  std::optional<std::uint32_t> part = {};  // of a pointer's bytes in there alone: where they begin
+  std::uint32_t registers = 0;             // bit r
   std::uint64_t low = 0;
   std::uint32_t length = 0;
-  std::optional<std::int32_t> addend;  // if the value is one register and this number
+  std::optional<std::int32_t> addend = {};  // if the value is one register and this number
+};
+
+// During [where.low, where.high) a pointer's bytes of a variable that the optimiser took apart are there.
+struct PartDraft {
+  EntityIndex entity = kNoEntity;
+  std::uint64_t offset = 0;    // bytes into the variable
+  types::LocationPiece where;  // in a register, or in the frame
 };
 
 struct FunctionDraft {
@@ -150,6 +158,7 @@ struct DwarfFacts {
       pieces;  // of `computed` and `value` ones the value is an offset in `expressions`
   std::vector<CountDraft> counts;
   std::vector<ComputedValue> computed_values;  // of variables that the program declares
+  std::vector<PartDraft> parts;
   ExpressionPool expressions;
   std::vector<SiteMark> site_marks;
   std::vector<AllocaType> alloca_types;

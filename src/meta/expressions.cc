@@ -117,8 +117,14 @@ std::vector<ExpressionPiece> pieces_of(std::span<const std::byte> expression) {
       start = reader.position();
     } else if (operation == DW_OP_addr) {
       reader.skip(sizeof(std::uint64_t));
-    } else if (operation == DW_OP_addrx || operation == DW_OP_GNU_addr_index) {
+    } else if (operation == DW_OP_addrx || operation == DW_OP_GNU_addr_index ||
+               operation == DW_OP_regx) {
       reader.read_uleb();
+    } else if (operation == DW_OP_entry_value || operation == DW_OP_GNU_entry_value ||
+               operation == DW_OP_implicit_value) {
+      reader.skip(reader.read_uleb());
+    } else if (operation >= DW_OP_reg0 && operation <= DW_OP_reg31) {
+      continue;
     } else if (operation != DW_OP_stack_value && !skip_operands(operation, reader)) {
       return {};
     }

@@ -47,8 +47,7 @@ TEST(PiecesOf, HaveTheirPlaceInTheVariable) {
 TEST(PiecesOf, AreNoneOfWhatIsNotUnderstoodToItsEnd) {
   EXPECT_TRUE(pieces_of({}).empty());
   EXPECT_TRUE(pieces_of(bytes({DW_OP_addrx, 1})).empty());
-  EXPECT_TRUE(
-      pieces_of(bytes({DW_OP_addrx, 1, DW_OP_piece, 4, DW_OP_reg0, DW_OP_piece, 4})).empty());
+  EXPECT_TRUE(pieces_of(bytes({DW_OP_addrx, 1, DW_OP_piece, 4, DW_OP_call4, 0, 0, 0, 0})).empty());
   EXPECT_TRUE(pieces_of(bytes({DW_OP_piece, 4, DW_OP_addr, 0, 0})).empty()) << "cut short";
 }
 

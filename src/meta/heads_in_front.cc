@@ -131,7 +131,7 @@ class HeadSearch {
   // --- pointers
 
   void find_pointers() {
-    const TypedVariables variables{in_.model, in_.computed, in_.function};
+    const TypedVariables variables{in_.model, in_.optimised, in_.function};
     const ResultTypes no_results;
     const PointerTypes pointers{in_.model, in_.statics, variables, flow_, no_results};
     for (const HoldFact& hold : flow_.holds) {

@@ -18,7 +18,7 @@ struct FunctionInObject {
   const Linkage& linkage;
   const types::ObjectModel& model;
   const TypedStatics& statics;
-  const ComputedPointers& computed;
+  const OptimisedPointers& optimised;
   const types::FunctionRecord* function;  // nullptr without debug information
   const FunctionFlow& flow;
   std::function<FunctionFlow()>

@@ -116,12 +116,12 @@ struct MemberUses::Followed {
 };
 
 MemberUses::MemberUses(const ElfFile& object, const types::ObjectModel& model,
-                       const TypedStatics& statics, const ComputedPointers& computed,
+                       const TypedStatics& statics, const OptimisedPointers& optimised,
                        const VirtualTables& virtual_tables, CodeAround code_around, Follow follow)
     : object_(object),
       model_(model),
       statics_(statics),
-      computed_(computed),
+      optimised_(optimised),
       virtual_tables_(virtual_tables),
       code_around_(std::move(code_around)),
       follow_(std::move(follow)) {}
@@ -253,7 +253,7 @@ const MemberUses::Followed* MemberUses::followed(std::uint64_t low) {
   code_followed_ += size;
   one = std::make_unique<Followed>();
   one->flow = follow_(code);
-  one->targets = std::make_unique<TargetFinder>(model_, statics_, computed_, virtual_tables_,
+  one->targets = std::make_unique<TargetFinder>(model_, statics_, optimised_, virtual_tables_,
                                                 types::function_at(model_, low), one->flow);
   return one.get();
 }

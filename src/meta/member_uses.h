@@ -27,7 +27,7 @@ class MemberUses {
 
   // Nothing is copied but the two functions: the rest must outlive this, and no longer change.
   MemberUses(const ElfFile& object, const types::ObjectModel& model, const TypedStatics& statics,
-             const ComputedPointers& computed, const VirtualTables& virtual_tables,
+             const OptimisedPointers& optimised, const VirtualTables& virtual_tables,
              CodeAround code_around, Follow follow);
   ~MemberUses();
 
@@ -70,7 +70,7 @@ class MemberUses {
   const ElfFile& object_;
   const types::ObjectModel& model_;
   const TypedStatics& statics_;
-  const ComputedPointers& computed_;
+  const OptimisedPointers& optimised_;
   const VirtualTables& virtual_tables_;
   CodeAround code_around_;
   Follow follow_;

@@ -47,13 +47,13 @@ TypeIndex returned_pointee(const ObjectModel& model, const FunctionRecord* funct
 }
 
 TargetFinder::TargetFinder(const ObjectModel& model, const TypedStatics& statics,
-                           const ComputedPointers& computed, const VirtualTables& virtual_tables,
+                           const OptimisedPointers& optimised, const VirtualTables& virtual_tables,
                            const FunctionRecord* function, const FunctionFlow& flow)
     : model_(model),
       virtual_tables_(virtual_tables),
       function_(function),
       flow_(flow),
-      variables_(model, computed, function),
+      variables_(model, optimised, function),
       pointers_(model, statics, variables_, flow, result_types_),
       uses_(flow) {
   for (const CallFact& call : flow.calls) {

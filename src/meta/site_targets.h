@@ -44,7 +44,7 @@ class TargetFinder {
  public:
   // `function` is nullptr where there is no debug information. Nothing is copied: all must outlive this.
   TargetFinder(const types::ObjectModel& model, const TypedStatics& statics,
-               const ComputedPointers& computed, const VirtualTables& virtual_tables,
+               const OptimisedPointers& optimised, const VirtualTables& virtual_tables,
                const types::FunctionRecord* function, const FunctionFlow& flow);
 
   // Of the pointer variables, members, arguments and so on that get the result of `call`.

@@ -55,13 +55,13 @@ class SiteReader {
         scan_(scan),
         model_(model),
         statics_(model),
-        computed_(facts, index_of, model),
+        optimised_(facts, index_of, model),
         virtual_tables_(virtual_tables),
         containers_(model.types),
-        functions_(object_, declared_, linkage_, scan_, frames, model_, statics_, computed_,
+        functions_(object_, declared_, linkage_, scan_, frames, model_, statics_, optimised_,
                    virtual_tables_),
         member_uses_(
-            object_, model_, statics_, computed_, virtual_tables_,
+            object_, model_, statics_, optimised_, virtual_tables_,
             [this](std::uint64_t pc) { return functions_.code_around(pc); },
             [this](const FunctionCode& code) { return functions_.follow_whole(code); }) {}
 
@@ -161,7 +161,7 @@ class SiteReader {
     const auto follow_all = [&] {
       return functions_.follow_whole(functions_.code_around(followed.flow.low));
     };
-    return heads_in_front({object_, linkage_, model_, statics_, computed_, followed.record,
+    return heads_in_front({object_, linkage_, model_, statics_, optimised_, followed.record,
                            followed.flow, follow_all},
                           call, bytes, others);
   }
@@ -250,7 +250,7 @@ class SiteReader {
   const CodeScan& scan_;
   ObjectModel& model_;
   TypedStatics statics_;
-  ComputedPointers computed_;
+  OptimisedPointers optimised_;
   const VirtualTables& virtual_tables_;
   Containers containers_;
   AllocatingFunctions functions_;

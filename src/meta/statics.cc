@@ -10,6 +10,8 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "meta/type_parts.h"
+
 namespace allocs::meta {
 
 using types::kNoType;
@@ -20,8 +22,6 @@ using types::StringRef;
 using types::TypeIndex;
 
 namespace {
-
-constexpr int kDeepestPiece = 12;  // structures in structures
 
 class Collector {
  public:
@@ -196,47 +196,14 @@ class Collector {
   // Makes it the member, or the element, that the piece holds. False if that is not one thing.
   bool narrow_to_piece(StaticRecord& record, const StaticDraft& draft) {
     if (record.name == 0) return false;
-    const types::TypeGraph& types = model_.types;
-    std::string path{model_.strings[record.name]};
-    std::uint64_t rest = draft.piece_offset;
-    TypeIndex type = record.type;
-    for (int depth = 0; depth < kDeepestPiece; ++depth) {
-      if (type == kNoType) return false;
-      if (rest == 0 && depth > 0 && types[type].size == draft.piece_size) {
-        record.name = model_.strings.add(path);
-        record.type = type;
-        record.size = draft.piece_size;
-        return true;
-      }
-      if (types[type].kind == types::Kind::array) {
-        const TypeIndex element = types[type].target;
-        const std::uint64_t size = element == kNoType ? 0 : types[element].size;
-        if (size == 0 || size == kUnknownSize) return false;
-        path += "[" + std::to_string(rest / size) + "]";
-        rest %= size;
-        type = element;
-        continue;
-      }
-      const types::MemberRecord* const member = only_member_at(type, rest);
-      if (member == nullptr) return false;
-      if (member->name != 0) (path += '.') += model_.strings[member->name];
-      rest -= member->offset;
-      type = member->type;
-    }
-    return false;
-  }
-
-  // Of a structure; nullptr if several members are there, or none.
-  const types::MemberRecord* only_member_at(TypeIndex type, std::uint64_t offset) const {
-    if (model_.types[type].kind != types::Kind::composite) return nullptr;
-    const types::MemberRecord* found = nullptr;
-    for (const types::MemberRecord& member : model_.types.members_of(type)) {
-      if (member.type == kNoType || !types::has_place(member) || member.offset > offset) continue;
-      if (offset - member.offset >= model_.types[member.type].size) continue;
-      if (found != nullptr) return nullptr;
-      found = &member;
-    }
-    return found;
+    std::string name{model_.strings[record.name]};
+    const TypeIndex part =
+        part_of(model_, record.type, draft.piece_offset, draft.piece_size, &name);
+    if (part == kNoType) return false;
+    record.name = model_.strings.add(name);
+    record.type = part;
+    record.size = draft.piece_size;
+    return true;
   }
 
   void add_symbols() {

@@ -11,10 +11,10 @@ namespace allocs::meta {
 
 using types::TypeIndex;
 
-TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPointers& computed,
+TypedVariables::TypedVariables(const types::ObjectModel& model, const OptimisedPointers& optimised,
                                const types::FunctionRecord* function) {
   if (function == nullptr) return;
-  for (const ComputedPointer& one : computed.in(function->low, function->low + function->length)) {
+  for (const ComputedPointer& one : optimised.in(function->low, function->low + function->length)) {
     constexpr std::uint32_t kGeneral = (1u << kRegisterCount) - 1;
     for (std::uint32_t left = one.registers & kGeneral; left != 0; left &= left - 1)
       computed_.push_back({static_cast<Register>(std::countr_zero(left)), &one});
@@ -23,6 +23,9 @@ TypedVariables::TypedVariables(const types::ObjectModel& model, const ComputedPo
   for (const Computed& one : computed_) ++first_computed_[static_cast<std::size_t>(one.from) + 1];
   for (std::size_t r = 0; r < kRegisterCount; ++r) first_computed_[r + 1] += first_computed_[r];
   add_pieces(model, *function);
+  for (const PointerPart& part :
+       optimised.parts_in(function->low, function->low + function->length))
+    add_piece(part.where, part.type, model.types[part.type].size, false);
   sort_registers();
 }
 
@@ -34,18 +37,21 @@ void TypedVariables::add_pieces(const types::ObjectModel& model,
                              (variable.flags & types::kVariableInlined) == 0;
     for (const types::LocationPiece& piece :
          types::read_locations(model.locations, variable.locations, function.low)) {
-      if (piece.kind == types::LocationKind::memory) {
-        in_frame_.push_back({piece.low, piece.high, piece.value, model.types[variable.type].size,
-                             variable.type, is_argument});
-      }
-      const bool is_in_gpr = piece.kind == types::LocationKind::in_register && piece.value >= 0 &&
-                             piece.value < static_cast<std::int64_t>(kRegisterCount);
-      if (!is_in_gpr) continue;
-      in_registers_.push_back({piece.low, piece.high, 0, variable.type,
-                               static_cast<std::uint32_t>(in_registers_.size()),
-                               static_cast<Register>(piece.value), is_argument});
+      add_piece(piece, variable.type, model.types[variable.type].size, is_argument);
     }
   }
+}
+
+void TypedVariables::add_piece(const types::LocationPiece& piece, TypeIndex type,
+                               std::uint64_t size, bool is_argument) {
+  if (piece.kind == types::LocationKind::memory)
+    in_frame_.push_back({piece.low, piece.high, piece.value, size, type, is_argument});
+  const bool is_in_gpr = piece.kind == types::LocationKind::in_register && piece.value >= 0 &&
+                         piece.value < static_cast<std::int64_t>(kRegisterCount);
+  if (!is_in_gpr) return;
+  in_registers_.push_back({piece.low, piece.high, 0, type,
+                           static_cast<std::uint32_t>(in_registers_.size()),
+                           static_cast<Register>(piece.value), is_argument});
 }
 
 void TypedVariables::sort_registers() {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "meta/computed_pointers.h"
 #include "meta/machine_code.h"
+#include "meta/optimised_pointers.h"
 #include "types/write/object_model.h"
 
 namespace allocs::meta {
@@ -21,7 +21,7 @@ struct TypedPlace {
 // The variables of one function, the ones inlined into it included.
 class TypedVariables {
  public:
-  TypedVariables(const types::ObjectModel& model, const ComputedPointers& computed,
+  TypedVariables(const types::ObjectModel& model, const OptimisedPointers& optimised,
                  const types::FunctionRecord* function);
 
   // Types of the variables that live in `r` somewhere in [low, high), or at `pc`.
@@ -75,6 +75,8 @@ class TypedVariables {
     const ComputedPointer* pointer = nullptr;
   };
   void add_pieces(const types::ObjectModel& model, const types::FunctionRecord& function);
+  void add_piece(const types::LocationPiece& piece, types::TypeIndex type, std::uint64_t size,
+                 bool is_argument);
   void sort_registers();
   // Those that are in `r` somewhere in [low, high), as the variables come.
   std::vector<const InRegister*> overlapping(Register r, std::uint64_t low,

@@ -53,6 +53,7 @@ void UnitEntities::visit_facts(Visit visit) {
   });
   each(facts_.computed_values, old_.computed_values,
        [&](ComputedValue& row) { visit(row.entity); });
+  each(facts_.parts, old_.parts, [&](PartDraft& row) { visit(row.entity); });
   each(facts_.scopes, old_.scopes, [&](CodeScope& row) { visit(row.function); });
   each(facts_.allocate_code, old_.allocate_code, [&](AllocateCode& row) { visit(row.function); });
   each(facts_.allocate_functions, old_.allocate_functions,
@@ -61,9 +62,10 @@ void UnitEntities::visit_facts(Visit visit) {
 
 void UnitEntities::begin() {
   first_ = static_cast<EntityIndex>(facts_.entities.size());
-  old_ = {facts_.statics.size(),       facts_.declared_variables.size(), facts_.functions.size(),
-          facts_.variables.size(),     facts_.computed_values.size(),    facts_.scopes.size(),
-          facts_.allocate_code.size(), facts_.allocate_functions.size()};
+  old_ = {
+      facts_.statics.size(),   facts_.declared_variables.size(), facts_.functions.size(),
+      facts_.variables.size(), facts_.computed_values.size(),    facts_.parts.size(),
+      facts_.scopes.size(),    facts_.allocate_code.size(),      facts_.allocate_functions.size()};
   kept_.clear();
 }
 

@@ -37,7 +37,8 @@ class UnitEntities {
   EntityIndex first_ = 0;
   struct Sizes {
     std::size_t statics = 0, declared_variables = 0, functions = 0, variables = 0,
-                computed_values = 0, scopes = 0, allocate_code = 0, allocate_functions = 0;
+                computed_values = 0, parts = 0, scopes = 0, allocate_code = 0,
+                allocate_functions = 0;
   };
   Sizes old_;  // when the unit began
   std::vector<EntityIndex> kept_;

@@ -529,27 +529,29 @@ void UnitReader::read_location(const Die& die, const UnitContext& context, Entit
   const AttributeValue& value = die[At::location];
   const Scope& around = scopes_.back();
   const bool is_artificial = die.flag(At::artificial) && die.tag == DW_TAG_variable;
-  const auto take = [&](const Place& place, PcRange range) {
-    const bool is_computed = place.kind == Place::Kind::value && !is_artificial;
-    is_computed ? note_computed(place, range, entity) : convert(place, range);
+  const auto take = [&](std::span<const std::byte> expression, PcRange range) {
+    const Place place = place_of(context.unit, expression);
+    if (place.kind == Place::Kind::in_register) functions_.back().draft.is_optimised = true;
+    if (place.kind == Place::Kind::value && !is_artificial) {
+      note_computed(place, range, entity);
+    } else if (place.kind == Place::Kind::unknown) {
+      note_parts(context.unit, expression, range, entity);
+    } else {
+      convert(place, range);
+    }
   };
   pieces_.clear();
   if (value.kind == ValueClass::block) {
-    const Place place = place_of(context.unit, {value.bytes, value.number});
-    if (file_static(place, entity)) return;
-    if (place.kind == Place::Kind::unknown &&
-        file_pieces(context.unit, {value.bytes, value.number}, entity))
-      return;
-    if (functions_.empty()) return;
-    if (place.kind == Place::Kind::in_register) functions_.back().draft.is_optimised = true;
-    take(place, {0, ~std::uint64_t{0}});
+    const std::span<const std::byte> expression{value.bytes, value.number};
+    if (file_static(place_of(context.unit, expression), entity)) return;
+    if (file_pieces(context.unit, expression, entity) || functions_.empty()) return;
+    take(expression, {0, ~std::uint64_t{0}});
   } else {
     if (functions_.empty() || around.range_count == 0) return;
     functions_.back().draft.is_optimised = true;
     entries_.clear();
     read_location_list(context.unit, value, entries_);
-    for (const LocationEntry& entry : entries_)
-      take(place_of(context.unit, entry.expression), entry.range);
+    for (const LocationEntry& entry : entries_) take(entry.expression, entry.range);
   }
   if (pieces_.empty()) return;
   VariableDraft draft;
@@ -635,6 +637,28 @@ std::uint64_t UnitReader::offset_in_tls(std::uint64_t value) const {
   return value;
 }
 
+// An optimiser keeps `struct { int count; struct item **items; } stack;` in two registers, if it can.
+void UnitReader::note_parts(const Unit& unit, std::span<const std::byte> expression, PcRange within,
+                            EntityIndex entity) {
+  constexpr std::uint64_t kPointer = 8;  // bytes
+  for (const ExpressionPiece& piece : pieces_of(expression)) {
+    if (piece.size != kPointer || piece.expression.empty()) continue;
+    const Place place = place_of(unit, piece.expression);
+    if (place.kind == Place::Kind::value) {
+      note_computed(place, within, entity, static_cast<std::uint32_t>(piece.offset));
+      continue;
+    }
+    const std::size_t first = pieces_.size();
+    convert(place, within);
+    for (const types::LocationPiece& where : std::span{pieces_}.subspan(first)) {
+      const bool is_plain = where.kind == types::LocationKind::in_register ||
+                            where.kind == types::LocationKind::memory;
+      if (is_plain) facts_.parts.push_back({entity, piece.offset, where});
+    }
+    pieces_.resize(first);
+  }
+}
+
 void UnitReader::convert(const Place& place, PcRange within) {
   if (place.kind == Place::Kind::unknown) return;
   for_each_stretch(within, [&](PcRange stretch, PcRange piece) {
@@ -643,10 +667,11 @@ void UnitReader::convert(const Place& place, PcRange within) {
   });
 }
 
-void UnitReader::note_computed(const Place& place, PcRange within, EntityIndex entity) {
+void UnitReader::note_computed(const Place& place, PcRange within, EntityIndex entity,
+                               std::optional<std::uint32_t> part) {
   const RegisterSum sum = sum_of_registers(place.expression);
   if (sum.registers == 0) return;
-  ComputedValue value{entity, sum.registers, 0, 0, std::nullopt};
+  ComputedValue value{.entity = entity, .part = part, .registers = sum.registers};
   if (sum.addend && std::in_range<std::int32_t>(*sum.addend))
     value.addend = static_cast<std::int32_t>(*sum.addend);
   for_each_stretch(within, [&](PcRange stretch, PcRange) {

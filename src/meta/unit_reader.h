@@ -88,12 +88,15 @@ class UnitReader {
   void read_location(const Die& die, const UnitContext& context, EntityIndex entity);
   bool file_static(const Place& place, EntityIndex entity);
   bool file_pieces(const Unit& unit, std::span<const std::byte> expression, EntityIndex entity);
+  void note_parts(const Unit& unit, std::span<const std::byte> expression, PcRange within,
+                  EntityIndex entity);
   bool file_alloca_type(const Place& place, EntityIndex entity);
   types::TypeIndex pointee_of(types::TypeIndex node) const;
   void settle_tails();
   std::uint64_t offset_in_tls(std::uint64_t value) const;
   void convert(const Place& place, PcRange within);
-  void note_computed(const Place& place, PcRange within, EntityIndex entity);
+  void note_computed(const Place& place, PcRange within, EntityIndex entity,
+                     std::optional<std::uint32_t> part = std::nullopt);
   template <typename Visit>
   void for_each_stretch(PcRange within, Visit&& visit) const;
   void convert_for_function(const Place& place);
