@@ -59,6 +59,18 @@ FunctionFlow AllocatingFunctions::follow_whole(const FunctionCode& code) const {
   return follow_values(object_, linkage_, code, frame_rules(code), &clobbers_, Origins::all);
 }
 
+const FunctionFlow* AllocatingFunctions::short_function(const Callee& callee) {
+  constexpr std::uint64_t kLongest = 256;  // bytes of code
+  if (callee.address == 0 || callee.may_be_another) return nullptr;
+  const auto [at, is_new] = short_functions_.try_emplace(callee.address);
+  if (!is_new) return at->second.get();
+  const FunctionCode code = code_around(callee.address);
+  if (code.low != callee.address || code.high - code.low > kLongest) return nullptr;
+  at->second = std::make_unique<FunctionFlow>(
+      follow_values(object_, linkage_, code, frame_rules(code), &clobbers_));
+  return at->second.get();
+}
+
 void AllocatingFunctions::find_function_starts() {
   starts_ = linkage_.function_starts();
   for (const FunctionRecord& f : model_.functions) {

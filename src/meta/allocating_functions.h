@@ -60,6 +60,10 @@ class AllocatingFunctions {
   FunctionCode code_around(std::uint64_t pc) const;
   // Follows everything in that code: what is loaded and passed as well.
   FunctionFlow follow_whole(const FunctionCode& code) const;
+  // Of a function that may be there to compute a number; nullptr if it is long, or the call may lead elsewhere.
+  //
+  // Context: one thread at a time.
+  const FunctionFlow* short_function(const Callee& callee);
 
  private:
   // One of the functions to be followed.
@@ -98,6 +102,7 @@ class AllocatingFunctions {
   std::map<std::uint64_t, AllocationFunction> allocating_;  // functions of this object
   std::vector<AllocationFunction> handed_around_;           // likewise, how to call them
   std::map<std::uint64_t, std::unique_ptr<Followed>> followed_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<FunctionFlow>> short_functions_;
 };
 
 }  // namespace allocs::meta

@@ -26,6 +26,8 @@ LinearForm add(const LinearForm& a, const LinearForm& b) {
 }
 
 LinearForm multiply(const LinearForm& a, const LinearForm& b) {
+  if (a.is_constant()) return scale(b, a.addend);
+  if (b.is_constant()) return scale(a, b.addend);
   if (a.addend != 0 || b.addend != 0) return kUnknownForm;
   const std::int64_t part = std::max(times(a.part, b.stride), times(b.part, a.stride));
   return {std::max<std::int64_t>(times(a.stride, b.stride), 1), 0, part};
@@ -42,41 +44,6 @@ LinearForm either(const LinearForm& a, const LinearForm& b) {
   return {stride, same_rest ? 0 : std::min(a.addend, b.addend), std::max(a.part, b.part)};
 }
 
-LinearForm form_of(const AtomTable& atoms, const Value& value, int& steps);
-
-LinearForm form_of_atom(const AtomTable& atoms, AtomId id, int& steps) {
-  const Atom& atom = atoms[id];
-  if (++steps > kMostSteps || atom.source_count == 0) return kUnknownForm;
-  const std::span<const Value> sources = atoms.sources_of(atom);
-  switch (atom.kind) {
-    case AtomKind::sum:
-      return add(form_of(atoms, sources[0], steps), form_of(atoms, sources[1], steps));
-    case AtomKind::product:
-      return multiply(form_of(atoms, sources[0], steps), form_of(atoms, sources[1], steps));
-    case AtomKind::choice: {
-      if (sources.size() >= kMostSources) return kUnknownForm;
-      std::optional<LinearForm> all;
-      for (const Value& source : sources) {
-        const LinearForm one = form_of(atoms, source, steps);
-        all = all ? either(*all, one) : one;
-      }
-      return *all;
-    }
-    default:
-      return kUnknownForm;
-  }
-}
-
-LinearForm form_of(const AtomTable& atoms, const Value& value, int& steps) {
-  if (value.is_constant()) return constant_form(value.addend);
-  return add(scale(form_of_atom(atoms, value.atom, steps), value.factor),
-             constant_form(value.addend));
-}
-
-const Value& argument(const CallFact& call, int n) {
-  return call.arguments[static_cast<std::size_t>(n)];
-}
-
 // The number of the argument register, or kNoArgument.
 int argument_number(const Atom& atom) {
   if (atom.kind != AtomKind::entry) return kNoArgument;
@@ -86,19 +53,93 @@ int argument_number(const Atom& atom) {
   return kNoArgument;
 }
 
+// Numbers that one function computes; or, if it is called to compute one, in terms of what its caller gave it.
+class Forms {
+ public:
+  Forms(const FunctionFlow& flow, const FlowOf& flow_of, int& steps)
+      : flow_(flow), flow_of_(flow_of), steps_(steps) {}
+
+  LinearForm of(const Value& value) const {
+    if (value.is_constant()) return constant_form(value.addend);
+    return add(scale(of_atom(value.atom), value.factor), constant_form(value.addend));
+  }
+
+ private:
+  Forms(const FunctionFlow& flow, const Forms& caller, const CallFact& call)
+      : flow_(flow),
+        flow_of_(caller.flow_of_),
+        steps_(caller.steps_),
+        caller_(&caller),
+        call_(&call),
+        depth_(caller.depth_ + 1) {}
+
+  LinearForm of_atom(AtomId id) const {
+    const Atom& atom = flow_.atoms[id];
+    if (++steps_ > kMostSteps) return kUnknownForm;
+    const std::span<const Value> sources = flow_.atoms.sources_of(atom);
+    switch (atom.kind) {
+      case AtomKind::sum:
+        return add(of(sources[0]), of(sources[1]));
+      case AtomKind::product:
+        return multiply(of(sources[0]), of(sources[1]));
+      case AtomKind::choice:
+        return sources.size() < kMostSources ? of_any(sources) : kUnknownForm;
+      case AtomKind::entry: {
+        const int n = argument_number(atom);
+        if (caller_ == nullptr || n == kNoArgument) return kUnknownForm;
+        return caller_->of(call_->arguments[static_cast<std::size_t>(n)]);
+      }
+      case AtomKind::result:
+        return of_result(id);
+      default:
+        return kUnknownForm;
+    }
+  }
+
+  LinearForm of_any(std::span<const Value> values) const {
+    std::optional<LinearForm> all;
+    for (const Value& value : values) {
+      const LinearForm one = of(value);
+      all = all ? either(*all, one) : one;
+    }
+    return all.value_or(kUnknownForm);
+  }
+
+  // `malloc(sum(sizeof *head, n))`: what the function makes of its arguments.
+  LinearForm of_result(AtomId id) const {
+    constexpr int kDeepestCall = 3;
+    const auto call = std::ranges::find(flow_.calls, id, &CallFact::result);
+    if (call == flow_.calls.end() || depth_ == kDeepestCall) return kUnknownForm;
+    const FunctionFlow* const callee = flow_of_ ? flow_of_(call->callee) : nullptr;
+    if (callee == nullptr || !callee->is_complete) return kUnknownForm;
+    return Forms{*callee, *this, *call}.of_any(callee->returns);
+  }
+
+  const FunctionFlow& flow_;
+  const FlowOf& flow_of_;
+  int& steps_;
+  const Forms* caller_ = nullptr;  // with its call of this one
+  const CallFact* call_ = nullptr;
+  int depth_ = 0;
+};
+
+const Value& argument(const CallFact& call, int n) {
+  return call.arguments[static_cast<std::size_t>(n)];
+}
+
 }  // namespace
 
-LinearForm linear_form(const AtomTable& atoms, const Value& value) {
+LinearForm linear_form(const FunctionFlow& flow, const Value& value, const FlowOf& flow_of) {
   int steps = 0;
-  return form_of(atoms, value, steps);
+  return Forms{flow, flow_of, steps}.of(value);
 }
 
 RequestSize request_size(const FunctionFlow& flow, const CallFact& call,
-                         const AllocationFunction& function) {
+                         const AllocationFunction& function, const FlowOf& flow_of) {
   RequestSize size;
   if (function.size == kNoArgument || !flow.is_complete) return size;
   const LinearForm bytes =
-      scale(linear_form(flow.atoms, argument(call, function.size)), function.unit);
+      scale(linear_form(flow, argument(call, function.size), flow_of), function.unit);
   size.bytes = bytes;
   if (function.may_be_counted) {
     size.bytes = bytes.is_constant() ? LinearForm{std::abs(bytes.addend), 0}
@@ -106,7 +147,7 @@ RequestSize request_size(const FunctionFlow& flow, const CallFact& call,
     if (size.bytes.is_constant()) size.bytes = kUnknownForm;
   }
   if (function.count == kNoArgument) return size;
-  const LinearForm count = linear_form(flow.atoms, argument(call, function.count));
+  const LinearForm count = linear_form(flow, argument(call, function.count), flow_of);
   if (bytes.is_constant()) {
     size.bytes = scale(count, bytes.addend);
     size.element = bytes.addend;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -23,7 +24,10 @@ struct LinearForm {
   friend bool operator==(const LinearForm&, const LinearForm&) = default;
 };
 
-LinearForm linear_form(const AtomTable& atoms, const Value& value);
+// What a function of the object does that a call leads to, if it is short and can be no other; else nullptr.
+using FlowOf = std::function<const FunctionFlow*(const Callee&)>;
+
+LinearForm linear_form(const FunctionFlow& flow, const Value& value, const FlowOf& flow_of);
 
 // The bytes that one call asks for.
 struct RequestSize {
@@ -32,7 +36,7 @@ struct RequestSize {
 };
 
 RequestSize request_size(const FunctionFlow& flow, const CallFact& call,
-                         const AllocationFunction& function);
+                         const AllocationFunction& function, const FlowOf& flow_of);
 
 // Which of the function's own arguments the value is computed from, in any way.
 std::vector<int> arguments_behind(const AtomTable& atoms, const Value& value);

@@ -106,7 +106,9 @@ class SiteReader {
   Site site_of(const AllocatingFunctions::Followed& followed, const CallFact& call,
                const AllocationFunction& function) {
     Site site;
-    const RequestSize size = request_size(followed.flow, call, function);
+    const RequestSize size =
+        request_size(followed.flow, call, function,
+                     [this](const Callee& callee) { return functions_.short_function(callee); });
     site.record = start_record(call.return_address, function);
     site.record.function = function_name(followed);
     if (size.bytes.is_constant() && size.bytes.addend > 0) {

@@ -49,8 +49,7 @@ TypeIndex part_of(const types::ObjectModel& model, TypeIndex type, std::uint64_t
     }
     const MemberRecord* const member = only_member_at(types, type, offset);
     if (member == nullptr) return kNoType;
-    if (path != nullptr && member->name != 0)
-      (*path += '.') += model.strings[member->name];
+    if (path != nullptr && member->name != 0) (*path += '.') += model.strings[member->name];
     offset -= member->offset;
     type = member->type;
   }
