@@ -3,6 +3,8 @@
 
 #include <Zydis/Zydis.h>
 
+#include <utility>
+
 #include "meta/common_instructions.h"
 
 namespace allocs::meta {
@@ -254,6 +256,12 @@ std::optional<Instruction> disassemble(std::span<const std::byte> bytes, std::ui
     if (is_hidden) instruction.second = operand_of(operands[n], next);
   }
   if (instruction.operation == Operation::other) add_unnamed_memory(instruction, raw, operands);
+  // `div [rbp-16]` writes nothing there.
+  const bool only_reads_memory = instruction.operation == Operation::other &&
+                                 raw.operand_count_visible == 1 && instruction.first.is_memory() &&
+                                 instruction.second.kind == Operand::Kind::none &&
+                                 (operands[0].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) == 0;
+  if (only_reads_memory) std::swap(instruction.first, instruction.second);
   normalise(instruction, raw);
   return instruction;
 }

@@ -99,7 +99,7 @@ enum class Operation : std::uint8_t {
   stop,     // control does not pass: ud2, hlt, int3
   compare,  // of first with second
   look,     // changes no register and no memory: test, nop
-  other,    // first may be written; see `writes`
+  other,    // first may be written, if it is memory; see `writes`
 };
 
 struct Instruction {

@@ -98,21 +98,33 @@ class Forms {
 
   LinearForm of_any(std::span<const Value> values) const {
     std::optional<LinearForm> all;
-    for (const Value& value : values) {
-      const LinearForm one = of(value);
-      all = all ? either(*all, one) : one;
-    }
+    for (const Value& value : values) add_way(all, of(value));
     return all.value_or(kUnknownForm);
+  }
+  static void add_way(std::optional<LinearForm>& all, const LinearForm& one) {
+    all = all ? either(*all, one) : one;
   }
 
   // `malloc(sum(sizeof *head, n))`: what the function makes of its arguments.
   LinearForm of_result(AtomId id) const {
-    constexpr int kDeepestCall = 3;
     const auto call = std::ranges::find(flow_.calls, id, &CallFact::result);
-    if (call == flow_.calls.end() || depth_ == kDeepestCall) return kUnknownForm;
-    const FunctionFlow* const callee = flow_of_ ? flow_of_(call->callee) : nullptr;
+    return call == flow_.calls.end() ? kUnknownForm : of_call(*call);
+  }
+  LinearForm of_call(const CallFact& call) const {
+    constexpr int kDeepestCall = 3;
+    if (depth_ == kDeepestCall || ++steps_ > kMostSteps) return kUnknownForm;
+    const FunctionFlow* const callee = flow_of_ ? flow_of_(call.callee) : nullptr;
     if (callee == nullptr || !callee->is_complete) return kUnknownForm;
-    return Forms{*callee, *this, *call}.of_any(callee->returns);
+    return Forms{*callee, *this, call}.of_returned();
+  }
+  LinearForm of_returned() const {
+    std::optional<LinearForm> all;
+    for (const Value& value : flow_.returns) add_way(all, of(value));
+    for (const CallFact& call : flow_.calls) {
+      if (call.return_address == 0)
+        add_way(all, of_call(call));  // it ends in that function's place
+    }
+    return all.value_or(kUnknownForm);
   }
 
   const FunctionFlow& flow_;

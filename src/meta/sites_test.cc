@@ -684,6 +684,35 @@ TEST(Sites, OfRowsInWhatHasJustGrownAreRightWithEveryCompilerAndLevel) {
   check_all(kRows, false, 95);
 }
 
+// Sizes that functions compute, and wrappers that hand the address of a variable of theirs to others.
+constexpr std::string_view kHelpers = R"(#include <stdlib.h>
+struct node { struct node *next; long payload[5]; };
+struct block { struct block *next; char *end; long space[]; };
+void *volatile hidden; size_t volatile given;
+__attribute__((noinline)) void *xmalloc(size_t n) { void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
+__attribute__((noinline, noclone)) size_t sum(size_t a, size_t b) { if (a > (size_t)-1 - b) abort(); return a + b; }
+__attribute__((noinline, noclone)) size_t product(size_t a, size_t b) { if (b && a > (size_t)-1 / b) abort(); return a * b; }
+__attribute__((noinline, noclone)) size_t room_for(size_t n) { return product(n, sizeof(struct node)); }
+__attribute__((noinline, noclone)) size_t some_size(size_t n) { return n > given ? given : n; }
+__attribute__((noinline, noclone)) size_t endless(size_t n) { return n ? endless(n - given) + 1 : 0; }
+void one_block(size_t n) { struct block *b = xmalloc(sum(sizeof *b, n)); b->next = 0; hidden = b; } //= block
+void one_longer_block(size_t n) { struct block *b = xmalloc(sum(sizeof *b, sum(n, 1))); b->next = 0; hidden = b; } //= block
+void nodes(size_t n) { struct node *p = xmalloc(product(sizeof *p, n)); p->next = 0; hidden = p; } //= __ARR0_node
+void nodes_by_function(size_t n) { struct node *p = xmalloc(room_for(n)); p->next = 0; hidden = p; } //= __ARR0_node
+void some_nodes(size_t n) { struct node *p = xmalloc(some_size(n)); p->next = 0; hidden = p; } //= none
+void endless_nodes(size_t n) { struct node *p = xmalloc(endless(n)); p->next = 0; hidden = p; } //= none
+__attribute__((noinline, noclone)) void *inner(size_t n, size_t *room) { void *p = malloc(n); if (!p) return 0; *room = n; return p; } //= wrapper
+__attribute__((noinline, noclone)) void *same(void *p, size_t n) { return p; }
+__attribute__((noinline, noclone)) void *outer(size_t n, size_t *to) { size_t room = 0; void *p = inner(n, &room); p = same(p, room); if (to) *to = room; return p; } //= wrapper
+__attribute__((noinline, noclone)) void *outer_too(size_t n, size_t *to) { void *p; size_t room = 0; p = inner(n, &room); if (!p) abort(); if (to) *to = room; return p; } //= wrapper
+void one(void) { struct node *n = outer(sizeof *n, 0); if (n) n->next = 0; hidden = n; } //= node
+void one_more(void) { size_t n; struct node *p = outer_too(sizeof *p, &n); p->next = 0; given = n; hidden = p; } //= node
+int main(int n, char **v) { one_block(n); one_longer_block(n); nodes(n); nodes_by_function(n); some_nodes(n); endless_nodes(n); one(); one_more(); return 0; }
+)";
+TEST(Sites, OfSizesThatFunctionsComputeAreRightWithEveryCompilerAndLevel) {
+  check_all(kHelpers, false, 97, 10);
+}
+
 // Structures of which an optimiser keeps the members in registers, and that no variable is as a whole.
 constexpr std::string_view kParts = R"(#include <stdlib.h>
 struct item { long key, values[4]; };

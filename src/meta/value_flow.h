@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "meta/frame_extents.h"
 #include "meta/linkage.h"
 #include "meta/values.h"
 
@@ -17,7 +18,11 @@ struct FrameRule {
   Register base = Register::none;
   std::int64_t offset = 0;
 };
-using FrameRuleAt = std::function<std::optional<FrameRule>(std::uint64_t pc)>;
+struct FrameLayout {
+  std::function<std::optional<FrameRule>(std::uint64_t pc)> rule_at;
+  // Of variables, if each of them has one place in all of the code, as without optimisation; else none. Who has an address in one of them does not get at others.
+  std::vector<FrameExtent> variables = {};
+};
 
 struct CallFact {
   std::uint64_t at = 0;
@@ -102,7 +107,7 @@ enum class Origins : std::uint8_t { calls, all };
 // Follows every value through the code at [code.low, code.high).
 // `clobbers`: what calls leave in registers; nullptr: nothing but what the calling convention says.
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-                           const FrameRuleAt& frame_rule, CallClobbers* clobbers,
+                           const FrameLayout& frame, CallClobbers* clobbers,
                            Origins origins = Origins::calls);
 
 }  // namespace allocs::meta
