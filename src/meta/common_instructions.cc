@@ -128,11 +128,12 @@ class Builder {
 
   // add, or, adc, sbb, and, sub, xor, cmp
   bool arithmetic(unsigned which, const Operand& first, const Operand& second) {
-    constexpr unsigned kAdd = 0, kSub = 5, kXor = 6, kCompare = 7;
+    constexpr unsigned kAdd = 0, kAddCarry = 2, kSub = 5, kXor = 6, kCompare = 7;
     if (which == kCompare) return make(Operation::compare, first, second);
-    Operation operation = which == kAdd   ? Operation::add
-                          : which == kSub ? Operation::subtract
-                                          : Operation::other;
+    Operation operation = which == kAdd        ? Operation::add
+                          : which == kAddCarry ? Operation::add_carry
+                          : which == kSub      ? Operation::subtract
+                                               : Operation::other;
     const bool is_itself = first.is_gpr() && second.is_gpr() && first.gpr == second.gpr;
     if ((which == kSub || which == kXor) && is_itself && first.size >= 4)
       operation = Operation::zero;

@@ -68,6 +68,7 @@ struct ComputedValue {
   EntityIndex entity = kNoEntity;
   std::optional<std::uint32_t> part = {};  // of a pointer's bytes in there alone: where they begin
   std::uint32_t registers = 0;             // bit r
+  std::optional<SteppedAddress> stepped = {};
   std::uint64_t low = 0;
   std::uint32_t length = 0;
   std::optional<std::int32_t> addend = {};  // if the value is one register and this number

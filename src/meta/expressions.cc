@@ -3,6 +3,9 @@
 
 #include <dwarf.h>
 
+#include <cstdlib>
+#include <numeric>
+
 #include "base/byte_reader.h"
 #include "types/write/object_model.h"
 
@@ -163,6 +166,117 @@ RegisterSum sum_of_registers(std::span<const std::byte> expression) {
   if (!reader.ok()) return {};
   if (is_one && sum.registers != 0) sum.addend = number;
   return sum;
+}
+
+namespace {
+
+constexpr std::uint32_t kNoRegister = ~std::uint32_t{0};
+
+// reg + number + n * step; of step 1 nothing is known.
+struct Term {
+  std::uint32_t reg = kNoRegister;
+  std::int64_t number = 0;
+  std::int64_t step = 0;
+  bool is_number() const { return reg == kNoRegister && step == 0; }
+};
+
+constexpr std::int64_t kMostNumber = std::int64_t{1} << 31;
+constexpr Term kAnyNumber{kNoRegister, 0, 1};
+
+Term sum_of(const Term& a, const Term& b) {
+  if (a.reg != kNoRegister && b.reg != kNoRegister) return kAnyNumber;
+  return {a.reg != kNoRegister ? a.reg : b.reg, a.number + b.number, std::gcd(a.step, b.step)};
+}
+Term difference_of(const Term& a, const Term& b) {
+  if (b.reg != kNoRegister) return kAnyNumber;
+  return {a.reg, a.number - b.number, std::gcd(a.step, b.step)};
+}
+Term product_of(const Term& a, const Term& b) {
+  if (!b.is_number()) return a.is_number() ? product_of(b, a) : kAnyNumber;
+  const std::int64_t factor = b.number;
+  if (a.is_number()) return {kNoRegister, a.number * factor, 0};
+  if (a.reg != kNoRegister || factor <= 0) return {kNoRegister, 0, factor > 0 ? factor : 1};
+  return {kNoRegister, a.number * factor, a.step * factor};
+}
+
+// What an operation without operands makes of the last two.
+Term combined(std::uint8_t operation, const Term& a, const Term& b) {
+  switch (operation) {
+    case DW_OP_plus:
+      return sum_of(a, b);
+    case DW_OP_minus:
+      return difference_of(a, b);
+    case DW_OP_mul:
+      return product_of(a, b);
+    case DW_OP_shl:
+      return b.is_number() && b.number >= 0 && b.number < 16
+                 ? product_of(a, {kNoRegister, std::int64_t{1} << b.number, 0})
+                 : kAnyNumber;
+    default:
+      return kAnyNumber;
+  }
+}
+
+std::optional<Term> constant(std::uint8_t operation, ByteReader& reader) {
+  if (operation >= DW_OP_lit0 && operation <= DW_OP_lit31)
+    return Term{kNoRegister, operation - DW_OP_lit0, 0};
+  switch (operation) {
+    case DW_OP_const1u:
+      return Term{kNoRegister, reader.read<std::uint8_t>(), 0};
+    case DW_OP_const1s:
+      return Term{kNoRegister, reader.read<std::int8_t>(), 0};
+    case DW_OP_const2u:
+      return Term{kNoRegister, reader.read<std::uint16_t>(), 0};
+    case DW_OP_const2s:
+      return Term{kNoRegister, reader.read<std::int16_t>(), 0};
+    case DW_OP_constu:
+      return Term{kNoRegister, static_cast<std::int64_t>(reader.read_uleb()), 0};
+    case DW_OP_consts:
+      return Term{kNoRegister, reader.read_sleb(), 0};
+    default:
+      return std::nullopt;
+  }
+}
+
+bool is_of_two(std::uint8_t operation) {
+  return operation == DW_OP_plus || operation == DW_OP_minus || operation == DW_OP_mul ||
+         operation == DW_OP_shl || operation == DW_OP_div || operation == DW_OP_shr ||
+         operation == DW_OP_shra || operation == DW_OP_and;
+}
+
+bool is_small(const Term& term) {
+  return std::abs(term.number) < kMostNumber && term.step >= 0 && term.step < kMostNumber;
+}
+
+}  // namespace
+
+std::optional<SteppedAddress> stepped_address(std::span<const std::byte> expression) {
+  std::vector<Term> stack;
+  ByteReader reader{expression.data(), expression.size()};
+  while (!reader.at_end()) {
+    const auto operation = reader.read<std::uint8_t>();
+    if (operation == DW_OP_stack_value) break;
+    if (operation >= DW_OP_breg0 && operation <= DW_OP_breg31) {
+      stack.push_back({operation - std::uint32_t{DW_OP_breg0}, reader.read_sleb(), 0});
+    } else if (const auto number = constant(operation, reader)) {
+      stack.push_back(*number);
+    } else if (operation == DW_OP_plus_uconst && !stack.empty()) {
+      stack.back() =
+          sum_of(stack.back(),
+                 {kNoRegister, static_cast<std::int64_t>(reader.read_uleb() & 0xFFFFFFFF), 0});
+    } else if (is_of_two(operation) && stack.size() >= 2) {
+      const Term last = stack.back();
+      stack.pop_back();
+      stack.back() = combined(operation, stack.back(), last);
+    } else {
+      return std::nullopt;
+    }
+    if (!is_small(stack.back())) return std::nullopt;
+  }
+  if (!reader.ok() || stack.size() != 1) return std::nullopt;
+  const Term& value = stack.front();
+  if (value.reg == kNoRegister || value.step < 2) return std::nullopt;
+  return SteppedAddress{value.reg, value.number, value.step};
 }
 
 ExpressionBytes rebased(std::span<const std::byte> expression, const FrameBase& base) {

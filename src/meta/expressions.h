@@ -37,6 +37,15 @@ struct RegisterSum {
 };
 RegisterSum sum_of_registers(std::span<const std::byte> expression);
 
+// A register, and `first`, and some multiple of `step`: what a loop that counts is left of a pointer that walks.
+struct SteppedAddress {
+  std::uint32_t reg = 0;
+  std::int64_t first = 0;
+  std::int64_t step = 0;  // 2 and more
+};
+// Nothing if the value is not so made, as far as it is understood.
+std::optional<SteppedAddress> stepped_address(std::span<const std::byte> expression);
+
 // What a composite expression says of one piece of a variable.
 struct ExpressionPiece {
   std::span<const std::byte> expression;  // empty: the piece is nowhere

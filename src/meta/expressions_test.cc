@@ -31,6 +31,26 @@ TEST(ResultOf, RefusesWhatCannotBeEvaluatedInAFrame) {
   EXPECT_EQ(result_of(ExpressionBytes(1000, std::byte{DW_OP_nop})), ExpressionResult::unusable);
 }
 
+TEST(SteppedAddress, IsARegisterAndAMultiple) {
+  // (reg1 + 100) / 48 * 48 + 24 + reg0
+  const auto walk =
+      stepped_address(bytes({DW_OP_breg1, 0, DW_OP_consts, 0x9C, 0x7F, DW_OP_minus, DW_OP_const1u,
+                             48, DW_OP_div, DW_OP_const1u, 48, DW_OP_mul, DW_OP_lit24, DW_OP_breg0,
+                             8, DW_OP_plus, DW_OP_plus, DW_OP_stack_value}));
+  ASSERT_TRUE(walk);
+  EXPECT_EQ(walk->reg, 0u);
+  EXPECT_EQ(walk->first, 32);
+  EXPECT_EQ(walk->step, 48);
+  EXPECT_FALSE(stepped_address(bytes({DW_OP_breg0, 8, DW_OP_stack_value}))) << "a number";
+  EXPECT_FALSE(stepped_address(bytes({DW_OP_breg0, 0, DW_OP_breg1, 0, DW_OP_plus})))
+      << "any number";
+  EXPECT_FALSE(stepped_address(bytes({DW_OP_breg1, 0, DW_OP_lit8, DW_OP_mul}))) << "no register";
+  EXPECT_FALSE(stepped_address(
+      bytes({DW_OP_breg0, 0, DW_OP_breg1, 0, DW_OP_lit8, DW_OP_mul, DW_OP_minus, DW_OP_and})))
+      << "too few";
+  EXPECT_FALSE(stepped_address(bytes({DW_OP_breg0, 0, DW_OP_deref}))) << "memory";
+}
+
 TEST(PiecesOf, HaveTheirPlaceInTheVariable) {
   const ExpressionBytes all = bytes({DW_OP_piece, 8, DW_OP_addrx, 1, DW_OP_piece, 4, DW_OP_addrx, 2,
                                      DW_OP_deref_size, 1, DW_OP_stack_value, DW_OP_piece, 4});

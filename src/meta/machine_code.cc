@@ -105,6 +105,8 @@ Operation operation_of(const ZydisDecodedInstruction& raw) {
     case ZYDIS_MNEMONIC_ADD:
     case ZYDIS_MNEMONIC_INC:
       return Operation::add;
+    case ZYDIS_MNEMONIC_ADC:
+      return Operation::add_carry;
     case ZYDIS_MNEMONIC_SUB:
     case ZYDIS_MNEMONIC_DEC:
       return Operation::subtract;

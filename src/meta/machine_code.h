@@ -84,6 +84,7 @@ enum class Operation : std::uint8_t {
   extend,            // first = second, zero- or sign-extended
   take_address,      // first = &second
   add,               // first += second
+  add_carry,         // first += second, and perhaps one more
   subtract,          // first -= second
   multiply,          // first = second * third; rdx may be written as well
   shift_left,        // first <<= second

@@ -22,7 +22,8 @@ OptimisedPointers::OptimisedPointers(const DwarfFacts& facts,
     types::TypeIndex type = read == types::kNoType ? read : index_of[read];
     if (value.part && type != types::kNoType) type = part_of(model, type, *value.part, kPointer);
     if (type == types::kNoType || model.types[type].kind != types::Kind::address) continue;
-    found.push_back({value.low, value.low + value.length, value.registers, value.addend, type});
+    found.push_back(
+        {value.low, value.low + value.length, value.registers, value.addend, type, value.stepped});
   }
   std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
   order.reserve(found.size());

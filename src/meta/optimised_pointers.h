@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "meta/dwarf_facts.h"
+#include "meta/expressions.h"
 #include "types/write/object_model.h"
 
 namespace allocs::meta {
@@ -19,6 +20,7 @@ struct ComputedPointer {
   std::optional<std::int64_t>
       addend;  // nothing where the value is not one register and this number
   types::TypeIndex type = types::kNoType;  // of the pointer
+  std::optional<SteppedAddress> stepped = {};
 };
 
 // During [where.low, where.high) a member of a variable, which is a pointer, is in a register or in the frame, and the other members are

@@ -79,6 +79,7 @@ std::optional<Numbers> PossibleNumbers::of_opaque(const Atom& opaque, int depth)
       [[fallthrough]];
     case Operation::move:
     case Operation::add:
+    case Operation::add_carry:
     case Operation::subtract:
     case Operation::take_address:
     case Operation::conditional_move:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace allocs::meta {
 
@@ -191,6 +192,7 @@ std::vector<TypeIndex> TargetFinder::rows_in(const CallFact& call) const {
   };
   const ResultUses& uses = uses_.uses_of(call.result);
   if (uses.is_returned_elsewhere) others.push_back(returned_pointee(model_, function_));
+  for (const TypeIndex type : walked_by_counting(uses)) found.push_back(type);
   for (const HoldFact* hold : uses.holds_elsewhere) {
     for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high)) {
       const TypeIndex pointee = pointee_of(model_.types, type);
@@ -212,6 +214,45 @@ std::vector<TypeIndex> TargetFinder::rows_in(const CallFact& call) const {
   std::erase_if(found, [&](TypeIndex row) {
     return std::ranges::any_of(others, [row](TypeIndex other) { return other != row; });
   });
+  return found;
+}
+
+// Of `for (at = first + 1; at < end; ++at)` clang -O2 makes a loop that counts, and takes several steps at a time; the pointer is nowhere, and
+// debug information computes it as first + 24 + 192 * n, first + 48 + 192 * n and so on. With every step there it walks over T's.
+std::vector<TypeIndex> TargetFinder::walked_by_counting(const ResultUses& uses) const {
+  struct Walk {
+    TypeIndex type;
+    std::int64_t step;
+    std::set<std::int64_t> starts;  // below `step`
+  };
+  std::vector<Walk> walks;
+  for (const ResultUses::Hold& hold : uses.holds) {
+    const HoldFact& fact = *hold.fact;
+    for (const ComputedPointer& one : variables_.computed_from(fact.gpr, fact.low, fact.high)) {
+      const TypeIndex type = pointee_of(model_.types, one.type);
+      const bool is_from_block =
+          hold.is_direct && one.stepped && one.stepped->reg == static_cast<std::uint32_t>(fact.gpr);
+      if (!is_from_block || type == kNoType) continue;
+      const std::int64_t step = one.stepped->step;
+      const std::int64_t start = (one.stepped->first % step + step) % step;
+      const auto walk = std::ranges::find_if(
+          walks, [&](const Walk& w) { return w.type == type && w.step == step; });
+      if (walk == walks.end()) {
+        walks.push_back({type, step, {start}});
+      } else {
+        walk->starts.insert(start);
+      }
+    }
+  }
+  std::vector<TypeIndex> found;
+  for (const Walk& walk : walks) {
+    const auto size = static_cast<std::int64_t>(model_.types[walk.type].size);
+    if (size <= 0 || walk.step % size != 0) continue;
+    const bool is_whole =
+        std::ranges::all_of(walk.starts, [&](std::int64_t start) { return start % size == 0; });
+    if (is_whole && static_cast<std::int64_t>(walk.starts.size()) == walk.step / size)
+      found.push_back(walk.type);
+  }
   return found;
 }
 

@@ -94,6 +94,7 @@ class TargetFinder {
  private:
   bool may_be_temporary(const StoreFact& store) const;
   bool gets_another_result(const StoreFact& store) const;
+  std::vector<types::TypeIndex> walked_by_counting(const ResultUses& uses) const;
   std::int64_t step_over(AtomId block, AtomId atom) const;
   bool may_return_address() const;
   bool returns_two_words() const;

@@ -302,6 +302,7 @@ class Numbering {
         if (i.first.kind != Operand::Kind::none && i.operation == Operation::look) forget_flags();
         return;
       case Operation::multiply:
+      case Operation::add_carry:
       case Operation::conditional_move:
         forget_flags();
         write(i.first, fresh());

@@ -671,7 +671,10 @@ void UnitReader::note_computed(const Place& place, PcRange within, EntityIndex e
                                std::optional<std::uint32_t> part) {
   const RegisterSum sum = sum_of_registers(place.expression);
   if (sum.registers == 0) return;
-  ComputedValue value{.entity = entity, .part = part, .registers = sum.registers};
+  ComputedValue value{.entity = entity,
+                      .part = part,
+                      .registers = sum.registers,
+                      .stepped = stepped_address(place.expression)};
   if (sum.addend && std::in_range<std::int32_t>(*sum.addend))
     value.addend = static_cast<std::int32_t>(*sum.addend);
   for_each_stretch(within, [&](PcRange stretch, PcRange) {

@@ -393,6 +393,8 @@ class Evaluation {
         return write(i.first, i.second.memory.known ? address_of(to, i.second) : opaque(to));
       case Operation::add:
         return write(i.first, sum(to, read(to, i.first), read(Register::none, i.second)));
+      case Operation::add_carry:
+        return write(i.first, with_carry(to));
       case Operation::subtract:
         return write(i.first,
                      sum(to, read(to, i.first), scaled(read(Register::none, i.second), -1)));
@@ -455,6 +457,15 @@ class Evaluation {
       v.addend = static_cast<std::int32_t>(v.addend);
     }
     return v;
+  }
+
+  // `n ? n : 1` is `cmp n, 1; adc n, 0` for clang.
+  Value with_carry(Register to) {
+    const Value v = read(to, now_->first);
+    const bool is_known = to != Register::none && now_->second.is_immediate();
+    if (!is_known) return opaque(to, std::array{v, read(Register::none, now_->second)});
+    const Value without = sum(to, v, Value::constant(now_->second.immediate));
+    return choose(now_->end(), static_cast<int>(to), without, sum(to, without, Value::constant(1)));
   }
 
   Value product(Register to) {
