@@ -56,7 +56,7 @@ void AllocatingFunctions::find() {
 }
 
 FunctionFlow AllocatingFunctions::follow_whole(const FunctionCode& code) const {
-  return follow_values(object_, linkage_, code, frame_of(code), &clobbers_, Origins::all);
+  return follow_values(object_, linkage_, code, frame_rules(code), &clobbers_, Origins::all);
 }
 
 const FunctionFlow* AllocatingFunctions::short_function(const Callee& callee) {
@@ -67,7 +67,7 @@ const FunctionFlow* AllocatingFunctions::short_function(const Callee& callee) {
   const FunctionCode code = code_around(callee.address);
   if (code.low != callee.address || code.high - code.low > kLongest) return nullptr;
   at->second = std::make_unique<FunctionFlow>(
-      follow_values(object_, linkage_, code, frame_of(code), &clobbers_));
+      follow_values(object_, linkage_, code, frame_rules(code), &clobbers_));
   return at->second.get();
 }
 
@@ -202,14 +202,14 @@ std::optional<AllocatingFunctions::Errand> AllocatingFunctions::errand_at(std::u
   std::unique_ptr<Followed>& followed = followed_[code.low];
   if (followed != nullptr) return std::nullopt;
   followed = std::make_unique<Followed>();
-  return Errand{code, frame_of(code), followed.get()};
+  return Errand{code, frame_rules(code), followed.get()};
 }
 
 // Reads what no longer changes, so several threads may be here.
 void AllocatingFunctions::run(const Errand& errand) const {
   Followed& followed = *errand.followed;
   followed.record = types::function_at(model_, errand.code.low);
-  followed.flow = follow_values(object_, linkage_, errand.code, errand.frame, &clobbers_);
+  followed.flow = follow_values(object_, linkage_, errand.code, errand.rules, &clobbers_);
   followed.targets = std::make_unique<TargetFinder>(model_, statics_, optimised_, virtual_tables_,
                                                     followed.record, followed.flow);
 }
@@ -229,16 +229,14 @@ const AllocatingFunctions::Followed* AllocatingFunctions::follow_at(std::uint64_
   return found == followed_.end() ? nullptr : found->second.get();
 }
 
-FrameLayout AllocatingFunctions::frame_of(const FunctionCode& code) const {
-  const auto rule_at =
-      [rows = frames_.rows(code.low, code.high)](std::uint64_t pc) -> std::optional<FrameRule> {
+FrameRuleAt AllocatingFunctions::frame_rules(const FunctionCode& code) const {
+  return [rows = frames_.rows(code.low, code.high)](std::uint64_t pc) -> std::optional<FrameRule> {
     const auto after = std::ranges::upper_bound(rows, pc, {}, &CallFrameRow::low);
     if (after == rows.begin()) return std::nullopt;
     const CallFrameRow& row = *std::prev(after);
     if (pc >= row.high || row.cfa_register >= kRegisterCount) return std::nullopt;
     return FrameRule{static_cast<Register>(row.cfa_register), row.cfa_offset};
   };
-  return {rule_at, variables_at_rest(model_, types::function_at(model_, code.low))};
 }
 
 // Whether the function is found, for the first time, to be a wrapper.

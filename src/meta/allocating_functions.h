@@ -69,7 +69,7 @@ class AllocatingFunctions {
   // One of the functions to be followed.
   struct Errand {
     FunctionCode code;
-    FrameLayout frame;
+    FrameRuleAt rules;
     Followed* followed;
   };
 
@@ -82,7 +82,7 @@ class AllocatingFunctions {
   void run(const Errand& errand) const;
   void follow_all_at(const std::vector<std::uint64_t>& calls);
   const Followed* follow_at(std::uint64_t pc);
-  FrameLayout frame_of(const FunctionCode& code) const;
+  FrameRuleAt frame_rules(const FunctionCode& code) const;
   bool learn_wrapper(const Followed& followed);
 
   const ElfFile& object_;

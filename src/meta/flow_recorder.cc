@@ -12,6 +12,7 @@ void FlowRecorder::before(const Instruction& now, const MachineState& state) {
 }
 
 void FlowRecorder::way_out(const MachineState& state) {
+  flow_.has_way_out = true;
   for (const Value& value : state.registers) escape(value);
   state.for_each_slot([this](const Value& value) { escape(value); });
 }

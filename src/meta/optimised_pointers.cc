@@ -42,6 +42,9 @@ void OptimisedPointers::add_parts(const DwarfFacts& facts,
     if (read == types::kNoType) continue;
     const types::TypeIndex type = part_of(model, index_of[read], draft.offset, kPointer);
     if (type == types::kNoType || model.types[type].kind != types::Kind::address) continue;
+    // What leads to bytes is the weakest witness (`struct { char *at; size_t n; } view = {(char *)new item[k], n};`), and no variable confirms it.
+    const types::TypeIndex target = model.types[type].target;
+    if (target != types::kNoType && model.types[target].size == 1) continue;
     parts_.push_back({draft.where, type});
   }
   std::ranges::stable_sort(parts_, {}, [](const PointerPart& part) { return part.where.low; });

@@ -114,7 +114,7 @@ class Forms {
     constexpr int kDeepestCall = 3;
     if (depth_ == kDeepestCall || ++steps_ > kMostSteps) return kUnknownForm;
     const FunctionFlow* const callee = flow_of_ ? flow_of_(call.callee) : nullptr;
-    if (callee == nullptr || !callee->is_complete) return kUnknownForm;
+    if (callee == nullptr || !callee->is_complete || callee->has_way_out) return kUnknownForm;
     return Forms{*callee, *this, call}.of_returned();
   }
   LinearForm of_returned() const {

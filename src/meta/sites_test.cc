@@ -685,7 +685,7 @@ TEST(Sites, OfRowsInWhatHasJustGrownAreRightWithEveryCompilerAndLevel) {
   check_all(kRows, false, 95);
 }
 
-// Sizes that functions compute, and wrappers that hand the address of a variable of theirs to others.
+// Sizes that functions compute.
 constexpr std::string_view kHelpers = R"(#include <stdlib.h>
 struct node { struct node *next; long payload[5]; };
 struct block { struct block *next; char *end; long space[]; };
@@ -702,16 +702,19 @@ void nodes(size_t n) { struct node *p = xmalloc(product(sizeof *p, n)); p->next 
 void nodes_by_function(size_t n) { struct node *p = xmalloc(room_for(n)); p->next = 0; hidden = p; } //= __ARR0_node
 void some_nodes(size_t n) { struct node *p = xmalloc(some_size(n)); p->next = 0; hidden = p; } //= none
 void endless_nodes(size_t n) { struct node *p = xmalloc(endless(n)); p->next = 0; hidden = p; } //= none
-__attribute__((noinline, noclone)) void *inner(size_t n, size_t *room) { void *p = malloc(n); if (!p) return 0; *room = n; return p; } //= wrapper
-__attribute__((noinline, noclone)) void *same(void *p, size_t n) { return p; }
-__attribute__((noinline, noclone)) void *outer(size_t n, size_t *to) { size_t room = 0; void *p = inner(n, &room); p = same(p, room); if (to) *to = room; return p; } //= wrapper
-__attribute__((noinline, noclone)) void *outer_too(size_t n, size_t *to) { void *p; size_t room = 0; p = inner(n, &room); if (!p) abort(); if (to) *to = room; return p; } //= wrapper
-void one(void) { struct node *n = outer(sizeof *n, 0); if (n) n->next = 0; hidden = n; } //= node
+__attribute__((noinline, noclone)) size_t longs(size_t n) { return n * sizeof(long); }
+__attribute__((noinline, noclone)) void *get_longs(size_t n) { long *p = malloc(longs(n)); if (!p) abort(); p[0] = 0; return p; } //= wrapper
+void node_of_longs(void) { struct node *n = get_longs(6); n->next = 0; hidden = n; } //= none or node
+__attribute__((noinline, noclone, cold)) void rare(size_t n) { given = n; hidden = &n; }
+__attribute__((noinline, noclone)) static size_t other(size_t n) { hidden = &n; return n + 1; }
+__attribute__((noinline, noclone)) static size_t perhaps_nodes(size_t n, size_t k) { if (k > 3) { rare(n); return 100; } return n * sizeof(struct node); }
+__attribute__((noinline, noclone)) static size_t nodes_or_other(size_t n, size_t k) { if (k > 3) return other(n); return n * sizeof(struct node); }
+void perhaps(size_t n) { struct node *p = xmalloc(perhaps_nodes(n, given)); p->next = 0; hidden = p; } //= none
+void or_other(size_t n) { struct node *p = xmalloc(nodes_or_other(n, given)); p->next = 0; hidden = p; } //= none
 __attribute__((noinline, noclone)) void *one_at_least(size_t n) { void *p = malloc(n ? n : 1); if (!p) abort(); return p; } //= wrapper
 void one_of_one_at_least(void) { struct node *n = one_at_least(sizeof *n); n->next = 0; hidden = n; } //= node
 void some_of_one_at_least(size_t k) { struct node *n = one_at_least(k * sizeof *n); n->next = 0; hidden = n; } //= __ARR0_node
-void one_more(void) { size_t n; struct node *p = outer_too(sizeof *p, &n); p->next = 0; given = n; hidden = p; } //= node
-int main(int n, char **v) { one_block(n); one_longer_block(n); nodes(n); nodes_by_function(n); some_nodes(n); endless_nodes(n); one(); one_more(); one_of_one_at_least(); some_of_one_at_least(n); return 0; }
+int main(int n, char **v) { one_block(n); one_longer_block(n); nodes(n); nodes_by_function(n); some_nodes(n); endless_nodes(n); node_of_longs(); perhaps(n); or_other(n); one_of_one_at_least(); some_of_one_at_least(n); return 0; }
 )";
 TEST(Sites, OfSizesThatFunctionsComputeAreRightWithEveryCompilerAndLevel) {
   check_all(kHelpers, false, 97, 10);

@@ -83,22 +83,6 @@ std::vector<const TypedVariables::InRegister*> TypedVariables::overlapping(
   return found;
 }
 
-std::vector<FrameExtent> variables_at_rest(const types::ObjectModel& model,
-                                           const types::FunctionRecord* function) {
-  std::vector<FrameExtent> found;
-  if (function == nullptr) return found;
-  for (const types::VariableRecord& variable : types::variables_of(model, *function)) {
-    if ((variable.flags & types::kVariableInlined) != 0) return {};
-    const auto pieces = types::read_locations(model.locations, variable.locations, function->low);
-    if (pieces.size() != 1 || pieces[0].kind != types::LocationKind::memory) return {};
-    const std::uint64_t size =
-        variable.type == types::kNoType ? types::kUnknownSize : model.types[variable.type].size;
-    if (size == types::kUnknownSize) return {};
-    found.push_back({pieces[0].value, pieces[0].value + static_cast<std::int64_t>(size)});
-  }
-  return found;
-}
-
 std::vector<TypeIndex> TypedVariables::in_register(Register r, std::uint64_t low,
                                                    std::uint64_t high) const {
   std::vector<TypeIndex> found;

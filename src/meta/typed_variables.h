@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "meta/frame_extents.h"
 #include "meta/machine_code.h"
 #include "meta/optimised_pointers.h"
 #include "types/write/object_model.h"
@@ -18,10 +17,6 @@ struct TypedPlace {
   std::int64_t offset = 0;
   friend bool operator==(const TypedPlace&, const TypedPlace&) = default;
 };
-
-// Where the function's variables lie, if all of them are in the frame, each at one place in all of its code; else none.
-std::vector<FrameExtent> variables_at_rest(const types::ObjectModel& model,
-                                           const types::FunctionRecord* function);
 
 // The variables of one function, the ones inlined into it included.
 class TypedVariables {

@@ -43,15 +43,16 @@ namespace allocs::meta {
 namespace {
 
 constexpr int kMostRounds = 24;
+constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
 constexpr std::uint32_t kNoStart = ~std::uint32_t{0};
 
 class Evaluation {
  public:
   Evaluation(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-             const FrameLayout& frame, CallClobbers* clobbers, Origins origins)
+             const FrameRuleAt& frame_rule, CallClobbers* clobbers, Origins origins)
       : object_(object),
         linkage_(linkage),
-        frame_(frame),
+        frame_rule_(frame_rule),
         clobbers_(clobbers),
         is_entry_(code.is_entry),
         paths_(object, linkage, code.low, code.high),
@@ -80,8 +81,8 @@ class Evaluation {
     std::size_t at = 0;  // the instruction
     MachineState state;
     bool is_reached = false;
-    bool is_new = false;        // it was not yet evaluated from this state
-    std::uint32_t escapes = 0;  // what had escaped then
+    bool is_new = false;  // it was not yet evaluated from this state
+    std::int64_t escaped_from = kNothingEscapes;
   };
   // What is the same whenever a call is evaluated.
   struct FixedCall {
@@ -98,7 +99,7 @@ class Evaluation {
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       state.registers[r] = Value::of(flow_.atoms.intern(AtomKind::opaque, pc, static_cast<int>(r)));
     }
-    if (const auto rule = frame_.rule_at(pc)) state[rule->base] = Value::in_frame(-rule->offset);
+    if (const auto rule = frame_rule_(pc)) state[rule->base] = Value::in_frame(-rule->offset);
     return state;
   }
 
@@ -145,7 +146,7 @@ class Evaluation {
     const bool has_changed = there.state.join(state_, [&](std::int64_t where, const Value& a,
                                                           const Value& b) {
       if (where == static_cast<int>(Register::rsp) || where == static_cast<int>(Register::rbp)) {
-        const auto rule = frame_.rule_at(pc);
+        const auto rule = frame_rule_(pc);
         if (rule && where == static_cast<int>(rule->base)) return Value::in_frame(-rule->offset);
       }
       return choose(pc, where, a, b);
@@ -227,10 +228,10 @@ class Evaluation {
 
   // Whether anything new can come of going on from there.
   bool enter(Start& start) {
-    const bool is_as_before = !start.is_new && start.escapes == escaped_.version();
+    const bool is_as_before = !start.is_new && start.escaped_from == escaped_from_;
     if (!start.is_reached || (is_as_before && !recording_)) return false;
     start.is_new = false;
-    start.escapes = escaped_.version();
+    start.escaped_from = escaped_from_;
     state_ = start.state;
     if (recording_) recorder_.start_way();
     return true;
@@ -355,28 +356,18 @@ class Evaluation {
   void note_address(const Value& value) {
     if (!value.is_in_frame()) return;
     if (recording_) flow_.frame_addresses.push_back(value.addend);
-    const std::uint32_t before = escaped_.version();
-    escaped_.add(extent_around(value.addend));
-    changed_ = changed_ || escaped_.version() != before;
+    if (value.addend >= escaped_from_) return;
+    escaped_from_ = value.addend;
+    changed_ = true;
   }
 
   // Something is written to a place that is not exactly known.
   void forget_around(const Access& access) {
-    forget_escaped();
-    if (!access.base.is_in_frame()) return;
-    const FrameExtent there = extent_around(plus(access.base.addend, access.place.displacement));
-    state_.forget_slots(there.low, there.high);
-  }
-  void forget_escaped() {
-    for (const FrameExtent& extent : escaped_.extents())
-      state_.forget_slots(extent.low, extent.high);
-  }
-  // All that who knows the address may get at.
-  FrameExtent extent_around(std::int64_t offset) const {
-    for (const FrameExtent& variable : frame_.variables) {
-      if (variable.holds(offset)) return variable;
+    std::int64_t from = escaped_from_;
+    if (access.base.is_in_frame()) {
+      from = std::min(from, plus(access.base.addend, access.place.displacement));
     }
-    return {offset, kEndOfFrame};
+    state_.forget_slots(from, kNothingEscapes);
   }
 
   // --- effects of instructions
@@ -595,7 +586,7 @@ class Evaluation {
       state_.registers[static_cast<std::size_t>(std::countr_zero(left))] = Value::of(kAnything);
     if ((call.changed & mask_of(Register::rax)) != 0)
       state_[Register::rax] = call.returns_first_argument ? first : Value::of(result);
-    forget_escaped();
+    state_.forget_slots(escaped_from_, kNothingEscapes);
   }
 
   std::size_t index_of_now() const { return static_cast<std::size_t>(now_ - code_.data()); }
@@ -637,7 +628,7 @@ class Evaluation {
 
   const ElfFile& object_;
   const Linkage& linkage_;
-  const FrameLayout& frame_;
+  const FrameRuleAt& frame_rule_;
   CallClobbers* clobbers_;
   bool is_entry_;
   FunctionFlow flow_;
@@ -649,7 +640,7 @@ class Evaluation {
   MachineState state_;      // before `now_`
   bool is_on_way_ = false;  // else control does not come there
   const Instruction* now_ = nullptr;
-  EscapedBytes escaped_;
+  std::int64_t escaped_from_ = kNothingEscapes;
   bool changed_ = false;
   bool recording_ = false;
   FlowRecorder recorder_;
@@ -658,8 +649,8 @@ class Evaluation {
 }  // namespace
 
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-                           const FrameLayout& frame, CallClobbers* clobbers, Origins origins) {
-  return Evaluation{object, linkage, code, frame, clobbers, origins}.run();
+                           const FrameRuleAt& frame_rule, CallClobbers* clobbers, Origins origins) {
+  return Evaluation{object, linkage, code, frame_rule, clobbers, origins}.run();
 }
 
 }  // namespace allocs::meta

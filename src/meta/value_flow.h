@@ -7,7 +7,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "meta/frame_extents.h"
 #include "meta/linkage.h"
 #include "meta/values.h"
 
@@ -18,11 +17,7 @@ struct FrameRule {
   Register base = Register::none;
   std::int64_t offset = 0;
 };
-struct FrameLayout {
-  std::function<std::optional<FrameRule>(std::uint64_t pc)> rule_at;
-  // Of variables, if each of them has one place in all of the code, as without optimisation; else none. Who has an address in one of them does not get at others.
-  std::vector<FrameExtent> variables = {};
-};
+using FrameRuleAt = std::function<std::optional<FrameRule>(std::uint64_t pc)>;
 
 struct CallFact {
   std::uint64_t at = 0;
@@ -88,6 +83,8 @@ struct FunctionFlow {
   // move, or into code that only this function jumps to (its cold part).
   std::vector<Value> escapes;
   std::vector<Access> blind_reads;  // what such instructions read, and vector registers
+  bool has_way_out =
+      false;  // control may leave for code that is not looked at: a cold part, or a function on a condition
   bool has_cut_choices = false;  // of more than kMostSources: what some values may be is not known
   bool is_complete =
       true;  // false: there are ways through the code that were not found; trust no constant
@@ -107,7 +104,7 @@ enum class Origins : std::uint8_t { calls, all };
 // Follows every value through the code at [code.low, code.high).
 // `clobbers`: what calls leave in registers; nullptr: nothing but what the calling convention says.
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-                           const FrameLayout& frame, CallClobbers* clobbers,
+                           const FrameRuleAt& frame_rule, CallClobbers* clobbers,
                            Origins origins = Origins::calls);
 
 }  // namespace allocs::meta

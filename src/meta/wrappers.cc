@@ -123,18 +123,40 @@ bool has_own_head(const types::ObjectModel& model, const TargetFinder& targets,
   });
 }
 
-bool is_address(const types::ObjectModel& model, const types::FunctionRecord* function, int n) {
-  if (function == nullptr || n == kNoArgument) return false;
-  const types::TypeIndex type = argument_by_position(model, *function, n);
-  return type != types::kNoType && model.types[type].kind == types::Kind::address;
-}
-
 // Whether the function is declared, and has not as many arguments.
 bool lacks_argument(const types::ObjectModel& model, const types::FunctionRecord* function, int n) {
   if (function == nullptr || function->type == types::kNoType || n == kNoArgument) return false;
   const auto declared = model.types.members_of(function->type).size();
   const bool is_variadic = (model.types[function->type].flags & types::kTypeVariadic) != 0;
   return !is_variadic && declared <= static_cast<std::size_t>(n);
+}
+
+bool is_from_argument(const TargetFinder& targets, const FunctionFlow& flow, const Value& value,
+                      std::uint64_t pc) {
+  return !arguments_behind(flow.atoms, value).empty() || targets.is_from_argument(value, pc);
+}
+
+// Whether a function of the object has computed it, of an argument among others: `malloc(bytes_of(n))`.
+bool is_computed_from_argument(const types::ObjectModel& model, const TargetFinder& targets,
+                               const FunctionFlow& flow, const Value& value) {
+  if (value.is_constant()) return false;
+  for (const AtomId id : flow.atoms.ingredients(value)) {
+    if (flow.atoms[id].kind != AtomKind::result) continue;
+    const auto by = std::ranges::find(flow.calls, id, &CallFact::result);
+    if (by == flow.calls.end() || by->callee.address == 0) continue;
+    const types::FunctionRecord* const function =
+        types::function_with_entry(model, by->callee.address);
+    for (int n = 0; n < 6 && !lacks_argument(model, function, n); ++n) {
+      if (is_from_argument(targets, flow, argument(*by, n), by->at)) return true;
+    }
+  }
+  return false;
+}
+
+bool is_address(const types::ObjectModel& model, const types::FunctionRecord* function, int n) {
+  if (function == nullptr || n == kNoArgument) return false;
+  const types::TypeIndex type = argument_by_position(model, *function, n);
+  return type != types::kNoType && model.types[type].kind == types::Kind::address;
 }
 
 }  // namespace
@@ -152,8 +174,8 @@ std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model
   bool from_argument = false;
   for (const int n : {callee.size, callee.count}) {
     if (n == kNoArgument) continue;
-    from_argument = from_argument || !arguments_behind(flow.atoms, argument(call, n)).empty() ||
-                    targets.is_from_argument(argument(call, n), call.at);
+    from_argument = from_argument || is_from_argument(targets, flow, argument(call, n), call.at) ||
+                    is_computed_from_argument(model, targets, flow, argument(call, n));
   }
   if (!from_argument || has_own_head(model, targets, call, callee)) return std::nullopt;
   const AllocationFunction wrapper = sized_like(flow.atoms, call, callee);
