@@ -250,8 +250,9 @@ std::vector<TypeIndex> TargetFinder::walked_by_counting(const ResultUses& uses) 
     if (size <= 0 || walk.step % size != 0) continue;
     const bool is_whole =
         std::ranges::all_of(walk.starts, [&](std::int64_t start) { return start % size == 0; });
-    if (is_whole && static_cast<std::int64_t>(walk.starts.size()) == walk.step / size)
-      found.push_back(walk.type);
+    const auto steps = static_cast<std::int64_t>(walk.starts.size());
+    // One alone may be an index that is 0 or 1 (`&first[is_second]`).
+    if (is_whole && steps > 1 && steps == walk.step / size) found.push_back(walk.type);
   }
   return found;
 }
