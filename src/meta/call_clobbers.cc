@@ -100,7 +100,7 @@ bool is_call(const InstructionFields& i) { return is_of(i, Map::one_byte) && i.o
 bool is_indirect_call(const InstructionFields& i) {
   return is_of(i, Map::one_byte) && i.opcode == 0xff && i.reg == 2;
 }
-// To a fixed place, on a condition or always: near, or far enough to be a function that takes this one's place.
+// To a fixed place, always or on a condition, by a short jump or a long one.
 bool is_jump(const InstructionFields& i) {
   if (is_of(i, Map::two_bytes)) return (i.opcode & 0xf0) == 0x80;
   return is_of(i, Map::one_byte) &&

@@ -290,11 +290,9 @@ class Builder {
 
   // Nothing of what vectors hold is followed.
   bool vector() {
-    enum class Prefix { none, short_, rep, both };
-    const Prefix prefix = fields_.has_rep    ? fields_.is_short ? Prefix::both : Prefix::rep
-                          : fields_.is_short ? Prefix::short_
-                                             : Prefix::none;
-    const bool is_plain = prefix == Prefix::none || prefix == Prefix::short_;
+    const bool is_plain = !fields_.has_rep;  // 66 or nothing
+    const bool is_66 = fields_.is_short && !fields_.has_rep;
+    const bool is_f3 = fields_.has_rep && !fields_.is_short;
     const std::uint8_t number_size = fields_.w ? 8 : 4;
     switch (fields_.opcode) {
       case 0x10:
@@ -308,31 +306,26 @@ class Builder {
         return is_plain && fields_.mod != 3 &&
                make(Operation::other, vector_bytes(kHalf), rm(kHalf));
       case 0x17:
-        return prefix == Prefix::none && fields_.mod != 3 &&
+        return is_plain && !fields_.is_short && fields_.mod != 3 &&
                make(Operation::other, rm(kHalf), vector_bytes(kVector));
       case 0x6C:
-        return prefix == Prefix::short_ && fields_.mod == 3 &&
+        return is_66 && fields_.mod == 3 &&
                make(Operation::other, vector_bytes(kVector), vector_bytes(kHalf));
       case 0xEF:
-        return prefix == Prefix::short_ &&
-               make(Operation::other, vector_bytes(kVector), vector_rm(kVector));
+        return is_66 && make(Operation::other, vector_bytes(kVector), vector_rm(kVector));
       case 0x6E:
-        return prefix == Prefix::short_ &&
-               make(Operation::other, vector_bytes(kVector), rm(number_size));
+        return is_66 && make(Operation::other, vector_bytes(kVector), rm(number_size));
       case 0x6F:
-        return (prefix == Prefix::short_ || prefix == Prefix::rep) &&
+        return (is_66 || is_f3) &&
                make(Operation::other, vector_bytes(kVector), vector_rm(kVector));
       case 0x7E:
-        if (prefix == Prefix::rep)
-          return make(Operation::other, vector_bytes(kVector), vector_rm(kHalf));
-        return prefix == Prefix::short_ &&
-               make_writing(Operation::other, rm(number_size), vector_bytes(number_size));
+        if (is_f3) return make(Operation::other, vector_bytes(kVector), vector_rm(kHalf));
+        return is_66 && make_writing(Operation::other, rm(number_size), vector_bytes(number_size));
       case 0x7F:
-        return (prefix == Prefix::short_ || prefix == Prefix::rep) &&
+        return (is_66 || is_f3) &&
                make(Operation::other, vector_rm(kVector), vector_bytes(kVector));
       case 0xD6:
-        return prefix == Prefix::short_ && fields_.mod != 3 &&
-               make(Operation::other, rm(kHalf), vector_bytes(kHalf));
+        return is_66 && fields_.mod != 3 && make(Operation::other, rm(kHalf), vector_bytes(kHalf));
       default:
         return false;
     }

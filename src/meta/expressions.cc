@@ -3,7 +3,6 @@
 
 #include <dwarf.h>
 
-#include <cstdlib>
 #include <numeric>
 
 #include "base/byte_reader.h"
@@ -245,7 +244,8 @@ bool is_of_two(std::uint8_t operation) {
 }
 
 bool is_small(const Term& term) {
-  return std::abs(term.number) < kMostNumber && term.step >= 0 && term.step < kMostNumber;
+  return term.number > -kMostNumber && term.number < kMostNumber && term.step >= 0 &&
+         term.step < kMostNumber;
 }
 
 }  // namespace
@@ -261,9 +261,9 @@ std::optional<SteppedAddress> stepped_address(std::span<const std::byte> express
     } else if (const auto number = constant(operation, reader)) {
       stack.push_back(*number);
     } else if (operation == DW_OP_plus_uconst && !stack.empty()) {
-      stack.back() =
-          sum_of(stack.back(),
-                 {kNoRegister, static_cast<std::int64_t>(reader.read_uleb() & 0xFFFFFFFF), 0});
+      const Term more{kNoRegister, static_cast<std::int64_t>(reader.read_uleb()), 0};
+      if (!is_small(more)) return std::nullopt;
+      stack.back() = sum_of(stack.back(), more);
     } else if (is_of_two(operation) && stack.size() >= 2) {
       const Term last = stack.back();
       stack.pop_back();

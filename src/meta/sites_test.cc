@@ -4,13 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
-#include <sstream>
 
-#include "meta/compiled_subject.h"
+#include "meta/site_checks.h"
 
-// Each line of a subject that allocates says what is right after "//=": the type's name, several with "or" between them, "none" if
-// nothing may be claimed, "wrapper" for a call whose type is the caller's business.
 namespace allocs::meta {
 namespace {
 
@@ -273,77 +269,6 @@ void several(int k) { struct node *n = take(k * sizeof *n); n[1].next = 0; hidde
 int main() { return 0; }
 )";
 
-// What the line says after "//=", without blanks around; empty if it says nothing.
-std::vector<std::string> expectations(std::string_view source) {
-  std::vector<std::string> lines{""};
-  std::istringstream in{std::string{source}};
-  for (std::string line; std::getline(in, line);) {
-    const std::size_t mark = line.find("//= ");
-    lines.push_back(mark == std::string::npos ? "" : line.substr(mark + 4));
-  }
-  return lines;
-}
-
-bool allows(const std::string& expected, const std::string& answer) {
-  std::size_t at = 0;
-  while (at <= expected.size()) {
-    std::size_t end = expected.find(" or ", at);
-    if (end == std::string::npos) end = expected.size();
-    if (expected.compare(at, end - at, answer) == 0) return true;
-    at = end + 4;
-  }
-  return false;
-}
-
-Tally compare(const types::Image& image, std::string_view source, std::string_view command) {
-  const std::vector<std::string> expected = expectations(source);
-  Tally tally;
-  for (const types::SiteRecord& site : image.table<types::SiteRecord>(types::Table::sites)) {
-    const std::string_view file = image.text(site.file);
-    if (!file.ends_with("subject.c") && !file.ends_with("subject.cc")) continue;
-    if (site.line >= expected.size() || expected[site.line].empty()) continue;
-    const std::string& right = expected[site.line];
-    const types::TypeRecord* type = image.type(site.type);
-    if (type == nullptr) {
-      const bool is_fine = allows(right, "none") || right == "wrapper";
-      (is_fine ? tally.right : tally.cannot_tell) += 1;
-      if (!is_fine && std::getenv("ALLOCS_TEST_VERBOSE") != nullptr) {
-        printf("  cannot tell: %s: line %u: %s\n", std::string{command}.c_str(), site.line,
-               right.c_str());
-      }
-      continue;
-    }
-    // A wrapper that was inlined has the type of its caller.
-    const bool is_right = allows(right, image.text(type->name)) || right == "wrapper";
-    (is_right ? tally.right : tally.wrong) += 1;
-    EXPECT_TRUE(is_right) << command << ": line " << site.line << ": " << image.text(type->name)
-                          << " instead of " << right;
-  }
-  return tally;
-}
-
-// `least_sites`: of one compilation, that anything is said of.
-void check_all(std::string_view source, bool is_cxx, int least_percent, int least_sites = 1) {
-  Tally all;
-  for (const Compilation& compilation : all_compilations(is_cxx)) {
-    CompiledSubject subject{compilation, source, is_cxx};
-    ASSERT_TRUE(subject.is_compiled()) << compilation.command;
-    const auto image = subject.image();
-    ASSERT_TRUE(image) << compilation.command;
-    const Tally tally = compare(*image, source, compilation.command);
-    printf("%-45s %3d right %3d wrong %3d cannot tell\n", compilation.command.c_str(), tally.right,
-           tally.wrong, tally.cannot_tell);
-    EXPECT_GE(tally.right + tally.wrong + tally.cannot_tell, least_sites) << compilation.command;
-    all.right += tally.right;
-    all.wrong += tally.wrong;
-    all.cannot_tell += tally.cannot_tell;
-  }
-  const int total = all.right + all.wrong + all.cannot_tell;
-  printf("all: %d right, %d wrong, %d cannot tell\n", all.right, all.wrong, all.cannot_tell);
-  EXPECT_EQ(all.wrong, 0);
-  EXPECT_GE(all.right * 100, total * least_percent);
-}
-
 TEST(Sites, OfCAreRightWithEveryCompilerAndLevel) { check_all(kC, false, 95); }
 TEST(Sites, ThroughPointersAreRightWithEveryCompilerAndLevel) {
   check_all(kPointers, false, 95, 6);
@@ -594,7 +519,7 @@ int main() { return 0; }
     const auto has = [&](std::string_view what) {
       return compilation.command.find(what) != std::string::npos;
     };
-    const int expected = has("clang") ? has("-O0") || has("-O1") : has("-O0") ? 0 : 2;
+    const int expected = has("clang") ? 1 : has("-O0") ? 0 : 2;
     EXPECT_GE(agree, expected) << compilation.command << ":" << agreeing;
   }
 }
@@ -683,80 +608,6 @@ int main(int n, char **v) { pair_at(&grid, n, n > 1); numbers_at(&list, n); anyt
 )";
 TEST(Sites, OfRowsInWhatHasJustGrownAreRightWithEveryCompilerAndLevel) {
   check_all(kRows, false, 95);
-}
-
-// Sizes that functions compute.
-constexpr std::string_view kHelpers = R"(#include <stdlib.h>
-struct node { struct node *next; long payload[5]; };
-struct block { struct block *next; char *end; long space[]; };
-void *volatile hidden; size_t volatile given;
-__attribute__((noinline)) void *xmalloc(size_t n) { void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
-__attribute__((noinline, noclone)) size_t sum(size_t a, size_t b) { if (a > (size_t)-1 - b) abort(); return a + b; }
-__attribute__((noinline, noclone)) size_t product(size_t a, size_t b) { if (b && a > (size_t)-1 / b) abort(); return a * b; }
-__attribute__((noinline, noclone)) size_t room_for(size_t n) { return product(n, sizeof(struct node)); }
-__attribute__((noinline, noclone)) size_t some_size(size_t n) { return n > given ? given : n; }
-__attribute__((noinline, noclone)) size_t endless(size_t n) { return n ? endless(n - given) + 1 : 0; }
-void one_block(size_t n) { struct block *b = xmalloc(sum(sizeof *b, n)); b->next = 0; hidden = b; } //= block
-void one_longer_block(size_t n) { struct block *b = xmalloc(sum(sizeof *b, sum(n, 1))); b->next = 0; hidden = b; } //= block
-void nodes(size_t n) { struct node *p = xmalloc(product(sizeof *p, n)); p->next = 0; hidden = p; } //= __ARR0_node
-void nodes_by_function(size_t n) { struct node *p = xmalloc(room_for(n)); p->next = 0; hidden = p; } //= __ARR0_node
-void some_nodes(size_t n) { struct node *p = xmalloc(some_size(n)); p->next = 0; hidden = p; } //= none
-void endless_nodes(size_t n) { struct node *p = xmalloc(endless(n)); p->next = 0; hidden = p; } //= none
-__attribute__((noinline, noclone)) size_t longs(size_t n) { return n * sizeof(long); }
-__attribute__((noinline, noclone)) void *get_longs(size_t n) { long *p = malloc(longs(n)); if (!p) abort(); p[0] = 0; return p; } //= wrapper
-void node_of_longs(void) { struct node *n = get_longs(6); n->next = 0; hidden = n; } //= none or node
-__attribute__((noinline, noclone, cold)) void rare(size_t n) { given = n; hidden = &n; }
-__attribute__((noinline, noclone)) static size_t other(size_t n) { hidden = &n; return n + 1; }
-__attribute__((noinline, noclone)) static size_t perhaps_nodes(size_t n, size_t k) { if (k > 3) { rare(n); return 100; } return n * sizeof(struct node); }
-__attribute__((noinline, noclone)) static size_t nodes_or_other(size_t n, size_t k) { if (k > 3) return other(n); return n * sizeof(struct node); }
-void perhaps(size_t n) { struct node *p = xmalloc(perhaps_nodes(n, given)); p->next = 0; hidden = p; } //= none
-void or_other(size_t n) { struct node *p = xmalloc(nodes_or_other(n, given)); p->next = 0; hidden = p; } //= none
-__attribute__((noinline, noclone)) void *one_at_least(size_t n) { void *p = malloc(n ? n : 1); if (!p) abort(); return p; } //= wrapper
-void one_of_one_at_least(void) { struct node *n = one_at_least(sizeof *n); n->next = 0; hidden = n; } //= node
-void some_of_one_at_least(size_t k) { struct node *n = one_at_least(k * sizeof *n); n->next = 0; hidden = n; } //= __ARR0_node
-int main(int n, char **v) { one_block(n); one_longer_block(n); nodes(n); nodes_by_function(n); some_nodes(n); endless_nodes(n); node_of_longs(); perhaps(n); or_other(n); one_of_one_at_least(); some_of_one_at_least(n); return 0; }
-)";
-TEST(Sites, OfSizesThatFunctionsComputeAreRightWithEveryCompilerAndLevel) {
-  check_all(kHelpers, false, 97, 10);
-}
-
-// Structures of which an optimiser keeps the members in registers, and that no variable is as a whole.
-constexpr std::string_view kParts = R"(#include <stdlib.h>
-struct item { long key, values[4]; };
-struct stack { int count, room; struct item **items; };
-struct columns { struct item *first; long *second; };
-static struct { unsigned room; struct item **rows; } table;
-void *volatile hidden; struct item one_item; long volatile number;
-__attribute__((noinline)) void *xrealloc(void *old, size_t n) { void *p = realloc(old, n); if (!p) abort(); return p; } //= wrapper
-__attribute__((noinline)) void *xmalloc(size_t n) { void *p = malloc(n); if (!p) abort(); return p; } //= wrapper
-static inline void push(struct stack *s, struct item *i) {
-  if (s->count == s->room) { s->room = s->room * 2 + 16; s->items = xrealloc(s->items, s->room * sizeof *s->items); } //= __ARR0___PTR_item
-  s->items[s->count++] = i;
-}
-__attribute__((noinline)) long sum(int n) {
-  struct stack s = {0, 0, NULL};
-  while (n--) push(&s, &one_item);
-  long all = 0;
-  while (s.count) all += s.items[--s.count]->key;
-  free(s.items);
-  return all;
-}
-__attribute__((noinline)) struct item *at(unsigned i) {
-  if (table.room <= i) { table.rows = xrealloc(table.rows, (i + 1) * sizeof *table.rows); table.room = i + 1; } //= __ARR0___PTR_item
-  return table.rows[i] = xmalloc(sizeof **table.rows); //= item
-}
-__attribute__((noinline)) long two_columns(size_t n, size_t k) {
-  struct columns c;
-  c.first = xmalloc(n * sizeof *c.first + k * sizeof *c.second); //= none
-  c.second = (long *)(c.first + n);
-  for (size_t i = 0; i < k; i++) c.second[i] = number;
-  for (size_t i = 0; i < n; i++) c.first[i].key = number;
-  return c.first[n - 1].key + c.second[k - 1];
-}
-int main(int n, char **v) { return sum(n) + at(n)->key + two_columns(n, n + 1); }
-)";
-TEST(Sites, InPartsOfVariablesAreRightWithEveryCompilerAndLevel) {
-  check_all(kParts, false, 97, 5);
 }
 
 TEST(Sites, OfCharactersAreConfirmedByUseAndNothingElse) {
