@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "meta/optimised_pointers.h"
 
-#include "meta/site_checks.h"
+#include "meta/site_checks_test.h"
 
 namespace allocs::meta {
 namespace {

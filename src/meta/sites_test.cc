@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "meta/site_checks.h"
+#include "meta/site_checks_test.h"
 
 namespace allocs::meta {
 namespace {

@@ -66,7 +66,8 @@ inline Tally compare(const types::Image& image, std::string_view source, std::st
 }
 
 // `least_sites`: of one compilation, that anything is said of.
-inline void check_all(std::string_view source, bool is_cxx, int least_percent, int least_sites = 1) {
+inline void check_all(std::string_view source, bool is_cxx, int least_percent,
+                      int least_sites = 1) {
   Tally all;
   for (const Compilation& compilation : all_compilations(is_cxx)) {
     CompiledSubject subject{compilation, source, is_cxx};
