@@ -48,7 +48,7 @@ void FlowRecorder::blind_read(const Operand& operand, const Instruction& now,
 bool FlowRecorder::is_argument(const Value& value) const {
   const Atom& atom = flow_.atoms[value.atom];
   return atom.kind == AtomKind::entry && std::ranges::any_of(kArgumentRegisters, [&](Register r) {
-           return atom.where == static_cast<std::int64_t>(r);
+           return atom.where == static_cast<std::int32_t>(r);
          });
 }
 
@@ -74,7 +74,7 @@ void FlowRecorder::holds(const Instruction& now, const MachineState& state) {
     HoldFact& open = open_[r];
     if (goes_on && open.gpr != Register::none && open.value == value) continue;
     close(open);
-    if (may_be_result(value)) open = {static_cast<Register>(r), now.address, 0, value};
+    if (may_be_result(value)) open = {value, now.address, 0, static_cast<Register>(r)};
   }
   held_until_ = now.end();
   may_have_changed_ = now.writes;
@@ -83,13 +83,15 @@ void FlowRecorder::holds(const Instruction& now, const MachineState& state) {
 
 void FlowRecorder::close(HoldFact& open) {
   if (open.gpr == Register::none) return;
-  open.high = held_until_;
+  open.length = static_cast<std::uint32_t>(held_until_ - open.low);
   flow_.holds.push_back(open);
   open = {};
 }
 
 void FlowRecorder::end() {
   for (HoldFact& open : open_) close(open);
+  flow_.holds.shrink_to_fit();
+  flow_.calls.shrink_to_fit();
 }
 
 void FlowRecorder::uses(const Instruction& now, const MachineState& state) {

@@ -136,14 +136,14 @@ class HeadSearch {
     const PointerTypes pointers{in_.model, in_.statics, variables, flow_, no_results};
     for (const HoldFact& hold : flow_.holds) {
       if (!block_->may_point_into(hold.value)) continue;
-      for (const auto& stay : variables.stays_in_register(hold.gpr, hold.low, hold.high))
+      for (const auto& stay : variables.stays_in_register(hold.gpr, hold.low, hold.high()))
         add_pointer(pointee_of(in_.model.types, stay.type), hold.value, {stay.low, stay.high});
-      for (const ComputedPointer& one : variables.computed_from(hold.gpr, hold.low, hold.high)) {
+      for (const ComputedPointer& one : variables.computed_from(hold.gpr, hold.low, hold.high())) {
         Value value = hold.value;
         value.addend = plus(value.addend, one.addend.value_or(0));
         if (!one.addend) value = Value::of(kAnything);
         add_pointer(pointee_of(in_.model.types, one.type), value,
-                    {std::max(hold.low, one.low), std::min(hold.high, one.high)});
+                    {std::max(hold.low, one.low), std::min(hold.high(), one.high)});
       }
     }
     for (const StoreFact& store : flow_.stores) {
@@ -244,7 +244,7 @@ class HeadSearch {
       if (!distance) continue;
       const auto& code = paths.code();
       auto at = std::ranges::lower_bound(code, hold.low, {}, &Instruction::address);
-      for (; at != code.end() && at->address < hold.high; ++at) {
+      for (; at != code.end() && at->address < hold.high(); ++at) {
         if (at->operation == Operation::take_address) continue;
         for (const Operand* operand : {&at->first, &at->second}) {
           const MemoryPlace& place = operand->memory;

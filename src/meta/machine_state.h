@@ -46,6 +46,7 @@ class MachineState {
       return;
     }
     forget_slots(offset, offset + size);
+    if (offset < -kFarthestSlot || offset > kFarthestSlot) return;
     slots_.insert(slots_.begin() + (lower(offset) - slots_.begin()), {offset, size, value});
   }
   // Forgets the slots that overlap [low, high).
@@ -64,7 +65,7 @@ class MachineState {
     bool changed = false;
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       if (registers[r] == other.registers[r]) continue;
-      const Value both = choose(static_cast<std::int64_t>(r), registers[r], other.registers[r]);
+      const Value both = choose(static_cast<std::int32_t>(r), registers[r], other.registers[r]);
       changed = changed || !(both == registers[r]);
       registers[r] = both;
     }
@@ -75,7 +76,7 @@ class MachineState {
                             theirs->size == slot.size;
       if (!is_there) return changed = true;
       if (theirs->value == slot.value) return false;
-      const Value both = choose(kSlotBase + slot.offset, slot.value, theirs->value);
+      const Value both = choose(kSlotBase + static_cast<std::int32_t>(slot.offset), slot.value, theirs->value);
       changed = changed || !(both == slot.value);
       slot.value = both;
       return false;

@@ -97,7 +97,7 @@ bool TargetFinder::is_address_handed_on(const TypedPlace& place) const {
   };
   const bool is_held = std::ranges::any_of(flow_.holds, [&](const HoldFact& hold) {
     if (!leads_there(hold.value, hold.low)) return false;
-    const auto types = variables_.in_register(hold.gpr, hold.low, hold.high);
+    const auto types = variables_.in_register(hold.gpr, hold.low, hold.high());
     return place.offset != 0 || std::ranges::any_of(types, [&](TypeIndex type) {
              return is_pointers(pointee_of(model_.types, type));
            });

@@ -77,7 +77,7 @@ std::vector<SiteTarget> TargetFinder::targets_of(AtomId atom) const {
         uses.is_returned_always);
   }
   for (const auto& [hold, is_direct] : uses.holds) {
-    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high)) {
+    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high())) {
       add(targets, pointee_of(model_.types, type), types::kSiteTargetVariable, is_direct);
     }
   }
@@ -129,7 +129,7 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
     if (type != kNoType && type != types::TypeGraph::kVoid) found.push_back(type);
   };
   const auto add_computed = [&](const HoldFact& hold, bool is_at_known_distance) {
-    for (const ComputedPointer& one : variables_.computed_from(hold.gpr, hold.low, hold.high)) {
+    for (const ComputedPointer& one : variables_.computed_from(hold.gpr, hold.low, hold.high())) {
       const bool is_elsewhere =
           !is_at_known_distance || !one.addend || plus(hold.value.addend, *one.addend) != 0;
       if (is_elsewhere) add_type(pointee_of(model_.types, one.type));
@@ -139,7 +139,7 @@ std::vector<TypeIndex> TargetFinder::targets_elsewhere(AtomId atom) const {
   for (const ResultUses::Hold& hold : uses.holds) add_computed(*hold.fact, true);
   for (const HoldFact* hold : uses.holds_elsewhere) {
     add_computed(*hold, hold->value.atom == atom);
-    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high))
+    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high()))
       add_type(pointee_of(model_.types, type));
   }
   for (const StoreFact* store : uses.stores_elsewhere) {
@@ -194,7 +194,7 @@ std::vector<TypeIndex> TargetFinder::rows_in(const CallFact& call) const {
   if (uses.is_returned_elsewhere) others.push_back(returned_pointee(model_, function_));
   for (const TypeIndex type : walked_by_counting(uses)) found.push_back(type);
   for (const HoldFact* hold : uses.holds_elsewhere) {
-    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high)) {
+    for (const TypeIndex type : variables_.in_register(hold->gpr, hold->low, hold->high())) {
       const TypeIndex pointee = pointee_of(model_.types, type);
       const bool is_known = pointee != kNoType && pointee != types::TypeGraph::kVoid;
       if (is_known) add(hold->value, std::array{pointee}, false);
@@ -228,7 +228,7 @@ std::vector<TypeIndex> TargetFinder::walked_by_counting(const ResultUses& uses) 
   std::vector<Walk> walks;
   for (const ResultUses::Hold& hold : uses.holds) {
     const HoldFact& fact = *hold.fact;
-    for (const ComputedPointer& one : variables_.computed_from(fact.gpr, fact.low, fact.high)) {
+    for (const ComputedPointer& one : variables_.computed_from(fact.gpr, fact.low, fact.high())) {
       const TypeIndex type = pointee_of(model_.types, one.type);
       const bool is_from_block =
           hold.is_direct && one.stepped && one.stepped->reg == static_cast<std::uint32_t>(fact.gpr);

@@ -143,7 +143,7 @@ class Evaluation {
       return;
     }
     const std::uint64_t pc = code_[target].address;
-    const bool has_changed = there.state.join(state_, [&](std::int64_t where, const Value& a,
+    const bool has_changed = there.state.join(state_, [&](std::int32_t where, const Value& a,
                                                           const Value& b) {
       if (where == static_cast<int>(Register::rsp) || where == static_cast<int>(Register::rbp)) {
         const auto rule = frame_rule_(pc);
@@ -154,7 +154,7 @@ class Evaluation {
     if (has_changed) there.is_new = changed_ = true;
   }
 
-  Value choose(std::uint64_t pc, std::int64_t where, const Value& a, const Value& b) {
+  Value choose(std::uint64_t pc, std::int32_t where, const Value& a, const Value& b) {
     if (is_choice_of(a, pc, where)) {
       add_source(a.atom, b);
       return a;
@@ -164,7 +164,7 @@ class Evaluation {
     add_source(id, b);
     return Value::of(id);
   }
-  bool is_choice_of(const Value& value, std::uint64_t pc, std::int64_t where) const {
+  bool is_choice_of(const Value& value, std::uint64_t pc, std::int32_t where) const {
     const Atom& atom = flow_.atoms[value.atom];
     return value.is_atom() && atom.kind == AtomKind::choice && atom.pc == pc && atom.where == where;
   }
@@ -248,6 +248,11 @@ class Evaluation {
     return Value::of(id);
   }
   Value opaque_of(Register r, const Value& source) { return opaque(r, std::span{&source, 1}); }
+  // To divide by 24 compilers multiply by a large number: of that nothing is left but what it is made of.
+  Value multiple(Register r, const Value& v, std::int64_t n) {
+    const std::optional<Value> small = scaled(v, n);
+    return small ? *small : opaque_of(r, v);
+  }
   Value combined(AtomKind kind, Register r, const Value& a, const Value& b) {
     const AtomId id = atom_here(kind, r);
     flow_.atoms.set_sources(id, std::array{a, b});
@@ -257,8 +262,9 @@ class Evaluation {
     if (a.is_constant()) return {b.atom, b.factor, plus(a.addend, b.addend)};
     if (b.is_constant()) return {a.atom, a.factor, plus(a.addend, b.addend)};
     if (a.atom == b.atom) {
-      const Value v{a.atom, plus(a.factor, b.factor), plus(a.addend, b.addend)};
-      return v.factor == 0 ? Value::constant(v.addend) : v;
+      const std::int64_t factor = std::int64_t{a.factor} + b.factor;
+      const std::optional<Value> v = Value::of(a.atom, factor, plus(a.addend, b.addend));
+      if (v) return *v;
     }
     note_address(a);
     note_address(b);
@@ -272,7 +278,7 @@ class Evaluation {
     const Access access = access_of(operand);
     const Value based = sum(to, access.base, Value::constant(operand.memory.displacement));
     if (operand.memory.index == Register::none) return based;
-    return sum(to, based, scaled(access.index, operand.memory.scale));
+    return sum(to, based, multiple(to, access.index, operand.memory.scale));
   }
   Value load(Register to, const Operand& operand) {
     const Access access = access_of(operand);
@@ -388,7 +394,7 @@ class Evaluation {
         return write(i.first, with_carry(to));
       case Operation::subtract:
         return write(i.first,
-                     sum(to, read(to, i.first), scaled(read(Register::none, i.second), -1)));
+                     sum(to, read(to, i.first), multiple(Register::none, read(Register::none, i.second), -1)));
       case Operation::multiply: {
         const Value v = product(to);
         const bool writes_high_half = (i.writes & mask_of(Register::rdx)) != 0;
@@ -402,9 +408,9 @@ class Evaluation {
         // `24 << n`: so many things of 24. Of a power of two (`4096 << n`) it is not known what it counts.
         const bool counts = !simple && v.is_constant() && v.addend > 0 &&
                             !std::has_single_bit(static_cast<std::uint64_t>(v.addend));
-        if (counts) return write(i.first, scaled(opaque(to), v.addend));
+        if (counts) return write(i.first, multiple(to, opaque(to), v.addend));
         return write(i.first,
-                     simple ? scaled(v, std::int64_t{1} << i.second.immediate) : opaque_of(to, v));
+                     simple ? multiple(to, v, std::int64_t{1} << i.second.immediate) : opaque_of(to, v));
       }
       case Operation::zero:
         return write(i.first, Value::constant(0));
@@ -462,8 +468,8 @@ class Evaluation {
   Value product(Register to) {
     const Value a = read(to, now_->second);
     const Value b = read(Register::none, now_->third);
-    if (b.is_constant()) return scaled(a, b.addend);
-    if (a.is_constant()) return scaled(b, a.addend);
+    if (b.is_constant()) return multiple(to, a, b.addend);
+    if (a.is_constant()) return multiple(to, b, a.addend);
     return combined(AtomKind::product, to, a, b);
   }
 

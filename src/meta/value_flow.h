@@ -28,12 +28,14 @@ struct CallFact {
   std::array<Value, 6> arguments{};  // in the registers that hold arguments
 };
 
-// During [low, high) a register holds `value`, which may be a call's result or an address at some distance from one.
+// During [low, high()) a register holds `value`, which may be a call's result or an address at some distance from one.
 struct HoldFact {
-  Register gpr = Register::none;
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
   Value value;
+  std::uint64_t low = 0;
+  std::uint32_t length = 0;  // bytes of code
+  Register gpr = Register::none;
+
+  std::uint64_t high() const { return low + length; }
 };
 
 // Eight bytes are written. `value` may be a call's result or an address at some distance from one, or an address that is written

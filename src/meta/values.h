@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -19,20 +21,29 @@ inline constexpr AtomId kFrameAddress = 1;  // the canonical frame address
 inline constexpr AtomId kAnything =
     2;  // what a called function leaves in a register: of no use to anybody
 
-// factor * atom + addend.
+// factor * atom + addend. Small, because a function has many.
 struct Value {
   AtomId atom = kConstant;
-  std::int64_t factor = 0;
+  std::int32_t factor = 0;
   std::int64_t addend = 0;
 
-  static Value constant(std::int64_t n) { return {kConstant, 0, n}; }
-  static Value of(AtomId atom) { return {atom, 1, 0}; }
+  static constexpr Value constant(std::int64_t n) { return {kConstant, 0, n}; }
+  static constexpr Value of(AtomId atom) { return {atom, 1, 0}; }
+  // Nothing if the factor is none that sizes have.
+  static constexpr std::optional<Value> of(AtomId atom, std::int64_t factor, std::int64_t addend) {
+    if (factor == 0) return constant(addend);
+    const auto small = static_cast<std::int32_t>(factor);
+    return small == factor ? std::optional{Value{atom, small, addend}} : std::nullopt;
+  }
   static Value in_frame(std::int64_t offset) { return {kFrameAddress, 1, offset}; }
 
   constexpr bool is_constant() const { return atom == kConstant; }
   bool is_in_frame() const { return atom == kFrameAddress && factor == 1; }
   bool is_atom() const { return atom != kConstant && factor == 1 && addend == 0; }
-  friend bool operator==(const Value&, const Value&) = default;
+  friend constexpr bool operator==(const Value& a, const Value& b) {
+    using Bits = unsigned __int128;
+    return std::bit_cast<Bits>(a) == std::bit_cast<Bits>(b);
+  }
 };
 
 // Arithmetic as the machine does it: modulo 2^64.
@@ -42,10 +53,8 @@ constexpr std::int64_t plus(std::int64_t a, std::int64_t b) {
 constexpr std::int64_t times(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
 }
-constexpr Value scaled(const Value& v, std::int64_t n) {
-  const std::int64_t factor = times(v.factor, n);
-  if (factor == 0) return {kConstant, 0, times(v.addend, n)};
-  return {v.atom, factor, times(v.addend, n)};
+constexpr std::optional<Value> scaled(const Value& v, std::int64_t n) {
+  return Value::of(v.atom, times(v.factor, n), times(v.addend, n));
 }
 
 // A memory operand with the values that its registers had.
@@ -79,16 +88,17 @@ enum class AtomKind : std::uint8_t {
 inline constexpr std::size_t kMostSources = 16;
 
 // `where` is a register's number, or, for a choice, kSlotBase plus an offset from the canonical frame address.
-inline constexpr std::int64_t kSlotBase = std::int64_t{1} << 40;
+inline constexpr std::int32_t kSlotBase = 1 << 30;
+inline constexpr std::int64_t kFarthestSlot = 1 << 29;  // bytes, of those that are followed
 
 struct Atom {
   AtomKind kind = AtomKind::constant;
   std::uint8_t source_count = 0;
   std::uint8_t source_room = 0;  // for so many there is room where its sources are
-  std::uint32_t sources = 0;     // see AtomTable::sources_of
-  std::uint32_t access = 0;      // of a load: see AtomTable::access_of
+  std::int32_t where = 0;
+  std::uint32_t sources = 0;  // see AtomTable::sources_of
+  std::uint32_t access = 0;   // of a load: see AtomTable::access_of
   std::uint64_t pc = 0;
-  std::int64_t where = 0;
 };
 
 // All atoms of one function. The same (kind, pc, where) gives the same atom, so evaluating an instruction again changes at most
@@ -98,10 +108,10 @@ class AtomTable {
   AtomTable() : atoms_(3) {
     atoms_[kFrameAddress].kind = AtomKind::frame;
     atoms_[kAnything].kind = AtomKind::opaque;
-    atoms_[kAnything].where = static_cast<std::int64_t>(Register::none);
+    atoms_[kAnything].where = static_cast<std::int32_t>(Register::none);
   }
 
-  AtomId intern(AtomKind kind, std::uint64_t pc, std::int64_t where);
+  AtomId intern(AtomKind kind, std::uint64_t pc, std::int32_t where);
   const Atom& operator[](AtomId id) const { return atoms_[id]; }
   const Access& access_of(const Atom& load) const { return accesses_[load.access]; }
   void set_access(AtomId load, const Access& access);
@@ -113,13 +123,8 @@ class AtomTable {
   // At most kMostSources.
   void set_sources(AtomId id, std::span<const Value> sources);
   void add_source(AtomId id, const Value& source);
-  // After this nothing can be interned.
-  void freeze() {
-    slots_ = {};
-    atoms_.shrink_to_fit();
-    accesses_.shrink_to_fit();
-    sources_.shrink_to_fit();
-  }
+  // After this nothing can be interned, and no more memory is in use than that takes.
+  void freeze();
   AtomId size() const { return static_cast<AtomId>(atoms_.size()); }
 
   // Every atom that `value` may be a plain copy of: itself, or what a choice chooses from.
@@ -128,7 +133,7 @@ class AtomTable {
   std::vector<AtomId> ingredients(const Value& value) const;
 
  private:
-  static std::size_t hash(AtomKind kind, std::uint64_t pc, std::int64_t where) {
+  static std::size_t hash(AtomKind kind, std::uint64_t pc, std::int32_t where) {
     const std::uint64_t mixed = (pc * 0x9E3779B97F4A7C15u) ^
                                 (static_cast<std::uint64_t>(where) * 0xD6E8FEB86659FD93u) ^
                                 (static_cast<std::uint64_t>(kind) * 0xA0761D6478BD642Fu);
@@ -145,7 +150,7 @@ class AtomTable {
   std::vector<AtomId> slots_ = std::vector<AtomId>(64);
 };
 
-inline AtomId AtomTable::intern(AtomKind kind, std::uint64_t pc, std::int64_t where) {
+inline AtomId AtomTable::intern(AtomKind kind, std::uint64_t pc, std::int32_t where) {
   std::size_t at = hash(kind, pc, where) & (slots_.size() - 1);
   for (; slots_[at] != 0; at = (at + 1) & (slots_.size() - 1)) {
     const Atom& atom = atoms_[slots_[at]];
@@ -153,7 +158,7 @@ inline AtomId AtomTable::intern(AtomKind kind, std::uint64_t pc, std::int64_t wh
   }
   const AtomId id = size();
   slots_[at] = id;
-  atoms_.push_back({.kind = kind, .pc = pc, .where = where});
+  atoms_.push_back({.kind = kind, .where = where, .pc = pc});
   if (atoms_.size() * 2 > slots_.size()) grow();
   return id;
 }
@@ -185,6 +190,23 @@ inline void AtomTable::make_room(Atom& atom, std::uint8_t room) {
   atom.source_room = room;
   sources_.resize(sources_.size() + room);
   std::copy_n(sources_.begin() + old, atom.source_count, sources_.begin() + atom.sources);
+}
+
+inline void AtomTable::freeze() {
+  slots_ = {};
+  std::size_t count = 0;
+  for (const Atom& atom : atoms_) count += atom.source_count;
+  std::vector<Value> together;
+  together.reserve(count);
+  for (Atom& atom : atoms_) {
+    const std::span<const Value> own = sources_of(atom);
+    atom.sources = static_cast<std::uint32_t>(together.size());
+    atom.source_room = atom.source_count;
+    together.insert(together.end(), own.begin(), own.end());
+  }
+  sources_ = std::move(together);
+  atoms_.shrink_to_fit();
+  accesses_.shrink_to_fit();
 }
 
 inline void AtomTable::set_sources(AtomId id, std::span<const Value> sources) {
