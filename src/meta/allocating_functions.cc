@@ -147,11 +147,26 @@ std::span<const AllocationFunction> AllocatingFunctions::behind(const CallFact& 
                                     : std::span<const AllocationFunction>{};
 }
 
-bool AllocatingFunctions::is_in_wrapper(const Followed& followed, const CallFact& call) const {
+bool AllocatingFunctions::is_in_wrapper(Followed& followed, const CallFact& call) const {
   return std::ranges::any_of(behind(call), [&](const AllocationFunction& function) {
-    return wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, function)
-        .has_value();
+    return wrapper_by(followed, call, function).has_value();
   });
+}
+
+TargetFinder& AllocatingFunctions::targets_of(Followed& followed) const {
+  if (followed.targets == nullptr) {
+    followed.targets = std::make_unique<TargetFinder>(
+        model_, statics_, optimised_, virtual_tables_, followed.record, followed.flow);
+  }
+  return *followed.targets;
+}
+
+// Of most functions their declaration says that they are none.
+std::optional<AllocationFunction> AllocatingFunctions::wrapper_by(
+    Followed& followed, const CallFact& call, const AllocationFunction& callee) const {
+  if (!may_be_wrapper_around(model_, followed.record, followed.flow, call, callee))
+    return std::nullopt;
+  return wrapper_around(model_, followed.record, followed.flow, targets_of(followed), call, callee);
 }
 
 void AllocatingFunctions::follow_all_callers() {
@@ -189,7 +204,7 @@ void AllocatingFunctions::follow_callers_of(std::deque<std::uint64_t>& todo) {
     todo.pop_front();
     const auto [begin, end] = callers_by_address_.equal_range(callee);
     for (auto caller = begin; caller != end; ++caller) {
-      const Followed* followed = follow_at(caller->second);
+      Followed* const followed = follow_at(caller->second);
       if (followed != nullptr && learn_wrapper(*followed)) todo.push_back(followed->flow.low);
     }
   }
@@ -210,8 +225,6 @@ void AllocatingFunctions::run(const Errand& errand) const {
   Followed& followed = *errand.followed;
   followed.record = types::function_at(model_, errand.code.low);
   followed.flow = follow_values(object_, linkage_, errand.code, errand.rules, &clobbers_);
-  followed.targets = std::make_unique<TargetFinder>(model_, statics_, optimised_, virtual_tables_,
-                                                    followed.record, followed.flow);
 }
 
 // The functions around `calls`, by two threads.
@@ -223,7 +236,7 @@ void AllocatingFunctions::follow_all_at(const std::vector<std::uint64_t>& calls)
   for_each_by_two(errands.size(), [&](std::size_t i) { run(errands[i]); });
 }
 
-const AllocatingFunctions::Followed* AllocatingFunctions::follow_at(std::uint64_t pc) {
+AllocatingFunctions::Followed* AllocatingFunctions::follow_at(std::uint64_t pc) {
   if (const auto errand = errand_at(pc)) run(*errand);
   const auto found = followed_.find(code_around(pc).low);
   return found == followed_.end() ? nullptr : found->second.get();
@@ -240,14 +253,13 @@ FrameRuleAt AllocatingFunctions::frame_rules(const FunctionCode& code) const {
 }
 
 // Whether the function is found, for the first time, to be a wrapper.
-bool AllocatingFunctions::learn_wrapper(const Followed& followed) {
+bool AllocatingFunctions::learn_wrapper(Followed& followed) {
   const std::uint64_t low = followed.flow.low;
   if (allocating_.contains(low) || !code_around(low).is_entry) return false;
   std::optional<AllocationFunction> found;
   for (const CallFact& call : followed.flow.calls) {
     for (const AllocationFunction& callee : behind(call)) {
-      const auto wrapper =
-          wrapper_around(model_, followed.record, followed.flow, *followed.targets, call, callee);
+      const auto wrapper = wrapper_by(followed, call, callee);
       if (!wrapper) continue;
       if (!found) {
         found = wrapper;

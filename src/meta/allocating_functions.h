@@ -32,7 +32,7 @@ class AllocatingFunctions {
   struct Followed {
     const types::FunctionRecord* record;  // nullptr where there is no debug information
     FunctionFlow flow;
-    std::unique_ptr<TargetFinder> targets;
+    std::unique_ptr<TargetFinder> targets;  // when they were asked for
   };
 
   // Nothing is copied: all must outlive this, and no longer change, apart from strings and types that are added to the model.
@@ -54,7 +54,8 @@ class AllocatingFunctions {
   // Those that allocate and that the call may lead to.
   std::span<const AllocationFunction> behind(const CallFact& call) const;
   // Whether the call is how a wrapper allocates.
-  bool is_in_wrapper(const Followed& followed, const CallFact& call) const;
+  bool is_in_wrapper(Followed& followed, const CallFact& call) const;
+  TargetFinder& targets_of(Followed& followed) const;
 
   // The function around `pc`, or the code between two functions; empty if there is none or if it is too large.
   FunctionCode code_around(std::uint64_t pc) const;
@@ -81,9 +82,11 @@ class AllocatingFunctions {
   std::optional<Errand> errand_at(std::uint64_t pc);
   void run(const Errand& errand) const;
   void follow_all_at(const std::vector<std::uint64_t>& calls);
-  const Followed* follow_at(std::uint64_t pc);
+  Followed* follow_at(std::uint64_t pc);
   FrameRuleAt frame_rules(const FunctionCode& code) const;
-  bool learn_wrapper(const Followed& followed);
+  bool learn_wrapper(Followed& followed);
+  std::optional<AllocationFunction> wrapper_by(Followed& followed, const CallFact& call,
+                                               const AllocationFunction& callee) const;
 
   const ElfFile& object_;
   const DeclaredFunctions& declared_;

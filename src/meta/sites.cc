@@ -86,7 +86,10 @@ class SiteReader {
   void read_function(AllocatingFunctions::Followed& followed, std::vector<Site>& sites) {
     const std::size_t first = sites.size();
     // A second look may know what a first result points at.
-    for (int look = 0; look == 0 || (look == 1 && followed.targets->has_learnt()); ++look) {
+    const auto has_learnt = [&] {
+      return followed.targets != nullptr && followed.targets->has_learnt();
+    };
+    for (int look = 0; look == 0 || (look == 1 && has_learnt()); ++look) {
       sites.resize(first);
       for (const CallFact& call : followed.flow.calls) {
         const auto functions = functions_.behind(call);
@@ -98,12 +101,12 @@ class SiteReader {
         if (is_guess && !tells) continue;
         sites.push_back(site);
         const SiteType& type = sites.back().type;
-        if (type.is_known()) followed.targets->set_result_type(call.result, type.element);
+        if (type.is_known()) functions_.targets_of(followed).set_result_type(call.result, type.element);
       }
     }
   }
 
-  Site site_of(const AllocatingFunctions::Followed& followed, const CallFact& call,
+  Site site_of(AllocatingFunctions::Followed& followed, const CallFact& call,
                const AllocationFunction& function) {
     Site site;
     const RequestSize size =
@@ -119,17 +122,18 @@ class SiteReader {
       site.record.flags |= types::kSiteWrapper;
       return site;
     }
+    const TargetFinder& finder = functions_.targets_of(followed);
     const bool is_result = function.stored == kNoArgument;
     const std::vector<SiteTarget> targets =
-        is_result ? followed.targets->targets_of_result(call)
-                  : followed.targets->targets_of_argument(call, function.stored);
+        is_result ? finder.targets_of_result(call)
+                  : finder.targets_of_argument(call, function.stored);
     std::vector<TypeIndex> elsewhere, rows;
     if (is_result) {
-      elsewhere = followed.targets->targets_elsewhere(call);
-      rows = followed.targets->rows_in(call);
+      elsewhere = finder.targets_elsewhere(call);
+      rows = finder.rows_in(call);
     }
     site.type = choose_type(model_.types, containers_, targets, elsewhere, rows,
-                            followed.targets->dynamic_types(call), size, function.kind);
+                            finder.dynamic_types(call), size, function.kind);
     site.heads = heads_of(followed, call, function, site.type, targets, elsewhere);
     if (!site.heads.empty()) {
       site.type = {};
@@ -170,12 +174,13 @@ class SiteReader {
 
   // Whether what is done with the block, by the function that asks or by others through the member that it is kept in, is what is
   // done with characters, and nothing else.
-  bool is_used_as_told(const AllocatingFunctions::Followed& followed, const CallFact& call,
+  bool is_used_as_told(AllocatingFunctions::Followed& followed, const CallFact& call,
                        const SiteType& type) {
     if (!type.is_known() || call.return_address == 0) return false;
     if (!is_character(model_.types[type.element])) return false;
-    const auto places = followed.targets->places_written(call.result);
-    MemoryUse use = followed.targets->memory_use(
+    const TargetFinder& finder = functions_.targets_of(followed);
+    const auto places = finder.places_written(call.result);
+    MemoryUse use = finder.memory_use(
         call.result, [&](const CallFact& to, int n) { return member_uses_.by_callee(to, n); });
     use.is_hidden = use.is_hidden || !places || !followed.flow.is_complete;
     for (const TypedPlace& place : places.value_or(std::vector<TypedPlace>{})) {

@@ -161,16 +161,20 @@ bool is_address(const types::ObjectModel& model, const types::FunctionRecord* fu
 
 }  // namespace
 
+bool may_be_wrapper_around(const types::ObjectModel& model, const types::FunctionRecord* function,
+                           const FunctionFlow& flow, const CallFact& call,
+                           const AllocationFunction& callee) {
+  if (callee.size == kNoArgument || callee.kind == AllocationKind::typed) return false;
+  return returns_bytes(model, function) ||
+         makes_what_begins_with_it(model, function, flow.atoms, call, callee);
+}
+
 std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model,
                                                  const types::FunctionRecord* function,
                                                  const FunctionFlow& flow,
                                                  const TargetFinder& targets, const CallFact& call,
                                                  const AllocationFunction& callee) {
-  if (callee.size == kNoArgument || callee.kind == AllocationKind::typed) return std::nullopt;
   if (!targets.is_returned(call)) return std::nullopt;
-  if (!returns_bytes(model, function) &&
-      !makes_what_begins_with_it(model, function, flow.atoms, call, callee))
-    return std::nullopt;
   bool from_argument = false;
   for (const int n : {callee.size, callee.count}) {
     if (n == kNoArgument) continue;

@@ -8,9 +8,14 @@
 
 namespace allocs::meta {
 
-// What a function is to its callers if it returns what `call`, of an allocation function, returned, and if what it asks for
+// Whether what a function declares to return leaves it open that it is a wrapper around `callee`.
+bool may_be_wrapper_around(const types::ObjectModel& model, const types::FunctionRecord* function,
+                           const FunctionFlow& flow, const CallFact& call,
+                           const AllocationFunction& callee);
+
+// What such a function is to its callers if it returns what `call`, of an allocation function, returned, and if what it asks for
 // depends on its own arguments: an allocation function as well, whose callers know what the block is for. Nothing if it
-// is not so, or if the function itself declares what the block is for by its return type.
+// is not so.
 std::optional<AllocationFunction> wrapper_around(const types::ObjectModel& model,
                                                  const types::FunctionRecord* function,
                                                  const FunctionFlow& flow,
