@@ -38,21 +38,20 @@ class ByteReader {
     if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) {  // nearly all are short
       return static_cast<std::uint8_t>(*at_++);
     }
-    return read_long_uleb();
+    return take(long_uleb(at_, end_));
   }
 
   std::int64_t read_sleb() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0;;) {
-      const auto byte = read<std::uint8_t>();
-      if (!ok_) return 0;
-      if (shift < 64) value |= std::uint64_t{byte & 0x7Fu} << shift;
-      shift += 7;
-      if ((byte & 0x80) == 0) {
-        if (shift < 64 && (byte & 0x40) != 0) value |= ~std::uint64_t{0} << shift;
-        return static_cast<std::int64_t>(value);
-      }
+    if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) {
+      const int byte = static_cast<int>(*at_++);
+      return (byte ^ 0x40) - 0x40;
     }
+    if (remaining() >= 2 && static_cast<std::uint8_t>(at_[1]) < 0x80) {
+      const int bits = static_cast<int>(at_[0]) - 0x80 + 0x80 * static_cast<int>(at_[1]);
+      at_ += 2;
+      return (bits ^ 0x2000) - 0x2000;
+    }
+    return static_cast<std::int64_t>(take(long_sleb(at_, end_)));
   }
 
   // The NUL-terminated text at the cursor, which moves past it; nullptr if there is no NUL.
@@ -68,14 +67,35 @@ class ByteReader {
   }
 
  private:
-  std::uint64_t read_long_uleb() {
+  // Those that decode what is rare know nothing of the reader, so that compilers keep it in registers.
+  struct Long {
     std::uint64_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const auto byte = read<std::uint8_t>();
-      if (!ok_) return 0;
-      if (shift < 64) value |= std::uint64_t{byte & 0x7Fu} << shift;
-      if ((byte & 0x80) == 0) return value;
+    const std::byte* end = nullptr;  // nullptr: it has none
+  };
+  static Long long_uleb(const std::byte* at, const std::byte* end) {
+    Long number;
+    for (unsigned shift = 0; at != end; shift += 7) {
+      const auto byte = static_cast<std::uint8_t>(*at++);
+      if (shift < 64) number.value |= std::uint64_t{byte & 0x7Fu} << shift;
+      if ((byte & 0x80) == 0) return {number.value, at};
     }
+    return {};
+  }
+  static Long long_sleb(const std::byte* at, const std::byte* end) {
+    const Long number = long_uleb(at, end);
+    if (number.end == nullptr) return {};
+    const auto bits = 7 * (number.end - at);
+    const bool is_negative = (static_cast<std::uint8_t>(number.end[-1]) & 0x40) != 0;
+    const std::uint64_t sign = is_negative && bits < 64 ? ~std::uint64_t{0} << bits : 0;
+    return {number.value | sign, number.end};
+  }
+  std::uint64_t take(const Long& number) {
+    if (number.end == nullptr) {
+      fail();
+    } else {
+      at_ = number.end;
+    }
+    return number.value;
   }
 
   bool has(std::size_t size) {

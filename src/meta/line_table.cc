@@ -15,146 +15,158 @@ namespace {
 // Runs line programs and notes for each wanted address the row that covers it.
 class LineFinder {
  public:
-  LineFinder(std::span<const std::uint64_t> wanted, types::StringPool& strings)
-      : wanted_(wanted), strings_(strings), found_(wanted.size()) {}
+  LineFinder(const ElfFile& object, std::span<const std::uint64_t> wanted,
+             types::StringPool& strings)
+      : object_(object), wanted_(wanted), strings_(strings), found_(wanted.size()) {}
 
-  // `offset` is the header's.
+  // `offset` is the header's. Rows are most of what there is to read, so what makes one is done here.
   void run(const DebugSections& sections, const LineHeader& header, std::uint64_t offset) {
     header_ = &header;
     table_ = offset;
     names_.assign(header.files.size(), types::kNoRecord);
-    ByteReader reader{sections.line.data() + header.program, header.end - header.program};
     find_advances();
-    start_sequence();
+    ByteReader reader{sections.line.data() + header.program, header.end - header.program};
+    const Row none{.address = kNoAddress};
+    Row row, previous = none;
     const unsigned first_special = header.opcode_base;
     while (!reader.at_end()) {  // where a reader that failed stands, too
       const auto opcode = reader.read<std::uint8_t>();
-      if (opcode < first_special) {
-        step(opcode, reader);
-        continue;
+      if (opcode >= first_special) {
+        row.address += advances_[opcode].address;
+        row.line += advances_[opcode].line;
+      } else {
+        switch (opcode) {
+          case 0: {
+            const Extended operation = extended(reader);
+            if (operation.code == DW_LNE_set_discriminator) row.discriminator = operation.operand;
+            if (operation.code == DW_LNE_set_address) row.address = operation.operand;
+            const bool is_left_out =
+                operation.code == DW_LNE_set_address && !object_.is_code(operation.operand);
+            if (is_left_out) {
+              pass_by_sequence(reader);
+            } else if (operation.code == DW_LNE_end_sequence) {
+              const bool is_wanted = next_wanted_ < row.address;
+              if (is_wanted && previous.address <= row.address) note(previous, row.address);
+            } else {
+              continue;
+            }
+            row = {};
+            previous = none;
+            continue;
+          }
+          case DW_LNS_copy:
+            break;
+          case DW_LNS_advance_pc:
+            row.address += reader.read_uleb() * header.minimum_length;
+            continue;
+          case DW_LNS_advance_line:
+            row.line += static_cast<std::uint32_t>(reader.read_sleb());
+            continue;
+          case DW_LNS_set_file:
+            row.file = static_cast<std::uint32_t>(reader.read_uleb());
+            continue;
+          case DW_LNS_set_column:
+            row.column = static_cast<std::uint32_t>(reader.read_uleb());
+            continue;
+          case DW_LNS_negate_stmt:
+          case DW_LNS_set_basic_block:
+            continue;
+          case DW_LNS_const_add_pc:
+            row.address += advances_[255].address;
+            continue;
+          case DW_LNS_fixed_advance_pc:
+            row.address += reader.read<std::uint16_t>();
+            continue;
+          default:
+            pass_by_operands(opcode, reader);
+            continue;
+        }
       }
-      row_.address += advances_[opcode].address;
-      row_.line += advances_[opcode].line;
-      emit();
+      // The row before holds up to this one. Nearly all rows are passed by.
+      if (row.address < previous.address) {
+        look_for(row.address);
+      } else if (next_wanted_ < row.address) {
+        note(previous, row.address);
+      }
+      previous = row;
+      row.discriminator = 0;  // it is said for each row anew
     }
   }
 
   std::vector<SourceLine> take() { return std::move(found_); }
 
  private:
+  static constexpr std::uint64_t kNoAddress = ~std::uint64_t{0};
   struct Row {
     std::uint64_t address = 0;
-    std::uint64_t file = 1;
-    std::int64_t line = 1;
-    std::uint64_t column = 0;
     std::uint64_t discriminator = 0;
+    std::uint32_t file = 1;
+    std::uint32_t line = 1;
+    std::uint32_t column = 0;
   };
 
   // What a special opcode, which is most of a program, adds to a row.
   struct Advance {
     std::uint32_t address = 0;
-    std::int32_t line = 0;
+    std::uint32_t line = 0;  // modulo 2^32
   };
   void find_advances() {
     for (unsigned opcode = header_->opcode_base; opcode < advances_.size(); ++opcode) {
       const unsigned adjusted = opcode - header_->opcode_base;
+      const int line = header_->line_base + static_cast<int>(adjusted % header_->line_range);
       advances_[opcode] = {adjusted / header_->line_range * header_->minimum_length,
-                           header_->line_base + static_cast<int>(adjusted % header_->line_range)};
+                           static_cast<std::uint32_t>(line)};
     }
   }
 
-  void start_sequence() {
-    row_ = Row{};
-    has_previous_ = false;
-  }
-
-  void step(std::uint8_t opcode, ByteReader& reader) {
-    switch (opcode) {
-      case 0:
-        extended(reader);
+  struct Extended {
+    std::uint8_t code = 0;  // 0: none that matters, or damaged
+    std::uint64_t operand = 0;
+  };
+  // Of a function that the linker took from another unit, or of which nothing is left: most of the sequences in C++.
+  void pass_by_sequence(ByteReader& reader) const {
+    while (!reader.at_end()) {
+      const auto opcode = reader.read<std::uint8_t>();
+      if (opcode >= header_->opcode_base) continue;
+      if (opcode != 0) {
+        pass_by_operands(opcode, reader);
+      } else if (extended(reader).code == DW_LNE_end_sequence) {
         return;
-      case DW_LNS_copy:
-        emit();
-        return;
-      case DW_LNS_advance_pc:
-        row_.address += reader.read_uleb() * header_->minimum_length;
-        return;
-      case DW_LNS_advance_line:
-        row_.line += reader.read_sleb();
-        return;
-      case DW_LNS_set_file:
-        row_.file = reader.read_uleb();
-        return;
-      case DW_LNS_set_column:
-        row_.column = reader.read_uleb();
-        return;
-      case DW_LNS_const_add_pc:
-        row_.address +=
-            (255u - header_->opcode_base) / header_->line_range * header_->minimum_length;
-        return;
-      case DW_LNS_fixed_advance_pc:
-        row_.address += reader.read<std::uint16_t>();
-        return;
-      default:
-        for (unsigned i = 0; i < header_->operand_counts[opcode - 1u]; ++i) reader.read_uleb();
-        return;
+      }
     }
   }
-
-  void extended(ByteReader& reader) {
+  void pass_by_operands(std::uint8_t opcode, ByteReader& reader) const {
+    if (opcode == DW_LNS_fixed_advance_pc) return reader.skip(2);
+    for (unsigned i = 0; i < header_->operand_counts[opcode - 1u]; ++i) reader.read_uleb();
+  }
+  static Extended extended(ByteReader& reader) {
     const std::uint64_t size = reader.read_uleb();
-    if (!reader.ok() || size > reader.remaining() || size == 0)
-      return reader.skip(reader.remaining());
+    if (!reader.ok() || size > reader.remaining() || size == 0) {
+      reader.skip(reader.remaining());
+      return {};
+    }
     ByteReader operand{reader.position(), size};
     reader.skip(size);
-    switch (operand.read<std::uint8_t>()) {
-      case DW_LNE_end_sequence:
-        emit();
-        start_sequence();
-        return;
-      case DW_LNE_set_address:
-        row_.address = operand.read<std::uint64_t>();
-        return;
-      case DW_LNE_set_discriminator:
-        row_.discriminator = operand.read_uleb();
-        return;
-      default:
-        return;
-    }
-  }
-
-  // The row before holds up to this one. Nearly all rows are passed by.
-  void emit() {
-    const bool goes_on = has_previous_ && previous_.address <= row_.address;
-    if (!goes_on) {
-      look_for(row_.address);
-    } else if (next_wanted_ < row_.address) {
-      note_previous();
-    }
-    previous_ = row_;
-    has_previous_ = true;
-    row_.discriminator = 0;  // it is said for each row anew
+    const auto code = operand.read<std::uint8_t>();
+    if (code == DW_LNE_set_address) return {code, operand.read<std::uint64_t>()};
+    if (code == DW_LNE_set_discriminator) return {code, operand.read_uleb()};
+    return {code, 0};
   }
 
   void look_for(std::uint64_t address) {
     next_ = static_cast<std::size_t>(std::ranges::lower_bound(wanted_, address) - wanted_.begin());
-    next_wanted_ = next_ < wanted_.size() ? wanted_[next_] : kNoneWanted;
+    next_wanted_ = next_ < wanted_.size() ? wanted_[next_] : kNoAddress;
   }
 
-  void note_previous() {
-    for (; next_ < wanted_.size() && wanted_[next_] < row_.address; ++next_) {
+  void note(const Row& row, std::uint64_t end) {
+    for (; next_ < wanted_.size() && wanted_[next_] < end; ++next_) {
       SourceLine& line = found_[next_];
       if (line.line != 0) continue;
       line.is_in_table = true;
-      if (previous_.line == 0) continue;
-      line = {file_name(previous_.file),
-              static_cast<std::uint32_t>(previous_.line),
-              static_cast<std::uint32_t>(previous_.column),
-              previous_.discriminator,
-              table_,
-              true};
+      if (row.line == 0) continue;
+      line = {file_name(row.file), row.line, row.column, row.discriminator, table_, true};
     }
-    next_wanted_ = next_ < wanted_.size() ? wanted_[next_] : kNoneWanted;
+    next_wanted_ = next_ < wanted_.size() ? wanted_[next_] : kNoAddress;
   }
 
   types::StringRef file_name(std::uint64_t number) {
@@ -163,20 +175,17 @@ class LineFinder {
     return names_[number];
   }
 
+  const ElfFile& object_;
   std::span<const std::uint64_t> wanted_;
   types::StringPool& strings_;
   std::vector<SourceLine> found_;
   const LineHeader* header_ = nullptr;
   std::uint64_t table_ = 0;
   std::vector<types::StringRef> names_;
-  Row row_;
-  Row previous_;
   std::array<Advance, 256> advances_{};  // by opcode
-  bool has_previous_ = false;
-  static constexpr std::uint64_t kNoneWanted = ~std::uint64_t{0};
   // The first wanted address from that of the row before on.
   std::size_t next_ = 0;
-  std::uint64_t next_wanted_ = kNoneWanted;
+  std::uint64_t next_wanted_ = kNoAddress;
 };
 
 }  // namespace
@@ -185,7 +194,7 @@ std::vector<SourceLine> lines_of(const ObjectFiles& files, std::span<const std::
                                  types::StringPool& strings, Diagnostics& diag) {
   const ElfFile& file = files.with_debug_information();
   const DebugSections sections{file};
-  LineFinder finder{addresses, strings};
+  LineFinder finder{*files.object, addresses, strings};
   for (std::uint64_t offset = 0; !addresses.empty() && offset < sections.line.size();) {
     const auto header = read_line_header(sections, offset);
     if (!header || header->program > header->end) {
