@@ -276,7 +276,8 @@ std::optional<SteppedAddress> stepped_address(std::span<const std::byte> express
   if (!reader.ok() || stack.size() != 1) return std::nullopt;
   const Term& value = stack.front();
   if (value.reg == kNoRegister || value.step < 2) return std::nullopt;
-  return SteppedAddress{value.reg, value.number, value.step};
+  return SteppedAddress{value.reg, static_cast<std::int32_t>(value.number),
+                        static_cast<std::int32_t>(value.step)};
 }
 
 ExpressionBytes rebased(std::span<const std::byte> expression, const FrameBase& base) {

@@ -40,8 +40,8 @@ RegisterSum sum_of_registers(std::span<const std::byte> expression);
 // A register, and `first`, and some multiple of `step`: what a loop that counts is left of a pointer that walks.
 struct SteppedAddress {
   std::uint32_t reg = 0;
-  std::int64_t first = 0;
-  std::int64_t step = 0;  // 2 and more
+  std::int32_t first = 0;
+  std::int32_t step = 0;  // 2 and more
 };
 // Nothing if the value is not so made, as far as it is understood.
 std::optional<SteppedAddress> stepped_address(std::span<const std::byte> expression);

@@ -143,7 +143,7 @@ class HeadSearch {
         value.addend = plus(value.addend, one.addend.value_or(0));
         if (!one.addend) value = Value::of(kAnything);
         add_pointer(pointee_of(in_.model.types, one.type), value,
-                    {std::max(hold.low, one.low), std::min(hold.high(), one.high)});
+                    {std::max(hold.low, one.low), std::min(hold.high(), one.high())});
       }
     }
     for (const StoreFact& store : flow_.stores) {

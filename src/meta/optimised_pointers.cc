@@ -16,22 +16,33 @@ OptimisedPointers::OptimisedPointers(const DwarfFacts& facts,
                                      std::span<const types::TypeIndex> index_of,
                                      const types::ObjectModel& model) {
   add_parts(facts, index_of, model);
-  std::vector<ComputedPointer> found;
-  for (const ComputedValue& value : facts.computed_values) {
+  add_computed(facts, index_of, model);
+}
+
+void OptimisedPointers::add_computed(const DwarfFacts& facts,
+                                     std::span<const types::TypeIndex> index_of,
+                                     const types::ObjectModel& model) {
+  struct Pointer {
+    std::uint64_t low;
+    std::uint32_t value;  // of those in `facts`
+    types::TypeIndex type;
+  };
+  std::vector<Pointer> found;
+  for (std::size_t i = 0; i < facts.computed_values.size(); ++i) {
+    const ComputedValue& value = facts.computed_values[i];
     const types::TypeIndex read = facts.entities[value.entity].type;
     types::TypeIndex type = read == types::kNoType ? read : index_of[read];
     if (value.part && type != types::kNoType) type = part_of(model, type, *value.part, kPointer);
     if (type == types::kNoType || model.types[type].kind != types::Kind::address) continue;
-    found.push_back(
-        {value.low, value.low + value.length, value.registers, value.addend, type, value.stepped});
+    found.push_back({value.low, static_cast<std::uint32_t>(i), type});
   }
-  std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
-  order.reserve(found.size());
-  for (std::size_t i = 0; i < found.size(); ++i)
-    order.emplace_back(found[i].low, static_cast<std::uint32_t>(i));
-  std::ranges::sort(order);
+  std::ranges::sort(found, {}, [](const Pointer& one) { return std::pair{one.low, one.value}; });
   all_.reserve(found.size());
-  for (const auto& [low, i] : order) all_.push_back(found[i]);
+  for (const Pointer& one : found) {
+    const ComputedValue& value = facts.computed_values[one.value];
+    all_.push_back(
+        {value.low, value.length, one.type, value.registers, value.addend, value.stepped});
+  }
 }
 
 void OptimisedPointers::add_parts(const DwarfFacts& facts,

@@ -12,15 +12,17 @@
 
 namespace allocs::meta {
 
-// During [low, high) a pointer variable is nowhere, but the debug information computes its value from registers: "rax + 16".
+// During [low, high()) a pointer variable is nowhere, but the debug information computes its value from registers: "rax + 16".
 struct ComputedPointer {
   std::uint64_t low = 0;
-  std::uint64_t high = 0;
-  std::uint32_t registers = 0;  // bit r: it takes part
-  std::optional<std::int64_t>
-      addend;  // nothing where the value is not one register and this number
+  std::uint32_t length = 0;                // bytes of code
   types::TypeIndex type = types::kNoType;  // of the pointer
+  std::uint32_t registers = 0;             // bit r: it takes part
+  // Nothing where the value is not one register and this number.
+  std::optional<std::int32_t> addend;
   std::optional<SteppedAddress> stepped = {};
+
+  std::uint64_t high() const { return low + length; }
 };
 
 // During [where.low, where.high) a member of a variable, which is a pointer, is in a register or in the frame, and the other members are
@@ -42,6 +44,8 @@ class OptimisedPointers {
   std::span<const ComputedPointer> in(std::uint64_t low, std::uint64_t high) const;
 
  private:
+  void add_computed(const DwarfFacts& facts, std::span<const types::TypeIndex> index_of,
+                    const types::ObjectModel& model);
   void add_parts(const DwarfFacts& facts, std::span<const types::TypeIndex> index_of,
                  const types::ObjectModel& model);
 

@@ -106,7 +106,7 @@ std::vector<ComputedPointer> TypedVariables::computed_from(Register r, std::uint
   const auto end = computed_.begin() + first_computed_[number + 1];
   for (auto one = computed_.begin() + first_computed_[number];
        one != end && one->pointer->low < high; ++one) {
-    if (one->pointer->high > low) found.push_back(*one->pointer);
+    if (one->pointer->high() > low) found.push_back(*one->pointer);
   }
   return found;
 }
