@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <tuple>
+#include <span>
+#include <utility>
 
 #include "meta/without_repetition.h"
 
@@ -14,19 +15,27 @@ using types::TypeIndex;
 TypedVariables::TypedVariables(const types::ObjectModel& model, const OptimisedPointers& optimised,
                                const types::FunctionRecord* function) {
   if (function == nullptr) return;
-  for (const ComputedPointer& one : optimised.in(function->low, function->low + function->length)) {
-    constexpr std::uint32_t kGeneral = (1u << kRegisterCount) - 1;
-    for (std::uint32_t left = one.registers & kGeneral; left != 0; left &= left - 1)
-      computed_.push_back({static_cast<Register>(std::countr_zero(left)), &one});
-  }
-  std::ranges::stable_sort(computed_, {}, &Computed::from);
-  for (const Computed& one : computed_) ++first_computed_[static_cast<std::size_t>(one.from) + 1];
-  for (std::size_t r = 0; r < kRegisterCount; ++r) first_computed_[r + 1] += first_computed_[r];
+  add_computed(optimised.in(function->low, function->low + function->length));
   add_pieces(model, *function);
   for (const PointerPart& part :
        optimised.parts_in(function->low, function->low + function->length))
     add_piece(part.where, part.type, model.types[part.type].size, false);
   sort_registers();
+}
+
+void TypedVariables::add_computed(std::span<const ComputedPointer> pointers) {
+  constexpr std::uint32_t kGeneral = (1u << kRegisterCount) - 1;
+  const auto for_each = [&](auto visit) {
+    for (const ComputedPointer& one : pointers) {
+      for (std::uint32_t left = one.registers & kGeneral; left != 0; left &= left - 1)
+        visit(static_cast<std::size_t>(std::countr_zero(left)), one);
+    }
+  };
+  for_each([&](std::size_t r, const ComputedPointer&) { ++first_computed_[r + 1]; });
+  for (std::size_t r = 0; r < kRegisterCount; ++r) first_computed_[r + 1] += first_computed_[r];
+  computed_.resize(first_computed_[kRegisterCount]);
+  auto next = first_computed_;
+  for_each([&](std::size_t r, const ComputedPointer& one) { computed_[next[r]++] = &one; });
 }
 
 void TypedVariables::add_pieces(const types::ObjectModel& model,
@@ -35,10 +44,11 @@ void TypedVariables::add_pieces(const types::ObjectModel& model,
     if (variable.type == types::kNoType) continue;
     const bool is_argument = (variable.flags & types::kVariableFormal) != 0 &&
                              (variable.flags & types::kVariableInlined) == 0;
-    for (const types::LocationPiece& piece :
-         types::read_locations(model.locations, variable.locations, function.low)) {
-      add_piece(piece, variable.type, model.types[variable.type].size, is_argument);
-    }
+    const std::uint64_t size = model.types[variable.type].size;
+    types::for_each_location(model.locations, variable.locations, function.low,
+                             [&](const types::LocationPiece& piece) {
+                               add_piece(piece, variable.type, size, is_argument);
+                             });
   }
 }
 
@@ -55,17 +65,22 @@ void TypedVariables::add_piece(const types::LocationPiece& piece, TypeIndex type
 }
 
 void TypedVariables::sort_registers() {
-  std::ranges::sort(in_registers_, {}, [](const InRegister& piece) {
-    return std::tuple{piece.gpr, piece.low, piece.number};
-  });
-  std::uint64_t reach = 0;
-  for (std::size_t i = 0; i < in_registers_.size(); ++i) {
-    InRegister& piece = in_registers_[i];
-    if (i == 0 || in_registers_[i - 1].gpr != piece.gpr) reach = 0;
-    piece.reach = reach = std::max(reach, piece.high);
-    ++first_in_[static_cast<std::size_t>(piece.gpr) + 1];
-  }
+  for (const InRegister& piece : in_registers_) ++first_in_[static_cast<std::size_t>(piece.gpr) + 1];
   for (std::size_t r = 0; r < kRegisterCount; ++r) first_in_[r + 1] += first_in_[r];
+  std::vector<InRegister> by_register(in_registers_.size());
+  auto next = first_in_;
+  for (const InRegister& piece : in_registers_)
+    by_register[next[static_cast<std::size_t>(piece.gpr)]++] = piece;
+  in_registers_ = std::move(by_register);
+  for (std::size_t r = 0; r < kRegisterCount; ++r) {
+    const std::span pieces =
+        std::span{in_registers_}.subspan(first_in_[r], first_in_[r + 1] - first_in_[r]);
+    std::ranges::sort(pieces, [](const InRegister& a, const InRegister& b) {
+      return a.low != b.low ? a.low < b.low : a.number < b.number;
+    });
+    std::uint64_t reach = 0;
+    for (InRegister& piece : pieces) piece.reach = reach = std::max(reach, piece.high);
+  }
 }
 
 std::vector<const TypedVariables::InRegister*> TypedVariables::overlapping(
@@ -104,9 +119,9 @@ std::vector<ComputedPointer> TypedVariables::computed_from(Register r, std::uint
   if (r == Register::none) return found;
   const auto number = static_cast<std::size_t>(r);
   const auto end = computed_.begin() + first_computed_[number + 1];
-  for (auto one = computed_.begin() + first_computed_[number];
-       one != end && one->pointer->low < high; ++one) {
-    if (one->pointer->high() > low) found.push_back(*one->pointer);
+  for (auto one = computed_.begin() + first_computed_[number]; one != end && (*one)->low < high;
+       ++one) {
+    if ((*one)->high() > low) found.push_back(**one);
   }
   return found;
 }

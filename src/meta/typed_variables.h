@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "meta/machine_code.h"
@@ -70,10 +71,7 @@ class TypedVariables {
       return byte >= offset && static_cast<std::uint64_t>(byte - offset) < size;
     }
   };
-  struct Computed {
-    Register from = Register::none;
-    const ComputedPointer* pointer = nullptr;
-  };
+  void add_computed(std::span<const ComputedPointer> pointers);
   void add_pieces(const types::ObjectModel& model, const types::FunctionRecord& function);
   void add_piece(const types::LocationPiece& piece, types::TypeIndex type, std::uint64_t size,
                  bool is_argument);
@@ -86,7 +84,7 @@ class TypedVariables {
   std::array<std::uint32_t, kRegisterCount + 1>
       first_in_{};                  // those of r: [first_in_[r], first_in_[r + 1])
   std::vector<InFrame> in_frame_;   // as the variables come
-  std::vector<Computed> computed_;  // by register, then by low
+  std::vector<const ComputedPointer*> computed_;  // by register, then by low
   std::array<std::uint32_t, kRegisterCount + 1> first_computed_{};  // likewise
 };
 

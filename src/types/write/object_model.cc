@@ -45,18 +45,10 @@ std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, 
   std::vector<LocationPiece> pieces;
   if (at >= locations.size()) return pieces;
   ByteReader reader{locations.data() + at, locations.size() - at};
-  std::uint64_t end = function_low;
-  std::uint64_t left = reader.read_uleb();
+  LocationReader list{reader, function_low};
   constexpr std::size_t kShortest = 4;  // bytes of a piece
-  pieces.reserve(std::min(left, reader.remaining() / kShortest));
-  for (; left > 0 && reader.ok(); --left) {
-    LocationPiece piece;
-    piece.low = end + reader.read_uleb();
-    piece.high = end = piece.low + reader.read_uleb();
-    piece.kind = static_cast<LocationKind>(reader.read_uleb());
-    piece.value = reader.read_sleb();
-    if (reader.ok()) pieces.push_back(piece);
-  }
+  pieces.reserve(std::min(list.left(), reader.remaining() / kShortest));
+  for (LocationPiece piece; list.next(piece);) pieces.push_back(piece);
   if (end_of_list != nullptr)
     *end_of_list = static_cast<std::uint32_t>(reader.position() - locations.data());
   return pieces;

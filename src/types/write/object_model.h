@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_reader.h"
 #include "types/image_format.h"
 #include "types/write/string_pool.h"
 #include "types/write/type_graph.h"
@@ -54,9 +55,40 @@ void append_sleb(std::vector<std::byte>& bytes, std::int64_t value);
 // Appends to `locations` and returns the offset at which the list begins.
 std::uint32_t append_locations(std::vector<std::byte>& locations, std::uint64_t function_low,
                                std::span<const LocationPiece> pieces);
+// Reads such a list where `reader` stands.
+class LocationReader {
+ public:
+  LocationReader(ByteReader& reader, std::uint64_t function_low)
+      : reader_(reader), end_(function_low), left_(reader.read_uleb()) {}
+  std::uint64_t left() const { return left_; }
+  // False at the end, or where it is damaged.
+  bool next(LocationPiece& piece) {
+    if (left_ == 0) return false;
+    --left_;
+    piece.low = end_ + reader_.read_uleb();
+    piece.high = end_ = piece.low + reader_.read_uleb();
+    piece.kind = static_cast<LocationKind>(reader_.read_uleb());
+    piece.value = reader_.read_sleb();
+    return reader_.ok();
+  }
+
+ private:
+  ByteReader& reader_;
+  std::uint64_t end_;
+  std::uint64_t left_;
+};
 // `end`, if given, becomes the offset behind the list.
 std::vector<LocationPiece> read_locations(std::span<const std::byte> locations, std::uint32_t at,
                                           std::uint64_t function_low, std::uint32_t* end = nullptr);
+// Calls `visit(piece)` for each piece of such a list, up to damage.
+template <typename Visit>
+void for_each_location(std::span<const std::byte> locations, std::uint32_t at,
+                       std::uint64_t function_low, Visit visit) {
+  if (at >= locations.size()) return;
+  ByteReader reader{locations.data() + at, locations.size() - at};
+  LocationReader pieces{reader, function_low};
+  for (LocationPiece piece; pieces.next(piece);) visit(piece);
+}
 // The bytes of the expression that begins at `at`; none if that is damaged.
 std::span<const std::byte> expression_at(std::span<const std::byte> locations, std::uint64_t at);
 // The lists of counts that follow the list of a kVariableSized variable at `at`.
