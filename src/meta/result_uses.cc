@@ -22,42 +22,40 @@ void add_derived(const AtomTable& atoms, AtomId id, const Add& add) {
   }
 }
 
+bool is_where_it_points(const Access& access) {
+  return access.place.displacement == 0 && access.place.index == Register::none &&
+         access.base.is_atom();
+}
+
 }  // namespace
 
+template <typename Add>
+void UseIndex::add_facts(const FunctionFlow& flow, const Add& add) {
+  std::uint32_t number = 0;
+  for (const HoldFact& hold : flow.holds) add(hold.value.atom, Fact{Fact::Kind::hold, number++});
+  number = 0;
+  for (const StoreFact& store : flow.stores) {
+    if (store.value.factor == 1) add(store.value.atom, Fact{Fact::Kind::store, number});
+    if (is_where_it_points(store.access))
+      add(store.access.base.atom, Fact{Fact::Kind::store_through, number});
+    ++number;
+  }
+  number = 0;
+  for (const UseFact& use : flow.uses) {
+    if (use.address.factor == 1) add(use.address.atom, Fact{Fact::Kind::memory, number});
+    ++number;
+  }
+  number = 0;
+  for (const CallFact& call : flow.calls) {
+    for (const Value& value : call.arguments) {
+      if (value.factor == 1) add(value.atom, Fact{Fact::Kind::argument, number});
+      ++number;
+    }
+  }
+}
+
 UseIndex::Facts::Facts(const FunctionFlow& flow)
-    : holds(flow.atoms.size(),
-            [&](auto add) {
-              for (const HoldFact& hold : flow.holds) add(hold.value.atom, &hold);
-            }),
-      stores(flow.atoms.size(),
-             [&](auto add) {
-               for (const StoreFact& store : flow.stores)
-                 if (store.value.factor == 1) add(store.value.atom, &store);
-             }),
-      stores_through(flow.atoms.size(),
-                     [&](auto add) {
-                       for (const StoreFact& store : flow.stores) {
-                         const MemoryPlace& place = store.access.place;
-                         const bool is_there = place.displacement == 0 &&
-                                               place.index == Register::none &&
-                                               store.access.base.is_atom();
-                         if (is_there) add(store.access.base.atom, &store);
-                       }
-                     }),
-      memory(flow.atoms.size(),
-             [&](auto add) {
-               for (const UseFact& use : flow.uses)
-                 if (use.address.factor == 1) add(use.address.atom, &use);
-             }),
-      arguments(flow.atoms.size(),
-                [&](auto add) {
-                  for (const CallFact& call : flow.calls) {
-                    for (int n = 0; n < 6; ++n) {
-                      const Value& value = call.arguments[static_cast<std::size_t>(n)];
-                      if (value.factor == 1) add(value.atom, std::pair{&call, n});
-                    }
-                  }
-                }),
+    : about(flow.atoms.size(), [&](auto add) { add_facts(flow, add); }),
       derived(flow.atoms.size(),
               [&](auto add) {
                 for (AtomId id = 0; id < flow.atoms.size(); ++id) add_derived(flow.atoms, id, add);
@@ -87,20 +85,7 @@ const ResultUses& UseIndex::uses_of(AtomId result) const {
     const AtomId id = todo.back();
     todo.pop_back();
     const bool is_direct = id == result;
-    for (const HoldFact* hold : facts.holds.of(id)) {
-      if (hold->value.is_atom()) uses.holds.push_back({hold, is_direct});
-    }
-    for (const StoreFact* store : facts.stores.of(id)) {
-      if (store->value.is_atom()) uses.stores.push_back({store, is_direct});
-    }
-    for (const auto& [call, n] : facts.arguments.of(id)) {
-      if (call->arguments[static_cast<std::size_t>(n)].is_atom())
-        uses.arguments.push_back({call, n, is_direct});
-    }
-    if (is_direct) {
-      const auto words = facts.stores_through.of(id);
-      uses.initial_words.assign(words.begin(), words.end());
-    }
+    for (const Fact& fact : facts.about.of(id)) add_use(fact, is_direct, uses);
     uses.is_returned = uses.is_returned || facts.is_returned[id];
     uses.is_returned_always = uses.is_returned_always || (facts.is_returned[id] && is_direct);
     for (const auto& [choice, distance] : facts.derived.of(id)) {
@@ -111,6 +96,59 @@ const ResultUses& UseIndex::uses_of(AtomId result) const {
   }
   add_uses_elsewhere(facts, result, uses);
   return uses;
+}
+
+void UseIndex::add_use(const Fact& fact, bool is_direct, ResultUses& uses) const {
+  switch (fact.kind) {
+    case Fact::Kind::hold: {
+      const HoldFact& hold = flow_.holds[fact.number];
+      if (hold.value.is_atom()) uses.holds.push_back({&hold, is_direct});
+      return;
+    }
+    case Fact::Kind::store: {
+      const StoreFact& store = flow_.stores[fact.number];
+      if (store.value.is_atom()) uses.stores.push_back({&store, is_direct});
+      return;
+    }
+    case Fact::Kind::store_through:
+      if (is_direct) uses.initial_words.push_back(&flow_.stores[fact.number]);
+      return;
+    case Fact::Kind::memory:
+      return;
+    case Fact::Kind::argument: {
+      const auto [call, n] = argument(fact.number);
+      if (call->arguments[static_cast<std::size_t>(n)].is_atom())
+        uses.arguments.push_back({call, n, is_direct});
+      return;
+    }
+  }
+}
+
+void UseIndex::add_use_elsewhere(const Fact& fact, bool is_elsewhere, ResultUses& uses) const {
+  const auto counts = [&](const Value& value) { return is_elsewhere || value.addend != 0; };
+  switch (fact.kind) {
+    case Fact::Kind::hold: {
+      const HoldFact& hold = flow_.holds[fact.number];
+      if (counts(hold.value)) uses.holds_elsewhere.push_back(&hold);
+      return;
+    }
+    case Fact::Kind::store: {
+      const StoreFact& store = flow_.stores[fact.number];
+      if (counts(store.value)) uses.stores_elsewhere.push_back(&store);
+      return;
+    }
+    case Fact::Kind::store_through:
+      return;
+    case Fact::Kind::memory:
+      uses.memory.push_back(&flow_.uses[fact.number]);
+      return;
+    case Fact::Kind::argument: {
+      const auto [call, n] = argument(fact.number);
+      if (counts(call->arguments[static_cast<std::size_t>(n)]))
+        uses.arguments_elsewhere.emplace_back(call, n);
+      return;
+    }
+  }
 }
 
 void UseIndex::add_uses_elsewhere(const Facts& facts, AtomId result, ResultUses& uses) const {
@@ -127,18 +165,7 @@ void UseIndex::add_uses_elsewhere(const Facts& facts, AtomId result, ResultUses&
     const Derived at = todo.back();
     todo.pop_back();
     const bool is_elsewhere = at.distance != Distance::none;
-    const auto counts = [&](const Value& value) { return is_elsewhere || value.addend != 0; };
-    for (const HoldFact* hold : facts.holds.of(at.atom)) {
-      if (counts(hold->value)) uses.holds_elsewhere.push_back(hold);
-    }
-    for (const StoreFact* store : facts.stores.of(at.atom)) {
-      if (counts(store->value)) uses.stores_elsewhere.push_back(store);
-    }
-    for (const auto& [call, n] : facts.arguments.of(at.atom)) {
-      if (counts(call->arguments[static_cast<std::size_t>(n)]))
-        uses.arguments_elsewhere.emplace_back(call, n);
-    }
-    for (const UseFact* use : facts.memory.of(at.atom)) uses.memory.push_back(use);
+    for (const Fact& fact : facts.about.of(at.atom)) add_use_elsewhere(fact, is_elsewhere, uses);
     uses.is_lost = uses.is_lost || facts.escapes[at.atom];
     uses.is_returned_second = uses.is_returned_second || facts.is_returned_second[at.atom];
     const bool is_moved =

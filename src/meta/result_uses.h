@@ -86,12 +86,14 @@ class UseIndex {
   const ResultUses& uses_of(AtomId result) const;
 
  private:
+  // `number` is that of a hold, a store or a use of memory; of an argument 6 times that of the call, and its own.
+  struct Fact {
+    enum class Kind : std::uint8_t { hold, store, store_through, memory, argument };
+    Kind kind = Kind::hold;
+    std::uint32_t number = 0;
+  };
   struct Facts {
-    ByAtom<const HoldFact*> holds;
-    ByAtom<const StoreFact*> stores;
-    ByAtom<const StoreFact*> stores_through;
-    ByAtom<const UseFact*> memory;
-    ByAtom<std::pair<const CallFact*, int>> arguments;
+    ByAtom<Fact> about;
     ByAtom<Derived> derived;  // what may be the value, or an address at some distance from it
     std::vector<bool> is_returned;
     std::vector<bool> is_returned_moved;  // ... with a number added
@@ -100,6 +102,13 @@ class UseIndex {
 
     explicit Facts(const FunctionFlow& flow);
   };
+  std::pair<const CallFact*, int> argument(std::uint32_t number) const {
+    return {&flow_.calls[number / 6], static_cast<int>(number % 6)};
+  }
+  template <typename Add>
+  static void add_facts(const FunctionFlow& flow, const Add& add);
+  void add_use(const Fact& fact, bool is_direct, ResultUses& uses) const;
+  void add_use_elsewhere(const Fact& fact, bool is_elsewhere, ResultUses& uses) const;
   void add_uses_elsewhere(const Facts& facts, AtomId result, ResultUses& uses) const;
 
   const FunctionFlow& flow_;
