@@ -2,6 +2,7 @@
 #include "meta/build_metadata.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "elf/content_hash.h"
 #include "meta/beside.h"
@@ -93,6 +94,17 @@ std::vector<types::TypeIndex> take_types(DwarfFacts& facts, types::ObjectModel& 
   return std::move(merged.index_of);
 }
 
+// Of what is in the model now. What is read of the code takes no further memory then.
+void forget_variables(DwarfFacts& facts) {
+  const auto release = [](auto& list) { list = std::remove_reference_t<decltype(list)>(); };
+  release(facts.statics);
+  release(facts.functions);
+  release(facts.ranges);
+  release(facts.variables);
+  release(facts.pieces);
+  release(facts.counts);
+}
+
 // False if there is no such object.
 bool fill(types::ObjectModel& model, const Options& options, Diagnostics& diag) {
   const ObjectFiles files = open_object_files(options.object, diag, options.debuginfod);
@@ -124,6 +136,7 @@ bool fill(types::ObjectModel& model, const Options& options, Diagnostics& diag) 
   add_containers(declarations_of(options).containers(), declarations::containers_of_libraries(),
                  model);
 
+  forget_variables(facts);
   const VirtualTables virtual_tables{files, linkage, model.types, model.strings};
   model.virtual_tables = virtual_tables.records(model.types, model.strings);
 
