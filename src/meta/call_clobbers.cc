@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "elf/x86_instruction.h"
+#include "meta/code_paths.h"
 
 // Only the fields of instructions are looked at, and only the usual forms are understood. What is not understood changes rax, as a result does, and nothing else: a register that is taken for
 // one that is kept makes a value live on that nobody reads.
@@ -100,6 +101,15 @@ bool is_call(const InstructionFields& i) { return is_of(i, Map::one_byte) && i.o
 bool is_indirect_call(const InstructionFields& i) {
   return is_of(i, Map::one_byte) && i.opcode == 0xff && i.reg == 2;
 }
+bool is_return(const InstructionFields& i) {
+  if (i.form != InstructionFields::Form::legacy) return false;
+  const bool is_near = i.opcode == 0xc2 || i.opcode == 0xc3;
+  const bool is_far = i.opcode == 0xca || i.opcode == 0xcb || i.opcode == 0xcf;
+  return i.map == Map::one_byte && (is_near || is_far);
+}
+bool is_indirect_jump(const InstructionFields& i) {
+  return is_of(i, Map::one_byte) && i.opcode == 0xff && (i.reg == 4 || i.reg == 5);
+}
 // To a fixed place, always or on a condition, by a short jump or a long one.
 bool is_jump(const InstructionFields& i) {
   if (is_of(i, Map::two_bytes)) return (i.opcode & 0xf0) == 0x80;
@@ -115,6 +125,36 @@ std::uint16_t CallClobbers::changed_by(std::uint64_t callee) {
   const auto [at, is_new] = known_.try_emplace(callee, kCallClobbers);
   if (is_new) at->second = look_at(callee) & kCallClobbers;
   return at->second;
+}
+
+bool CallClobbers::may_return(std::uint64_t callee) {
+  const std::lock_guard lock{mutex_};
+  const auto [at, is_new] = returning_.try_emplace(callee, true);
+  if (is_new) at->second = look_for_return(callee);
+  return at->second;
+}
+
+bool CallClobbers::may_return_from(std::uint64_t target) {
+  const Callee callee = linkage_.callee_at(target);
+  if (never_returns(callee.name)) return false;
+  return callee.address == 0 || callee.may_be_another || may_return(callee.address);
+}
+
+bool CallClobbers::look_for_return(std::uint64_t callee) {
+  const FunctionCode code = code_around_(callee);
+  if (code.low != callee || code.high <= code.low) return true;
+  const std::span<const std::byte> bytes = object_.bytes_at(code.low, code.high - code.low);
+  const auto* const first = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  for (std::size_t at = 0; at < bytes.size();) {
+    const InstructionFields i = elf::instruction_fields(first + at, bytes.size() - at);
+    if (i.length == 0) return true;
+    at += i.length;
+    if (is_return(i) || is_indirect_jump(i)) return true;
+    const std::uint64_t target = code.low + at + static_cast<std::uint64_t>(i.constant);
+    const bool is_outside = target < code.low || target >= code.high;
+    if (is_jump(i) && is_outside && may_return_from(target)) return true;
+  }
+  return false;
 }
 
 std::uint16_t CallClobbers::by_call_of(std::uint64_t target) {

@@ -26,8 +26,14 @@ class CallClobbers {
   //
   // Context: any thread.
   std::uint16_t changed_by(std::uint64_t callee);
+  // False only if control never comes back from the function that begins at `callee`: it has no return, and leads to none.
+  //
+  // Context: any thread.
+  bool may_return(std::uint64_t callee);
 
  private:
+  bool look_for_return(std::uint64_t callee);
+  bool may_return_from(std::uint64_t target);
   std::uint16_t look_at(std::uint64_t callee);
   std::uint16_t by_call_of(std::uint64_t target);
 
@@ -36,6 +42,7 @@ class CallClobbers {
   CodeAround code_around_;
   std::recursive_mutex mutex_;
   std::map<std::uint64_t, std::uint16_t> known_;
+  std::map<std::uint64_t, bool> returning_;
 };
 
 }  // namespace allocs::meta

@@ -561,9 +561,13 @@ class Evaluation {
   }
   FixedCall call_of(const Callee& callee) const {
     const bool is_own = callee.address != 0 && !callee.may_be_another && clobbers_ != nullptr;
-    return {callee, never_returns(callee.name) && !callee.may_be_another,
-            returns_first_argument(callee, object_),
+    return {callee, never_comes_back(callee, is_own), returns_first_argument(callee, object_),
             is_own ? clobbers_->changed_by(callee.address) : kCallClobbers};
+  }
+
+  bool never_comes_back(const Callee& callee, bool is_own) const {
+    if (callee.may_be_another) return false;
+    return never_returns(callee.name) || (is_own && !clobbers_->may_return(callee.address));
   }
 
   void call() {
