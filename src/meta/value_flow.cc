@@ -239,8 +239,13 @@ class Evaluation {
 
   // --- values
 
+  // Most instructions make one, which is the same whenever they are evaluated.
   AtomId atom_here(AtomKind kind, Register r) {
-    return flow_.atoms.intern(kind, now_->end(), static_cast<int>(r));
+    AtomId& last = last_atom_of_[index_of_now()];
+    const Atom& atom = flow_.atoms[last];
+    if (last == kConstant || atom.kind != kind || atom.where != static_cast<int>(r))
+      last = flow_.atoms.intern(kind, now_->end(), static_cast<int>(r));
+    return last;
   }
   Value opaque(Register r, std::span<const Value> sources = {}) {
     const AtomId id = atom_here(AtomKind::opaque, r);
@@ -555,9 +560,12 @@ class Evaluation {
 
   // Of a call whose callee depends on no register: looked up once.
   const FixedCall& fixed_call() {
-    const auto [at, is_new] = fixed_calls_.try_emplace(now_);
-    if (is_new) at->second = call_of(callee_of(now_->first));
-    return at->second;
+    std::uint32_t& number = fixed_call_of_[index_of_now()];
+    if (number == 0) {
+      fixed_calls_.push_back(call_of(callee_of(now_->first)));
+      number = static_cast<std::uint32_t>(fixed_calls_.size());
+    }
+    return fixed_calls_[number - 1];
   }
   FixedCall call_of(const Callee& callee) const {
     const bool is_own = callee.address != 0 && !callee.may_be_another && clobbers_ != nullptr;
@@ -646,7 +654,10 @@ class Evaluation {
   const std::vector<Instruction>& code_;
   std::vector<Start> starts_;            // by instruction
   std::vector<std::uint32_t> start_at_;  // of each instruction: which of them is there
-  std::unordered_map<const Instruction*, FixedCall> fixed_calls_;
+  // Of each instruction: the atom that it made last, and the number of its call from 1 on.
+  std::vector<AtomId> last_atom_of_ = std::vector<AtomId>(code_.size());
+  std::vector<std::uint32_t> fixed_call_of_ = std::vector<std::uint32_t>(code_.size());
+  std::vector<FixedCall> fixed_calls_;
   MachineState state_;      // before `now_`
   bool is_on_way_ = false;  // else control does not come there
   const Instruction* now_ = nullptr;
