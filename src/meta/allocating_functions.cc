@@ -155,8 +155,8 @@ bool AllocatingFunctions::is_in_wrapper(Followed& followed, const CallFact& call
 
 TargetFinder& AllocatingFunctions::targets_of(Followed& followed) const {
   if (followed.targets == nullptr) {
-    followed.targets = std::make_unique<TargetFinder>(
-        model_, statics_, optimised_, virtual_tables_, followed.record, followed.flow);
+    followed.targets = std::make_unique<TargetFinder>(model_, statics_, optimised_, virtual_tables_,
+                                                      followed.record, followed.flow);
   }
   return *followed.targets;
 }

@@ -10,8 +10,9 @@
 namespace allocs::meta {
 namespace {
 
-// What `f` changes, where `text` has functions, each at a symbol that is a function's.
-std::uint16_t changed_by_f(const std::string& text) {
+// `text` has functions, each at a symbol that is a function's. `use` is given the clobbers, the subject and the code of `f`.
+template <typename Use>
+auto with_clobbers(const std::string& text, Use use) {
   const AssembledSubject subject{R"(
     .macro function name
     .globl \name
@@ -24,13 +25,36 @@ std::uint16_t changed_by_f(const std::string& text) {
     end_of_code: nop
   )"};
   const std::vector<std::uint64_t> starts = subject.starts();
-  CallClobbers clobbers{subject.object(), subject.linkage(), [&](std::uint64_t pc) {
-                          const auto after = std::ranges::upper_bound(starts, pc);
-                          if (after == starts.begin() || after == starts.end())
-                            return FunctionCode{};
-                          return FunctionCode{*std::prev(after), *after, true};
-                        }};
-  return clobbers.changed_by(subject["f"]);
+  const auto code_around = [&](std::uint64_t pc) {
+    const auto after = std::ranges::upper_bound(starts, pc);
+    if (after == starts.begin() || after == starts.end()) return FunctionCode{};
+    return FunctionCode{*std::prev(after), *after, true};
+  };
+  CallClobbers clobbers{subject.object(), subject.linkage(), code_around};
+  return use(clobbers, subject, code_around(subject["f"]));
+}
+
+std::uint16_t changed_by_f(const std::string& text) {
+  return with_clobbers(text, [](CallClobbers& clobbers, const AssembledSubject& subject, auto) {
+    return clobbers.changed_by(subject["f"]);
+  });
+}
+
+bool may_f_return(const std::string& text) {
+  return with_clobbers(text, [](CallClobbers& clobbers, const AssembledSubject& subject, auto) {
+    return clobbers.may_return(subject["f"]);
+  });
+}
+
+// The first argument of the last call in `f`.
+Value argument_in_f(const std::string& text) {
+  return with_clobbers(
+      text, [](CallClobbers& clobbers, const AssembledSubject& subject, const FunctionCode& code) {
+        const FrameRuleAt no_rules = [](std::uint64_t) { return std::nullopt; };
+        const FunctionFlow flow =
+            follow_values(subject.object(), subject.linkage(), code, no_rules, &clobbers);
+        return flow.calls.back().arguments[0];
+      });
 }
 
 constexpr std::uint16_t kRax = mask_of(Register::rax);
@@ -61,6 +85,36 @@ TEST(CallClobbers, OfFunctionsThatCallEachOtherAreAll) {
       "function f\n call g\n ret\n"
       "function g\n test edi, edi\n jne f\n ret\n";
   EXPECT_EQ(changed_by_f(both), kCallClobbers);
+}
+
+const std::string kAborts = "function aborts\n push rax\n 1: call abort\n jmp 1b\n";
+const std::string kReturns = "function returns\n nop\n ret\n";
+const std::string kAbort = "function abort\n ud2\n";
+
+TEST(MayReturn, IsFalseIfThereIsNoReturn) {
+  EXPECT_FALSE(may_f_return("function f\n call returns\n ud2\n" + kReturns));
+  EXPECT_FALSE(
+      may_f_return("function f\n test edi, edi\n je aborts\n jmp aborts\n" + kAborts + kAbort));
+  EXPECT_TRUE(may_f_return("function f\n test edi, edi\n je 1f\n ret\n 1: ud2\n"));
+  EXPECT_TRUE(may_f_return("function f\n ret 8\n"));
+  EXPECT_TRUE(
+      may_f_return("function f\n call aborts\n jmp returns\n" + kReturns + kAborts + kAbort));
+  EXPECT_TRUE(may_f_return("function f\n test edi, edi\n je returns\n ud2\n" + kReturns))
+      << "on a condition";
+  EXPECT_TRUE(may_f_return("function f\n jmp rdi\n")) << "anywhere";
+  EXPECT_TRUE(may_f_return("function f\n jmp [rdi]\n")) << "anywhere";
+  EXPECT_TRUE(may_f_return("function f\n jmp g\nfunction g\n jmp f\n")) << "nobody knows";
+  EXPECT_TRUE(may_f_return("function f\n .byte 0x06\n ud2\n")) << "no instruction";
+}
+
+// Compilers put behind such a call what is anything but its continuation.
+TEST(MayReturn, EndsTheWayOfACall) {
+  const auto text = [](const std::string& callee) {
+    return "function f\n mov edi, 24\n test esi, esi\n je 1f\n call " + callee +
+           "\n mov edi, 8\n 1: call taker\n ret\nfunction taker\n mov rax, rdi\n ret\n";
+  };
+  EXPECT_EQ(argument_in_f(text("aborts") + kAborts + kAbort), Value::constant(24));
+  EXPECT_FALSE(argument_in_f(text("returns") + kReturns).is_constant());
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ class MachineState {
                             theirs->size == slot.size;
       if (!is_there) return changed = true;
       if (theirs->value == slot.value) return false;
-      const Value both = choose(kSlotBase + static_cast<std::int32_t>(slot.offset), slot.value, theirs->value);
+      const Value both =
+          choose(kSlotBase + static_cast<std::int32_t>(slot.offset), slot.value, theirs->value);
       changed = changed || !(both == slot.value);
       slot.value = both;
       return false;

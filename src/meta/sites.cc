@@ -101,7 +101,8 @@ class SiteReader {
         if (is_guess && !tells) continue;
         sites.push_back(site);
         const SiteType& type = sites.back().type;
-        if (type.is_known()) functions_.targets_of(followed).set_result_type(call.result, type.element);
+        if (type.is_known())
+          functions_.targets_of(followed).set_result_type(call.result, type.element);
       }
     }
   }
@@ -124,9 +125,9 @@ class SiteReader {
     }
     const TargetFinder& finder = functions_.targets_of(followed);
     const bool is_result = function.stored == kNoArgument;
-    const std::vector<SiteTarget> targets =
-        is_result ? finder.targets_of_result(call)
-                  : finder.targets_of_argument(call, function.stored);
+    const std::vector<SiteTarget> targets = is_result
+                                                ? finder.targets_of_result(call)
+                                                : finder.targets_of_argument(call, function.stored);
     std::vector<TypeIndex> elsewhere, rows;
     if (is_result) {
       elsewhere = finder.targets_elsewhere(call);

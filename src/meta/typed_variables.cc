@@ -65,7 +65,8 @@ void TypedVariables::add_piece(const types::LocationPiece& piece, TypeIndex type
 }
 
 void TypedVariables::sort_registers() {
-  for (const InRegister& piece : in_registers_) ++first_in_[static_cast<std::size_t>(piece.gpr) + 1];
+  for (const InRegister& piece : in_registers_)
+    ++first_in_[static_cast<std::size_t>(piece.gpr) + 1];
   for (std::size_t r = 0; r < kRegisterCount; ++r) first_in_[r + 1] += first_in_[r];
   std::vector<InRegister> by_register(in_registers_.size());
   auto next = first_in_;

@@ -82,8 +82,8 @@ class TypedVariables {
 
   std::vector<InRegister> in_registers_;  // by register, then by low
   std::array<std::uint32_t, kRegisterCount + 1>
-      first_in_{};                  // those of r: [first_in_[r], first_in_[r + 1])
-  std::vector<InFrame> in_frame_;   // as the variables come
+      first_in_{};                                // those of r: [first_in_[r], first_in_[r + 1])
+  std::vector<InFrame> in_frame_;                 // as the variables come
   std::vector<const ComputedPointer*> computed_;  // by register, then by low
   std::array<std::uint32_t, kRegisterCount + 1> first_computed_{};  // likewise
 };

@@ -398,8 +398,8 @@ class Evaluation {
       case Operation::add_carry:
         return write(i.first, with_carry(to));
       case Operation::subtract:
-        return write(i.first,
-                     sum(to, read(to, i.first), multiple(Register::none, read(Register::none, i.second), -1)));
+        return write(i.first, sum(to, read(to, i.first),
+                                  multiple(Register::none, read(Register::none, i.second), -1)));
       case Operation::multiply: {
         const Value v = product(to);
         const bool writes_high_half = (i.writes & mask_of(Register::rdx)) != 0;
@@ -414,8 +414,8 @@ class Evaluation {
         const bool counts = !simple && v.is_constant() && v.addend > 0 &&
                             !std::has_single_bit(static_cast<std::uint64_t>(v.addend));
         if (counts) return write(i.first, multiple(to, opaque(to), v.addend));
-        return write(i.first,
-                     simple ? multiple(to, v, std::int64_t{1} << i.second.immediate) : opaque_of(to, v));
+        return write(i.first, simple ? multiple(to, v, std::int64_t{1} << i.second.immediate)
+                                     : opaque_of(to, v));
       }
       case Operation::zero:
         return write(i.first, Value::constant(0));
