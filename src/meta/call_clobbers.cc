@@ -117,6 +117,17 @@ bool is_jump(const InstructionFields& i) {
          (i.opcode == 0xe9 || i.opcode == 0xeb || (i.opcode & 0xf0) == 0x70);
 }
 
+bool is_padding(const InstructionFields& i) {
+  if (is_of(i, Map::two_bytes)) return i.opcode == 0x1f;
+  return is_of(i, Map::one_byte) && (i.opcode == 0x90 || i.opcode == 0xcc);
+}
+// jmp, hlt, ud2, and a call of what never returns.
+bool may_end_function(const InstructionFields& i) {
+  if (is_of(i, Map::two_bytes)) return i.opcode == 0x0b;
+  const bool is_stop = i.opcode == 0xe9 || i.opcode == 0xeb || i.opcode == 0xf4;
+  return is_of(i, Map::one_byte) && (is_stop || is_call(i) || is_indirect_call(i));
+}
+
 }  // namespace
 
 std::uint16_t CallClobbers::changed_by(std::uint64_t callee) {
@@ -145,16 +156,18 @@ bool CallClobbers::look_for_return(std::uint64_t callee) {
   if (code.low != callee || code.high <= code.low) return true;
   const std::span<const std::byte> bytes = object_.bytes_at(code.low, code.high - code.low);
   const auto* const first = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  bool goes_on = true;  // assembly may go on into the next function
   for (std::size_t at = 0; at < bytes.size();) {
     const InstructionFields i = elf::instruction_fields(first + at, bytes.size() - at);
     if (i.length == 0) return true;
     at += i.length;
     if (is_return(i) || is_indirect_jump(i)) return true;
+    if (!is_padding(i)) goes_on = !may_end_function(i);
     const std::uint64_t target = code.low + at + static_cast<std::uint64_t>(i.constant);
     const bool is_outside = target < code.low || target >= code.high;
     if (is_jump(i) && is_outside && may_return_from(target)) return true;
   }
-  return false;
+  return goes_on;
 }
 
 std::uint16_t CallClobbers::by_call_of(std::uint64_t target) {

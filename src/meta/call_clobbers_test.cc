@@ -105,16 +105,27 @@ TEST(MayReturn, IsFalseIfThereIsNoReturn) {
   EXPECT_TRUE(may_f_return("function f\n jmp [rdi]\n")) << "anywhere";
   EXPECT_TRUE(may_f_return("function f\n jmp g\nfunction g\n jmp f\n")) << "nobody knows";
   EXPECT_TRUE(may_f_return("function f\n .byte 0x06\n ud2\n")) << "no instruction";
+  EXPECT_TRUE(may_f_return("function f\n test edi, edi\n je aborts\n nop\nfunction g\n ret\n" +
+                           kAborts + kAbort))
+      << "goes on into the next";
 }
 
-// Compilers put behind such a call what is anything but its continuation.
+// What lies behind such a call is reached by other ways.
 TEST(MayReturn, EndsTheWayOfACall) {
   const auto text = [](const std::string& callee) {
     return "function f\n mov edi, 24\n test esi, esi\n je 1f\n call " + callee +
-           "\n mov edi, 8\n 1: call taker\n ret\nfunction taker\n mov rax, rdi\n ret\n";
+           "\n 1: call taker\n ret\nfunction taker\n mov rax, rdi\n ret\n";
   };
   EXPECT_EQ(argument_in_f(text("aborts") + kAborts + kAbort), Value::constant(24));
-  EXPECT_FALSE(argument_in_f(text("returns") + kReturns).is_constant());
+  EXPECT_FALSE(
+      argument_in_f(text("changes") + "function changes\n xor edi, edi\n ret\n").is_constant());
+}
+
+// Landing pads are what nothing is seen to jump to.
+TEST(MayReturn, IsNotWhatHidesTheCodeBehindACall) {
+  const std::string text =
+      "function f\n call aborts\n mov edi, 8\n call taker\n ret\nfunction taker\n ret\n";
+  EXPECT_EQ(argument_in_f(text + kAborts + kAbort), Value::constant(8));
 }
 
 }  // namespace

@@ -15,9 +15,8 @@ namespace {
 // Runs line programs and notes for each wanted address the row that covers it.
 class LineFinder {
  public:
-  LineFinder(const ElfFile& object, std::span<const std::uint64_t> wanted,
-             types::StringPool& strings)
-      : object_(object), wanted_(wanted), strings_(strings), found_(wanted.size()) {}
+  LineFinder(const ElfFile& file, std::span<const std::uint64_t> wanted, types::StringPool& strings)
+      : file_(file), wanted_(wanted), strings_(strings), found_(wanted.size()) {}
 
   // `offset` is the header's. Rows are most of what there is to read, so what makes one is done here.
   void run(const DebugSections& sections, const LineHeader& header, std::uint64_t offset) {
@@ -41,7 +40,7 @@ class LineFinder {
             if (operation.code == DW_LNE_set_discriminator) row.discriminator = operation.operand;
             if (operation.code == DW_LNE_set_address) row.address = operation.operand;
             const bool is_left_out =
-                operation.code == DW_LNE_set_address && !object_.is_code(operation.operand);
+                operation.code == DW_LNE_set_address && !file_.is_code(operation.operand);
             if (is_left_out) {
               pass_by_sequence(reader);
             } else if (operation.code == DW_LNE_end_sequence) {
@@ -123,7 +122,8 @@ class LineFinder {
     std::uint8_t code = 0;  // 0: none that matters, or damaged
     std::uint64_t operand = 0;
   };
-  // Of a function that the linker took from another unit, or of which nothing is left: most of the sequences in C++.
+  // Of a function that the linker left out: a quarter of the rows of a large program in C++. They begin at 0 or where nothing is, and
+  // other code may lie as far from there as the function was long.
   void pass_by_sequence(ByteReader& reader) const {
     while (!reader.at_end()) {
       const auto opcode = reader.read<std::uint8_t>();
@@ -175,7 +175,7 @@ class LineFinder {
     return names_[number];
   }
 
-  const ElfFile& object_;
+  const ElfFile& file_;
   std::span<const std::uint64_t> wanted_;
   types::StringPool& strings_;
   std::vector<SourceLine> found_;
@@ -194,7 +194,7 @@ std::vector<SourceLine> lines_of(const ObjectFiles& files, std::span<const std::
                                  types::StringPool& strings, Diagnostics& diag) {
   const ElfFile& file = files.with_debug_information();
   const DebugSections sections{file};
-  LineFinder finder{*files.object, addresses, strings};
+  LineFinder finder{file, addresses, strings};
   for (std::uint64_t offset = 0; !addresses.empty() && offset < sections.line.size();) {
     const auto header = read_line_header(sections, offset);
     if (!header || header->program > header->end) {

@@ -203,10 +203,15 @@ class Evaluation {
         any = true;
       }
       const bool padding = code_[i].operation == Operation::look && after_stop;
-      after_stop = padding || paths_.ends_way(code_[i]);
+      after_stop = padding || paths_.ends_way(code_[i]) || ends_way_by_call(i);
     }
     if (any) sort_starts();
     return any;
+  }
+  // As far as the call was evaluated.
+  bool ends_way_by_call(std::size_t at) const {
+    const std::uint32_t number = fixed_call_of_[at];
+    return number != 0 && fixed_calls_[number - 1].ends_way;
   }
   bool is_reached(std::size_t at) const {
     return start_at_[at] != kNoStart && starts_[start_at_[at]].is_reached;
