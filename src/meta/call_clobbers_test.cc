@@ -87,7 +87,7 @@ TEST(CallClobbers, OfFunctionsThatCallEachOtherAreAll) {
   EXPECT_EQ(changed_by_f(both), kCallClobbers);
 }
 
-const std::string kAborts = "function aborts\n push rax\n 1: call abort\n jmp 1b\n";
+const std::string kAborts = "function aborts\n xor edi, edi\n 1: call abort\n jmp 1b\n";
 const std::string kReturns = "function returns\n nop\n ret\n";
 const std::string kAbort = "function abort\n ud2\n";
 
