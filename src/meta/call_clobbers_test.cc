@@ -96,7 +96,9 @@ TEST(MayReturn, IsFalseIfThereIsNoReturn) {
   EXPECT_FALSE(
       may_f_return("function f\n test edi, edi\n je aborts\n jmp aborts\n" + kAborts + kAbort));
   EXPECT_TRUE(may_f_return("function f\n test edi, edi\n je 1f\n ret\n 1: ud2\n"));
-  EXPECT_TRUE(may_f_return("function f\n ret 8\n"));
+  for (const std::string last :
+       {"ret 8", "rep ret", "bnd ret", "retfq", "iretq", "notrack jmp rax", "jmp fword ptr [rdi]"})
+    EXPECT_TRUE(may_f_return("function f\n je 1f\n " + last + "\n 1: ud2\n")) << last;
   EXPECT_TRUE(
       may_f_return("function f\n call aborts\n jmp returns\n" + kReturns + kAborts + kAbort));
   EXPECT_TRUE(may_f_return("function f\n test edi, edi\n je returns\n ud2\n" + kReturns))
