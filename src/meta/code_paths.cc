@@ -110,6 +110,13 @@ bool CodePaths::ends_way(const Instruction& i) const {
   }
 }
 
+bool returns_again(std::string_view function) {
+  static const std::unordered_set<std::string_view> names{
+      "__setjmp", "__sigsetjmp", "__vfork", "_setjmp", "getcontext", "setjmp", "sigsetjmp", "vfork",
+  };
+  return names.contains(function);
+}
+
 bool never_returns(std::string_view function) {
   static const std::unordered_set<std::string_view> names{
       "_Exit",

@@ -47,5 +47,7 @@ class CodePaths {
 
 // Functions of libc and of the C++ run time that never return to their caller.
 bool never_returns(std::string_view function);
+// Functions of libc that return once more, to a frame that was written to since.
+bool returns_again(std::string_view function);
 
 }  // namespace allocs::meta

@@ -7,7 +7,9 @@ namespace allocs::meta {
 namespace {
 
 // Sizes that functions compute.
-constexpr std::string_view kHelpers = R"(#include <stdlib.h>
+constexpr std::string_view kHelpers = R"(#include <setjmp.h>
+#include <stdlib.h>
+jmp_buf back;
 struct node { struct node *next; long payload[5]; };
 struct block { struct block *next; char *end; long space[]; };
 void *volatile hidden; size_t volatile given;
@@ -35,9 +37,11 @@ void or_other(size_t n) { struct node *p = xmalloc(nodes_or_other(n, given)); p-
 __attribute__((noinline, noclone)) void *one_at_least(size_t n) { void *p = malloc(n ? n : 1); if (!p) abort(); return p; } //= wrapper
 void one_of_one_at_least(void) { struct node *n = one_at_least(sizeof *n); n->next = 0; hidden = n; } //= node
 void some_of_one_at_least(size_t k) { struct node *n = one_at_least(k * sizeof *n); n->next = 0; hidden = n; } //= __ARR0_node
+__attribute__((noinline, noclone)) void leap(int n) { hidden = &n; longjmp(back, n); }
+__attribute__((noinline, noclone)) void leapt_over(size_t n) { volatile size_t bytes = n * sizeof(struct node); if (!setjmp(back)) { bytes = 72; leap(1); } struct node *p = xmalloc(bytes); p->next = 0; hidden = p; } //= none
 // To divide by 48 is to multiply by a large number: the count is what is not known.
 __attribute__((noinline, noclone)) void twice_as_many(struct node *begin, struct node *end) { size_t n = (size_t)(end - begin); n += n ? n : 1; struct node *p = xmalloc(n * sizeof *p); p->next = 0; hidden = p; } //= __ARR0_node
-int main(int n, char **v) { struct node some[3]; twice_as_many(some, some + n); one_block(n); one_longer_block(n); nodes(n); nodes_by_function(n); some_nodes(n); endless_nodes(n); node_of_longs(); perhaps(n); or_other(n); one_of_one_at_least(); some_of_one_at_least(n); return 0; }
+int main(int n, char **v) { struct node some[3]; twice_as_many(some, some + n); leapt_over(n); one_block(n); one_longer_block(n); nodes(n); nodes_by_function(n); some_nodes(n); endless_nodes(n); node_of_longs(); perhaps(n); or_other(n); one_of_one_at_least(); some_of_one_at_least(n); return 0; }
 )";
 TEST(RequestSize, ThatFunctionsComputeIsFollowedWithEveryCompilerAndLevel) {
   check_all(kHelpers, false, 97, 10);

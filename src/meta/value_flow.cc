@@ -89,6 +89,7 @@ class Evaluation {
     Callee callee;
     bool ends_way = false;
     bool returns_first_argument = false;
+    bool returns_again = false;
     std::uint16_t changed = kCallClobbers;
   };
 
@@ -575,6 +576,7 @@ class Evaluation {
   FixedCall call_of(const Callee& callee) const {
     const bool is_own = callee.address != 0 && !callee.may_be_another && clobbers_ != nullptr;
     return {callee, never_comes_back(callee, is_own), returns_first_argument(callee, object_),
+            returns_again(callee.name),
             is_own ? clobbers_->changed_by(callee.address) : kCallClobbers};
   }
 
@@ -609,7 +611,7 @@ class Evaluation {
       state_.registers[static_cast<std::size_t>(std::countr_zero(left))] = Value::of(kAnything);
     if ((call.changed & mask_of(Register::rax)) != 0)
       state_[Register::rax] = call.returns_first_argument ? first : Value::of(result);
-    state_.forget_slots(escaped_from_, kNothingEscapes);
+    state_.forget_slots(call.returns_again ? -kNothingEscapes : escaped_from_, kNothingEscapes);
   }
 
   std::size_t index_of_now() const { return static_cast<std::size_t>(now_ - code_.data()); }
