@@ -14,7 +14,7 @@
 namespace allocs::meta {
 
 // Which registers that a function may change it does change. gcc keeps values in the others over calls of functions that it has compiled in the same unit
-// (-fipa-ra), whatever the calling convention says.
+// (-fipa-ra), whatever the calling convention says. And whether it comes back, which no name tells of the object's own.
 class CallClobbers {
  public:
   // The function around a pc.
