@@ -55,7 +55,8 @@ TEST(ByteReader, ReadsNumbersOfAnyLength) {
 }
 
 TEST(ByteReader, FailsWhereANumberHasNoEnd) {
-  for (const std::vector<int>& bytes : {std::vector<int>{}, {0x80}, {0x80, 0x80}, {0xFF, 0xFF, 0xFF}}) {
+  for (const std::vector<int>& bytes :
+       {std::vector<int>{}, {0x80}, {0x80, 0x80}, {0xFF, 0xFF, 0xFF}}) {
     for (const Read& one : {uleb(bytes), sleb(bytes)}) {
       EXPECT_EQ(one.value, 0);
       EXPECT_EQ(one.size, bytes.size());
