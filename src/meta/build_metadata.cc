@@ -94,7 +94,7 @@ std::vector<types::TypeIndex> take_types(DwarfFacts& facts, types::ObjectModel& 
   return std::move(merged.index_of);
 }
 
-// Of what is in the model now. What is read of the code takes no further memory then.
+// Of what is in the model now: its memory serves for what is read of the code.
 void forget_variables(DwarfFacts& facts) {
   const auto release = [](auto& list) { list = std::remove_reference_t<decltype(list)>(); };
   release(facts.statics);

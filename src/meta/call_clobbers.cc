@@ -2,6 +2,7 @@
 #include "meta/call_clobbers.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "elf/x86_instruction.h"
 #include "meta/code_paths.h"
@@ -117,6 +118,18 @@ bool is_jump(const InstructionFields& i) {
          (i.opcode == 0xe9 || i.opcode == 0xeb || (i.opcode & 0xf0) == 0x70);
 }
 
+// Where the instruction leads that ends at `end` of the function's bytes.
+std::uint64_t target_of(const FunctionCode& code, const InstructionFields& i, std::size_t end) {
+  return code.low + end + static_cast<std::uint64_t>(i.constant);
+}
+// Likewise, if it jumps to code of another.
+std::optional<std::uint64_t> jump_out_of(const FunctionCode& code, const InstructionFields& i,
+                                         std::size_t end) {
+  const std::uint64_t target = target_of(code, i, end);
+  const bool is_inside = target >= code.low && target < code.high;
+  return is_jump(i) && !is_inside ? std::optional{target} : std::nullopt;
+}
+
 bool is_padding(const InstructionFields& i) {
   if (is_of(i, Map::two_bytes)) return i.opcode == 0x1f;
   return is_of(i, Map::one_byte) && (i.opcode == 0x90 || i.opcode == 0xcc);
@@ -163,9 +176,8 @@ bool CallClobbers::look_for_return(std::uint64_t callee) {
     at += i.length;
     if (is_return(i) || is_indirect_jump(i)) return true;
     if (!is_padding(i)) goes_on = !may_end_function(i);
-    const std::uint64_t target = code.low + at + static_cast<std::uint64_t>(i.constant);
-    const bool is_outside = target < code.low || target >= code.high;
-    if (is_jump(i) && is_outside && may_return_from(target)) return true;
+    if (const auto target = jump_out_of(code, i, at); target && may_return_from(*target))
+      return true;
   }
   return goes_on;
 }
@@ -187,10 +199,9 @@ std::uint16_t CallClobbers::look_at(std::uint64_t callee) {
     at += std::max<std::size_t>(i.length, 1);
     if (i.length == 0) continue;
     if (is_indirect_call(i)) return kCallClobbers;
-    const std::uint64_t target = code.low + at + static_cast<std::uint64_t>(i.constant);
-    const bool is_outside = target < code.low || target >= code.high;
-    const bool leaves = is_call(i) || (is_jump(i) && is_outside);
-    changed |= leaves ? by_call_of(target) : written_by(i);
+    const auto target =
+        is_call(i) ? std::optional{target_of(code, i, at)} : jump_out_of(code, i, at);
+    changed |= target ? by_call_of(*target) : written_by(i);
     changed &= kCallClobbers;
   }
   return changed;
