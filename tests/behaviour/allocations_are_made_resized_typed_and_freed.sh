@@ -122,7 +122,9 @@ int main(int argc, char **argv) {
   printf("%d %d\n", r, alloc_set_type(p, point));
   printf("%d\n", alloc_free(p));
   printf("gone: %d %d\n", alloc_free(p), alloc_resize(p, 8192, 0, &q));
-  char *anonymous = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  /* Between pages that cannot be reached: beside others that can be, the kernel would make one mapping of both. */
+  char *fence = mmap(NULL, 3 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *anonymous = fence + (1 << 20);
+  if (mprotect(anonymous, 1 << 20, PROT_READ | PROT_WRITE) != 0) perror("mprotect");
   printf("%d\n", alloc_set_type(anonymous, point));
 
   puts("brk");
