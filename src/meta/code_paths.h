@@ -28,6 +28,15 @@ class CodePaths {
   }
   // Where the indirect jumps of this piece may go, as far as the tables tell.
   const std::vector<std::size_t>& table_targets() const { return table_targets_; }
+  // Calls visit(index) for each place in this piece to which the jump or branch at `index` may lead.
+  template <typename Visit>
+  void for_each_target_of(std::size_t index, Visit visit) const {
+    if (target_of_[index] != kOutside) {
+      visit(std::size_t{target_of_[index]});
+    } else if (!code_[index].first.is_immediate()) {
+      for (const std::size_t entry : table_targets_) visit(entry);
+    }
+  }
   // Whether control never gets from the instruction to the next.
   bool ends_way(const Instruction& instruction) const;
 

@@ -11,9 +11,11 @@ namespace allocs::meta {
 
 // A stack slot whose content is known.
 struct Slot {
-  std::int64_t offset = 0;  // from the canonical frame address
-  std::uint8_t size = 0;
+  std::int32_t offset = 0;  // from the canonical frame address
+  std::int32_t size = 0;    // bytes
   Value value;
+
+  bool operator==(const Slot&) const = default;
 };
 
 // What registers and stack hold at one point of a function.
@@ -47,7 +49,8 @@ class MachineState {
     }
     forget_slots(offset, offset + size);
     if (offset < -kFarthestSlot || offset > kFarthestSlot) return;
-    slots_.insert(slots_.begin() + (lower(offset) - slots_.begin()), {offset, size, value});
+    slots_.insert(slots_.begin() + (lower(offset) - slots_.begin()),
+                  {static_cast<std::int32_t>(offset), size, value});
   }
   // Forgets the slots that overlap [low, high).
   void forget_slots(std::int64_t low, std::int64_t high) {
@@ -59,29 +62,35 @@ class MachineState {
   }
 
   // Makes this state true also for code that comes from `other`. `choose(where, mine, theirs)` gives the value that stands for
-  // both. Returns whether anything changed.
+  // both; in a register that is not in the mask `live` nothing does. Returns whether anything changed.
   template <typename Choose>
-  bool join(const MachineState& other, Choose choose) {
+  bool join(const MachineState& other, std::uint16_t live, Choose choose) {
     bool changed = false;
     for (std::size_t r = 0; r < kRegisterCount; ++r) {
       if (registers[r] == other.registers[r]) continue;
-      const Value both = choose(static_cast<std::int32_t>(r), registers[r], other.registers[r]);
+      const bool is_live = (live >> r & 1) != 0;
+      const Value both =
+          is_live ? choose(static_cast<std::int32_t>(r), registers[r], other.registers[r])
+                  : Value::of(kAnything);
       changed = changed || !(both == registers[r]);
       registers[r] = both;
     }
-    auto theirs = other.slots_.begin();
-    std::erase_if(slots_, [&](Slot& slot) {  // both by offset
+    // Both are by offset, and mostly the same at first.
+    const auto [mine, first_theirs] = std::ranges::mismatch(slots_, other.slots_);
+    auto theirs = first_theirs;
+    const auto end = std::remove_if(mine, slots_.end(), [&](Slot& slot) {
       while (theirs != other.slots_.end() && theirs->offset < slot.offset) ++theirs;
       const bool is_there = theirs != other.slots_.end() && theirs->offset == slot.offset &&
                             theirs->size == slot.size;
       if (!is_there) return changed = true;
       if (theirs->value == slot.value) return false;
       const Value both =
-          choose(kSlotBase + static_cast<std::int32_t>(slot.offset), slot.value, theirs->value);
+          choose(kSlotBase + slot.offset, slot.value, theirs->value);
       changed = changed || !(both == slot.value);
       slot.value = both;
       return false;
     });
+    slots_.erase(end, slots_.end());
     return changed;
   }
 

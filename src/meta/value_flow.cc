@@ -5,9 +5,11 @@
 #include <bit>
 
 #include "meta/call_clobbers.h"
+#include "meta/code_order.h"
 #include "meta/code_paths.h"
 #include "meta/flow_recorder.h"
 #include "meta/identity_functions.h"
+#include "meta/live_registers.h"
 #include "meta/machine_state.h"
 
 // Where do the arguments of a call come from, and where does its result go?
@@ -26,11 +28,11 @@
 // distance from the call and at any level of optimisation. What is not modelled becomes a fresh, opaque value.
 //
 // Where ways meet, a register keeps its value if all of them agree; else it becomes a *choice*, a value named after the place and the
-// register, that remembers what it may be. The code is evaluated in address order, again and again, until no state at a
-// meeting point changes. (A stretch that is entered with the state of last time has the effect of last time: it is left out.) A choice
-// never changes back, so this ends; two or three rounds are usual. The ways are the direct
+// register, that remembers what it may be; unless nobody reads the register from there on, then it is forgotten. The code is evaluated again and again,
+// each stretch after those that lead to it, until no state at a meeting point changes. (A stretch that is entered with the state of last time has the effect of
+// last time: it is left out.) A choice never changes back, so this ends; two or three rounds are usual. The ways are the direct
 // jumps, the entries of jump tables, and, for code that nothing was seen to jump to (landing pads), a start from nothing but
-// the frame rule of the unwind information. One last round writes down what is asked for.
+// the frame rule of the unwind information. One last round, in the order of addresses, writes down what is asked for.
 //
 // Memory: only stack slots are followed. When the address of a place in the frame is taken, slots from there upwards are
 // forgotten at each call and at each store through an unknown pointer.
@@ -44,6 +46,7 @@ namespace {
 
 constexpr int kMostRounds = 24;
 constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
+constexpr std::uint16_t kAllRegisters = 0xFFFF;
 constexpr std::uint32_t kNoStart = ~std::uint32_t{0};
 
 class Evaluation {
@@ -68,9 +71,7 @@ class Evaluation {
     reach(starts_[0], first_state());
     settle();
     if (start_unreached_code()) settle();
-    recording_ = true;
-    pass();
-    recorder_.end();
+    record();
     flow_.atoms.freeze();
     return std::move(flow_);
   }
@@ -83,6 +84,7 @@ class Evaluation {
     bool is_reached = false;
     bool is_new = false;  // it was not yet evaluated from this state
     std::int64_t escaped_from = kNothingEscapes;
+    std::uint16_t live = kAllRegisters;  // see live_registers.h
   };
   // What is the same whenever a call is evaluated.
   struct FixedCall {
@@ -117,8 +119,15 @@ class Evaluation {
 
   void make_starts() {
     start_at_.assign(code_.size(), kNoStart);
+    starts_.reserve(paths_.targets().size() + 1);
     add_start(0);
     for (const std::size_t target : paths_.targets()) add_start(target);
+    const std::vector<std::uint16_t> live = live_registers(paths_, [this](std::size_t call) {
+      const FixedCall& fixed = fixed_call(call);
+      return CallEffect{fixed.ends_way, fixed.changed};
+    });
+    for (std::size_t n = 0; n < live.size(); ++n)
+      starts_[start_at_[paths_.targets()[n]]].live = live[n];
   }
   void add_start(std::size_t at) {
     if (start_at_[at] != kNoStart) return;
@@ -144,7 +153,7 @@ class Evaluation {
       return;
     }
     const std::uint64_t pc = code_[target].address;
-    const bool has_changed = there.state.join(state_, [&](std::int32_t where, const Value& a,
+    const bool has_changed = there.state.join(state_, there.live, [&](std::int32_t where, const Value& a,
                                                           const Value& b) {
       if (where == static_cast<int>(Register::rsp) || where == static_cast<int>(Register::rbp)) {
         const auto rule = frame_rule_(pc);
@@ -152,7 +161,9 @@ class Evaluation {
       }
       return choose(pc, where, a, b);
     });
-    if (has_changed) there.is_new = changed_ = true;
+    if (!has_changed) return;
+    there.is_new = true;
+    changed_ = true;
   }
 
   Value choose(std::uint64_t pc, std::int32_t where, const Value& a, const Value& b) {
@@ -185,12 +196,19 @@ class Evaluation {
   }
 
   void settle() {
+    const std::vector<std::uint32_t> order = find_order();
     for (int round = 0; round < kMostRounds; ++round) {
       changed_ = false;
-      pass();
+      for (const std::uint32_t n : order) evaluate(n);
       if (!changed_) return;
     }
     flow_.is_complete = false;
+  }
+  std::vector<std::uint32_t> find_order() const {
+    std::vector<std::size_t> places;
+    places.reserve(starts_.size());
+    for (const Start& start : starts_) places.push_back(start.at);
+    return order_of_stretches(paths_, places, start_at_);
   }
 
   bool start_unreached_code() {
@@ -204,32 +222,37 @@ class Evaluation {
         any = true;
       }
       const bool padding = code_[i].operation == Operation::look && after_stop;
-      after_stop = padding || paths_.ends_way(code_[i]) || ends_way_by_call(i);
+      after_stop = padding || ends_way(i);
     }
     if (any) sort_starts();
     return any;
   }
-  // As far as the call was evaluated.
-  bool ends_way_by_call(std::size_t at) const {
-    const std::uint32_t number = fixed_call_of_[at];
-    return number != 0 && fixed_calls_[number - 1].ends_way;
+  bool ends_way(std::size_t at) const {
+    const std::uint32_t call = fixed_call_of_[at];  // if it was evaluated
+    return call != 0 ? fixed_calls_[call - 1].ends_way : paths_.ends_way(code_[at]);
   }
   bool is_reached(std::size_t at) const {
     return start_at_[at] != kNoStart && starts_[start_at_[at]].is_reached;
   }
 
-  void pass() {
-    is_on_way_ = false;
-    for (std::size_t n = 0; n < starts_.size(); ++n) {
-      if (is_on_way_) flow_to(starts_[n].at);
-      is_on_way_ = enter(starts_[n]);
-      const std::size_t end = n + 1 < starts_.size() ? starts_[n + 1].at : code_.size();
-      for (std::size_t i = starts_[n].at; i < end && is_on_way_; ++i) {
-        now_ = &code_[i];
-        if (recording_) recorder_.before(*now_, state_);
-        step();
-      }
+  void record() {
+    recording_ = true;
+    for (std::size_t n = 0; n < starts_.size(); ++n) evaluate(n);
+    recorder_.end();
+  }
+
+  // The stretch from a start to the next.
+  void evaluate(std::size_t n) {
+    if (!enter(starts_[n])) return;
+    is_on_way_ = true;
+    const bool is_last = n + 1 == starts_.size();
+    const std::size_t end = is_last ? code_.size() : starts_[n + 1].at;
+    for (std::size_t i = starts_[n].at; i < end && is_on_way_; ++i) {
+      now_ = &code_[i];
+      if (recording_) recorder_.before(*now_, state_);
+      step();
     }
+    if (is_on_way_ && !is_last) flow_to(end);
   }
 
   // Whether anything new can come of going on from there.
@@ -565,10 +588,10 @@ class Evaluation {
   }
 
   // Of a call whose callee depends on no register: looked up once.
-  const FixedCall& fixed_call() {
-    std::uint32_t& number = fixed_call_of_[index_of_now()];
+  const FixedCall& fixed_call(std::size_t at) {
+    std::uint32_t& number = fixed_call_of_[at];
     if (number == 0) {
-      fixed_calls_.push_back(call_of(callee_of(now_->first)));
+      fixed_calls_.push_back(call_of(callee_of(code_[at].first)));
       number = static_cast<std::uint32_t>(fixed_calls_.size());
     }
     return fixed_calls_[number - 1];
@@ -587,7 +610,7 @@ class Evaluation {
 
   void call() {
     const bool is_fixed = now_->first.is_immediate() || now_->first.is_memory();
-    if (is_fixed) return follow_call(fixed_call());
+    if (is_fixed) return follow_call(fixed_call(index_of_now()));
     follow_call(call_of(callee_of(now_->first)));
   }
   void follow_call(const FixedCall& call) {

@@ -56,7 +56,7 @@ TypeTables keep_first_of_each(const TypeTables& from, std::span<const Hash128> k
   const auto moved = [&](TypeIndex type) {
     return type == kNoType ? TypeIndex{0} : index_of[type];
   };
-  kept.types.reserve(origin.size());
+  kept.types.reserve(origin.size() + origin.size() / 8);  // some are derived from these later
   for (const TypeIndex index : origin) {
     TypeRecord type = from.types[index];
     if (type.target != kNoType || edge_count(type) != 0) type.target = moved(type.target);
