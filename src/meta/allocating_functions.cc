@@ -47,7 +47,8 @@ AllocatingFunctions::AllocatingFunctions(const ElfFile& object, const DeclaredFu
       statics_(statics),
       optimised_(optimised),
       virtual_tables_(virtual_tables),
-      clobbers_(object, linkage, [this](std::uint64_t pc) { return code_around(pc); }) {}
+      clobbers_(
+          object, linkage, [this](std::uint64_t pc) { return code_around(pc); }, scan.returns) {}
 
 void AllocatingFunctions::find() {
   find_function_starts();

@@ -167,6 +167,8 @@ bool CallClobbers::may_return_from(std::uint64_t target) {
 bool CallClobbers::look_for_return(std::uint64_t callee) {
   const FunctionCode code = code_around_(callee);
   if (code.low != callee || code.high <= code.low) return true;
+  const auto known = std::ranges::lower_bound(returns_, code.low);
+  if (known != returns_.end() && *known < code.high) return true;
   const std::span<const std::byte> bytes = object_.bytes_at(code.low, code.high - code.low);
   const auto* const first = reinterpret_cast<const std::uint8_t*>(bytes.data());
   bool goes_on = true;  // assembly may go on into the next function

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "meta/linkage.h"
@@ -19,8 +20,13 @@ class CallClobbers {
  public:
   // The function around a pc.
   using CodeAround = std::function<FunctionCode(std::uint64_t pc)>;
-  CallClobbers(const ElfFile& object, const Linkage& linkage, CodeAround code_around)
-      : object_(object), linkage_(linkage), code_around_(std::move(code_around)) {}
+  // `returns`: where returns are, sorted, as far as that is known already.
+  CallClobbers(const ElfFile& object, const Linkage& linkage, CodeAround code_around,
+               std::span<const std::uint64_t> returns = {})
+      : object_(object),
+        linkage_(linkage),
+        code_around_(std::move(code_around)),
+        returns_(returns) {}
 
   // Of those in kCallClobbers, by the function that begins at `callee` and all that it calls. The others may be changed all the same, but for rax.
   //
@@ -40,6 +46,7 @@ class CallClobbers {
   const ElfFile& object_;
   const Linkage& linkage_;
   CodeAround code_around_;
+  std::span<const std::uint64_t> returns_;
   std::recursive_mutex mutex_;
   std::map<std::uint64_t, std::uint16_t> known_;
   std::map<std::uint64_t, bool> returning_;

@@ -141,6 +141,8 @@ class Scanner {
       case kMovToMemory:
         if (raw_.mod == 3) copy(rm_field(), register_field());
         return;
+      case kReturn:
+        return result_.returns.push_back(at_);
       case kMovsxd:
         return forget_one(register_field());
       case kMovMemoryImmediate:

@@ -60,6 +60,7 @@ struct CodeScan {
       indirect_jumps;  // by address; through a register, or a word among several
   std::vector<std::uint64_t>
       jumps_through_memory;  // those of them that read one word at a distance from a register, and those that read one at a place of its own
+  std::vector<std::uint64_t> returns;          // by address
   std::vector<DataRead> reads;                 // by address of the instruction
   std::vector<AddressTaken> references;        // by address of the instruction; of data only
   std::vector<std::uint64_t> functions_taken;  // functions whose address is taken, each time
