@@ -17,7 +17,7 @@ void sort_without_repetition(std::vector<std::size_t>& indices) {
 
 bool jumps_indirectly(const Instruction& i) {
   if (i.operation != Operation::jump || i.first.is_immediate()) return false;
-  return !i.first.is_memory() || !i.first.memory.is_absolute();
+  return !i.first.is_memory() || !i.first.memory().is_absolute();
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ CodePaths::CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_
     needs_tables = needs_tables || jumps_indirectly(i);
     if (i.operation != Operation::jump && i.operation != Operation::branch) continue;
     if (!i.first.is_immediate()) continue;
-    if (const auto target = index_of(static_cast<std::uint64_t>(i.first.immediate))) {
+    if (const auto target = index_of(static_cast<std::uint64_t>(i.first.number))) {
       target_of_[n] = static_cast<std::uint32_t>(*target);
       targets_.push_back(*target);
     }
@@ -47,10 +47,10 @@ CodePaths::CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_
 void CodePaths::read_jump_tables(const ElfFile& object) {
   for (const Instruction& i : code_) {
     for (const Operand* operand : {&i.first, &i.second}) {
-      if (operand->is_memory() && operand->memory.base == Register::none) {
-        read_jump_table(object, static_cast<std::uint64_t>(operand->memory.displacement));
+      if (operand->is_memory() && operand->base == Register::none) {
+        read_jump_table(object, static_cast<std::uint64_t>(operand->number));
       } else if (operand->is_immediate() && i.operation == Operation::move) {
-        read_jump_table(object, static_cast<std::uint64_t>(operand->immediate));
+        read_jump_table(object, static_cast<std::uint64_t>(operand->number));
       }
     }
   }
@@ -96,11 +96,11 @@ bool CodePaths::ends_way(const Instruction& i) const {
       return true;
     case Operation::call:
       if (i.first.is_immediate()) {
-        const auto target = static_cast<std::uint64_t>(i.first.immediate);
+        const auto target = static_cast<std::uint64_t>(i.first.number);
         return never_returns(linkage_.callee_at(target).name);
       }
-      if (i.first.is_memory() && i.first.memory.is_absolute()) {
-        const auto slot = static_cast<std::uint64_t>(i.first.memory.displacement);
+      if (i.first.is_memory() && i.first.memory().is_absolute()) {
+        const auto slot = static_cast<std::uint64_t>(i.first.number);
         const Callee callee = linkage_.callee_in_slot(slot);
         return never_returns(callee.name) && !callee.may_be_another;
       }

@@ -60,23 +60,22 @@ class Builder {
     Operand operand;
     operand.kind = Operand::Kind::memory;
     operand.size = size;
-    MemoryPlace& place = operand.memory;
-    place.known = !fields_.is_thread_local;
-    place.displacement = fields_.displacement;
+    operand.known = !fields_.is_thread_local;
+    operand.number = fields_.displacement;
     if (!fields_.has_sib) {
       if (fields_.mod == 0 && fields_.rm == 5) {
-        place.displacement += static_cast<std::int64_t>(made_.end());
+        operand.number += static_cast<std::int64_t>(made_.end());
       } else {
-        place.base = kByNumber[fields_.rm | (fields_.b ? 8u : 0u)];
+        operand.base = kByNumber[fields_.rm | (fields_.b ? 8u : 0u)];
       }
       return operand;
     }
     if (fields_.mod != 0 || fields_.base != 5)
-      place.base = kByNumber[fields_.base | (fields_.b ? 8u : 0u)];
+      operand.base = kByNumber[fields_.base | (fields_.b ? 8u : 0u)];
     const unsigned index = fields_.index | (fields_.x ? 8u : 0u);
     if (index != 4) {
-      place.index = kByNumber[index];
-      place.scale = static_cast<std::uint8_t>(1u << fields_.scale);
+      operand.index = kByNumber[index];
+      operand.scale = static_cast<std::uint8_t>(1u << fields_.scale);
     }
     return operand;
   }
@@ -84,7 +83,7 @@ class Builder {
     Operand operand;
     operand.kind = Operand::Kind::immediate;
     operand.size = fields_.constant_size;
-    operand.immediate = fields_.constant;
+    operand.number = fields_.constant;
     return operand;
   }
   // Of a vector register `size` bytes, of which the disassembler tells how many take part.
@@ -100,12 +99,12 @@ class Builder {
   // By how much something is shifted.
   Operand distance() const {
     Operand operand = constant();
-    operand.immediate &= 0xFF;
+    operand.number &= 0xFF;
     return operand;
   }
   Operand target() const {
     Operand operand = constant();
-    operand.immediate += static_cast<std::int64_t>(made_.end());
+    operand.number += static_cast<std::int64_t>(made_.end());
     return operand;
   }
 

@@ -98,8 +98,8 @@ void FlowRecorder::uses(const Instruction& now, const MachineState& state) {
   if (now.operation == Operation::take_address) return;
   for (const Operand* operand : {&now.first, &now.second}) {
     if (!operand->is_memory() || operand->size == 0) continue;
-    if (!operand->memory.known) {  // elements of a vector lead to many places
-      for (const Register r : {operand->memory.base, operand->memory.index})
+    if (!operand->known) {  // elements of a vector lead to many places
+      for (const Register r : {operand->base, operand->index})
         if (r != Register::none) escape(state[r]);
       continue;
     }
@@ -115,7 +115,7 @@ void FlowRecorder::uses(const Instruction& now, const MachineState& state) {
 
 void FlowRecorder::use(const Operand& operand, const MachineState& state) {
   constexpr std::uint8_t kVector = 16;  // bytes; a number in such a register has less
-  const MemoryPlace& place = operand.memory;
+  const MemoryPlace place = operand.memory();
   const bool is_at_number = place.displacement != 0 && place.index == Register::none;
   UseFact use{{}, operand.size, operand.size >= kVector, is_at_number};
   const auto record = [&](Register r) {

@@ -247,7 +247,7 @@ class HeadSearch {
       for (; at != code.end() && at->address < hold.high(); ++at) {
         if (at->operation == Operation::take_address) continue;
         for (const Operand* operand : {&at->first, &at->second}) {
-          const MemoryPlace& place = operand->memory;
+          const MemoryPlace place = operand->memory();
           const bool is_there = operand->is_memory() && place.known && place.base == hold.gpr &&
                                 place.index == Register::none;
           const std::int64_t at_end = plus(*distance, place.displacement);
@@ -301,7 +301,7 @@ class HeadSearch {
       if (!paths.ends_way(now)) reach(i + 1);
       if (now.operation != Operation::jump && now.operation != Operation::branch) continue;
       if (now.first.is_immediate()) {
-        const auto target = paths.index_of(static_cast<std::uint64_t>(now.first.immediate));
+        const auto target = paths.index_of(static_cast<std::uint64_t>(now.first.number));
         if (target) reach(*target);
       } else {
         for (const std::size_t target : paths.table_targets()) reach(target);

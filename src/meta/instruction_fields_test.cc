@@ -123,11 +123,10 @@ TEST(InstructionLength, AgreesWithADisassemblerAboutAnyBytes) {
 
 std::string text_of(const Operand& o) {
   char text[160];
-  std::snprintf(text, sizeof text, "{kind %d size %d gpr %d high %d imm %lld [%d %d*%d %lld %d]}",
+  std::snprintf(text, sizeof text, "{kind %d size %d gpr %d high %d number %lld [%d %d*%d %d]}",
                 static_cast<int>(o.kind), o.size, static_cast<int>(o.gpr), o.high_byte,
-                static_cast<long long>(o.immediate), static_cast<int>(o.memory.base),
-                static_cast<int>(o.memory.index), o.memory.scale,
-                static_cast<long long>(o.memory.displacement), o.memory.known);
+                static_cast<long long>(o.number), static_cast<int>(o.base),
+                static_cast<int>(o.index), o.scale, o.known);
   return text;
 }
 std::string text_of(const Instruction& i) {

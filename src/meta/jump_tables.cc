@@ -83,9 +83,9 @@ class TableFinder {
     std::set<std::uint64_t> sound;
     for (const Instruction& i : paths.code()) {
       const bool is_address = i.operation == Operation::take_address && i.first.is_gpr() &&
-                              i.first.gpr == jump.base && i.second.memory.is_absolute();
+                              i.first.gpr == jump.base && i.second.memory().is_absolute();
       if (!is_address) continue;
-      table.address = static_cast<std::uint64_t>(i.second.memory.displacement);
+      table.address = static_cast<std::uint64_t>(i.second.number);
       if (is_sound(paths, table)) sound.insert(table.address);
     }
     if (sound.size() != 1) return std::nullopt;

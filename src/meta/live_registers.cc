@@ -23,7 +23,7 @@ constexpr std::uint16_t given_to_calls() {
 
 std::uint16_t named_by(const Operand& operand) {
   if (!operand.is_memory()) return mask_of(operand.gpr);
-  return both(mask_of(operand.memory.base), mask_of(operand.memory.index));
+  return both(mask_of(operand.base), mask_of(operand.index));
 }
 
 std::uint16_t read_by(const Instruction& i) {

@@ -49,12 +49,11 @@ Register register_of(ZydisRegister r) {
   }
 }
 
-MemoryPlace place_of(const ZydisDecodedOperandMem& mem, std::uint64_t next) {
-  MemoryPlace place;
-  place.displacement = mem.disp.value;
+void take_place(Operand& place, const ZydisDecodedOperandMem& mem, std::uint64_t next) {
+  place.number = mem.disp.value;
   place.known = mem.segment != ZYDIS_REGISTER_FS && mem.segment != ZYDIS_REGISTER_GS;
   if (mem.base == ZYDIS_REGISTER_RIP) {
-    place.displacement += static_cast<std::int64_t>(next);
+    place.number += static_cast<std::int64_t>(next);
   } else if (mem.base != ZYDIS_REGISTER_NONE) {
     place.base = register_of(mem.base);
     place.known = place.known && place.base != Register::none;
@@ -64,7 +63,6 @@ MemoryPlace place_of(const ZydisDecodedOperandMem& mem, std::uint64_t next) {
     place.scale = mem.scale;
     place.known = place.known && place.index != Register::none;
   }
-  return place;
 }
 
 Operand operand_of(const ZydisDecodedOperand& from, std::uint64_t next) {
@@ -78,12 +76,12 @@ Operand operand_of(const ZydisDecodedOperand& from, std::uint64_t next) {
       break;
     case ZYDIS_OPERAND_TYPE_IMMEDIATE:
       to.kind = Operand::Kind::immediate;
-      to.immediate = from.imm.value.s;
-      if (from.imm.is_relative) to.immediate += static_cast<std::int64_t>(next);
+      to.number = from.imm.value.s;
+      if (from.imm.is_relative) to.number += static_cast<std::int64_t>(next);
       break;
     case ZYDIS_OPERAND_TYPE_MEMORY:
       to.kind = Operand::Kind::memory;
-      to.memory = place_of(from.mem, next);
+      take_place(to, from.mem, next);
       break;
     default:
       to.kind = Operand::Kind::foreign;
@@ -165,7 +163,7 @@ Operand immediate(std::int64_t value, std::uint8_t size) {
   Operand operand;
   operand.kind = Operand::Kind::immediate;
   operand.size = size;
-  operand.immediate = value;
+  operand.number = value;
   return operand;
 }
 

@@ -69,11 +69,16 @@ struct Operand {
   Kind kind = Kind::none;
   std::uint8_t size = 0;  // bytes
   Register gpr = Register::none;
-  bool high_byte = false;      // ah, bh, ch, dh
-  std::int64_t immediate = 0;  // the link address of a direct call's or jump's target
-  MemoryPlace memory;
+  bool high_byte = false;  // ah, bh, ch, dh
+  // Of memory, see MemoryPlace:
+  Register base = Register::none;
+  Register index = Register::none;
+  std::uint8_t scale = 0;
+  bool known = true;
+  std::int64_t number = 0;  // an immediate, which of a direct call or jump is the target's link address; or memory's displacement
 
   bool operator==(const Operand&) const = default;
+  MemoryPlace memory() const { return {base, index, scale, known, number}; }
   bool is_gpr() const { return kind == Kind::gpr; }
   bool is_immediate() const { return kind == Kind::immediate; }
   bool is_memory() const { return kind == Kind::memory; }
@@ -103,6 +108,7 @@ enum class Operation : std::uint8_t {
   other,    // first may be written, if it is memory; see `writes`
 };
 
+// Small, because code is decoded whole.
 struct Instruction {
   std::uint64_t address = 0;
   std::uint8_t length = 0;
@@ -115,6 +121,7 @@ struct Instruction {
   bool operator==(const Instruction&) const = default;
   std::uint64_t end() const { return address + length; }
 };
+static_assert(sizeof(Instruction) == 64);
 
 // The first instruction in `bytes`, which lie at `address`, as a disassembler sees it.
 std::optional<Instruction> disassemble(std::span<const std::byte> bytes, std::uint64_t address);

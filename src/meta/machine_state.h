@@ -27,9 +27,9 @@ class MachineState {
   const Value& operator[](Register r) const { return registers[static_cast<std::size_t>(r)]; }
 
   Access access_of(const Operand& operand, std::uint64_t pc) const {
-    Access access{operand.memory, operand.size, pc, {}, {}};
-    if (operand.memory.base != Register::none) access.base = (*this)[operand.memory.base];
-    if (operand.memory.index != Register::none) access.index = (*this)[operand.memory.index];
+    Access access{operand.memory(), operand.size, pc, {}, {}};
+    if (operand.base != Register::none) access.base = (*this)[operand.base];
+    if (operand.index != Register::none) access.index = (*this)[operand.index];
     return access;
   }
 

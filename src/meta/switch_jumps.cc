@@ -53,7 +53,7 @@ class WayBack {
       const bool jumps =
           code[i].operation == Operation::jump || code[i].operation == Operation::branch;
       if (!jumps || !code[i].first.is_immediate()) continue;
-      if (const auto to = paths.index_of(static_cast<std::uint64_t>(code[i].first.immediate)))
+      if (const auto to = paths.index_of(static_cast<std::uint64_t>(code[i].first.number)))
         sources_.emplace(*to, i);
     }
   }
@@ -109,7 +109,7 @@ class Numbering {
     if (to.is_gpr()) {
       target = values_[registers_[index_of(to.gpr)]];
     } else if (to.is_memory()) {
-      target = values_[load(to.memory, 8)];
+      target = values_[load(to.memory(), 8)];
     }
     const bool is_address = target.kind == NumberedValue::Kind::entry && target.number == 8;
     if (target.kind != NumberedValue::Kind::target && !is_address) return std::nullopt;
@@ -232,9 +232,9 @@ class Numbering {
       case Operand::Kind::gpr:
         return operand.high_byte ? fresh() : narrow(get(operand.gpr), operand.size);
       case Operand::Kind::immediate:
-        return constant(static_cast<std::uint64_t>(operand.immediate));
+        return constant(static_cast<std::uint64_t>(operand.number));
       case Operand::Kind::memory:
-        return load(operand.memory, operand.size);
+        return load(operand.memory(), operand.size);
       default:
         return fresh();
     }
@@ -244,8 +244,8 @@ class Numbering {
     if (to.is_gpr()) {
       set(to.gpr, to.size >= 4 ? value : fresh());
     } else if (to.is_memory()) {
-      forget_memory(to.memory, to.size);
-      if (to.memory.known) memory_[key_of(to.memory, to.size)] = value;
+      forget_memory(to.memory(), to.size);
+      if (to.known) memory_[key_of(to.memory(), to.size)] = value;
     }
   }
 
@@ -256,7 +256,7 @@ class Numbering {
         return;
       case Operation::extend:
         write(i.first,
-              i.second.is_memory() ? load(i.second.memory, i.second.size) : value_of(i.second));
+              i.second.is_memory() ? load(i.second.memory(), i.second.size) : value_of(i.second));
         return;
       case Operation::take_address:
         return take_address(i);
@@ -268,8 +268,8 @@ class Numbering {
         return;
       case Operation::shift_left:
         forget_flags();
-        if (i.first.is_gpr() && i.second.is_immediate() && i.second.immediate < 4)
-          return set(i.first.gpr, scaled(get(i.first.gpr), 1u << i.second.immediate));
+        if (i.first.is_gpr() && i.second.is_immediate() && i.second.number < 4)
+          return set(i.first.gpr, scaled(get(i.first.gpr), 1u << i.second.number));
         write(i.first, fresh());
         return;
       case Operation::zero:
@@ -310,7 +310,7 @@ class Numbering {
       case Operation::other:
         forget_flags();
         if (i.first.is_memory() && i.first.size == Operand::kManyBytes) memory_.clear();
-        if (i.first.is_memory()) forget_memory(i.first.memory, 64);
+        if (i.first.is_memory()) forget_memory(i.first.memory(), 64);
         return;
     }
   }
@@ -324,7 +324,7 @@ class Numbering {
   }
 
   void take_address(const Instruction& i) {
-    const MemoryPlace& place = i.second.memory;
+    const MemoryPlace place = i.second.memory();
     if (!i.second.is_memory() || !place.known) return write(i.first, fresh());
     if (place.is_absolute())
       return write(i.first, constant(static_cast<std::uint64_t>(place.displacement)));

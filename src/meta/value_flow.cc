@@ -310,9 +310,9 @@ class Evaluation {
   }
   Value address_of(Register to, const Operand& operand) {
     const Access access = access_of(operand);
-    const Value based = sum(to, access.base, Value::constant(operand.memory.displacement));
-    if (operand.memory.index == Register::none) return based;
-    return sum(to, based, multiple(to, access.index, operand.memory.scale));
+    const Value based = sum(to, access.base, Value::constant(operand.number));
+    if (operand.index == Register::none) return based;
+    return sum(to, based, multiple(to, access.index, operand.scale));
   }
   Value load(Register to, const Operand& operand) {
     const Access access = access_of(operand);
@@ -336,7 +336,7 @@ class Evaluation {
   Value read(Register to, const Operand& operand) {
     switch (operand.kind) {
       case Operand::Kind::immediate:
-        return Value::constant(operand.immediate);
+        return Value::constant(operand.number);
       case Operand::Kind::memory:
         return load(to, operand);
       case Operand::Kind::gpr: {
@@ -421,7 +421,7 @@ class Evaluation {
       case Operation::extend:
         return write(i.first, extended(to, i.second));
       case Operation::take_address:
-        return write(i.first, i.second.memory.known ? address_of(to, i.second) : opaque(to));
+        return write(i.first, i.second.known ? address_of(to, i.second) : opaque(to));
       case Operation::add:
         return write(i.first, sum(to, read(to, i.first), read(Register::none, i.second)));
       case Operation::add_carry:
@@ -438,12 +438,12 @@ class Evaluation {
       case Operation::shift_left: {
         const Value v = read(to, i.first);
         const bool simple =
-            i.second.is_immediate() && i.second.immediate < 32 && i.second.immediate >= 0;
+            i.second.is_immediate() && i.second.number < 32 && i.second.number >= 0;
         // `24 << n`: so many things of 24. Of a power of two (`4096 << n`) it is not known what it counts.
         const bool counts = !simple && v.is_constant() && v.addend > 0 &&
                             !std::has_single_bit(static_cast<std::uint64_t>(v.addend));
         if (counts) return write(i.first, multiple(to, opaque(to), v.addend));
-        return write(i.first, simple ? multiple(to, v, std::int64_t{1} << i.second.immediate)
+        return write(i.first, simple ? multiple(to, v, std::int64_t{1} << i.second.number)
                                      : opaque_of(to, v));
       }
       case Operation::zero:
@@ -495,7 +495,7 @@ class Evaluation {
     const Value v = read(to, now_->first);
     const bool is_known = to != Register::none && now_->second.is_immediate();
     if (!is_known) return opaque(to, std::array{v, read(Register::none, now_->second)});
-    const Value without = sum(to, v, Value::constant(now_->second.immediate));
+    const Value without = sum(to, v, Value::constant(now_->second.number));
     return choose(now_->end(), static_cast<int>(to), without, sum(to, without, Value::constant(1)));
   }
 
@@ -564,10 +564,10 @@ class Evaluation {
 
   Callee callee_of(const Operand& target) {
     if (target.is_immediate())
-      return linkage_.callee_at(static_cast<std::uint64_t>(target.immediate));
+      return linkage_.callee_at(static_cast<std::uint64_t>(target.number));
     if (target.is_memory()) {
-      if (!target.memory.is_absolute()) return {};
-      return linkage_.callee_in_slot(static_cast<std::uint64_t>(target.memory.displacement));
+      if (!target.memory().is_absolute()) return {};
+      return linkage_.callee_in_slot(static_cast<std::uint64_t>(target.number));
     }
     if (!target.is_gpr()) return {};
     const Value& v = state_[target.gpr];
@@ -651,7 +651,7 @@ class Evaluation {
         flow_.returns.push_back(state_[kArgumentRegisters[0]]);
     } else {
       for (const std::size_t entry : paths_.table_targets()) flow_to(entry);
-      const bool indexed = target.is_memory() && target.memory.index != Register::none;
+      const bool indexed = target.is_memory() && target.index != Register::none;
       const bool leaves = paths_.table_targets().empty() && !target.is_immediate();
       if (indexed && leaves) flow_.is_complete = false;
       if (recording_ && leaves) flow_.calls.push_back(call_fact(callee));
@@ -670,7 +670,7 @@ class Evaluation {
   // Whether it is code that only other code jumps to, as compilers put aside what is done rarely.
   bool is_own_piece(const Operand& target) const {
     const std::string_view name =
-        linkage_.callee_at(static_cast<std::uint64_t>(target.immediate)).name;
+        linkage_.callee_at(static_cast<std::uint64_t>(target.number)).name;
     return name.find(".cold") != std::string_view::npos;
   }
 
