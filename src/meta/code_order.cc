@@ -15,20 +15,23 @@ Ways ways_between(const CodePaths& paths, std::span<const std::size_t> starts,
   const std::vector<Instruction>& code = paths.code();
   Ways ways;
   ways.first.reserve(starts.size() + 1);
+  auto turn = paths.turns().begin();
   for (std::size_t n = 0; n < starts.size(); ++n) {
     ways.first.push_back(static_cast<std::uint32_t>(ways.leads_to.size()));
     const bool is_last = n + 1 == starts.size();
     const std::size_t end = is_last ? code.size() : starts[n + 1];
-    bool goes_on = true;
-    for (std::size_t at = starts[n]; at < end && goes_on; ++at) {
-      const Operation operation = code[at].operation;
-      if (operation == Operation::jump || operation == Operation::branch) {
-        paths.for_each_target_of(
-            at, [&](std::size_t target) { ways.leads_to.push_back(start_at[target]); });
+    bool goes_on = !is_last;
+    for (; turn != paths.turns().end() && *turn < end; ++turn) {
+      const Operation operation = code[*turn].operation;
+      if (operation == Operation::return_) {
+        goes_on = false;
+        continue;
       }
-      goes_on = operation != Operation::jump && operation != Operation::return_;
+      paths.for_each_target_of(
+          *turn, [&](std::size_t target) { ways.leads_to.push_back(start_at[target]); });
+      goes_on = goes_on && operation == Operation::branch;
     }
-    if (goes_on && !is_last) ways.leads_to.push_back(static_cast<std::uint32_t>(n + 1));
+    if (goes_on) ways.leads_to.push_back(static_cast<std::uint32_t>(n + 1));
   }
   ways.first.push_back(static_cast<std::uint32_t>(ways.leads_to.size()));
   return ways;

@@ -33,8 +33,10 @@ CodePaths::CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_
   for (std::size_t n = 0; n < code_.size(); ++n) {
     const Instruction& i = code_[n];
     needs_tables = needs_tables || jumps_indirectly(i);
-    if (i.operation != Operation::jump && i.operation != Operation::branch) continue;
-    if (!i.first.is_immediate()) continue;
+    const bool is_jump = i.operation == Operation::jump || i.operation == Operation::branch;
+    if (is_jump || i.operation == Operation::return_)
+      turns_.push_back(static_cast<std::uint32_t>(n));
+    if (!is_jump || !i.first.is_immediate()) continue;
     if (const auto target = index_of(static_cast<std::uint64_t>(i.first.number))) {
       target_of_[n] = static_cast<std::uint32_t>(*target);
       targets_.push_back(*target);

@@ -19,6 +19,8 @@ class CodePaths {
   const std::vector<Instruction>& code() const { return code_; }
   // The instruction that starts at `address`.
   std::optional<std::size_t> index_of(std::uint64_t address) const;
+  // The jumps, branches and returns, in order.
+  const std::vector<std::uint32_t>& turns() const { return turns_; }
   // Where other code of the piece jumps to, in order.
   const std::vector<std::size_t>& targets() const { return targets_; }
   // Where the jump or branch at `index` leads; nothing if that is no fixed place in this piece.
@@ -50,6 +52,7 @@ class CodePaths {
   std::uint64_t low_, high_;
   std::vector<Instruction> code_;
   std::vector<std::uint32_t> target_of_;  // of each instruction
+  std::vector<std::uint32_t> turns_;
   std::vector<std::size_t> targets_;
   std::vector<std::size_t> table_targets_;
 };

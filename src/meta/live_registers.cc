@@ -43,10 +43,10 @@ std::uint16_t read_by(const Instruction& i) {
   }
 }
 
-// Before an instruction is live what it reads, and what is live behind it and it keeps.
+// Before some code is live what it reads, and what is live behind it and it keeps.
 struct Effect {
   std::uint16_t reads = 0;
-  std::uint16_t keeps = 0;
+  std::uint16_t keeps = kAllRegisters;
 };
 
 class Liveness {
@@ -55,24 +55,62 @@ class Liveness {
       : paths_(paths),
         code_(paths.code()),
         effect_of_call_(effect_of_call),
-        live_(paths.targets().size()),
-        target_at_(code_.size(), kNone) {
-    effects_.reserve(code_.size());
-    for (std::size_t at = 0; at < code_.size(); ++at) effects_.push_back(effect_of(at));
-    for (std::size_t n = 0; n < live_.size(); ++n)
-      target_at_[paths.targets()[n]] = static_cast<std::uint32_t>(n);
-  }
+        live_(paths.targets().size()) {}
 
   std::vector<std::uint16_t> run() {
+    cut();
     while (pass()) {
     }
-    for (std::uint16_t& live : live_) live |= kAlways;
+    for (std::uint16_t& live : live_) live = both(live, kAlways);
     return std::move(live_);
   }
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
+  // Code that is entered at its beginning alone and left at its end alone.
+  struct Block {
+    Effect effect;
+    std::uint32_t target = kNone;    // its number, if it is one
+    std::uint32_t leads_to = kNone;  // likewise, if it ends with a jump or branch to a fixed place
+    bool leads_to_any = false;  // if it ends with a jump by a table: to all that tables have
+    bool goes_on = true;        // to the code behind it
+  };
+
+  // The last block first.
+  void cut() {
+    std::vector<std::uint32_t> target_at(code_.size(), kNone);
+    for (std::size_t n = 0; n < live_.size(); ++n)
+      target_at[paths_.targets()[n]] = static_cast<std::uint32_t>(n);
+    for (const std::size_t entry : paths_.table_targets())
+      table_targets_.push_back(target_at[entry]);
+    auto turn = paths_.turns().rbegin();
+    Block block;
+    for (std::size_t at = code_.size(); at-- > 0;) {
+      if (turn != paths_.turns().rend() && *turn == at) {
+        ++turn;
+        blocks_.push_back(block);
+        block = {};
+        const Instruction& i = code_[at];
+        block.goes_on = i.operation == Operation::branch;
+        if (const auto inside = paths_.target_of(at)) {
+          block.leads_to = target_at[*inside];
+        } else {
+          block.leads_to_any = i.operation == Operation::jump && !i.first.is_immediate();
+        }
+      }
+      const Effect effect = effect_of(at);
+      block.effect.reads = both(block.effect.reads & effect.keeps, effect.reads);
+      block.effect.keeps &= effect.keeps;
+      if (target_at[at] == kNone) continue;
+      block.target = target_at[at];
+      blocks_.push_back(block);
+      block = {};
+    }
+    blocks_.push_back(block);
+  }
+
+  // A jump's or branch's own, without what is live where it leads.
   Effect effect_of(std::size_t at) const {
     const Instruction& i = code_[at];
     const bool is_inside = paths_.target_of(at).has_value();
@@ -82,14 +120,13 @@ class Liveness {
       case Operation::return_:
         return {kReturned, 0};
       case Operation::stop:
-        return {};
+        return {0, 0};
       case Operation::jump:
+      case Operation::branch:
         if (is_inside) return {};
         // Nobody knows what a piece of this function elsewhere reads.
-        if (i.first.is_immediate()) return {kAllRegisters, 0};
-        return {both(given_to_calls(), named_by(i.first)), 0};
-      case Operation::branch:
-        return {is_inside ? std::uint16_t{0} : kAllRegisters, kAllRegisters};
+        if (i.first.is_immediate()) return {kAllRegisters, kAllRegisters};
+        return {both(given_to_calls(), named_by(i.first)), kAllRegisters};
       default:
         return {read_by(i), all_but(i.writes)};
     }
@@ -105,15 +142,15 @@ class Liveness {
   bool pass() {
     bool has_changed = false;
     std::uint16_t live = 0;
-    for (std::size_t at = code_.size(); at-- > 0;) {
-      live = both(live & effects_[at].keeps, effects_[at].reads);
-      const Operation operation = code_[at].operation;
-      if (operation == Operation::jump || operation == Operation::branch) {
-        paths_.for_each_target_of(
-            at, [&](std::size_t target) { live = both(live, live_[target_at_[target]]); });
+    for (const Block& block : blocks_) {
+      if (!block.goes_on) live = 0;
+      if (block.leads_to != kNone) live = both(live, live_[block.leads_to]);
+      if (block.leads_to_any) {
+        for (const std::uint32_t target : table_targets_) live = both(live, live_[target]);
       }
-      if (target_at_[at] == kNone) continue;
-      std::uint16_t& here = live_[target_at_[at]];
+      live = both(live & block.effect.keeps, block.effect.reads);
+      if (block.target == kNone) continue;
+      std::uint16_t& here = live_[block.target];
       has_changed = has_changed || here != live;
       here = live;
     }
@@ -123,9 +160,9 @@ class Liveness {
   const CodePaths& paths_;
   const std::vector<Instruction>& code_;
   const std::function<CallEffect(std::size_t)>& effect_of_call_;
-  std::vector<Effect> effects_;           // of each instruction
-  std::vector<std::uint16_t> live_;       // at each target
-  std::vector<std::uint32_t> target_at_;  // of each instruction: its number among the targets
+  std::vector<Block> blocks_;
+  std::vector<std::uint32_t> table_targets_;  // their numbers
+  std::vector<std::uint16_t> live_;           // at each target
 };
 
 }  // namespace
