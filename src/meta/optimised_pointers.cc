@@ -36,7 +36,9 @@ void OptimisedPointers::add_computed(const DwarfFacts& facts,
     if (type == types::kNoType || model.types[type].kind != types::Kind::address) continue;
     found.push_back({value.low, static_cast<std::uint32_t>(i), type});
   }
-  std::ranges::sort(found, {}, [](const Pointer& one) { return std::pair{one.low, one.value}; });
+  std::ranges::sort(found, [](const Pointer& a, const Pointer& b) {
+    return a.low != b.low ? a.low < b.low : a.value < b.value;
+  });
   all_.reserve(found.size());
   for (const Pointer& one : found) {
     const ComputedValue& value = facts.computed_values[one.value];

@@ -40,7 +40,9 @@ void TypedVariables::add_computed(std::span<const ComputedPointer> pointers) {
 
 void TypedVariables::add_pieces(const types::ObjectModel& model,
                                 const types::FunctionRecord& function) {
-  for (const types::VariableRecord& variable : types::variables_of(model, function)) {
+  const auto variables = types::variables_of(model, function);
+  in_registers_.reserve(2 * variables.size());
+  for (const types::VariableRecord& variable : variables) {
     if (variable.type == types::kNoType) continue;
     const bool is_argument = (variable.flags & types::kVariableFormal) != 0 &&
                              (variable.flags & types::kVariableInlined) == 0;
