@@ -116,7 +116,8 @@ bool returns_again(std::string_view function) {
   static const std::unordered_set<std::string_view> names{
       "__setjmp", "__sigsetjmp", "__vfork", "_setjmp", "getcontext", "setjmp", "sigsetjmp", "vfork",
   };
-  return names.contains(function);
+  constexpr std::size_t kLongest = 11;  // most names of C++ are longer, and need not be hashed
+  return function.size() <= kLongest && names.contains(function);
 }
 
 bool never_returns(std::string_view function) {
@@ -147,10 +148,12 @@ bool never_returns(std::string_view function) {
       "verr",
       "verrx",
   };
-  if (names.contains(function)) return true;
+  constexpr std::size_t kLongest = 32;
+  if (function.size() <= kLongest && names.contains(function)) return true;
   // std::__throw_length_error(char const*) and its like: _ZSt, the length of the name, the name.
+  if (!function.starts_with("_ZSt")) return false;
   const std::size_t name = function.find("__throw_");
-  return function.starts_with("_ZSt") && (name == 5 || name == 6);
+  return name == 5 || name == 6;
 }
 
 }  // namespace allocs::meta

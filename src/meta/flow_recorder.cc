@@ -90,6 +90,7 @@ void FlowRecorder::close(HoldFact& open) {
 
 void FlowRecorder::end() {
   for (HoldFact& open : open_) close(open);
+  std::ranges::stable_sort(flow_.kept_in_frame, {}, &KeptFact::value);
   flow_.holds.shrink_to_fit();
   flow_.calls.shrink_to_fit();
 }
@@ -130,7 +131,7 @@ void FlowRecorder::use(const Operand& operand, const MachineState& state) {
 void FlowRecorder::store(const Access& access, std::uint64_t after, const Value& value) {
   if (access.size != 8) return;
   const auto offset = access.frame_offset();
-  if (offset && value.is_atom()) flow_.kept_in_frame[value.atom].push_back({*offset, after});
+  if (offset && value.is_atom()) flow_.kept_in_frame.push_back({value.atom, *offset, after});
   const bool is_first_word =
       access.base.is_atom() && may_be_result(access.base) && access.place.displacement == 0;
   if (may_be_result(value) || (is_first_word && is_address(value)))

@@ -112,10 +112,9 @@ bool TargetFinder::may_be_temporary(const StoreFact& store) const {
 // Whether something else that a call returned is put there as well.
 bool TargetFinder::gets_another_result(const StoreFact& store) const {
   const std::int64_t slot = plus(store.access.base.addend, store.access.place.displacement);
-  return std::ranges::any_of(flow_.kept_in_frame, [&](const auto& kept) {
-    return kept.first != store.value.atom && flow_.atoms[kept.first].kind == AtomKind::result &&
-           std::ranges::any_of(kept.second,
-                               [&](const KeptFact& fact) { return fact.offset == slot; });
+  return std::ranges::any_of(flow_.kept_in_frame, [&](const KeptFact& kept) {
+    return kept.offset == slot && kept.value != store.value.atom &&
+           flow_.atoms[kept.value].kind == AtomKind::result;
   });
 }
 

@@ -218,11 +218,10 @@ void PointerTypes::add_atom_targets(std::vector<TypedPlace>& found, const Value&
       add(pointee_of(model_.types, t));
     }
   };
-  const auto kept = flow_.kept_in_frame.find(value.atom);
-  if (kept != flow_.kept_in_frame.end()) {
-    for (const KeptFact& fact : kept->second) {
-      for (const TypeIndex t : pointees(variables_.in_frame(fact.offset, fact.after))) add(t);
-    }
+  const auto kept =
+      std::ranges::equal_range(flow_.kept_in_frame, value.atom, {}, &KeptFact::value);
+  for (const KeptFact& fact : kept) {
+    for (const TypeIndex t : pointees(variables_.in_frame(fact.offset, fact.after))) add(t);
   }
   switch (atom.kind) {
     case AtomKind::frame:

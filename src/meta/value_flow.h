@@ -4,7 +4,6 @@
 #include <array>
 #include <functional>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "meta/linkage.h"
@@ -62,6 +61,7 @@ struct FrameBytes {
 
 // A value is kept in the frame, `offset` from the canonical frame address; `after` is where control is then.
 struct KeptFact {
+  AtomId value = kConstant;
   std::int64_t offset = 0;
   std::uint64_t after = 0;
 };
@@ -75,7 +75,7 @@ struct FunctionFlow {
   std::vector<HoldFact> holds;
   std::vector<StoreFact> stores;
   std::vector<UseFact> uses;
-  std::unordered_map<AtomId, std::vector<KeptFact>> kept_in_frame;
+  std::vector<KeptFact> kept_in_frame;  // by value, then by address
   std::vector<FrameBytes> frame_reads;  // what the function itself reads, but by pop
   std::vector<std::int64_t>
       frame_addresses;  // places whose address was in a register: others may read from there on
