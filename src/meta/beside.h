@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <cstddef>
-#include <future>
 #include <cstdlib>
+#include <future>
 #include <utility>
 
 namespace allocs::meta {

@@ -112,6 +112,22 @@ TEST(MayReturn, IsFalseIfThereIsNoReturn) {
       << "goes on into the next";
 }
 
+// The pass over all code has seen most of them.
+TEST(MayReturn, IsTrueWhereAReturnIsKnown) {
+  const AssembledSubject subject{"f: nop\n last: ret\n end: ud2\n"};
+  const std::vector<std::uint64_t> returns = subject.scan().returns;
+  EXPECT_EQ(returns, std::vector{subject["last"]});
+  // Of the function whose only instruction is at `end`.
+  const std::uint64_t end = subject["end"];
+  const auto code_around = [&](std::uint64_t) { return FunctionCode{end, end + 2, true}; };
+  const auto may_return = [&](std::vector<std::uint64_t> known) {
+    return CallClobbers{subject.object(), subject.linkage(), code_around, known}.may_return(end);
+  };
+  EXPECT_FALSE(may_return({}));
+  EXPECT_FALSE(may_return({end - 1, end + 2}));
+  EXPECT_TRUE(may_return({end - 1, end + 1, end + 2}));  // as if there were one
+}
+
 // What lies behind such a call is reached by other ways.
 TEST(MayReturn, EndsTheWayOfACall) {
   const auto text = [](const std::string& callee) {

@@ -32,6 +32,7 @@ std::uint16_t read_by(const Instruction& i) {
     case Operation::move:
     case Operation::extend:
     case Operation::take_address:
+    case Operation::multiply:
     case Operation::pop: {
       const bool is_overwritten = i.first.is_gpr() && i.first.size >= 4;
       return is_overwritten ? sources : both(sources, named_by(i.first));
@@ -73,8 +74,8 @@ class Liveness {
     Effect effect;
     std::uint32_t target = kNone;    // its number, if it is one
     std::uint32_t leads_to = kNone;  // likewise, if it ends with a jump or branch to a fixed place
-    bool leads_to_any = false;  // if it ends with a jump by a table: to all that tables have
-    bool goes_on = true;        // to the code behind it
+    bool leads_to_any = false;       // if it ends with a jump by a table: to all that tables have
+    bool goes_on = true;             // to the code behind it
   };
 
   // The last block first.

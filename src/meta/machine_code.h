@@ -75,7 +75,8 @@ struct Operand {
   Register index = Register::none;
   std::uint8_t scale = 0;
   bool known = true;
-  std::int64_t number = 0;  // an immediate, which of a direct call or jump is the target's link address; or memory's displacement
+  std::int64_t number =
+      0;  // an immediate, which of a direct call or jump is the target's link address; or memory's displacement
 
   bool operator==(const Operand&) const = default;
   MemoryPlace memory() const { return {base, index, scale, known, number}; }

@@ -84,8 +84,7 @@ class MachineState {
                             theirs->size == slot.size;
       if (!is_there) return changed = true;
       if (theirs->value == slot.value) return false;
-      const Value both =
-          choose(kSlotBase + slot.offset, slot.value, theirs->value);
+      const Value both = choose(kSlotBase + slot.offset, slot.value, theirs->value);
       changed = changed || !(both == slot.value);
       slot.value = both;
       return false;

@@ -218,8 +218,7 @@ void PointerTypes::add_atom_targets(std::vector<TypedPlace>& found, const Value&
       add(pointee_of(model_.types, t));
     }
   };
-  const auto kept =
-      std::ranges::equal_range(flow_.kept_in_frame, value.atom, {}, &KeptFact::value);
+  const auto kept = std::ranges::equal_range(flow_.kept_in_frame, value.atom, {}, &KeptFact::value);
   for (const KeptFact& fact : kept) {
     for (const TypeIndex t : pointees(variables_.in_frame(fact.offset, fact.after))) add(t);
   }

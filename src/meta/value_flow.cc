@@ -153,14 +153,16 @@ class Evaluation {
       return;
     }
     const std::uint64_t pc = code_[target].address;
-    const bool has_changed = there.state.join(state_, there.live, [&](std::int32_t where, const Value& a,
-                                                          const Value& b) {
-      if (where == static_cast<int>(Register::rsp) || where == static_cast<int>(Register::rbp)) {
-        const auto rule = frame_rule_(pc);
-        if (rule && where == static_cast<int>(rule->base)) return Value::in_frame(-rule->offset);
-      }
-      return choose(pc, where, a, b);
-    });
+    const bool has_changed = there.state.join(
+        state_, there.live, [&](std::int32_t where, const Value& a, const Value& b) {
+          if (where == static_cast<int>(Register::rsp) ||
+              where == static_cast<int>(Register::rbp)) {
+            const auto rule = frame_rule_(pc);
+            if (rule && where == static_cast<int>(rule->base))
+              return Value::in_frame(-rule->offset);
+          }
+          return choose(pc, where, a, b);
+        });
     if (!has_changed) return;
     there.is_new = true;
     changed_ = true;
@@ -437,8 +439,7 @@ class Evaluation {
       }
       case Operation::shift_left: {
         const Value v = read(to, i.first);
-        const bool simple =
-            i.second.is_immediate() && i.second.number < 32 && i.second.number >= 0;
+        const bool simple = i.second.is_immediate() && i.second.number < 32 && i.second.number >= 0;
         // `24 << n`: so many things of 24. Of a power of two (`4096 << n`) it is not known what it counts.
         const bool counts = !simple && v.is_constant() && v.addend > 0 &&
                             !std::has_single_bit(static_cast<std::uint64_t>(v.addend));
@@ -563,8 +564,7 @@ class Evaluation {
   // --- calls and jumps
 
   Callee callee_of(const Operand& target) {
-    if (target.is_immediate())
-      return linkage_.callee_at(static_cast<std::uint64_t>(target.number));
+    if (target.is_immediate()) return linkage_.callee_at(static_cast<std::uint64_t>(target.number));
     if (target.is_memory()) {
       if (!target.memory().is_absolute()) return {};
       return linkage_.callee_in_slot(static_cast<std::uint64_t>(target.number));

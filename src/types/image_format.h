@@ -20,7 +20,7 @@ namespace allocs::types {
 
 inline constexpr std::array<char, 4> kImageMagic{'A', 'L', 'M', 'D'};
 inline constexpr std::uint32_t kImageVersion =
-    36;  // bump when anything below changes, or what the writer puts in it
+    37;  // bump when anything below changes, or what the writer puts in it
 
 using StringRef =
     std::uint32_t;  // byte offset in Table::strings of a NUL-terminated text; 0 is the empty text
