@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <unordered_set>
+#include <utility>
 
 namespace allocs::meta {
 namespace {
@@ -23,11 +24,11 @@ bool jumps_indirectly(const Instruction& i) {
 }  // namespace
 
 CodePaths::CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_t low,
-                     std::uint64_t high)
+                     std::uint64_t high, std::vector<Instruction> room)
     : linkage_(linkage),
       low_(low),
       high_(high),
-      code_(decode_code(object.bytes_at(low, high - low), low)),
+      code_(decode_code(object.bytes_at(low, high - low), low, std::move(room))),
       target_of_(code_.size(), kOutside) {
   bool needs_tables = false;
   for (std::size_t n = 0; n < code_.size(); ++n) {

@@ -14,9 +14,13 @@ namespace allocs::meta {
 // The instructions of one contiguous piece of code and the ways between them.
 class CodePaths {
  public:
-  CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_t low, std::uint64_t high);
+  // `room`: memory for the instructions, from take_code() of another.
+  CodePaths(const ElfFile& object, const Linkage& linkage, std::uint64_t low, std::uint64_t high,
+            std::vector<Instruction> room = {});
 
   const std::vector<Instruction>& code() const { return code_; }
+  // After this nothing else may be asked.
+  std::vector<Instruction> take_code() { return std::move(code_); }
   // The instruction that starts at `address`.
   std::optional<std::size_t> index_of(std::uint64_t address) const;
   // The jumps, branches and returns, in order.

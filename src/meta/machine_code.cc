@@ -266,8 +266,10 @@ std::optional<Instruction> disassemble(std::span<const std::byte> bytes, std::ui
   return instruction;
 }
 
-std::vector<Instruction> decode_code(std::span<const std::byte> bytes, std::uint64_t address) {
-  std::vector<Instruction> code;
+std::vector<Instruction> decode_code(std::span<const std::byte> bytes, std::uint64_t address,
+                                     std::vector<Instruction> room) {
+  std::vector<Instruction> code = std::move(room);
+  code.clear();
   code.reserve(bytes.size() / 4);
   for (std::size_t at = 0; at < bytes.size();) {
     const std::span<const std::byte> rest = bytes.subspan(at);

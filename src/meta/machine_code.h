@@ -127,7 +127,9 @@ static_assert(sizeof(Instruction) == 64);
 // The first instruction in `bytes`, which lie at `address`, as a disassembler sees it.
 std::optional<Instruction> disassemble(std::span<const std::byte> bytes, std::uint64_t address);
 
-// The instructions in `bytes`, which lie at `address`, one after the other. Bytes that are no instruction are skipped one by one.
-std::vector<Instruction> decode_code(std::span<const std::byte> bytes, std::uint64_t address);
+// The instructions in `bytes`, which lie at `address`, one after the other. Bytes that are no instruction are skipped one by one. `room`: its content is
+// lost, and its memory is used.
+std::vector<Instruction> decode_code(std::span<const std::byte> bytes, std::uint64_t address,
+                                     std::vector<Instruction> room = {});
 
 }  // namespace allocs::meta

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "meta/values.h"
@@ -32,6 +33,13 @@ class MachineState {
     if (operand.index != Register::none) access.index = (*this)[operand.index];
     return access;
   }
+
+  // The memory of slots that are no longer needed, for another state, which has none yet.
+  std::vector<Slot> take_room() {
+    slots_.clear();
+    return std::move(slots_);
+  }
+  void give_room(std::vector<Slot> room) { slots_ = std::move(room); }
 
   const Value* slot(std::int64_t offset, std::uint8_t size) const {
     const auto at = lower(offset);

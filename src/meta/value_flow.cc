@@ -49,20 +49,67 @@ constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
 constexpr std::uint16_t kAllRegisters = 0xFFFF;
 constexpr std::uint32_t kNoStart = ~std::uint32_t{0};
 
+// Where ways meet, and how the code from there to the next such place was last evaluated.
+struct Start {
+  std::size_t at = 0;  // the instruction
+  MachineState state;
+  bool is_reached = false;
+  bool is_new = false;  // it was not yet evaluated from this state
+  std::int64_t escaped_from = kNothingEscapes;
+  std::uint16_t live = kAllRegisters;  // see live_registers.h
+};
+// What is the same whenever a call is evaluated.
+struct FixedCall {
+  Callee callee;
+  bool ends_way = false;
+  bool returns_first_argument = false;
+  bool returns_again = false;
+  std::uint16_t changed = kCallClobbers;
+};
+
+// Memory that one evaluation leaves to the next: a program has thousands of functions, and most of what is known of each is of no use in the end.
+struct Workspace {
+  std::vector<Instruction> code;
+  std::vector<Start> starts;
+  std::vector<std::uint32_t> start_at;
+  std::vector<AtomId> last_atom_of;
+  std::vector<std::uint32_t> fixed_call_of;
+  std::vector<FixedCall> fixed_calls;
+  std::vector<std::vector<Slot>> slots;  // of no state now
+};
+
 class Evaluation {
  public:
   Evaluation(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
-             const FrameRuleAt& frame_rule, CallClobbers* clobbers, Origins origins)
+             const FrameRuleAt& frame_rule, CallClobbers* clobbers, Origins origins,
+             Workspace& workspace)
       : object_(object),
         linkage_(linkage),
         frame_rule_(frame_rule),
         clobbers_(clobbers),
         is_entry_(code.is_entry),
-        paths_(object, linkage, code.low, code.high),
+        workspace_(workspace),
+        paths_(object, linkage, code.low, code.high, std::move(workspace.code)),
         code_(paths_.code()),
+        starts_(workspace.starts),
+        start_at_(workspace.start_at),
+        last_atom_of_(workspace.last_atom_of),
+        fixed_call_of_(workspace.fixed_call_of),
+        fixed_calls_(workspace.fixed_calls),
         recorder_(flow_, origins) {
     flow_.low = code.low;
     flow_.high = code.high;
+    start_at_.assign(code_.size(), kNoStart);
+    last_atom_of_.assign(code_.size(), kConstant);
+    fixed_call_of_.assign(code_.size(), 0);
+  }
+  Evaluation(const Evaluation&) = delete;
+  Evaluation& operator=(const Evaluation&) = delete;
+  ~Evaluation() {
+    for (Start& start : starts_) workspace_.slots.push_back(start.state.take_room());
+    starts_.clear();
+    fixed_calls_.clear();
+    workspace_.code = paths_.take_code();
   }
 
   FunctionFlow run() {
@@ -77,24 +124,6 @@ class Evaluation {
   }
 
  private:
-  // Where ways meet, and how the code from there to the next such place was last evaluated.
-  struct Start {
-    std::size_t at = 0;  // the instruction
-    MachineState state;
-    bool is_reached = false;
-    bool is_new = false;  // it was not yet evaluated from this state
-    std::int64_t escaped_from = kNothingEscapes;
-    std::uint16_t live = kAllRegisters;  // see live_registers.h
-  };
-  // What is the same whenever a call is evaluated.
-  struct FixedCall {
-    Callee callee;
-    bool ends_way = false;
-    bool returns_first_argument = false;
-    bool returns_again = false;
-    std::uint16_t changed = kCallClobbers;
-  };
-
   // --- states
 
   MachineState unknown_state(std::uint64_t pc) {
@@ -118,7 +147,6 @@ class Evaluation {
   }
 
   void make_starts() {
-    start_at_.assign(code_.size(), kNoStart);
     starts_.reserve(paths_.targets().size() + 1);
     add_start(0);
     for (const std::size_t target : paths_.targets()) add_start(target);
@@ -132,7 +160,11 @@ class Evaluation {
   void add_start(std::size_t at) {
     if (start_at_[at] != kNoStart) return;
     start_at_[at] = static_cast<std::uint32_t>(starts_.size());
-    starts_.emplace_back().at = at;
+    Start& start = starts_.emplace_back();
+    start.at = at;
+    if (workspace_.slots.empty()) return;
+    start.state.give_room(std::move(workspace_.slots.back()));
+    workspace_.slots.pop_back();
   }
   void sort_starts() {
     std::ranges::sort(starts_, {}, &Start::at);
@@ -680,14 +712,15 @@ class Evaluation {
   CallClobbers* clobbers_;
   bool is_entry_;
   FunctionFlow flow_;
+  Workspace& workspace_;
   CodePaths paths_;
   const std::vector<Instruction>& code_;
-  std::vector<Start> starts_;            // by instruction
-  std::vector<std::uint32_t> start_at_;  // of each instruction: which of them is there
+  std::vector<Start>& starts_;            // by instruction
+  std::vector<std::uint32_t>& start_at_;  // of each instruction: which of them is there
   // Of each instruction: the atom that it made last, and the number of its call from 1 on.
-  std::vector<AtomId> last_atom_of_ = std::vector<AtomId>(code_.size());
-  std::vector<std::uint32_t> fixed_call_of_ = std::vector<std::uint32_t>(code_.size());
-  std::vector<FixedCall> fixed_calls_;
+  std::vector<AtomId>& last_atom_of_;
+  std::vector<std::uint32_t>& fixed_call_of_;
+  std::vector<FixedCall>& fixed_calls_;
   MachineState state_;      // before `now_`
   bool is_on_way_ = false;  // else control does not come there
   const Instruction* now_ = nullptr;
@@ -701,7 +734,8 @@ class Evaluation {
 
 FunctionFlow follow_values(const ElfFile& object, const Linkage& linkage, const FunctionCode& code,
                            const FrameRuleAt& frame_rule, CallClobbers* clobbers, Origins origins) {
-  return Evaluation{object, linkage, code, frame_rule, clobbers, origins}.run();
+  static thread_local Workspace workspace;  // no evaluation asks for another
+  return Evaluation{object, linkage, code, frame_rule, clobbers, origins, workspace}.run();
 }
 
 }  // namespace allocs::meta
