@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 
@@ -20,6 +22,20 @@ bool jumps_indirectly(const Instruction& i) {
   if (i.operation != Operation::jump || i.first.is_immediate()) return false;
   return !i.first.is_memory() || !i.first.memory().is_absolute();
 }
+
+class Names {
+ public:
+  Names(std::initializer_list<std::string_view> names)
+      : names_(names), longest_(std::ranges::max(names, {}, &std::string_view::size).size()) {}
+  // Most names of C++ are longer than any, and are not hashed.
+  bool contains(std::string_view name) const {
+    return name.size() <= longest_ && names_.contains(name);
+  }
+
+ private:
+  std::unordered_set<std::string_view> names_;
+  std::size_t longest_;
+};
 
 }  // namespace
 
@@ -114,15 +130,14 @@ bool CodePaths::ends_way(const Instruction& i) const {
 }
 
 bool returns_again(std::string_view function) {
-  static const std::unordered_set<std::string_view> names{
+  static const Names names{
       "__setjmp", "__sigsetjmp", "__vfork", "_setjmp", "getcontext", "setjmp", "sigsetjmp", "vfork",
   };
-  constexpr std::size_t kLongest = 11;  // most names of C++ are longer, and need not be hashed
-  return function.size() <= kLongest && names.contains(function);
+  return names.contains(function);
 }
 
 bool never_returns(std::string_view function) {
-  static const std::unordered_set<std::string_view> names{
+  static const Names names{
       "_Exit",
       "_Unwind_Resume",
       "_ZSt9terminatev",
@@ -149,8 +164,7 @@ bool never_returns(std::string_view function) {
       "verr",
       "verrx",
   };
-  constexpr std::size_t kLongest = 32;
-  if (function.size() <= kLongest && names.contains(function)) return true;
+  if (names.contains(function)) return true;
   // std::__throw_length_error(char const*) and its like: _ZSt, the length of the name, the name.
   if (!function.starts_with("_ZSt")) return false;
   const std::size_t name = function.find("__throw_");

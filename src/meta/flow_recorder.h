@@ -29,8 +29,6 @@ class FlowRecorder {
   void end();
 
  private:
-  static constexpr std::uint32_t kAllRegisters = (1u << kRegisterCount) - 1;
-
   void holds(const Instruction& now, const MachineState& state);
   void close(HoldFact& open);
   void uses(const Instruction& now, const MachineState& state);

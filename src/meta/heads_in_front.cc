@@ -300,12 +300,7 @@ class HeadSearch {
       const Instruction& now = code[i];
       if (!paths.ends_way(now)) reach(i + 1);
       if (now.operation != Operation::jump && now.operation != Operation::branch) continue;
-      if (now.first.is_immediate()) {
-        const auto target = paths.index_of(static_cast<std::uint64_t>(now.first.number));
-        if (target) reach(*target);
-      } else {
-        for (const std::size_t target : paths.table_targets()) reach(target);
-      }
+      paths.for_each_target_of(i, reach);
     }
     return reached;
   }

@@ -5,7 +5,6 @@
 namespace allocs::meta {
 namespace {
 
-constexpr std::uint16_t kAllRegisters = 0xFFFF;
 constexpr std::uint16_t kAlways = mask_of(Register::rsp) | mask_of(Register::rbp);
 constexpr std::uint16_t kReturned = mask_of(Register::rax) | mask_of(Register::rdx);
 

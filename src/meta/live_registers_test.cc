@@ -7,6 +7,7 @@
 #include <string>
 
 #include "meta/assembled_subject.h"
+#include "meta/value_flow.h"
 
 namespace allocs::meta {
 namespace {
@@ -88,6 +89,20 @@ TEST(LiveRegisters, AreLiveAroundLoops) {
                       "2: mov rsi, r12\n je here\n ud2\n"
                       "here: dec ecx\n jne 2b\n dec edx\n jne 1b\n ud2\n"),
             kRbx | kR12);
+}
+
+// Where ways meet that have put something else in both, rbx is read and r12 is not.
+TEST(LiveRegisters, AreAllThatIsChosenWhereWaysMeet) {
+  const AssembledSubject subject{
+      "f: mov ebx, 1\n mov r12d, 1\n test edi, edi\n je here\n mov ebx, 2\n mov r12d, 2\n"
+      "here: mov rdi, rbx\n call g\n ud2\n g: ret\n"};
+  const FrameRuleAt no_rules = [](std::uint64_t) { return std::nullopt; };
+  const FunctionFlow flow = follow_values(subject.object(), subject.linkage(),
+                                          {subject["f"], subject["g"], true}, no_rules, nullptr);
+  std::vector<std::int32_t> chosen;
+  for (AtomId id = 0; id < flow.atoms.size(); ++id)
+    if (flow.atoms[id].kind == AtomKind::choice) chosen.push_back(flow.atoms[id].where);
+  EXPECT_EQ(chosen, std::vector{static_cast<std::int32_t>(Register::rbx)});
 }
 
 }  // namespace

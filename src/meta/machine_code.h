@@ -37,6 +37,8 @@ inline constexpr Register kArgumentRegisters[] = {Register::rdi, Register::rsi, 
 constexpr std::uint16_t mask_of(Register r) {
   return r == Register::none ? 0 : static_cast<std::uint16_t>(1u << static_cast<unsigned>(r));
 }
+inline constexpr std::uint16_t kAllRegisters = 0xFFFF;
+static_assert(kRegisterCount == 16);
 // What a called function may change.
 inline constexpr std::uint16_t kCallClobbers =
     mask_of(Register::rax) | mask_of(Register::rdx) | mask_of(Register::rcx) |

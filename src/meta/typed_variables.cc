@@ -24,10 +24,9 @@ TypedVariables::TypedVariables(const types::ObjectModel& model, const OptimisedP
 }
 
 void TypedVariables::add_computed(std::span<const ComputedPointer> pointers) {
-  constexpr std::uint32_t kGeneral = (1u << kRegisterCount) - 1;
   const auto for_each = [&](auto visit) {
     for (const ComputedPointer& one : pointers) {
-      for (std::uint32_t left = one.registers & kGeneral; left != 0; left &= left - 1)
+      for (std::uint32_t left = one.registers & kAllRegisters; left != 0; left &= left - 1)
         visit(static_cast<std::size_t>(std::countr_zero(left)), one);
     }
   };

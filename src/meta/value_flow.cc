@@ -46,7 +46,6 @@ namespace {
 
 constexpr int kMostRounds = 24;
 constexpr std::int64_t kNothingEscapes = std::int64_t{1} << 60;
-constexpr std::uint16_t kAllRegisters = 0xFFFF;
 constexpr std::uint32_t kNoStart = ~std::uint32_t{0};
 
 // Where ways meet, and how the code from there to the next such place was last evaluated.
@@ -99,31 +98,33 @@ class Evaluation {
         recorder_(flow_, origins) {
     flow_.low = code.low;
     flow_.high = code.high;
+    starts_.clear();  // there are some if the last evaluation ended by an exception
+    fixed_calls_.clear();
     start_at_.assign(code_.size(), kNoStart);
     last_atom_of_.assign(code_.size(), kConstant);
     fixed_call_of_.assign(code_.size(), 0);
   }
-  Evaluation(const Evaluation&) = delete;
-  Evaluation& operator=(const Evaluation&) = delete;
-  ~Evaluation() {
-    for (Start& start : starts_) workspace_.slots.push_back(start.state.take_room());
-    starts_.clear();
-    fixed_calls_.clear();
-    workspace_.code = paths_.take_code();
-  }
 
+  // Once.
   FunctionFlow run() {
-    if (code_.empty()) return std::move(flow_);
-    make_starts();
-    reach(starts_[0], first_state());
-    settle();
-    if (start_unreached_code()) settle();
-    record();
-    flow_.atoms.freeze();
+    if (!code_.empty()) {
+      make_starts();
+      reach(starts_[0], first_state());
+      settle();
+      if (start_unreached_code()) settle();
+      record();
+      flow_.atoms.freeze();
+    }
+    leave_memory();
     return std::move(flow_);
   }
 
  private:
+  void leave_memory() {
+    for (Start& start : starts_) workspace_.slots.push_back(start.state.take_room());
+    workspace_.code = paths_.take_code();
+  }
+
   // --- states
 
   MachineState unknown_state(std::uint64_t pc) {
