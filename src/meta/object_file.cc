@@ -87,7 +87,11 @@ bool ElfFile::read(Diagnostics& diag, Sort sort) {
   }
   std::size_t size = 0;
   const char* raw = elf_rawfile(elf_, &size);
-  check_extent(path_, std::as_bytes(std::span{raw, raw == nullptr ? 0 : size}), diag);
+  if (raw == nullptr) {  // it could not be mapped, and is too large to be read
+    diag.error(path_, fmt::format("cannot be read: {}; see ulimit -v", elf_errmsg(-1)));
+    return false;
+  }
+  check_extent(path_, std::as_bytes(std::span{raw, size}), diag);
   read_sections(diag);
   read_segments();
   read_build_id();

@@ -27,3 +27,22 @@ for kilobytes in 1000000 200000 60000 $((19440 + file / 1024)); do
 1 stackframe some
 END
 done
+
+# What makes metadata says that it has no room for the file, or for what it finds; it does not die of that.
+echo 'char large[60000000] = {1}; int main(void) { return large[0]; }' > large.c
+build large.c
+status=0
+(ulimit -v 50000 && allocs meta build -o image ./large) > made 2> errors || status=$?
+[ $status -eq 1 ] || fail "exit status $status: $(cat errors)"
+grep -q 'see ulimit -v' errors || fail "$(cat errors)"
+[ ! -e image ] || fail "there is an image"
+kilobytes=10000
+while [ $kilobytes -lt 60000 ]; do
+  status=0
+  (ulimit -v $kilobytes && allocs meta build -o image ./a) > made 2> errors || status=$?
+  case $status in
+    0 | 1 | 127) ;; # 127: the loader has no room
+    *) fail "exit status $status with $kilobytes KiB: $(cat errors)" ;;
+  esac
+  kilobytes=$((kilobytes + 500))
+done

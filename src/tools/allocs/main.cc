@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <new>
 
 #include "tools/allocs/doctor_command.h"
 #include "tools/allocs/frames_command.h"
@@ -28,6 +30,9 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  } catch (const std::bad_alloc&) {
+    std::fputs("allocs: there is not enough memory; see ulimit -v\n", stderr);
+    return 1;
   }
   return status;
 }
