@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const std::bad_alloc&) {
     std::fputs("allocs: there is not enough memory; see ulimit -v\n", stderr);
-    return 1;
+    return 2;
   }
   return status;
 }
